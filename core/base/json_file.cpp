@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/base/json_file.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <system_error>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+
+namespace deer {
+
+Json read_json(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  const auto* begin = reinterpret_cast<const char*>(file->bytes().data());
+  // nlohmann/json recurses over nested values: refuse depths that only an attack needs.
+  constexpr int kMaxDepth = 128;
+  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > kMaxDepth) throw FileError(path, "JSON is nested more than 128 deep");
+    return true;
+  };
+  try {
+    return Json::parse(begin, begin + file->size(), limit_depth);
+  } catch (const Json::parse_error& error) {
+    throw FileError(path, "not valid JSON at byte " + std::to_string(error.byte));
+  }
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
+  auto temporary = path;
+  temporary += ".part" + std::to_string(::getpid());
+  std::ofstream out(temporary, std::ios::binary);
+  out.write(text.data(), static_cast<std::streamsize>(text.size()));
+  out.close();
+  std::error_code error;
+  if (!out) {
+    std::filesystem::remove(temporary, error);
+    throw FileError(path, "cannot write (is the folder writable, is the disk full?)");
+  }
+  std::filesystem::rename(temporary, path, error);
+  if (error) throw FileError(path, "cannot replace: " + error.message());
+}
+
+JsonFields::JsonFields(std::filesystem::path file, const Json& object, std::string where)
+    : file_(std::move(file)), object_(&object), where_(std::move(where)) {
+  if (!object.is_object()) {
+    throw FileError(file_, (where_.empty() ? std::string("content") : "'" + where_ + "'") + " is " +
+                               object.type_name() + ", expected an object");
+  }
+}
+
+const Json* JsonFields::find(const char* key) const {
+  const auto it = object_->find(key);
+  return it == object_->end() || it->is_null() ? nullptr : &*it;
+}
+
+void JsonFields::fail(const char* key, const std::string& expected) const {
+  const auto name = where_.empty() ? std::string(key) : where_ + "." + key;
+  const Json* value = find(key);
+  const auto found = value == nullptr ? "is missing" : "is " + printable(value->dump(), 40);
+  throw FileError(file_, "'" + name + "' " + found + ", expected " + expected);
+}
+
+bool JsonFields::has(const char* key) const { return find(key) != nullptr; }
+
+JsonFields JsonFields::object(const char* key) const {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_object()) fail(key, "an object");
+  return {file_, *value, where_.empty() ? key : where_ + "." + key};
+}
+
+std::int64_t JsonFields::integer(const char* key) const {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_number_integer()) fail(key, "a whole number");
+  return value->get<std::int64_t>();
+}
+
+std::int64_t JsonFields::integer(const char* key, std::int64_t fallback) const {
+  return has(key) ? integer(key) : fallback;
+}
+
+double JsonFields::number(const char* key) const {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_number()) fail(key, "a number");
+  return value->get<double>();
+}
+
+double JsonFields::number(const char* key, double fallback) const { return has(key) ? number(key) : fallback; }
+
+bool JsonFields::boolean(const char* key, bool fallback) const {
+  const Json* value = find(key);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) fail(key, "true or false");
+  return value->get<bool>();
+}
+
+std::string JsonFields::text(const char* key) const {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_string()) fail(key, "text");
+  return value->get<std::string>();
+}
+
+std::string JsonFields::text(const char* key, std::string fallback) const {
+  return has(key) ? text(key) : std::move(fallback);
+}
+
+std::vector<std::int64_t> JsonFields::integers(const char* key) const {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_array()) fail(key, "a list of whole numbers");
+  std::vector<std::int64_t> out;
+  for (const Json& item : *value) {
+    if (!item.is_number_integer()) fail(key, "a list of whole numbers");
+    out.push_back(item.get<std::int64_t>());
+  }
+  return out;
+}
+
+std::vector<double> JsonFields::numbers(const char* key) const {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_array()) fail(key, "a list of numbers");
+  std::vector<double> out;
+  for (const Json& item : *value) {
+    if (!item.is_number()) fail(key, "a list of numbers");
+    out.push_back(item.get<double>());
+  }
+  return out;
+}
+
+std::int64_t JsonFields::integer_in(const char* key, std::int64_t low, std::int64_t high) const {
+  const auto value = integer(key);
+  if (value < low || value > high) {
+    fail(key, "a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+  }
+  return value;
+}
+
+}  // namespace deer

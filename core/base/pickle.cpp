@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/base/pickle.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstdlib>
+#include <unordered_map>
+
+#include "core/base/error.h"
+
+namespace deer {
+
+const PickleNode* PickleNode::get(std::string_view key) const {
+  for (const auto& [k, v] : entries) {
+    if (k->kind == Kind::text && k->text == key) return v;
+  }
+  return nullptr;
+}
+
+bool PickleNode::is_call_of(std::string_view global) const {
+  return kind == Kind::call && items[0]->kind == Kind::global && items[0]->text == global;
+}
+
+// The stack machine of Python's Lib/pickletools.py, reduced to opcodes that make data.
+class PickleMachine {
+ public:
+  PickleMachine(std::span<const std::byte> bytes, const std::filesystem::path& source,
+                std::span<const std::string_view> allowed, std::deque<PickleNode>& nodes)
+      : bytes_(bytes), source_(source), allowed_(allowed), nodes_(nodes) {}
+
+  const PickleNode* run() {
+    while (true) {
+      const char op = static_cast<char>(u8());
+      if (op == '.') {
+        if (stack_.size() != 1 || !marks_.empty()) fail("ends with a wrong number of values");
+        return stack_.back();
+      }
+      step(op);
+    }
+  }
+
+ private:
+  using Kind = PickleNode::Kind;
+
+  [[noreturn]] void fail(const std::string& why) const {
+    throw FileError(source_, "pickled data " + why + " (at byte " + std::to_string(at_) + ")");
+  }
+
+  // Reading.
+  std::span<const std::byte> take(std::uint64_t count) {
+    if (count > bytes_.size() - at_) fail("is cut short");
+    const auto out = bytes_.subspan(at_, static_cast<std::size_t>(count));
+    at_ += static_cast<std::size_t>(count);
+    return out;
+  }
+  template <typename T>
+  T number() {
+    T value = 0;
+    const auto raw = take(sizeof(T));
+    for (std::size_t i = 0; i < sizeof(T); ++i) {
+      value |= static_cast<T>(static_cast<T>(std::to_integer<std::uint8_t>(raw[i])) << (8 * i));
+    }
+    return value;
+  }
+  std::uint8_t u8() { return number<std::uint8_t>(); }
+  std::uint32_t u32() { return number<std::uint32_t>(); }
+  std::string string(std::uint64_t count) {
+    const auto raw = take(count);
+    return {reinterpret_cast<const char*>(raw.data()), raw.size()};
+  }
+  std::string line() {
+    const auto rest = bytes_.subspan(at_);
+    const auto it = std::find(rest.begin(), rest.end(), std::byte{'\n'});
+    if (it == rest.end()) fail("is cut short");
+    auto out = string(static_cast<std::uint64_t>(it - rest.begin()));
+    ++at_;
+    return out;
+  }
+
+  // Building.
+  PickleNode* make(Kind kind) {
+    PickleNode& node = nodes_.emplace_back();
+    node.kind = kind;
+    return &node;
+  }
+  PickleNode* push(Kind kind) {
+    auto* node = make(kind);
+    stack_.push_back(node);
+    return node;
+  }
+  void push_text(Kind kind, std::string text) { push(kind)->text = std::move(text); }
+  void push_integer(std::int64_t value) { push(Kind::integer)->integer = value; }
+  PickleNode* pop() {
+    const std::size_t floor = marks_.empty() ? 0 : marks_.back();
+    if (stack_.size() <= floor) fail("takes more values than it made");
+    auto* node = stack_.back();
+    stack_.pop_back();
+    return node;
+  }
+  PickleNode* top() {
+    const std::size_t floor = marks_.empty() ? 0 : marks_.back();
+    if (stack_.size() <= floor) fail("takes more values than it made");
+    return stack_.back();
+  }
+  std::vector<const PickleNode*> pop_to_mark() {
+    if (marks_.empty()) fail("closes a group it never opened");
+    std::vector<const PickleNode*> out(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back()), stack_.end());
+    stack_.resize(marks_.back());
+    marks_.pop_back();
+    return out;
+  }
+  void push_group(Kind kind, std::vector<const PickleNode*> items) { push(kind)->items = std::move(items); }
+  void push_tuple(std::size_t count) {
+    std::vector<const PickleNode*> items(count);
+    for (std::size_t i = count; i-- > 0;) items[i] = pop();
+    push_group(Kind::tuple, std::move(items));
+  }
+  void add_entries(PickleNode* target, const std::vector<const PickleNode*>& flat) {
+    if (flat.size() % 2 != 0) fail("has a dictionary key without a value");
+    if (target->kind != Kind::dict && target->kind != Kind::call) fail("sets items of something that has none");
+    for (std::size_t i = 0; i < flat.size(); i += 2) target->entries.emplace_back(flat[i], flat[i + 1]);
+  }
+  void append(PickleNode* target, const std::vector<const PickleNode*>& more) {
+    auto& items = target->kind == Kind::call ? target->appended : target->items;
+    if (target->kind != Kind::list && target->kind != Kind::call && target->kind != Kind::set) {
+      fail("appends to something that is not a list");
+    }
+    items.insert(items.end(), more.begin(), more.end());
+  }
+  void push_global(const std::string& module, const std::string& name) {
+    const auto full = module + "." + name;
+    if (std::find(allowed_.begin(), allowed_.end(), full) == allowed_.end()) {
+      fail("names '" + printable(full) + "', which is not plain data; it was not loaded");
+    }
+    push_text(Kind::global, full);
+  }
+  void push_call(const PickleNode* callable, const PickleNode* arguments) {
+    if (callable->kind != Kind::global) fail("calls something that is not a known name");
+    if (arguments->kind != Kind::tuple) fail("calls with arguments that are not a tuple");
+    push_group(Kind::call, {callable, arguments});
+  }
+
+  // Little-endian two's complement of any length; more than 8 bytes are kept as they are.
+  void push_long(std::uint64_t count) {
+    const auto raw = take(count);
+    if (raw.size() > 8) {
+      push_text(Kind::bytes, {reinterpret_cast<const char*>(raw.data()), raw.size()});
+      return;
+    }
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < raw.size(); ++i) value |= std::to_integer<std::uint64_t>(raw[i]) << (8 * i);
+    if (!raw.empty() && raw.size() < 8 && (raw.back() & std::byte{0x80}) != std::byte{0}) {
+      value |= ~std::uint64_t{0} << (8 * raw.size());
+    }
+    push_integer(static_cast<std::int64_t>(value));
+  }
+  void push_decimal(std::string digits) {
+    if (!digits.empty() && digits.back() == 'L') digits.pop_back();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc{} || end != digits.data() + digits.size()) fail("has a malformed number");
+    push_integer(value);
+  }
+  void push_float_text(const std::string& digits) {
+    char* end = nullptr;
+    const double value = std::strtod(digits.c_str(), &end);
+    if (end == digits.c_str() || *end != '\0') fail("has a malformed number");
+    push(Kind::real)->real = value;
+  }
+  void push_big_endian_double() {
+    std::uint64_t bits = 0;
+    for (const std::byte b : take(8)) bits = (bits << 8) | std::to_integer<std::uint64_t>(b);
+    push(Kind::real)->real = std::bit_cast<double>(bits);
+  }
+  // Protocol 0 text in quotes with Python's escapes; only the escapes of plain data are undone.
+  std::string quoted(const std::string& raw) const {
+    if (raw.size() < 2 || raw.front() != raw.back() || (raw.front() != '\'' && raw.front() != '"')) {
+      fail("has malformed text");
+    }
+    std::string out;
+    for (std::size_t i = 1; i + 1 < raw.size(); ++i) {
+      if (raw[i] != '\\' || i + 2 >= raw.size()) {
+        out += raw[i];
+        continue;
+      }
+      const char c = raw[++i];
+      if (c == 'x' && i + 3 < raw.size()) {
+        unsigned value = 0;
+        if (std::from_chars(raw.data() + i + 1, raw.data() + i + 3, value, 16).ec != std::errc{}) fail("has malformed text");
+        out += static_cast<char>(value);
+        i += 2;
+      } else {
+        out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+      }
+    }
+    return out;
+  }
+
+  void memoize(std::uint64_t index) {
+    // An index is at most the number of values made so far, unless somebody wants a huge table.
+    if (index > nodes_.size() + 1'000'000) fail("uses an absurd memo index");
+    memo_[index] = top();
+  }
+  void recall(std::uint64_t index) {
+    const auto it = memo_.find(index);
+    if (it == memo_.end()) fail("refers to a value it never made");
+    stack_.push_back(it->second);
+    if (stack_.size() > kMaxStack) fail("needs too large a stack");
+  }
+
+  void step(char op) {
+    if (stack_.size() > kMaxStack || marks_.size() > kMaxStack) fail("needs too large a stack");
+    switch (op) {
+      case '\x80':
+        if (const auto protocol = u8(); protocol > 5) fail("uses protocol " + std::to_string(protocol) + ", expected 0 to 5");
+        return;
+      case '\x95': {  // FRAME: only its length has to be sane
+        const auto size = number<std::uint64_t>();
+        if (size > bytes_.size() - at_) fail("is cut short");
+        return;
+      }
+      case '(': marks_.push_back(stack_.size()); return;
+      case '0': pop(); return;
+      case '1': pop_to_mark(); return;
+      case '2': stack_.push_back(top()); return;
+      case 'N': push(Kind::none); return;
+      case '\x88': push(Kind::boolean)->integer = 1; return;
+      case '\x89': push(Kind::boolean)->integer = 0; return;
+      case 'I': {
+        const auto digits = line();
+        if (digits == "00" || digits == "01") push(Kind::boolean)->integer = digits == "01";
+        else push_decimal(digits);
+        return;
+      }
+      case 'L': push_decimal(line()); return;
+      case 'J': push_integer(static_cast<std::int32_t>(u32())); return;
+      case 'K': push_integer(u8()); return;
+      case 'M': push_integer(number<std::uint16_t>()); return;
+      case '\x8a': push_long(u8()); return;
+      case '\x8b': push_long(u32()); return;
+      case 'F': push_float_text(line()); return;
+      case 'G': push_big_endian_double(); return;
+      case 'S': push_text(Kind::text, quoted(line())); return;
+      case 'V': push_text(Kind::text, line()); return;
+      case 'T': push_text(Kind::bytes, string(u32())); return;
+      case 'U': push_text(Kind::bytes, string(u8())); return;
+      case 'X': push_text(Kind::text, string(u32())); return;
+      case '\x8c': push_text(Kind::text, string(u8())); return;
+      case '\x8d': push_text(Kind::text, string(number<std::uint64_t>())); return;
+      case 'B': push_text(Kind::bytes, string(u32())); return;
+      case 'C': push_text(Kind::bytes, string(u8())); return;
+      case '\x8e': push_text(Kind::bytes, string(number<std::uint64_t>())); return;
+      case '\x96': push_text(Kind::bytes, string(number<std::uint64_t>())); return;
+      case ']': push(Kind::list); return;
+      case 'l': push_group(Kind::list, pop_to_mark()); return;
+      case 'a': {
+        const auto* item = pop();
+        append(top(), {item});
+        return;
+      }
+      case 'e': {
+        const auto more = pop_to_mark();
+        append(top(), more);
+        return;
+      }
+      case ')': push(Kind::tuple); return;
+      case 't': push_group(Kind::tuple, pop_to_mark()); return;
+      case '\x85': push_tuple(1); return;
+      case '\x86': push_tuple(2); return;
+      case '\x87': push_tuple(3); return;
+      case '}': push(Kind::dict); return;
+      case 'd': {
+        const auto flat = pop_to_mark();
+        add_entries(push(Kind::dict), flat);
+        return;
+      }
+      case 's': {
+        const auto* value = pop();
+        const auto* key = pop();
+        add_entries(top(), {key, value});
+        return;
+      }
+      case 'u': {
+        const auto flat = pop_to_mark();
+        add_entries(top(), flat);
+        return;
+      }
+      case '\x8f': push(Kind::set); return;
+      case '\x90': {
+        const auto more = pop_to_mark();
+        append(top(), more);
+        return;
+      }
+      case '\x91': push_group(Kind::set, pop_to_mark()); return;
+      case 'c': {
+        const auto module = line();
+        push_global(module, line());
+        return;
+      }
+      case '\x93': {
+        const auto* name = pop();
+        const auto* module = pop();
+        if (name->kind != Kind::text || module->kind != Kind::text) fail("names something without text");
+        push_global(module->text, name->text);
+        return;
+      }
+      case 'R':
+      case '\x81': {  // REDUCE, NEWOBJ
+        const auto* arguments = pop();
+        const auto* callable = pop();
+        push_call(callable, arguments);
+        return;
+      }
+      case 'b': {
+        const auto* state = pop();
+        if (top()->kind != Kind::call) fail("sets the state of plain data");
+        top()->state = state;
+        return;
+      }
+      case 'Q': {
+        const auto* id = pop();
+        push_group(Kind::persistent, {id});
+        return;
+      }
+      case 'p': {
+        std::uint64_t index = 0;
+        const auto digits = line();
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{}) fail("has a malformed number");
+        memoize(index);
+        return;
+      }
+      case 'q': memoize(u8()); return;
+      case 'r': memoize(u32()); return;
+      case '\x94': memoize(memo_.size()); return;
+      case 'g': {
+        std::uint64_t index = 0;
+        const auto digits = line();
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{}) fail("has a malformed number");
+        recall(index);
+        return;
+      }
+      case 'h': recall(u8()); return;
+      case 'j': recall(u32()); return;
+      default:
+        fail("uses opcode " + std::to_string(static_cast<unsigned char>(op)) + ", which plain data does not need");
+    }
+  }
+
+  static constexpr std::size_t kMaxStack = 50'000'000;
+
+  std::span<const std::byte> bytes_;
+  const std::filesystem::path& source_;
+  std::span<const std::string_view> allowed_;
+  std::deque<PickleNode>& nodes_;
+  std::size_t at_ = 0;
+  std::vector<PickleNode*> stack_;
+  std::vector<std::size_t> marks_;
+  std::unordered_map<std::uint64_t, PickleNode*> memo_;
+};
+
+PickleDocument::PickleDocument(std::span<const std::byte> bytes, const std::filesystem::path& source,
+                               std::span<const std::string_view> allowed) {
+  root_ = PickleMachine(bytes, source, allowed, nodes_).run();
+}
+
+}  // namespace deer

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/image.h"
+
+namespace deer {
+
+/// What the robot saw and knew at one time step.
+struct Observation {
+  std::int64_t frame = 0;      ///< index in its source, from 0
+  std::int64_t frame_id = 0;   ///< the source's own number (CALVIN: the number in the file name)
+  double timestamp_s = 0;      ///< since the start of the source
+  ImagePtr rgb_static;
+  ImagePtr rgb_gripper;        ///< null if the source has no gripper camera
+  std::string instruction;     ///< empty if none applies
+
+  /// CALVIN's robot_obs: TCP x y z (m), Euler x y z (rad), gripper opening (m), 7 joint angles (rad), gripper action.
+  std::optional<std::array<double, 15>> robot_obs;
+  /// CALVIN's scene_obs (slider, drawer, button, switch, bulb, LED, three blocks' x y z and Euler x y z).
+  std::optional<std::array<double, 24>> scene_obs;
+  /// Absolute TCP pose commanded: x y z (m), Euler x y z (rad), gripper (-1 close, +1 open).
+  std::optional<std::array<double, 7>> action;
+  /// Relative action in the world frame: position x 50, angle x 20, in [-1, 1]; gripper as above.
+  std::optional<std::array<double, 7>> rel_action;
+};
+
+using ObservationPtr = std::shared_ptr<const Observation>;
+
+struct SourceInfo {
+  std::string title;                    ///< for the window, for example "validation, episode 1"
+  std::filesystem::path path;           ///< what was opened
+  std::string kind;                     ///< "CALVIN", "images", "video", later "camera", "simulator"
+  double frames_per_second = 30;
+  bool has_gripper_camera = false;
+};
+
+/// A stretch of frames with one instruction, both ends inclusive.
+struct InstructionSpan {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::string instruction;
+  std::string task;                     ///< CALVIN's task id; may be empty
+};
+
+/// Where observations come from: a recorded episode, a video, a camera, a simulator.
+///
+/// Recorded sources know their length and are read by index in any order. Live ones have no length
+/// and are read with next(). All methods may be called from any thread, and read() and next() may
+/// block on a disk or device: never call them from the GUI thread.
+class FrameSource {
+ public:
+  virtual ~FrameSource() = default;
+
+  virtual const SourceInfo& info() const = 0;
+
+  /// Number of frames; empty for a live source.
+  virtual std::optional<std::int64_t> length() const = 0;
+
+  /// Spans in order, not overlapping. Empty if there are no annotations.
+  virtual const std::vector<InstructionSpan>& instructions() const = 0;
+
+  /// Frame `index` of a recorded source. Throws FileError naming the file and the field; a broken
+  /// frame does not spoil its neighbours. Throws Error on a live source.
+  virtual ObservationPtr read(std::int64_t index) = 0;
+
+  /// The next frame in order, waiting for it if need be; null at the end or once `stop` is requested.
+  virtual ObservationPtr next(std::stop_token stop) = 0;
+
+  /// A hint that frames near `index` will be wanted soon. Returns at once.
+  virtual void prefetch(std::int64_t /*index*/) {}
+
+  /// Sends a command (arm 6, gripper) to what is being observed. Recorded sources ignore it.
+  virtual void act(const std::array<float, 7>& /*command*/) {}
+};
+
+using FrameSourcePtr = std::shared_ptr<FrameSource>;
+
+}  // namespace deer

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/image.h"
+#include "core/exits/exit_policy.h"
+#include "core/exits/frame_record.h"
+
+namespace deer {
+
+struct EngineOptions {
+  std::string device = "auto";     ///< auto, cpu, cuda, cuda:N
+  std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
+  std::optional<int> max_layer;    ///< load only layers below this one
+};
+
+/// What a person wants to know of the model that is open.
+struct ModelSummary {
+  std::string name;                ///< folder or file name
+  std::filesystem::path path;
+  std::string family;              ///< "MPT-1b" or "MPT-7b"
+  std::string note;                ///< from the model's config, for example "random weights"; may be empty
+  std::vector<int> exit_layers;    ///< zero-based, shallow to deep
+  int layers = 0;                  ///< decoder layers in memory
+  int d_model = 0;
+  int image_size = 0;              ///< pixels, square
+  std::int64_t parameters = 0;
+  std::int64_t weight_bytes = 0;
+  std::string device;              ///< as used, for example "cpu" or "cuda:0 (NVIDIA H200)"
+  std::string dtype;               ///< as used
+  double load_ms = 0;
+  std::vector<double> suggested_thresholds;  ///< from the model's config, one per exit; may be empty
+};
+
+/// One camera frame for the model. The pictures may have any size.
+struct FrameInput {
+  std::int64_t frame = 0;
+  ImagePtr rgb_static;             ///< required
+  ImagePtr rgb_gripper;            ///< required by the published models
+  std::string instruction;
+};
+
+/// Called now and then while something long goes on: what, done, total.
+using ProgressCallback = std::function<void(std::string_view what, std::int64_t done, std::int64_t total)>;
+
+/// A loaded model and the state of one rollout; the door between the engine and everything that
+/// shows or stores its results. No tensor crosses it. Not thread-safe: use it from one thread at a time.
+class Engine {
+ public:
+  /// Loads a model: a folder with config.json and model.safetensors (or a sharded index), or a
+  /// folder with the published pieces. Throws Error with the file's name; Cancelled on `stop`.
+  static std::unique_ptr<Engine> load(const std::filesystem::path& model, const EngineOptions& options = {},
+                                      const ProgressCallback& progress = {}, std::stop_token stop = {});
+
+  virtual ~Engine() = default;
+
+  virtual const ModelSummary& summary() const = 0;
+
+  /// Checks the policy against the model (exits, thresholds) and uses it from the next step on.
+  /// Throws Error and keeps the old one if it does not fit.
+  virtual void set_policy(const ExitPolicy& policy) = 0;
+  virtual const ExitPolicy& policy() const = 0;
+
+  /// Start of an episode or a new instruction: forgets the recurrent state and the step count.
+  virtual void reset() = 0;
+
+  /// Runs one frame and advances the rollout. A change of instruction resets it first.
+  /// Checks `stop` between layers and throws Cancelled, leaving the state as it was before the call.
+  virtual FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop = {}) = 0;
+
+  /// Replays `policy` over frames recorded in probe mode, in order, from a fresh state, running only the
+  /// action head over the stored features: same exits and actions as running the model again
+  /// (exact; stage times are the head's alone). Does not touch the rollout of step(). A record
+  /// whose `step` is 0 starts an episode. Throws Cancelled; Error if a record lacks features.
+  virtual std::vector<FrameRecordPtr> replay(std::span<const FrameRecordPtr> records, const ExitPolicy& policy,
+                                             std::stop_token stop = {}) const = 0;
+};
+
+}  // namespace deer

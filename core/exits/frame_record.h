@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace deer {
+
+inline constexpr float kNotEvaluated = std::numeric_limits<float>::quiet_NaN();
+
+/// What the action head said at one exit of one frame.
+struct ExitProbe {
+  int layer = 0;                      ///< zero-based layer after which the exit sits
+  std::vector<float> feature;         ///< pooled hidden state, [d_model]
+  std::array<float, 6> arm{};         ///< x y z, Euler x y z, relative and scaled to [-1, 1] as CALVIN's rel_actions
+  float gripper_probability = 0;      ///< of opening
+  float gripper_logit = 0;
+  float delta = kNotEvaluated;        ///< to the exit before; NaN where that exit was not evaluated
+  float threshold = kNotEvaluated;    ///< of the policy in force; NaN if it has none here
+  bool evaluated_by_policy = false;   ///< false: only seen because of probe mode
+};
+
+enum class ExitReason {
+  within_threshold,  ///< delta <= threshold
+  deepest_allowed,   ///< no deeper exit may be used
+  held,              ///< steps_per_stage: the exit of the last decision
+  fixed,             ///< the policy names the exit
+};
+
+/// Milliseconds of wall time. On CUDA each stage ends with a synchronisation.
+struct StageTimes {
+  double preprocess_ms = 0;
+  double vision_ms = 0;
+  double resampler_ms = 0;
+  double llm_ms = 0;
+  double head_ms = 0;
+
+  double total_ms() const { return preprocess_ms + vision_ms + resampler_ms + llm_ms + head_ms; }
+};
+
+enum class RunMode {
+  policy,  ///< the model really stops at the exit taken
+  probe,   ///< every exit is evaluated, the policy decides all the same
+};
+
+/// One step of the policy on one frame. Made once by the engine, shared, never changed.
+struct FrameRecord {
+  std::int64_t frame = 0;  ///< index in its episode
+  int step = 0;            ///< network steps since the last reset
+  RunMode mode = RunMode::policy;
+
+  int exit_layer = 0;      ///< layer whose action was executed; depth = exit_layer + 1
+  int exit_index = -1;     ///< its place among the exits; -1 for a layer that is not an exit
+  ExitReason reason = ExitReason::deepest_allowed;
+
+  std::vector<ExitProbe> exits;  ///< evaluated exits, shallow to deep
+  ExitProbe predecessor;         ///< the layer the first exit is compared with; feature empty if not evaluated
+
+  std::array<float, 6> arm{};      ///< executed action, after the recurrent state advanced
+  float gripper_probability = 0;
+  float gripper_logit = 0;
+  std::array<float, 7> command{};  ///< sent to the robot: arm and gripper (+1 open, -1 close), half precision
+
+  StageTimes times;
+
+  int depth() const { return exit_layer + 1; }
+  const ExitProbe* probe_at(int layer) const {
+    for (const ExitProbe& probe : exits) {
+      if (probe.layer == layer) return &probe;
+    }
+    return nullptr;
+  }
+};
+
+using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
+
+std::string_view to_string(ExitReason reason);
+
+}  // namespace deer

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Compiler settings shared by every target, and the two functions that make targets.
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers change their time stamp with every build folder; ccache must look past it.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
+endif()
+
+add_library(deer_options INTERFACE)
+target_compile_features(deer_options INTERFACE cxx_std_20)
+target_include_directories(deer_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(deer_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${DEER_WERROR}>:-Werror>
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+if(DEER_SANITIZE)
+  target_compile_options(deer_options INTERFACE -fsanitize=${DEER_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(deer_options INTERFACE -fsanitize=${DEER_SANITIZE})
+endif()
+if(DEER_FUZZ)
+  target_compile_options(deer_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# deer_library(NAME SOURCES ... PUBLIC ... PRIVATE ... [PCH header ...])
+# A folder of core/, sessions/ or widgets/ as a static library. PUBLIC and PRIVATE name the targets
+# that it may include; a folder that is not named does not link.
+function(deer_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC deer_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  if(ARG_PCH)
+    target_precompile_headers(${name} PRIVATE ${ARG_PCH})
+  endif()
+endfunction()
