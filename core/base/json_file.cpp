@@ -5,12 +5,21 @@
 
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <system_error>
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 
 namespace deer {
+namespace {
+
+bool is_int64(const Json& value) {
+  if (!value.is_number_integer()) return false;
+  return !value.is_number_unsigned() || value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max();
+}
+
+}  // namespace
 
 Json read_json(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
@@ -25,6 +34,8 @@ Json read_json(const std::filesystem::path& path) {
     return Json::parse(begin, begin + file->size(), limit_depth);
   } catch (const Json::parse_error& error) {
     throw FileError(path, "not valid JSON at byte " + std::to_string(error.byte));
+  } catch (const Json::exception& error) {
+    throw FileError(path, "not valid JSON: " + printable(error.what()));  // a number too large for a double
   }
 }
 
@@ -73,7 +84,7 @@ JsonFields JsonFields::object(const char* key) const {
 
 std::int64_t JsonFields::integer(const char* key) const {
   const Json* value = find(key);
-  if (value == nullptr || !value->is_number_integer()) fail(key, "a whole number");
+  if (value == nullptr || !is_int64(*value)) fail(key, "a whole number");
   return value->get<std::int64_t>();
 }
 
@@ -111,7 +122,7 @@ std::vector<std::int64_t> JsonFields::integers(const char* key) const {
   if (value == nullptr || !value->is_array()) fail(key, "a list of whole numbers");
   std::vector<std::int64_t> out;
   for (const Json& item : *value) {
-    if (!item.is_number_integer()) fail(key, "a list of whole numbers");
+    if (!is_int64(item)) fail(key, "a list of whole numbers");
     out.push_back(item.get<std::int64_t>());
   }
   return out;

@@ -24,14 +24,14 @@ class JsonFields {
   /// Throws FileError if `object` is not a JSON object.
   JsonFields(std::filesystem::path file, const Json& object, std::string where = {});
 
-  bool has(const char* key) const;                     ///< present and not null
-  JsonFields object(const char* key) const;            ///< a required object
-  std::int64_t integer(const char* key) const;         ///< required
+  bool has(const char* key) const;              ///< present and not null
+  JsonFields object(const char* key) const;     ///< a required object
+  std::int64_t integer(const char* key) const;  ///< required
   std::int64_t integer(const char* key, std::int64_t fallback) const;
-  double number(const char* key) const;                ///< required
+  double number(const char* key) const;  ///< required
   double number(const char* key, double fallback) const;
   bool boolean(const char* key, bool fallback) const;
-  std::string text(const char* key) const;             ///< required
+  std::string text(const char* key) const;  ///< required
   std::string text(const char* key, std::string fallback) const;
   std::vector<std::int64_t> integers(const char* key) const;  ///< required array of integers
   std::vector<double> numbers(const char* key) const;         ///< required array of numbers

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 namespace deer {
 
@@ -80,6 +81,7 @@ class PickleMachine {
 
   // Building.
   PickleNode* make(Kind kind) {
+    if (nodes_.size() >= kMaxNodes) fail("holds more than " + std::to_string(kMaxNodes) + " values");
     PickleNode& node = nodes_.emplace_back();
     node.kind = kind;
     return &node;
@@ -130,7 +132,10 @@ class PickleMachine {
   }
   void push_global(const std::string& module, const std::string& name) {
     const auto full = module + "." + name;
-    if (std::find(allowed_.begin(), allowed_.end(), full) == allowed_.end()) {
+    const auto matches = [&](std::string_view pattern) {
+      return pattern.ends_with('*') ? full.starts_with(pattern.substr(0, pattern.size() - 1)) : full == pattern;
+    };
+    if (std::none_of(allowed_.begin(), allowed_.end(), matches)) {
       fail("names '" + printable(full) + "', which is not plain data; it was not loaded");
     }
     push_text(Kind::global, full);
@@ -186,12 +191,36 @@ class PickleMachine {
       }
       const char c = raw[++i];
       if (c == 'x' && i + 3 < raw.size()) {
-        unsigned value = 0;
-        if (std::from_chars(raw.data() + i + 1, raw.data() + i + 3, value, 16).ec != std::errc{}) fail("has malformed text");
-        out += static_cast<char>(value);
+        append_utf8(out, hex(raw, i + 1, 2));
         i += 2;
       } else {
         out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+      }
+    }
+    return out;
+  }
+
+  unsigned hex(const std::string& raw, std::size_t at, std::size_t digits) const {
+    unsigned value = 0;
+    if (at + digits > raw.size()) fail("has malformed text");
+    const char* end = raw.data() + at + digits;
+    const auto [stop, error] = std::from_chars(raw.data() + at, end, value, 16);
+    if (error != std::errc{} || stop != end) fail("has malformed text");
+    return value;
+  }
+  // Protocol 0 unicode: Latin-1 bytes with \uXXXX and \UXXXXXXXX for the rest.
+  std::string raw_unicode(const std::string& raw) const {
+    std::string out;
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      const bool escape = raw[i] == '\\' && i + 1 < raw.size();
+      if (escape && raw[i + 1] == 'u') {
+        append_utf8(out, hex(raw, i + 2, 4));
+        i += 5;
+      } else if (escape && raw[i + 1] == 'U') {
+        append_utf8(out, hex(raw, i + 2, 8));
+        i += 9;
+      } else {
+        append_utf8(out, static_cast<unsigned char>(raw[i]));
       }
     }
     return out;
@@ -213,47 +242,106 @@ class PickleMachine {
     if (stack_.size() > kMaxStack || marks_.size() > kMaxStack) fail("needs too large a stack");
     switch (op) {
       case '\x80':
-        if (const auto protocol = u8(); protocol > 5) fail("uses protocol " + std::to_string(protocol) + ", expected 0 to 5");
+        if (const auto protocol = u8(); protocol > 5)
+          fail("uses protocol " + std::to_string(protocol) + ", expected 0 to 5");
         return;
       case '\x95': {  // FRAME: only its length has to be sane
         const auto size = number<std::uint64_t>();
         if (size > bytes_.size() - at_) fail("is cut short");
         return;
       }
-      case '(': marks_.push_back(stack_.size()); return;
-      case '0': pop(); return;
-      case '1': pop_to_mark(); return;
-      case '2': stack_.push_back(top()); return;
-      case 'N': push(Kind::none); return;
-      case '\x88': push(Kind::boolean)->integer = 1; return;
-      case '\x89': push(Kind::boolean)->integer = 0; return;
+      case '(':
+        marks_.push_back(stack_.size());
+        return;
+      case '0':
+        pop();
+        return;
+      case '1':
+        pop_to_mark();
+        return;
+      case '2':
+        stack_.push_back(top());
+        return;
+      case 'N':
+        push(Kind::none);
+        return;
+      case '\x88':
+        push(Kind::boolean)->integer = 1;
+        return;
+      case '\x89':
+        push(Kind::boolean)->integer = 0;
+        return;
       case 'I': {
         const auto digits = line();
-        if (digits == "00" || digits == "01") push(Kind::boolean)->integer = digits == "01";
-        else push_decimal(digits);
+        if (digits == "00" || digits == "01")
+          push(Kind::boolean)->integer = digits == "01";
+        else
+          push_decimal(digits);
         return;
       }
-      case 'L': push_decimal(line()); return;
-      case 'J': push_integer(static_cast<std::int32_t>(u32())); return;
-      case 'K': push_integer(u8()); return;
-      case 'M': push_integer(number<std::uint16_t>()); return;
-      case '\x8a': push_long(u8()); return;
-      case '\x8b': push_long(u32()); return;
-      case 'F': push_float_text(line()); return;
-      case 'G': push_big_endian_double(); return;
-      case 'S': push_text(Kind::text, quoted(line())); return;
-      case 'V': push_text(Kind::text, line()); return;
-      case 'T': push_text(Kind::bytes, string(u32())); return;
-      case 'U': push_text(Kind::bytes, string(u8())); return;
-      case 'X': push_text(Kind::text, string(u32())); return;
-      case '\x8c': push_text(Kind::text, string(u8())); return;
-      case '\x8d': push_text(Kind::text, string(number<std::uint64_t>())); return;
-      case 'B': push_text(Kind::bytes, string(u32())); return;
-      case 'C': push_text(Kind::bytes, string(u8())); return;
-      case '\x8e': push_text(Kind::bytes, string(number<std::uint64_t>())); return;
-      case '\x96': push_text(Kind::bytes, string(number<std::uint64_t>())); return;
-      case ']': push(Kind::list); return;
-      case 'l': push_group(Kind::list, pop_to_mark()); return;
+      case 'L':
+        push_decimal(line());
+        return;
+      case 'J':
+        push_integer(static_cast<std::int32_t>(u32()));
+        return;
+      case 'K':
+        push_integer(u8());
+        return;
+      case 'M':
+        push_integer(number<std::uint16_t>());
+        return;
+      case '\x8a':
+        push_long(u8());
+        return;
+      case '\x8b':
+        push_long(u32());
+        return;
+      case 'F':
+        push_float_text(line());
+        return;
+      case 'G':
+        push_big_endian_double();
+        return;
+      case 'S':
+        push_text(Kind::text, quoted(line()));
+        return;
+      case 'V':
+        push_text(Kind::text, raw_unicode(line()));
+        return;
+      case 'T':
+        push_text(Kind::bytes, string(u32()));
+        return;
+      case 'U':
+        push_text(Kind::bytes, string(u8()));
+        return;
+      case 'X':
+        push_text(Kind::text, string(u32()));
+        return;
+      case '\x8c':
+        push_text(Kind::text, string(u8()));
+        return;
+      case '\x8d':
+        push_text(Kind::text, string(number<std::uint64_t>()));
+        return;
+      case 'B':
+        push_text(Kind::bytes, string(u32()));
+        return;
+      case 'C':
+        push_text(Kind::bytes, string(u8()));
+        return;
+      case '\x8e':
+        push_text(Kind::bytes, string(number<std::uint64_t>()));
+        return;
+      case '\x96':
+        push_text(Kind::bytes, string(number<std::uint64_t>()));
+        return;
+      case ']':
+        push(Kind::list);
+        return;
+      case 'l':
+        push_group(Kind::list, pop_to_mark());
+        return;
       case 'a': {
         const auto* item = pop();
         append(top(), {item});
@@ -264,12 +352,24 @@ class PickleMachine {
         append(top(), more);
         return;
       }
-      case ')': push(Kind::tuple); return;
-      case 't': push_group(Kind::tuple, pop_to_mark()); return;
-      case '\x85': push_tuple(1); return;
-      case '\x86': push_tuple(2); return;
-      case '\x87': push_tuple(3); return;
-      case '}': push(Kind::dict); return;
+      case ')':
+        push(Kind::tuple);
+        return;
+      case 't':
+        push_group(Kind::tuple, pop_to_mark());
+        return;
+      case '\x85':
+        push_tuple(1);
+        return;
+      case '\x86':
+        push_tuple(2);
+        return;
+      case '\x87':
+        push_tuple(3);
+        return;
+      case '}':
+        push(Kind::dict);
+        return;
       case 'd': {
         const auto flat = pop_to_mark();
         add_entries(push(Kind::dict), flat);
@@ -286,13 +386,17 @@ class PickleMachine {
         add_entries(top(), flat);
         return;
       }
-      case '\x8f': push(Kind::set); return;
+      case '\x8f':
+        push(Kind::set);
+        return;
       case '\x90': {
         const auto more = pop_to_mark();
         append(top(), more);
         return;
       }
-      case '\x91': push_group(Kind::set, pop_to_mark()); return;
+      case '\x91':
+        push_group(Kind::set, pop_to_mark());
+        return;
       case 'c': {
         const auto module = line();
         push_global(module, line());
@@ -326,28 +430,42 @@ class PickleMachine {
       case 'p': {
         std::uint64_t index = 0;
         const auto digits = line();
-        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{}) fail("has a malformed number");
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{})
+          fail("has a malformed number");
         memoize(index);
         return;
       }
-      case 'q': memoize(u8()); return;
-      case 'r': memoize(u32()); return;
-      case '\x94': memoize(memo_.size()); return;
+      case 'q':
+        memoize(u8());
+        return;
+      case 'r':
+        memoize(u32());
+        return;
+      case '\x94':
+        memoize(memo_.size());
+        return;
       case 'g': {
         std::uint64_t index = 0;
         const auto digits = line();
-        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{}) fail("has a malformed number");
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{})
+          fail("has a malformed number");
         recall(index);
         return;
       }
-      case 'h': recall(u8()); return;
-      case 'j': recall(u32()); return;
+      case 'h':
+        recall(u8());
+        return;
+      case 'j':
+        recall(u32());
+        return;
       default:
         fail("uses opcode " + std::to_string(static_cast<unsigned char>(op)) + ", which plain data does not need");
     }
   }
 
   static constexpr std::size_t kMaxStack = 50'000'000;
+  // One byte of pickle can ask for a node of some hundred: bound what a small file can claim.
+  static constexpr std::size_t kMaxNodes = 8'000'000;
 
   std::span<const std::byte> bytes_;
   const std::filesystem::path& source_;

@@ -53,8 +53,9 @@ struct PickleNode {
 /// are let through; any other ends the reading with a FileError that names it.
 class PickleDocument {
  public:
-  /// `source` names the file in messages. Throws FileError if the pickle is malformed, uses an
-  /// opcode outside the data subset, or grows past what its size can justify.
+  /// `source` names the file in messages. `allowed` holds full names ("module.name"); one that ends
+  /// in '*' allows every name that begins so. Throws FileError if the pickle is malformed or uses
+  /// an opcode outside the data subset.
   PickleDocument(std::span<const std::byte> bytes, const std::filesystem::path& source,
                  std::span<const std::string_view> allowed);
 

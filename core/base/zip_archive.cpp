@@ -59,8 +59,7 @@ Directory find_directory(const MappedFile& file) {
   const auto end = find_end(bytes);
   if (!end) throw FileError(file.path(), "not a complete zip file: its directory is missing (cut short?)");
   Directory directory{u16(bytes, *end + 10), u32(bytes, *end + 12), u32(bytes, *end + 16)};
-  const bool needs64 =
-      directory.count == 0xFFFF || directory.size == 0xFFFFFFFF || directory.offset == 0xFFFFFFFF;
+  const bool needs64 = directory.count == 0xFFFF || directory.size == 0xFFFFFFFF || directory.offset == 0xFFFFFFFF;
   if (needs64 && *end >= kLocatorSize && u32(bytes, *end - kLocatorSize) == kEndLocator64) {
     const auto at = u64(bytes, *end - kLocatorSize + 8);
     const auto record = file.range(at, 56, "zip64 directory");
@@ -91,6 +90,11 @@ void apply_zip64_extra(std::span<const std::byte> extra, ZipArchive::Member& mem
   }
 }
 
+#ifdef DEER_HAVE_ZLIB
+std::uint32_t crc32_of(std::span<const std::byte> bytes) {
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+#else
 std::uint32_t crc32_of(std::span<const std::byte> bytes) {
   static const auto table = [] {
     std::array<std::uint32_t, 256> t{};
@@ -105,6 +109,7 @@ std::uint32_t crc32_of(std::span<const std::byte> bytes) {
   for (const std::byte b : bytes) crc = table[(crc ^ std::to_integer<std::uint32_t>(b)) & 0xFF] ^ (crc >> 8);
   return crc ^ 0xFFFFFFFFu;
 }
+#endif
 
 #ifdef DEER_HAVE_ZLIB
 std::vector<std::byte> inflate_raw(const MappedFile& file, const ZipArchive::Member& member,
@@ -154,8 +159,8 @@ ZipArchive::ZipArchive(std::shared_ptr<const MappedFile> file) : file_(std::move
   const Directory directory = find_directory(*file_);
   const auto bytes = file_->range(directory.offset, directory.size, "zip directory");
   if (directory.count > bytes.size() / kEntrySize) {
-    throw FileError(file_->path(), "zip directory claims " + std::to_string(directory.count) +
-                                       " members, which do not fit in it");
+    throw FileError(file_->path(),
+                    "zip directory claims " + std::to_string(directory.count) + " members, which do not fit in it");
   }
   members_.reserve(directory.count);
   std::size_t at = 0;
@@ -219,8 +224,7 @@ std::vector<std::byte> ZipArchive::read(const Member& member, std::uint64_t size
 #ifdef DEER_HAVE_ZLIB
     out = inflate_raw(*file_, member, raw(member));
 #else
-    throw FileError(file_->path(), "member '" + printable(member.name) +
-                                       "' is compressed, and this build has no zlib");
+    throw FileError(file_->path(), "member '" + printable(member.name) + "' is compressed, and this build has no zlib");
 #endif
   } else {
     throw FileError(file_->path(), "member '" + printable(member.name) + "' uses compression method " +

@@ -16,12 +16,12 @@ namespace deer {
 
 /// What the robot saw and knew at one time step.
 struct Observation {
-  std::int64_t frame = 0;      ///< index in its source, from 0
-  std::int64_t frame_id = 0;   ///< the source's own number (CALVIN: the number in the file name)
-  double timestamp_s = 0;      ///< since the start of the source
+  std::int64_t frame = 0;     ///< index in its source, from 0
+  std::int64_t frame_id = 0;  ///< the source's own number (CALVIN: the number in the file name)
+  double timestamp_s = 0;     ///< since the start of the source
   ImagePtr rgb_static;
-  ImagePtr rgb_gripper;        ///< null if the source has no gripper camera
-  std::string instruction;     ///< empty if none applies
+  ImagePtr rgb_gripper;     ///< null if the source has no gripper camera
+  std::string instruction;  ///< empty if none applies
 
   /// CALVIN's robot_obs: TCP x y z (m), Euler x y z (rad), gripper opening (m), 7 joint angles (rad), gripper action.
   std::optional<std::array<double, 15>> robot_obs;
@@ -36,9 +36,9 @@ struct Observation {
 using ObservationPtr = std::shared_ptr<const Observation>;
 
 struct SourceInfo {
-  std::string title;                    ///< for the window, for example "validation, episode 1"
-  std::filesystem::path path;           ///< what was opened
-  std::string kind;                     ///< "CALVIN", "images", "video", later "camera", "simulator"
+  std::string title;           ///< for the window, for example "validation, episode 1"
+  std::filesystem::path path;  ///< what was opened
+  std::string kind;            ///< "CALVIN", "images", "video", later "camera", "simulator"
   double frames_per_second = 30;
   bool has_gripper_camera = false;
 };
@@ -48,7 +48,7 @@ struct InstructionSpan {
   std::int64_t first = 0;
   std::int64_t last = 0;
   std::string instruction;
-  std::string task;                     ///< CALVIN's task id; may be empty
+  std::string task;  ///< CALVIN's task id; may be empty
 };
 
 /// Where observations come from: a recorded episode, a video, a camera, a simulator.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -15,20 +16,21 @@ namespace deer {
 struct EpisodeEntry {
   enum class Kind { play_segment, language_annotation, whole };
   Kind kind = Kind::whole;
-  std::string split;              ///< "training", "validation", or empty
-  std::string title;              ///< instruction, or "frames 358482–358521"
-  std::string task;               ///< CALVIN's task id; may be empty
+  std::string split;  ///< "training", "validation", or empty
+  std::string title;  ///< instruction, or "frames 358482–358521"
+  std::string task;   ///< CALVIN's task id; may be empty
   std::int64_t first_frame_id = 0;
   std::int64_t last_frame_id = 0;  ///< inclusive
   std::int64_t length() const { return last_frame_id - first_frame_id + 1; }
 };
 
 /// What a path holds: a CALVIN dataset (or one split of it), a folder of images, or a video.
-/// Opening reads indices only: no frame is read and no folder with frames is listed. Thread-safe.
+/// Opening a dataset reads indices only: no frame is read and no folder with frames is listed
+/// (a folder of images is, since its names are the index). Thread-safe.
 class EpisodeCollection {
  public:
   virtual ~EpisodeCollection() = default;
-  virtual std::string kind() const = 0;                ///< "CALVIN", "images", "video"
+  virtual std::string kind() const = 0;  ///< "CALVIN", "images", "video"
   virtual const std::filesystem::path& path() const = 0;
   virtual const std::vector<EpisodeEntry>& episodes() const = 0;
   /// Problems that did not stop the opening ("lang_annotations/auto_lang_ann.npy: …"), for the person.
@@ -37,13 +39,28 @@ class EpisodeCollection {
   virtual FrameSourcePtr open(std::size_t index) const = 0;
 };
 
-struct OpenSourceOptions {
-  std::filesystem::path gripper;   ///< second video or image folder; empty: none
-  std::string instruction;         ///< for images and videos
+/// How much of an open episode is kept in memory, and how far it is read ahead.
+struct CacheOptions {
+  std::size_t bytes = std::size_t{256} << 20;  ///< of observations kept, pictures included
+  int ahead = 32;                              ///< frames after a prefetch() hint; 0 with behind = 0: no read-ahead
+  int behind = 4;                              ///< frames before it
 };
 
-/// Recognises what `path` is by its content and opens it. Throws FileError that says what was
-/// looked for if it is none of the known kinds.
+struct OpenSourceOptions {
+  std::filesystem::path gripper;  ///< second video or image folder; empty: none
+  std::string instruction;        ///< for images and videos; empty: from instruction.txt inside or beside, if any
+  CacheOptions cache;             ///< of each episode
+};
+
+/// Recognises what `path` is by its content and opens it:
+/// - a CALVIN dataset (a folder with training/ or validation/) or one split (a folder with
+///   ep_start_end_ids.npy or lang_annotations/auto_lang_ann.npy);
+/// - one frame of such a split (episode_0358482.npz): the split, the episodes with that frame first;
+///   outside a split the frame alone;
+/// - a folder of png, jpg or bmp images in natural order ("frame 9" before "frame 10"), or one with
+///   such folders `static` and, if there is one, `gripper`;
+/// - a video.
+/// Throws FileError that says what was looked for if it is none of the known kinds.
 std::shared_ptr<const EpisodeCollection> open_source(const std::filesystem::path& path,
                                                      const OpenSourceOptions& options = {});
 

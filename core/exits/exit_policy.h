@@ -40,11 +40,17 @@ struct ExitPolicy {
   /// exits can never be reached (they lie beyond max_layer).
   std::vector<double> thresholds;
 
+  /// Leave where value <= threshold; if false, where it is greater (reference: leq).
+  bool leq = true;
+
   /// Layers the budget allows: exits up to layer max_layer - 1 may be used. Empty: all.
   std::optional<int> max_layer;
 
   /// Exit layer for Criterion::fixed_exit. Any layer that the model keeps; the deepest if empty.
   std::optional<int> fixed_layer;
+
+  /// With fixed_exit: use the head trained on that layer alone, not the shared one.
+  bool use_own_head = false;
 
   /// Decide anew every so many steps, and keep the exit in between (reference: steps_per_stage).
   int steps_per_stage = 1;
@@ -58,7 +64,8 @@ struct ExitPolicy {
   /// Repeat each prediction so many times; the network is not called in between (multi_execution).
   int executions = 1;
 
-  /// Forget the recurrent state every so many network steps; 0 never (the reference's evaluation).
+  /// Forget the recurrent state every so many executed steps; 0 never. The reference's `replan`, with
+  /// or without `refresh`, does just this to an LSTM head.
   int refresh_every = 0;
 
   bool operator==(const ExitPolicy&) const = default;

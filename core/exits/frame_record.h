@@ -19,7 +19,7 @@ struct ExitProbe {
   std::array<float, 6> arm{};         ///< x y z, Euler x y z, relative and scaled to [-1, 1] as CALVIN's rel_actions
   float gripper_probability = 0;      ///< of opening
   float gripper_logit = 0;
-  float delta = kNotEvaluated;        ///< to the exit before; NaN where that exit was not evaluated
+  float delta = kNotEvaluated;        ///< the criterion's value against the exit before; NaN if not evaluated
   float threshold = kNotEvaluated;    ///< of the policy in force; NaN if it has none here
   bool evaluated_by_policy = false;   ///< false: only seen because of probe mode
 };
@@ -28,7 +28,9 @@ enum class ExitReason {
   within_threshold,  ///< delta <= threshold
   deepest_allowed,   ///< no deeper exit may be used
   held,              ///< steps_per_stage: the exit of the last decision
+  scheduled,         ///< Criterion::time_step: the exit that this step calls for
   fixed,             ///< the policy names the exit
+  repeated,          ///< executions: the last prediction again; the network was not called
 };
 
 /// Milliseconds of wall time. On CUDA each stage ends with a synchronisation.
@@ -57,7 +59,9 @@ struct FrameRecord {
   int exit_index = -1;     ///< its place among the exits; -1 for a layer that is not an exit
   ExitReason reason = ExitReason::deepest_allowed;
 
-  std::vector<ExitProbe> exits;  ///< evaluated exits, shallow to deep
+  /// Evaluated exits, shallow to deep. Probe mode: one entry for every exit of the model. Policy
+  /// mode: those that were probed, or only the layer taken if the policy did not probe.
+  std::vector<ExitProbe> exits;
   ExitProbe predecessor;         ///< the layer the first exit is compared with; feature empty if not evaluated
 
   std::array<float, 6> arm{};      ///< executed action, after the recurrent state advanced

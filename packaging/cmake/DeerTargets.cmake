@@ -12,7 +12,7 @@ add_library(deer_options INTERFACE)
 target_compile_features(deer_options INTERFACE cxx_std_20)
 target_include_directories(deer_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(deer_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local> -Wnon-virtual-dtor -Woverloaded-virtual
   $<$<BOOL:${DEER_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 if(DEER_SANITIZE)
@@ -23,14 +23,25 @@ if(DEER_FUZZ)
   target_compile_options(deer_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# deer_library(NAME SOURCES ... PUBLIC ... PRIVATE ... [PCH header ...])
+# Lets an executable share the precompiled LibTorch header: it must be compiled like the libraries,
+# with -fPIC where CMake would give an executable -fPIE.
+function(deer_reuse_torch_header target)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
+  target_precompile_headers(${target} REUSE_FROM deer_torch_pch)
+endfunction()
+
+# deer_library(NAME SOURCES ... PUBLIC ... PRIVATE ... [TORCH] [PCH header ...])
 # A folder of core/, sessions/ or widgets/ as a static library. PUBLIC and PRIVATE name the targets
 # that it may include; a folder that is not named does not link.
+# TORCH reuses the precompiled LibTorch header; PCH names headers to precompile for this target.
 function(deer_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC deer_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
-  if(ARG_PCH)
+  if(ARG_TORCH)
+    target_precompile_headers(${name} REUSE_FROM deer_torch_pch)
+  elseif(ARG_PCH)
     target_precompile_headers(${name} PRIVATE ${ARG_PCH})
   endif()
 endfunction()

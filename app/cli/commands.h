@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace deer::cli {
+
+// Each adds its sub-command with options and help. A command that fails throws deer::Error; one that
+// ends with "no" (parity) throws CLI::RuntimeError with the exit status.
+void add_convert(CLI::App& app);
+void add_info(CLI::App& app);
+void add_parity(CLI::App& app);
+void add_run(CLI::App& app);
+
+}  // namespace deer::cli

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <csignal>
+#include <iostream>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+#include "core/base/version.h"
+#include "core/model/device.h"
+
+int main(int argc, char** argv) {
+  deer::mend_openblas_core_type(argv);
+  // `deer run … | head` must end quietly.
+  std::signal(SIGPIPE, SIG_DFL);
+
+  CLI::App app("deer: multi-exit robot policies without a window", "deer");
+  app.set_version_flag("--version", std::string("deer ") + deer::kVersion);
+  app.require_subcommand(1);
+  deer::cli::add_run(app);
+  deer::cli::add_info(app);
+  deer::cli::add_parity(app);
+  deer::cli::add_convert(app);
+  constexpr int kFailed = 1;
+  constexpr int kUsage = 2;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  } catch (const deer::Error& error) {
+    std::cerr << "deer: " << error.what() << '\n';
+    return kFailed;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "deer: out of memory\n";
+    return kFailed;
+  } catch (const std::exception& error) {
+    std::cerr << "deer: " << deer::printable(error.what(), 500) << '\n';
+    return kFailed;
+  }
+  return 0;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+#include "core/exits/engine.h"
+
+#ifdef DEER_HAVE_EPISODES
+#include "app/cli/record_json.h"
+#include "core/episodes/open_source.h"
+#endif
+
+namespace deer::cli {
+namespace {
+
+struct Arguments {
+  std::string model;
+  std::string episode;
+  std::size_t index = 0;
+  std::int64_t frames = -1;
+  std::string thresholds;
+  std::string criterion = "action_delta";
+  std::string delta_type = "L2";
+  std::optional<int> exit_layer;
+  std::optional<int> max_layer;
+  int steps_per_stage = 1;
+  int steps_per_exit = 60;
+  int executions = 1;
+  int refresh_every = 0;
+  bool ensemble = false;
+  bool own_head = false;
+  bool probe = false;
+  bool table = false;
+  std::string gripper;
+  std::string instruction;
+  EngineOptions engine;
+};
+
+#ifdef DEER_HAVE_EPISODES
+
+// "0.02,0.03,always", or a file with a JSON list or an object {"thresholds": [...]}.
+std::vector<double> parse_thresholds(const std::string& text) {
+  std::vector<double> out;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(text, error)) {
+    const Json json = read_json(text);
+    const Json wrapped = json.is_array() ? Json{{"thresholds", json}} : json;
+    return JsonFields(text, wrapped).numbers("thresholds");
+  }
+  std::istringstream words(text);
+  std::string word;
+  while (std::getline(words, word, ',')) {
+    char* end = nullptr;
+    const double value = word == "always" ? kAlwaysLeave : word == "never" ? kNeverLeave : std::strtod(word.c_str(), &end);
+    if ((end != nullptr && (end == word.c_str() || *end != '\0')) || std::isnan(value)) {
+      throw Error("threshold '" + printable(word) + "' is not a number, 'always' or 'never' (and no such file exists)");
+    }
+    out.push_back(value);
+  }
+  return out;
+}
+
+ExitPolicy make_policy(const Arguments& arguments, const Engine& engine) {
+  ExitPolicy policy = engine.policy();
+  if (!arguments.thresholds.empty()) policy.thresholds = parse_thresholds(arguments.thresholds);
+  if (policy.criterion != Criterion::fixed_exit || !arguments.thresholds.empty()) policy.criterion = parse_criterion(arguments.criterion);
+  policy.delta_type = parse_delta_type(arguments.delta_type);
+  policy.max_layer = arguments.max_layer;
+  policy.steps_per_stage = arguments.steps_per_stage;
+  policy.steps_per_exit = arguments.steps_per_exit;
+  policy.executions = arguments.executions;
+  policy.refresh_every = arguments.refresh_every;
+  policy.action_ensemble = arguments.ensemble;
+  if (arguments.exit_layer) {
+    policy.criterion = Criterion::fixed_exit;
+    policy.fixed_layer = arguments.exit_layer;
+  }
+  policy.use_own_head = arguments.own_head;
+  return policy;
+}
+
+void print_table_head(const ModelSummary& model) {
+  std::printf("%s: %s, %d layers, exits after layers", model.name.c_str(), model.family.c_str(), model.layers);
+  for (const int layer : model.exit_layers) std::printf(" %d", layer);
+  std::printf("; %s, %s\n", model.device.c_str(), model.dtype.c_str());
+  if (!model.note.empty()) std::printf("note: %s\n", model.note.c_str());
+  std::printf("%6s %5s %6s  %-17s %10s %10s  %s\n", "frame", "exit", "depth", "reason", "delta", "threshold", "time");
+}
+
+std::string number_or(float value, const char* fallback) {
+  if (std::isnan(value)) return fallback;
+  if (value >= static_cast<float>(kAlwaysLeave)) return "always";
+  if (value <= static_cast<float>(kNeverLeave)) return "never";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", static_cast<double>(value));
+  return text;
+}
+
+void print_table_row(const FrameRecord& record, const ModelSummary& model) {
+  const auto* taken = record.probe_at(record.exit_layer);
+  const auto exit = record.exit_index >= 0 ? std::to_string(record.exit_index + 1) + "/" + std::to_string(model.exit_layers.size()) : std::string("-");
+  std::printf("%6lld %5s %3d/%-2d  %-17s %10s %10s  %.1f ms\n", static_cast<long long>(record.frame), exit.c_str(), record.depth(), model.layers,
+              std::string(to_string(record.reason)).c_str(), number_or(taken ? taken->delta : kNotEvaluated, "-").c_str(),
+              number_or(taken ? taken->threshold : kNotEvaluated, "-").c_str(), record.times.total_ms());
+}
+
+struct Totals {
+  std::int64_t frames = 0;
+  double depth = 0;
+  double milliseconds = 0;
+  std::vector<std::int64_t> exits;
+};
+
+void print_totals(const Totals& totals, const ModelSummary& model) {
+  if (totals.frames == 0) return;
+  const auto count = static_cast<double>(totals.frames);
+  std::fprintf(stderr, "%lld frames, mean depth %.2f of %d layers, %.1f ms a frame; frames per exit:", static_cast<long long>(totals.frames),
+               totals.depth / count, model.layers, totals.milliseconds / count);
+  for (std::size_t i = 0; i < totals.exits.size(); ++i) {
+    std::fprintf(stderr, " %d:%lld", model.exit_layers[i], static_cast<long long>(totals.exits[i]));
+  }
+  std::fprintf(stderr, "\n");
+}
+
+void run(const Arguments& arguments) {
+  // The episode first: it opens at once, and a wrong path should not wait for the model.
+  OpenSourceOptions source_options;
+  source_options.gripper = arguments.gripper;
+  source_options.instruction = arguments.instruction;
+  const auto collection = open_source(arguments.episode, source_options);
+  for (const auto& warning : collection->warnings()) std::cerr << "deer: note: " << warning << '\n';
+  const auto source = collection->open(arguments.index);
+  const auto engine = Engine::load(arguments.model, arguments.engine);
+  engine->set_policy(make_policy(arguments, *engine));
+  const auto& model = engine->summary();
+  auto frames = source->length().value_or(0);
+  if (arguments.frames >= 0) frames = std::min(frames, arguments.frames);
+
+  Totals totals;
+  totals.exits.resize(model.exit_layers.size());
+  if (arguments.table) print_table_head(model);
+  for (std::int64_t i = 0; i < frames; ++i) {
+    source->prefetch(i + 1);
+    const auto observation = source->read(i);
+    FrameInput input{i, observation->rgb_static, observation->rgb_gripper,
+                     arguments.instruction.empty() ? observation->instruction : arguments.instruction};
+    const auto record = engine->step(input, arguments.probe ? RunMode::probe : RunMode::policy);
+    ++totals.frames;
+    totals.depth += record->depth();
+    totals.milliseconds += record->times.total_ms();
+    if (record->exit_index >= 0) ++totals.exits[static_cast<std::size_t>(record->exit_index)];
+    if (arguments.table) {
+      print_table_row(*record, model);
+    } else {
+      std::cout << to_json(*record, *observation, input.instruction).dump() << '\n' << std::flush;
+    }
+  }
+  print_totals(totals, model);
+}
+
+#else
+
+void run(const Arguments&) { throw Error("this build has no dataset readers (configured with -DDEER_DATA=OFF)"); }
+
+#endif
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand("run", "Run a model over a recorded episode; prints one JSON object a frame");
+  command->add_option("MODEL", a->model, "Model folder")->required();
+  command->add_option("EPISODE", a->episode, "CALVIN dataset or split, folder of images, or video")->required();
+  command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")->capture_default_str();
+  command->add_option("--frames", a->frames, "Stop after so many frames");
+  command->add_option("--thresholds", a->thresholds, "One per exit: 0.02,0.03,always; or a JSON file");
+  command->add_option("--exit", a->exit_layer, "Leave every frame after this layer (zero-based), without probing");
+  command->add_flag("--own-head", a->own_head, "With --exit: use the head trained on that layer alone");
+  command->add_option("--criterion", a->criterion, "action_delta, feature_similarity, time_step or fixed_exit")->capture_default_str();
+  command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();
+  command->add_option("--max-layer", a->max_layer, "Budget: use layers below this one only");
+  command->add_option("--steps-per-stage", a->steps_per_stage, "Decide anew every so many steps")->capture_default_str();
+  command->add_option("--steps-per-exit", a->steps_per_exit, "With time_step: steps until the next deeper exit")->capture_default_str();
+  command->add_option("--executions", a->executions, "Repeat each prediction so many times")->capture_default_str();
+  command->add_option("--refresh-every", a->refresh_every, "Forget the recurrent state every so many steps; 0 never")->capture_default_str();
+  command->add_flag("--ensemble", a->ensemble, "Command the mean of a step's last two probes");
+  command->add_flag("--probe", a->probe, "Evaluate every exit of every frame");
+  command->add_flag("--table", a->table, "Print a table to read instead of JSON");
+  command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
+  command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");
+  command->add_option("--device", a->engine.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option("--dtype", a->engine.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
+  command->add_option("--load-layers", a->engine.max_layer, "Load only so many layers");
+  command->callback([a] { run(*a); });
+}
+
+}  // namespace deer::cli

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "core/episodes/frame_source.h"
+
+namespace deer {
+
+/// "episode_0358482.npz" in `split`.
+std::filesystem::path calvin_frame_path(const std::filesystem::path& split, std::int64_t frame_id);
+
+/// The number in a name like episode_0358482.npz; -1 if it is not one.
+std::int64_t calvin_frame_id(const std::filesystem::path& file);
+
+/// Reads one step of a CALVIN recording: pictures, actions and states; frame, frame_id, timestamp
+/// and instruction are left for the caller. rgb_static is required, the rest may be absent.
+/// Numbers may be float32 or float64 and must be finite. Throws FileError naming the file, the key,
+/// what was found and what was expected. Thread-safe.
+Observation read_calvin_frame(const std::filesystem::path& file);
+
+}  // namespace deer

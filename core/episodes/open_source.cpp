@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/episodes/open_source.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+#include "core/base/zip_archive.h"
+#include "core/episodes/calvin_dataset.h"
+#include "core/episodes/calvin_frame.h"
+#include "core/episodes/media_files.h"
+
+namespace deer {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const OpenSourceOptions& options) {
+  if (CalvinDataset::is_split(path) || CalvinDataset::is_dataset(path)) {
+    return CalvinDataset::open(path, options.cache);
+  }
+  std::error_code error;
+  if (fs::is_directory(path / "static", error)) return open_images(path, options);
+  // One name is enough to tell; a folder with millions of files is not listed to the end for a message.
+  std::size_t seen = 0;
+  bool frames = false;
+  for (auto it = fs::directory_iterator(path, error); !error && it != fs::end(it) && seen < 10'000;
+       it.increment(error)) {
+    ++seen;
+    frames = calvin_frame_id(it->path()) >= 0;
+    if (frames) break;
+  }
+  if (error) throw FileError(path, "cannot list the folder: " + error.message());
+  if (seen == 0) throw FileError(path, "is an empty folder, expected a dataset, images or a video");
+  if (frames) {
+    throw FileError(path,
+                    "holds CALVIN frames, but neither ep_start_end_ids.npy nor lang_annotations/auto_lang_ann.npy "
+                    "that say where episodes begin");
+  }
+  if (!list_images(path).empty()) return open_images(path, options);
+  throw FileError(path,
+                  "holds nothing to open; looked for training/ or validation/, ep_start_end_ids.npy, "
+                  "lang_annotations/auto_lang_ann.npy, static/, and images (png, jpg, bmp)");
+}
+
+std::shared_ptr<const EpisodeCollection> open_file(const fs::path& path, const OpenSourceOptions& options) {
+  const auto file = MappedFile::open(path);
+  if (file->size() == 0) throw FileError(path, "is an empty file, expected a video, an image or a CALVIN frame");
+  const auto head = file->bytes().first(std::min<std::size_t>(file->size(), 16));
+  const auto frame_id = calvin_frame_id(path);
+  if (frame_id >= 0 && CalvinDataset::is_split(fs::absolute(path).parent_path())) {
+    return CalvinDataset::open(fs::absolute(path).parent_path(), options.cache, frame_id);
+  }
+  if (ZipArchive::looks_like_zip(head) || frame_id >= 0) return open_calvin_frame(path, options.cache);
+  if (looks_like_image(path)) return open_images(path, options);
+  if (looks_like_video(path)) return open_video(path, options);
+  throw FileError(path,
+                  "is of no known kind; expected a video (mp4, avi, mkv, …), an image (png, jpg, bmp), "
+                  "a CALVIN frame (npz) or a folder");
+}
+
+}  // namespace
+
+std::shared_ptr<const EpisodeCollection> open_source(const fs::path& path, const OpenSourceOptions& options) {
+  if (path.empty()) throw Error("no path was given, expected a dataset, a folder of images or a video");
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) throw FileError(path, "does not exist");
+  if (error) throw FileError(path, "cannot open: " + error.message());
+  return fs::is_directory(status) ? open_folder(path, options) : open_file(path, options);
+}
+
+}  // namespace deer

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "core/episodes/frame_source.h"
+#include "core/episodes/observation_cache.h"
+#include "core/episodes/open_source.h"
+
+namespace deer {
+
+/// Reads single frames of a recording; what differs between kinds of files.
+class FrameReader {
+ public:
+  virtual ~FrameReader() = default;
+  virtual std::int64_t length() const = 0;
+  /// Fills everything but `frame` and `instruction`. `index` is in [0, length()). Called from
+  /// several threads at once. Throws FileError; Cancelled soon after `stop` is requested.
+  virtual Observation load(std::int64_t index, const std::stop_token& stop) = 0;
+};
+
+/// A recorded FrameSource: a FrameReader with a cache bounded by bytes and a thread that reads ahead.
+///
+/// The thread starts with the first hint and reads the frames around it nearest first, most of them
+/// ahead, and only as many as half the cache holds, so that it never drives out what it just read.
+/// A new hint replaces the old one after the frame being read. Destruction cancels it.
+class RecordedSource final : public FrameSource {
+ public:
+  RecordedSource(SourceInfo info, std::vector<InstructionSpan> instructions, std::unique_ptr<FrameReader> reader,
+                 const CacheOptions& options);
+  ~RecordedSource() override;
+
+  const SourceInfo& info() const override { return info_; }
+  std::optional<std::int64_t> length() const override { return reader_->length(); }
+  const std::vector<InstructionSpan>& instructions() const override { return instructions_; }
+  ObservationPtr read(std::int64_t index) override;
+  ObservationPtr next(std::stop_token stop) override;
+  void prefetch(std::int64_t index) override;
+
+  /// Bytes of observations in the cache at this moment.
+  std::size_t cached_bytes() const;
+
+ private:
+  ObservationPtr get(std::int64_t index, const std::stop_token& stop);
+  const std::string& instruction_at(std::int64_t index) const;
+  void read_ahead(const std::stop_token& stop);
+  std::optional<std::int64_t> next_wanted();
+
+  const SourceInfo info_;
+  const std::vector<InstructionSpan> instructions_;
+  const std::unique_ptr<FrameReader> reader_;
+  const std::vector<std::int64_t> order_;  // offsets from the hint, in reading order
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;  // a load ended, or there is a new hint
+  ObservationCache cache_;
+  std::set<std::int64_t> loading_;
+  std::size_t frame_bytes_ = 0;  // of the last frame read
+  std::int64_t cursor_ = 0;      // of next()
+  std::optional<std::int64_t> hint_;
+  std::size_t tried_ = 0;  // entries of order_ already looked at
+  std::jthread thread_;    // last: it uses all of the above
+};
+
+}  // namespace deer

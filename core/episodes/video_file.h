@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <opencv2/videoio.hpp>
+#include <stop_token>
+
+#include "core/base/image.h"
+
+namespace deer {
+
+/// Frames of a video by their place in decoding order. A decoder only goes forward reliably: jumps
+/// use its seeking where the frame that comes out carries the time stamp that its number asks for,
+/// and otherwise decode from the start. Thread-safe; one frame is decoded at a time.
+class VideoFile {
+ public:
+  /// Decodes the first frame. Throws FileError.
+  explicit VideoFile(const std::filesystem::path& path);
+
+  std::int64_t length() const { return length_; }
+  double frames_per_second() const { return frames_per_second_; }
+
+  /// Throws FileError if it cannot be decoded, Cancelled soon after `stop` is requested.
+  ImagePtr frame(std::int64_t index, const std::stop_token& stop);
+
+ private:
+  void reopen();
+  bool grab();
+  void go_to(std::int64_t index, const std::stop_token& stop);
+  bool seek(std::int64_t index);
+  bool on_time(std::int64_t index) const;
+
+  const std::filesystem::path path_;
+  std::mutex mutex_;
+  cv::VideoCapture capture_;
+  std::int64_t length_ = 0;
+  double frames_per_second_ = 30;
+  double start_ms_ = 0;        // time stamp of frame 0
+  std::int64_t grabbed_ = -1;  // the frame that retrieve() would give
+  bool seekable_ = true;       // until a jump lands elsewhere
+};
+
+}  // namespace deer

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/exits/engine.h"
+
+#include <c10/util/Exception.h>
+
+#include <chrono>
+
+#include "core/base/error.h"
+#include "core/exits/rollout.h"
+#include "core/model/device.h"
+#include "core/model/image_preprocess.h"
+#include "core/model/model_loader.h"
+#include "core/model/tokenizer_prompt.h"
+
+namespace deer {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// Milliseconds since the last call, for one stage after another.
+class StageClock {
+ public:
+  explicit StageClock(at::Device device) : device_(device) {}
+  double lap() {
+    synchronize(device_);
+    const auto now = Clock::now();
+    const double out = std::chrono::duration<double, std::milli>(now - last_).count();
+    last_ = now;
+    return out;
+  }
+
+ private:
+  at::Device device_;
+  Clock::time_point last_ = Clock::now();
+};
+
+// The tokenizer beside the weights, or in a folder of the language model.
+PromptEncoder open_tokenizer(const fs::path& model, const ModelConfig& config) {
+  for (const auto& file : {model / "tokenizer.json", model / "mpt" / "tokenizer.json", model / "llm" / "tokenizer.json"}) {
+    if (!fs::exists(file)) continue;
+    PromptEncoder encoder(Tokenizer::load(file), static_cast<std::size_t>(config.tokens.max_length));
+    const auto& ids = encoder.ids();
+    const auto& expected = config.tokens;
+    if (ids.image != expected.image || ids.end_of_chunk != expected.end_of_chunk || ids.end_of_text != expected.end_of_text ||
+        ids.padding != expected.pad) {
+      throw FileError(file, "gives '<image>' the id " + std::to_string(ids.image) + " and '<|endofchunk|>' " +
+                                std::to_string(ids.end_of_chunk) + ", but the model's config says " +
+                                std::to_string(expected.image) + " and " + std::to_string(expected.end_of_chunk));
+    }
+    return encoder;
+  }
+  throw FileError(model / "tokenizer.json", "does not exist: instructions cannot be turned into token ids "
+                                            "(copy the language model's tokenizer.json here)");
+}
+
+class ModelEngine final : public Engine {
+ public:
+  ModelEngine(const fs::path& path, const ModelFiles& files, LoadedModel loaded)
+      : encoder_(open_tokenizer(path, files.config)), model_(std::move(loaded.model)), rollout_(*model_) {
+    const auto& config = model_->config();
+    summary_.name = fs::absolute(path).lexically_normal().filename().string();
+    if (summary_.name.empty()) summary_.name = fs::absolute(path).lexically_normal().parent_path().filename().string();
+    summary_.path = path;
+    summary_.family = to_string(config.decoder.family);
+    summary_.note = config.note;
+    summary_.exit_layers = model_->exit_layers();
+    summary_.layers = model_->layers();
+    summary_.d_model = static_cast<int>(config.decoder.d_model);
+    summary_.image_size = static_cast<int>(config.vision.image_size);
+    summary_.parameters = loaded.parameters;
+    summary_.weight_bytes = loaded.weight_bytes;
+    summary_.device = device_label(model_->device());
+    summary_.dtype = dtype_name(model_->dtype());
+    summary_.load_ms = loaded.load_ms;
+    summary_.suggested_thresholds = config.suggested_thresholds;
+    ExitPolicy policy;
+    if (!config.suggested_thresholds.empty()) {
+      policy.thresholds = config.suggested_thresholds;
+    } else {
+      // Without thresholds every frame goes to the deepest exit.
+      policy.thresholds.assign(summary_.exit_layers.size(), kNeverLeave);
+      policy.thresholds.back() = kAlwaysLeave;
+    }
+    if (model_->shared_head() == nullptr || summary_.exit_layers.front() == 0) policy.criterion = Criterion::fixed_exit;
+    rollout_.set_policy(policy);
+  }
+
+  const ModelSummary& summary() const override { return summary_; }
+  void set_policy(const ExitPolicy& policy) override { rollout_.set_policy(policy); }
+  const ExitPolicy& policy() const override { return rollout_.policy(); }
+  void reset() override {
+    rollout_.reset();
+    instruction_.reset();
+  }
+
+  FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop) override {
+    try {
+      return guarded_step(input, mode, std::move(stop));
+    } catch (const c10::OutOfMemoryError& error) {
+      throw OutOfMemory("frame " + std::to_string(input.frame) + " needs more memory than " + summary_.device +
+                        " has free: " + printable(error.what_without_backtrace(), 300) + "; try a smaller max layer or bfloat16");
+    } catch (const c10::Error& error) {
+      throw Error("frame " + std::to_string(input.frame) + ": LibTorch failed: " + printable(error.what_without_backtrace(), 300));
+    }
+  }
+
+  std::vector<FrameRecordPtr> replay(std::span<const FrameRecordPtr> records, const ExitPolicy& policy,
+                                     std::stop_token stop) const override {
+    Rollout rollout(*model_);
+    rollout.set_policy(policy);
+    std::vector<FrameRecordPtr> out;
+    out.reserve(records.size());
+    for (const auto& record : records) {
+      if (stop.stop_requested()) throw Cancelled();
+      if (record->step == 0) rollout.reset();
+      RecordedFeatures features(*record, model_->device());
+      auto replayed = rollout.step(features, RunMode::probe);
+      replayed.frame = record->frame;
+      const double head_ms = replayed.times.head_ms;
+      replayed.times = record->times;
+      replayed.times.head_ms = head_ms;
+      out.push_back(std::make_shared<const FrameRecord>(std::move(replayed)));
+    }
+    return out;
+  }
+
+ private:
+  FrameRecordPtr guarded_step(const FrameInput& input, RunMode mode, std::stop_token stop) {
+    if (stop.stop_requested()) throw Cancelled();
+    if (!input.rgb_static) throw Error("frame " + std::to_string(input.frame) + " has no static camera picture");
+    if (!input.rgb_gripper) {
+      throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture, which this model needs");
+    }
+    const at::NoGradGuard no_grad;
+    const bool new_instruction = !instruction_ || *instruction_ != input.instruction;
+    // Nothing of the old rollout is touched until the new text is known to be good.
+    PreparedText text = new_instruction ? prepare(input.instruction) : text_;
+
+    StageTimes times;
+    StageClock clock(model_->device());
+    const auto images = at::stack({planes(*input.rgb_static), planes(*input.rgb_gripper)}).to(model_->device());
+    times.preprocess_ms = clock.lap();
+    if (stop.stop_requested()) throw Cancelled();
+    const auto tokens = model_->vision().forward(images).tokens;
+    times.vision_ms = clock.lap();
+    if (stop.stop_requested()) throw Cancelled();
+    const auto latents = model_->resampler().forward(tokens);
+    auto media = MultiExitModel::join_media(latents.narrow(0, 0, 1), latents.narrow(0, 1, 1));
+    times.resampler_ms = clock.lap();
+
+    DecoderPass pass(*model_, text, std::move(media), std::move(stop));
+    DecoderFeatures features(pass);
+    FrameRecord record;
+    if (new_instruction) {
+      Rollout fresh(*model_);
+      fresh.set_policy(rollout_.policy());
+      record = fresh.step(features, mode);
+      rollout_ = std::move(fresh);
+      text_ = std::move(text);
+      instruction_ = input.instruction;
+    } else {
+      record = rollout_.step(features, mode);
+    }
+    times.llm_ms = features.milliseconds();
+    times.head_ms = record.times.head_ms - times.llm_ms;
+    record.times = times;
+    record.frame = input.frame;
+    return std::make_shared<const FrameRecord>(std::move(record));
+  }
+
+  PreparedText prepare(const std::string& instruction) const {
+    const auto ids = encoder_.encode(instruction);
+    const auto input_ids = at::tensor(ids, at::kLong).unsqueeze(0);
+    return model_->prepare_text(input_ids, at::ones_like(input_ids));
+  }
+
+  at::Tensor planes(const Image& image) const {
+    const auto size = model_->config().vision.image_size;
+    const auto prepared = preprocess_image(image, static_cast<int>(size));
+    return at::tensor(prepared.planes, at::kFloat).view({3, size, size});
+  }
+
+  PromptEncoder encoder_;
+  std::unique_ptr<MultiExitModel> model_;
+  ModelSummary summary_;
+  Rollout rollout_;
+  std::optional<std::string> instruction_;
+  PreparedText text_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions& options, const ProgressCallback& progress,
+                                     std::stop_token stop) {
+  if (stop.stop_requested()) throw Cancelled();
+  if (progress) progress("Reading the model's configuration", 0, 0);
+  const auto files = open_model_files(model);
+  LoadOptions load;
+  load.device = options.device;
+  load.dtype = options.dtype;
+  load.max_layer = options.max_layer;
+  load.stop = stop;
+  if (progress) {
+    load.progress = [&](std::int64_t done, std::int64_t total) { progress("Loading weights", done, total); };
+  }
+  return std::make_unique<ModelEngine>(fs::is_directory(model) ? model : model.parent_path(), files, load_model(files, load));
+}
+
+}  // namespace deer

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/exits/exit_policy.h"
+#include "core/exits/frame_record.h"
+#include "core/model/multi_exit_model.h"
+
+namespace deer {
+
+/// Pooled features of one frame, by layer. The decoder makes them as they are asked for; a recorded
+/// frame has them already. That the rollout cannot tell the two apart makes a replay exact.
+class FeatureSource {
+ public:
+  virtual ~FeatureSource() = default;
+
+  /// [1, d_model], float32, on the model's device. Throws Error if the layer is not to be had.
+  virtual at::Tensor pooled(int layer) = 0;
+};
+
+/// Features as the decoder makes them.
+class DecoderFeatures final : public FeatureSource {
+ public:
+  explicit DecoderFeatures(DecoderPass& pass) : pass_(pass) {}
+  at::Tensor pooled(int layer) override;
+
+  double milliseconds() const { return milliseconds_; }  ///< spent in the decoder so far
+
+ private:
+  DecoderPass& pass_;
+  double milliseconds_ = 0;
+};
+
+/// Features of a frame recorded in probe mode.
+class RecordedFeatures final : public FeatureSource {
+ public:
+  RecordedFeatures(const FrameRecord& record, at::Device device) : record_(record), device_(device) {}
+  at::Tensor pooled(int layer) override;
+
+ private:
+  const FrameRecord& record_;
+  at::Device device_;
+};
+
+/// DeeR's dynamic inference over the frames of an episode (reference document, section 2): probes
+/// exits from shallow to deep, decides where to leave, and advances the head's recurrent state once
+/// per step with the feature of the exit taken. Not thread-safe.
+class Rollout {
+ public:
+  /// The model must outlive the rollout.
+  explicit Rollout(const MultiExitModel& model) : model_(&model) {}
+
+  /// Throws Error, keeping the old policy, if it does not fit the model.
+  void set_policy(const ExitPolicy& policy);
+  const ExitPolicy& policy() const { return policy_; }
+
+  void reset();
+
+  /// One frame. Fills everything but `frame`, `mode` and the times before the head. If it throws,
+  /// the state is as it was before.
+  FrameRecord step(FeatureSource& features, RunMode mode);
+
+  /// Without a state to carry the next step is the first of an episode.
+  int steps() const { return steps_; }
+  const RecurrentState& state() const { return state_; }
+
+  /// True if the next step() repeats the last prediction and needs no features in policy mode.
+  bool repeats_next() const { return policy_.executions > 1 && steps_ % policy_.executions != 0 && last_; }
+
+ private:
+  static ExitPolicy deepest_exit_policy() {
+    ExitPolicy policy;
+    policy.criterion = Criterion::fixed_exit;
+    return policy;
+  }
+
+  struct Decision {
+    int layer = 0;
+    ExitReason reason = ExitReason::deepest_allowed;
+  };
+
+  const ActionHead& head_for(int layer) const;
+  ExitProbe probe(FeatureSource& features, int layer) const;
+  Decision decide(FeatureSource& features, FrameRecord& record) const;
+  Decision probe_until_exit(FeatureSource& features, FrameRecord& record) const;
+  void probe_next(FeatureSource& features, FrameRecord& record, std::size_t index, bool by_policy) const;
+  void make_command(FrameRecord& record) const;
+
+  const MultiExitModel* model_;
+  ExitPolicy policy_ = deepest_exit_policy();
+  RecurrentState state_;
+  int steps_ = 0;                      ///< executed steps since the reset
+  std::optional<int> held_layer_;      ///< layer used at the last decision
+  std::optional<FrameRecord> last_;    ///< only kept while predictions are repeated
+};
+
+/// Throws Error if `policy` cannot run on a model with these exits and layers: too few thresholds,
+/// NaN, a budget that allows no exit, a layer that does not exist.
+void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers, int layers);
+
+/// The deepest exit that the policy may use.
+int deepest_allowed_exit(const ExitPolicy& policy, const std::vector<int>& exit_layers);
+
+}  // namespace deer

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "core/model/weights.h"
+
+namespace deer {
+
+/// The LSTM's memory: un-normed h and c of each layer. A value: stepping returns a new one, so a
+/// probe that keeps nothing costs nothing. Undefined tensors stand for zeros.
+struct RecurrentState {
+  at::Tensor h;  ///< [layers, B, hidden_size]
+  at::Tensor c;
+
+  bool empty() const { return !h.defined(); }
+};
+
+struct HeadOutput {
+  at::Tensor arm;                  ///< [B, 6] (or [B, W, 6]), in [-1, 1]
+  at::Tensor gripper_probability;  ///< [B] (or [B, W]), of opening
+  at::Tensor gripper_logit;        ///< same shape
+  RecurrentState state;            ///< after the (last) step
+};
+
+/// Max or mean over the text positions: [B, L, d] to [B, d] in float32. Padding takes part, as in the original.
+at::Tensor pool_tokens(const at::Tensor& hidden, Pooling pooling);
+
+/// LSTM over time, then an MLP for the six pose values and one for the gripper (reference document,
+/// section 1.4). Runs in float32 whatever the rest of the model uses. Const and thread-safe.
+class ActionHead {
+ public:
+  ActionHead(const ActionHeadConfig& config, std::int64_t in_features, WeightBinder& weights, const std::string& prefix);
+
+  /// One time step: `feature` [B, d_model], pooled.
+  HeadOutput step(const at::Tensor& feature, const RecurrentState& state) const;
+
+  /// A window from `state` (zeros if empty): `features` [B, W, d_model]; outputs for every step.
+  HeadOutput window(const at::Tensor& features, const RecurrentState& state = {}) const;
+
+ private:
+  struct LstmLayer {
+    at::Tensor weight_ih, weight_hh, bias_ih, bias_hh, norm_weight, norm_bias;
+  };
+  struct MlpLayer {
+    at::Tensor weight, bias, norm_weight, norm_bias;
+  };
+  using Mlp = std::vector<MlpLayer>;
+
+  Mlp take_mlp(WeightBinder& weights, const std::string& prefix, std::int64_t outputs) const;
+  at::Tensor run_lstm(const at::Tensor& feature, const RecurrentState& state, RecurrentState& next) const;
+  static at::Tensor run_mlp(const Mlp& mlp, at::Tensor x);
+  void finish(const at::Tensor& x, HeadOutput& out) const;
+
+  ActionHeadConfig config_;
+  std::vector<LstmLayer> lstm_;
+  Mlp arm_;
+  Mlp gripper_;
+};
+
+}  // namespace deer

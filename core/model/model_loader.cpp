@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/model/model_loader.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <chrono>
+#include <regex>
+
+#include "core/base/error.h"
+#include "core/model/device.h"
+
+namespace deer {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string megabytes(std::int64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
+
+// Known parts of the files that the policy has no use for: CLIP's text tower, the final norm of the
+// language model, its output layer, layers beyond the kept ones and heads of exits beyond them.
+bool is_expected_surplus(const std::string& name, const ModelConfig& config) {
+  for (const char* prefix : {"vision_encoder.transformer.", "vision_encoder.token_embedding.", "vision_encoder.ln_final.",
+                             "vision_encoder.visual.ln_post.", "vision_encoder.visual.proj",
+                             "lang_encoder.transformer.ln_f.", "lang_encoder.transformer.norm_f.",
+                             "lang_encoder.lm_head.", "lang_encoder.transformer.wpe."}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  for (const char* exact :
+       {"vision_encoder.positional_embedding", "vision_encoder.text_projection", "vision_encoder.logit_scale",
+        "vision_encoder.input_resolution", "vision_encoder.context_length", "vision_encoder.vocab_size"}) {
+    if (name == exact) return true;
+  }
+  static const std::regex kNumbered(R"((?:lang_encoder\.transformer\.blocks|lm_exit_modules)\.(\d+)\..*)");
+  std::smatch match;
+  if (!std::regex_match(name, match, kNumbered) || match[1].length() > 6) return false;
+  const auto number = std::stoll(match[1].str());
+  return name.starts_with("lm_exit") ? number + 1 >= static_cast<std::int64_t>(config.exit_layers().size())
+                                     : number >= config.decoder.layers;
+}
+
+std::int64_t stored_parameters(const WeightSource& source, const ModelConfig& config) {
+  std::int64_t count = 0;
+  for (const auto& name : source.names()) {
+    if (is_expected_surplus(name, config)) continue;
+    const auto shape = source.shape(name);
+    std::int64_t product = 1;
+    if (shape) {
+      for (const auto size : *shape) product *= size;
+      count += product;
+    }
+  }
+  return count;
+}
+
+// Keeps layers below `max_layer`, down to the deepest exit among them. The heads that belong to
+// exits keep their numbers, because the exits that stay are the first ones.
+ModelConfig cut(ModelConfig config, int max_layer) {
+  const auto exits = config.exit_layers();
+  const auto allowed = std::count_if(exits.begin(), exits.end(), [&](int layer) { return layer < max_layer; });
+  if (allowed == 0) {
+    throw Error("max layer " + std::to_string(max_layer) + " leaves no exit: the first one is after layer " +
+                std::to_string(exits.front()));
+  }
+  if (static_cast<std::size_t>(allowed) < exits.size()) {
+    config.decoder.layers = exits[static_cast<std::size_t>(allowed) - 1] + 1;
+    if (!config.suggested_thresholds.empty()) config.suggested_thresholds.resize(static_cast<std::size_t>(allowed));
+  }
+  return config;
+}
+
+}  // namespace
+
+ModelFiles open_model_files(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) throw FileError(path, "does not exist");
+  if (!fs::is_directory(path, error)) {
+    const auto folder = path.parent_path();
+    if (path.filename() == "config.json" || path.extension() == ".safetensors") return open_model_files(folder.empty() ? "." : folder);
+    throw FileError(path, "is not a model folder (expected a folder with config.json and model.safetensors, or the "
+                          "published pieces: clip.pt, mpt/, openflamingo.pt and a .pth checkpoint)");
+  }
+  const bool whole = fs::exists(path / "model.safetensors") || fs::exists(path / "model.safetensors.index.json");
+  if (whole && fs::exists(path / "config.json")) {
+    auto config = read_model_config(path / "config.json");
+    return {std::move(config), whole_model_source(TensorArchive::open(path))};
+  }
+  if (find_published_pieces(path)) return open_published_model(path);
+  if (whole) throw FileError(path, "holds weights but no config.json with the network's sizes");
+  std::string found = fs::is_empty(path, error) ? " (it is empty)" : "";
+  throw FileError(path, "holds no model" + found + ": expected config.json and model.safetensors, or the published pieces "
+                        "clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
+}
+
+ModelFiles open_published_model(const fs::path& folder) {
+  const auto pieces = find_published_pieces(folder);
+  if (!pieces) {
+    throw FileError(folder, "does not hold the published pieces: expected clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
+  }
+  auto config = fs::exists(folder / "config.json") ? read_model_config(folder / "config.json") : config_from_pieces(*pieces);
+  auto source = published_source(*pieces, config.decoder.vocabulary);
+  return {std::move(config), std::move(source)};
+}
+
+LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto config = options.max_layer ? cut(files.config, *options.max_layer) : files.config;
+  const auto total = stored_parameters(*files.weights, config);
+  const auto device = resolve_device(options.device);
+  const auto dtype = resolve_dtype(options.dtype, device, total);
+
+  // Weights that stay as they are in the file are mapped, and need no memory of their own up front.
+  const auto needed = total * static_cast<std::int64_t>(c10::elementSize(dtype));
+  if (const auto free = available_memory_bytes(); device.is_cpu() && free >= 0 && needed > free) {
+    throw OutOfMemory("the model needs " + megabytes(needed) + " of memory in " + dtype_name(dtype) + ", but " +
+                      megabytes(free) + " are free; try a smaller max layer or bfloat16");
+  }
+
+  const at::NoGradGuard no_grad;
+  WeightBinder binder(*files.weights, device, dtype);
+  binder.on_parameter = [&](const std::string&) {
+    if (options.stop.stop_requested()) throw Cancelled();
+    if (options.progress) options.progress(binder.parameters(), total);
+  };
+  LoadedModel out;
+  try {
+    out.model = std::make_unique<MultiExitModel>(config, binder, device, dtype);
+  } catch (const c10::OutOfMemoryError& error) {
+    throw OutOfMemory("the model needs " + megabytes(needed) + " on " + device_label(device) + " in " + dtype_name(dtype) +
+                      ", which does not have them free: " + printable(error.what_without_backtrace(), 300) +
+                      "; try a smaller max layer, bfloat16, or the CPU");
+  }
+  binder.finish();
+  synchronize(device);
+  out.parameters = binder.parameters();
+  out.weight_bytes = binder.bytes();
+  for (auto& name : binder.unused()) {
+    if (!is_expected_surplus(name, files.config) && !is_expected_surplus(name, config)) out.unused.push_back(std::move(name));
+  }
+  out.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return out;
+}
+
+void convert_model(const ModelFiles& files, const fs::path& folder,
+                   const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  // Building the network checks that nothing is missing or misshapen before anything is written.
+  LoadOptions options;
+  options.device = "cpu";
+  options.dtype = "float32";
+  load_model(files, options);
+  std::map<std::string, at::Tensor> tensors;
+  const auto names = files.weights->names();
+  const auto shared = static_cast<std::int64_t>(names.size());
+  for (const auto& name : names) {
+    if (is_expected_surplus(name, files.config)) continue;
+    if (auto tensor = files.weights->find(name)) tensors[name] = std::move(*tensor);
+    if (progress) progress(static_cast<std::int64_t>(tensors.size()), shared);
+  }
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw FileError(folder, "cannot create this folder: " + error.message());
+  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  write_file_atomically(folder / "config.json", to_json(files.config).dump(1) + "\n");
+}
+
+}  // namespace deer

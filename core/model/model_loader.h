@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/model/multi_exit_model.h"
+
+namespace deer {
+
+struct LoadOptions {
+  std::string device = "auto";
+  std::string dtype = "auto";
+  std::optional<int> max_layer;  ///< keep layers below this one; the rest is never read
+  /// done and total parameters; called often.
+  std::function<void(std::int64_t done, std::int64_t total)> progress;
+  std::stop_token stop;
+};
+
+struct LoadedModel {
+  std::unique_ptr<MultiExitModel> model;
+  std::int64_t parameters = 0;
+  std::int64_t weight_bytes = 0;
+  std::vector<std::string> unused;  ///< tensors on offer that the network does not know, surplus layers left out
+  double load_ms = 0;
+};
+
+/// Configuration and weights of a model folder.
+struct ModelFiles {
+  ModelConfig config;
+  std::shared_ptr<const WeightSource> weights;
+};
+
+/// Finds out what `path` holds: a folder with config.json and model.safetensors (or shards), or a
+/// folder with the published pieces, with or without config.json. Throws FileError.
+ModelFiles open_model_files(const std::filesystem::path& path);
+
+/// The same, but from the published pieces even if an assembled file lies beside them.
+ModelFiles open_published_model(const std::filesystem::path& folder);
+
+/// Builds the network on the device. Throws FileError, OutOfMemory or Cancelled.
+LoadedModel load_model(const ModelFiles& files, const LoadOptions& options = {});
+
+/// Reads everything and writes DIR/model.safetensors and DIR/config.json. Throws FileError.
+void convert_model(const ModelFiles& files, const std::filesystem::path& folder,
+                   const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+
+}  // namespace deer

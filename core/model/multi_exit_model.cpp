@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/model/multi_exit_model.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+
+namespace deer {
+
+MultiExitModel::MultiExitModel(ModelConfig config, WeightBinder& weights, at::Device device, at::ScalarType dtype)
+    : config_(std::move(config)),
+      device_(device),
+      dtype_(dtype),
+      exit_layers_(config_.exit_layers()),
+      vision_(config_.vision, weights, "vision_encoder.visual."),
+      resampler_(config_.perceiver, weights) {
+  embedding_ = weights.take("lang_encoder.transformer.wte.weight", {config_.decoder.vocabulary, config_.decoder.d_model});
+  for (std::int64_t i = 0; i < config_.decoder.layers; ++i) decoder_.emplace_back(config_, i, weights);
+
+  const auto d = config_.decoder.d_model;
+  for (std::size_t j = 0; j + 1 < exit_layers_.size(); ++j) {
+    const auto prefix = "lm_exit_modules." + std::to_string(j) + ".";
+    heads_.emplace_back(exit_layers_[j], ActionHead(config_.head, d, weights, prefix));
+  }
+  heads_.emplace_back(exit_layers_.back(), ActionHead(config_.head, d, weights, "lm_head."));
+  if (config_.multi_exit) shared_head_.emplace(config_.head, d, weights, "extra_exit.");
+}
+
+PreparedText MultiExitModel::prepare_text(const at::Tensor& input_ids, const at::Tensor& attention_mask) const {
+  if (input_ids.dim() != 2 || input_ids.numel() == 0 || input_ids.sizes() != attention_mask.sizes()) {
+    throw Error("token ids and attention mask must be two equal, non-empty [batch, length] tables");
+  }
+  const auto smallest = input_ids.min().item<std::int64_t>();
+  const auto largest = input_ids.max().item<std::int64_t>();
+  if (smallest < 0 || largest >= config_.decoder.vocabulary) {
+    throw Error("token id " + std::to_string(smallest < 0 ? smallest : largest) + " is outside the model's vocabulary of " +
+                std::to_string(config_.decoder.vocabulary) + " (does the tokenizer belong to this model?)");
+  }
+  PreparedText out;
+  out.input_ids = input_ids.to(device_);
+  out.attention_mask = attention_mask.to(device_);
+  out.embedding = at::embedding(embedding_, out.input_ids);
+  out.context = make_text_context(config_.decoder, config_.tokens, out.input_ids, out.attention_mask, dtype_);
+  return out;
+}
+
+const ActionHead* MultiExitModel::head_of_layer(int layer) const {
+  const auto it = std::find_if(heads_.begin(), heads_.end(), [layer](const auto& head) { return head.first == layer; });
+  return it == heads_.end() ? nullptr : &it->second;
+}
+
+DecoderPass::DecoderPass(const MultiExitModel& model, const PreparedText& text, at::Tensor media, std::stop_token stop)
+    : model_(model), text_(text), media_(std::move(media)), stop_(std::move(stop)) {}
+
+const at::Tensor& DecoderPass::hidden(int layer) {
+  if (layer < 0 || layer >= model_.layers()) {
+    throw Error("layer " + std::to_string(layer) + " does not exist: the model has layers 0 to " +
+                std::to_string(model_.layers() - 1));
+  }
+  while (layers_run() <= layer) {
+    if (stop_.stop_requested()) throw Cancelled();
+    const auto& before = hidden_.empty() ? text_.embedding : hidden_.back();
+    hidden_.push_back(model_.layer(layers_run()).forward(before, media_, text_.context).hidden);
+  }
+  return hidden_[static_cast<std::size_t>(layer)];
+}
+
+}  // namespace deer

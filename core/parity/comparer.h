@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "core/model/tensor_archive.h"
+#include "core/parity/parity.h"
+
+namespace deer {
+
+inline constexpr double kTolerance = 1e-4;         // float32 arithmetic in another order
+inline constexpr double kCommandTolerance = 1e-3;  // commands are rounded to half precision
+
+/// Makes comparisons, remembers whether all passed and which golden tensors were used.
+class Comparer {
+ public:
+  explicit Comparer(std::function<void(const Comparison&)> report) : report_(std::move(report)) {}
+
+  /// Element by element: NaN must meet NaN, shapes must be equal.
+  void tensors(const std::string& name, const at::Tensor& ours, const at::Tensor& golden, double tolerance);
+
+  /// The same with a golden tensor of an archive, which counts as used.
+  void golden(const TensorArchive& archive, const std::string& name, const at::Tensor& ours, double tolerance,
+              const std::string& shown = {});
+
+  void condition(const std::string& name, bool passed, const std::string& problem, std::int64_t count = 1);
+
+  /// Fails for each tensor of `archive` that was never compared, but for those in `inputs`.
+  void nothing_left_out(const TensorArchive& archive, const std::set<std::string>& inputs = {});
+
+  /// Takes over a comparison that another comparer made.
+  void forward(const Comparison& comparison) { add(comparison); }
+
+  bool all_passed() const { return passed_; }
+  bool empty() const { return made_ == 0; }
+
+ private:
+  void add(Comparison comparison);
+
+  std::function<void(const Comparison&)> report_;
+  std::set<std::pair<std::filesystem::path, std::string>> used_;
+  bool passed_ = true;
+  std::int64_t made_ = 0;
+};
+
+// One for each kind of golden folder. Each returns false if the folder is not of its kind.
+bool compare_model(const std::filesystem::path& folder, const ParityOptions& options, Comparer& comparer);
+bool compare_clip(const std::filesystem::path& folder, const ParityOptions& options, Comparer& comparer);
+bool compare_images(const std::filesystem::path& folder, Comparer& comparer);
+bool compare_text(const std::filesystem::path& folder, Comparer& comparer);
+bool compare_thresholds(const std::filesystem::path& folder, Comparer& comparer);
+
+}  // namespace deer

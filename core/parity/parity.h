@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace deer {
+
+/// One golden tensor, list or decision held against what this program computes.
+struct Comparison {
+  std::string name;
+  std::int64_t count = 0;      ///< numbers compared
+  double largest_absolute = 0; ///< max |ours - golden|
+  double largest_relative = 0; ///< the former over max |golden|
+  double tolerance = 0;        ///< allowed |ours - golden| / max(1, |golden|); 0: must be equal
+  bool passed = false;
+  std::string problem;         ///< why it failed, beyond the errors; may be empty
+};
+
+struct ParityOptions {
+  std::string device = "cpu";
+  std::string dtype = "float32";
+};
+
+/// Compares this program with golden data made by the reference implementation. What the folder
+/// holds decides what is compared:
+///   inputs/outputs.safetensors and a model     the whole network and its rollouts
+///   golden.safetensors and a CLIP archive      the vision tower
+///   images.safetensors, random_shift.safetensors   preprocessing and augmentation
+///   prompts.json                               the tokenizer
+///   cases.json, cases.safetensors              the threshold solver
+/// A folder without any of these is searched one level down. `report` is called for each comparison
+/// as it is made. Returns false if one failed. Throws Error if files are broken or nothing is found.
+bool run_parity(const std::filesystem::path& folder, const ParityOptions& options,
+                const std::function<void(const Comparison&)>& report);
+
+}  // namespace deer

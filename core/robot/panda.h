@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+
+#include "core/robot/pose.h"
+#include "core/robot/robot_model.h"
+
+namespace deer {
+
+/// Where CALVIN's scene D has the arm's base in the world: no rotation.
+inline constexpr Pose kSceneDWorldFromBase = {{-0.34, -0.46, 0.24}, {1, 0, 0, 0, 1, 0, 0, 0, 1}};
+
+/// The tool centre point's link in resources/panda/panda.urdf, between the finger tips.
+inline constexpr const char* kPandaTcpLink = "panda_tcp";
+
+/// Positions of the nine joints of resources/panda/panda.urdf (seven of the arm, rad; two fingers, m)
+/// from CALVIN's robot_obs, whose gripper opening is the distance between the fingers.
+std::array<double, 9> panda_joints(const std::array<double, 15>& robot_obs);
+
+/// TCP pose as robot_obs tells it, in the world frame.
+Pose world_from_tcp_observed(const std::array<double, 15>& robot_obs);
+
+/// TCP pose by forward kinematics from robot_obs' joint angles, in the world frame.
+Pose world_from_tcp_computed(const RobotModel& panda, const std::array<double, 15>& robot_obs,
+                             const Pose& world_from_base = kSceneDWorldFromBase);
+
+}  // namespace deer

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/robot/robot_model.h"
+
+#include <console_bridge/console.h>
+#include <urdf_model/model.h>
+#include <urdf_parser/urdf_parser.h>
+
+#include <cmath>
+#include <kdl/segment.hpp>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+
+namespace deer {
+namespace {
+
+constexpr std::size_t kMaxFile = 16 * 1024 * 1024;
+constexpr int kMaxDepth = 64;  // of XML elements; URDF needs five
+constexpr std::size_t kMaxLinks = 10'000;
+
+// urdfdom reports problems to a global log; the first of them belongs into our message.
+class LogCatcher final : public console_bridge::OutputHandler {
+ public:
+  LogCatcher() : lock_(mutex()), before_(console_bridge::getOutputHandler()) { console_bridge::useOutputHandler(this); }
+  ~LogCatcher() override { console_bridge::useOutputHandler(before_); }
+  void log(const std::string& text, console_bridge::LogLevel level, const char*, int) override {
+    if (level >= console_bridge::CONSOLE_BRIDGE_LOG_ERROR && first_.empty()) first_ = text;
+  }
+  std::string first() const { return first_.empty() ? "not a valid URDF" : printable(first_, 200); }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex m;
+    return m;
+  }
+  const std::scoped_lock<std::mutex> lock_;
+  console_bridge::OutputHandler* before_;
+  std::string first_;
+};
+
+// The XML parser recurses: refuse depths that only an attack needs before it sees them.
+bool is_too_deep(const std::string& xml) {
+  int depth = 0;
+  for (std::size_t at = xml.find('<'); at != std::string::npos; at = xml.find('<', at + 1)) {
+    const char next = at + 1 < xml.size() ? xml[at + 1] : '\0';
+    if (next == '!' || next == '?') continue;
+    const auto end = xml.find('>', at);
+    if (next == '/') {
+      --depth;
+    } else if (end == std::string::npos || xml[end - 1] != '/') {
+      ++depth;
+    }
+    if (depth > kMaxDepth) return true;
+  }
+  return false;
+}
+
+KDL::Frame frame(const urdf::Pose& pose) {
+  return {KDL::Rotation::Quaternion(pose.rotation.x, pose.rotation.y, pose.rotation.z, pose.rotation.w),
+          KDL::Vector(pose.position.x, pose.position.y, pose.position.z)};
+}
+
+Pose pose(const KDL::Frame& f) {
+  Pose out;
+  for (int r = 0; r < 3; ++r) {
+    out.position[static_cast<std::size_t>(r)] = f.p(r);
+    for (int c = 0; c < 3; ++c) out.rotation[static_cast<std::size_t>(3 * r + c)] = f.M(r, c);
+  }
+  return out;
+}
+
+std::optional<RobotVisual> visual(const urdf::Visual& source) {
+  RobotVisual out;
+  if (!source.geometry) return std::nullopt;
+  if (const auto* box = dynamic_cast<const urdf::Box*>(source.geometry.get())) {
+    out.size = {box->dim.x, box->dim.y, box->dim.z};
+  } else if (const auto* cylinder = dynamic_cast<const urdf::Cylinder*>(source.geometry.get())) {
+    out.kind = RobotVisual::Kind::cylinder;
+    out.size = {cylinder->radius, cylinder->length, 0};
+  } else if (const auto* sphere = dynamic_cast<const urdf::Sphere*>(source.geometry.get())) {
+    out.kind = RobotVisual::Kind::sphere;
+    out.size = {sphere->radius, 0, 0};
+  } else {
+    return std::nullopt;
+  }
+  out.link_from_visual = pose(frame(source.origin));
+  if (source.material) {
+    const auto& color = source.material->color;
+    out.rgba = {color.r, color.g, color.b, color.a};
+  }
+  return out;
+}
+
+}  // namespace
+
+struct RobotModel::Tree {
+  std::string name;
+  std::vector<RobotJoint> joints;
+  std::vector<RobotLink> links;
+  std::vector<KDL::Segment> segments;  // for each link, the joint that carries it and its frame
+  std::vector<int> joint_of;           // for each link, index into joints, or -1 if it is fixed
+
+  void add(const urdf::Link& link, int parent, const std::filesystem::path& source);
+};
+
+namespace {
+
+std::pair<KDL::Joint, std::optional<RobotJoint>> convert(const urdf::Joint& joint,
+                                                         const std::filesystem::path& source) {
+  const auto origin = frame(joint.parent_to_joint_origin_transform);
+  const auto fail = [&](const std::string& why) {
+    return FileError(source, "joint '" + printable(joint.name) + "' " + why);
+  };
+  if (joint.type == urdf::Joint::FIXED) return {KDL::Joint(joint.name, KDL::Joint::Fixed), std::nullopt};
+  const bool turns = joint.type == urdf::Joint::REVOLUTE || joint.type == urdf::Joint::CONTINUOUS;
+  if (!turns && joint.type != urdf::Joint::PRISMATIC) {
+    throw fail("is of a type other than revolute, continuous, prismatic or fixed");
+  }
+  if (joint.mimic) throw fail("mimics another joint, which is not supported");
+  const KDL::Vector axis(joint.axis.x, joint.axis.y, joint.axis.z);
+  if (!(axis.Norm() > 1e-9)) throw fail("has no axis");
+  RobotJoint out;
+  out.name = joint.name;
+  out.kind = turns ? RobotJoint::Kind::revolute : RobotJoint::Kind::prismatic;
+  const bool limited = joint.type != urdf::Joint::CONTINUOUS;
+  if (limited && !joint.limits) throw fail("has no limits");
+  out.lower = limited ? joint.limits->lower : -std::numeric_limits<double>::infinity();
+  out.upper = limited ? joint.limits->upper : std::numeric_limits<double>::infinity();
+  if (!(out.lower <= out.upper)) throw fail("has a lower limit above the upper");
+  if (joint.limits) out.max_velocity = joint.limits->velocity;
+  const auto type = turns ? KDL::Joint::RotAxis : KDL::Joint::TransAxis;
+  return {KDL::Joint(joint.name, origin.p, origin.M * axis, type), std::move(out)};
+}
+
+}  // namespace
+
+void RobotModel::Tree::add(const urdf::Link& link, int parent, const std::filesystem::path& source) {
+  RobotLink out;
+  out.name = link.name;
+  out.parent = parent;
+  for (const auto& drawn : link.visual_array) {
+    if (auto shape = drawn ? visual(*drawn) : std::nullopt) out.visuals.push_back(*shape);
+  }
+  int joint_index = -1;
+  KDL::Segment segment(link.name);
+  if (link.parent_joint) {
+    const auto origin = frame(link.parent_joint->parent_to_joint_origin_transform);
+    auto [kdl_joint, joint] = convert(*link.parent_joint, source);
+    if (joint) {
+      joint_index = static_cast<int>(joints.size());
+      joints.push_back(std::move(*joint));
+    }
+    segment = KDL::Segment(link.name, kdl_joint, origin);
+    // The numbers of a file may be anything; a pose of NaN would only show up much later.
+    const auto rest = segment.pose(0);
+    if (!std::isfinite(rest.p.Norm()) || !std::isfinite(rest.M(0, 0))) {
+      throw FileError(source, "joint '" + printable(link.parent_joint->name) + "' has an origin that is not finite");
+    }
+  }
+  links.push_back(std::move(out));
+  segments.push_back(std::move(segment));
+  joint_of.push_back(joint_index);
+}
+
+RobotModel::RobotModel(std::unique_ptr<const Tree> tree) : tree_(std::move(tree)) {}
+RobotModel::RobotModel(RobotModel&&) noexcept = default;
+RobotModel& RobotModel::operator=(RobotModel&&) noexcept = default;
+RobotModel::~RobotModel() = default;
+
+RobotModel RobotModel::load(const std::filesystem::path& urdf) {
+  const auto file = MappedFile::open(urdf);
+  if (file->size() > kMaxFile) throw FileError(urdf, "is too large for a URDF");
+  const auto bytes = file->bytes();
+  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, urdf);
+}
+
+RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::path& source) {
+  if (is_too_deep(urdf)) throw FileError(source, "XML is nested too deep for a URDF");
+  urdf::ModelInterfaceSharedPtr model;
+  {
+    const LogCatcher log;
+    try {
+      model = urdf::parseURDF(urdf);
+    } catch (const std::exception& error) {
+      throw FileError(source, "not a valid URDF: " + printable(error.what(), 200));
+    }
+    if (!model || !model->getRoot()) throw FileError(source, log.first());
+  }
+  // Links hold each other by shared pointers: a ring of them would never be freed.
+  const std::shared_ptr<void> unlink(nullptr, [&model](void*) {
+    for (const auto& [name, link] : model->links_) {
+      link->child_links.clear();
+      link->child_joints.clear();
+    }
+  });
+  auto tree = std::make_unique<Tree>();
+  tree->name = model->getName();
+  // Depth first with a stack of our own; children in the order of the file.
+  std::vector<std::pair<urdf::LinkConstSharedPtr, int>> open{{model->getRoot(), -1}};
+  std::set<const urdf::Link*> seen;
+  while (!open.empty()) {
+    const auto [link, parent] = open.back();
+    open.pop_back();
+    if (!seen.insert(link.get()).second || seen.size() > kMaxLinks) {
+      throw FileError(source, "link '" + printable(link->name) + "' does not hang on one chain of joints");
+    }
+    tree->add(*link, parent, source);
+    const int index = static_cast<int>(tree->links.size()) - 1;
+    for (auto child = link->child_links.rbegin(); child != link->child_links.rend(); ++child) {
+      open.emplace_back(*child, index);
+    }
+  }
+  if (seen.size() != model->links_.size()) {
+    throw FileError(source, std::to_string(model->links_.size() - seen.size()) +
+                                " links do not hang on the root link '" + printable(tree->links.front().name) + "'");
+  }
+  return RobotModel(std::move(tree));
+}
+
+const std::string& RobotModel::name() const { return tree_->name; }
+const std::vector<RobotJoint>& RobotModel::joints() const { return tree_->joints; }
+const std::vector<RobotLink>& RobotModel::links() const { return tree_->links; }
+
+std::size_t RobotModel::link_index(std::string_view link) const {
+  std::string names;
+  for (std::size_t i = 0; i < tree_->links.size(); ++i) {
+    if (tree_->links[i].name == link) return i;
+    names += (i > 0 ? ", " : "") + tree_->links[i].name;
+  }
+  throw Error("robot '" + tree_->name + "' has no link '" + printable(link) + "'; it has " + printable(names, 400));
+}
+
+std::vector<Pose> RobotModel::base_from_links(std::span<const double> positions) const {
+  if (positions.size() != tree_->joints.size()) {
+    throw Error("robot '" + tree_->name + "' has " + std::to_string(tree_->joints.size()) + " joints, but " +
+                std::to_string(positions.size()) + " positions were given");
+  }
+  std::vector<KDL::Frame> frames(tree_->links.size());
+  std::vector<Pose> out(frames.size());
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const int joint = tree_->joint_of[i];
+    const double position = joint < 0 ? 0 : positions[static_cast<std::size_t>(joint)];
+    const auto own = tree_->segments[i].pose(position);
+    const int parent = tree_->links[i].parent;
+    frames[i] = parent < 0 ? KDL::Frame::Identity() : frames[static_cast<std::size_t>(parent)] * own;
+    out[i] = pose(frames[i]);
+  }
+  return out;
+}
+
+Pose RobotModel::base_from_link(std::string_view link, std::span<const double> positions) const {
+  const auto index = link_index(link);
+  return base_from_links(positions)[index];
+}
+
+}  // namespace deer

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/robot/pose.h"
+
+namespace deer {
+
+/// A joint that moves.
+struct RobotJoint {
+  enum class Kind { revolute, prismatic };
+  std::string name;
+  Kind kind = Kind::revolute;
+  double lower = 0;         ///< rad or m; -infinity for a continuous joint
+  double upper = 0;         ///< rad or m; +infinity for a continuous joint
+  double max_velocity = 0;  ///< rad/s or m/s; 0 if the file names none
+};
+
+/// A primitive shape to draw a link with, in the link's frame.
+struct RobotVisual {
+  enum class Kind { box, cylinder, sphere };
+  Kind kind = Kind::box;
+  Vector3 size{};  ///< m: box x y z; cylinder radius, length (along z), 0; sphere radius, 0, 0
+  Pose link_from_visual;
+  std::array<double, 4> rgba = {0.7, 0.7, 0.7, 1};
+};
+
+struct RobotLink {
+  std::string name;
+  int parent = -1;  ///< index of the link it hangs on; -1 for the root
+  std::vector<RobotVisual> visuals;
+};
+
+/// A robot's kinematic tree, from a URDF. Immutable: may be used from several threads.
+class RobotModel {
+ public:
+  /// Throws FileError if the file is no valid URDF, or has joints other than revolute, continuous,
+  /// prismatic and fixed. Meshes are passed over: only primitive visuals are kept.
+  static RobotModel load(const std::filesystem::path& urdf);
+  static RobotModel parse(const std::string& urdf, const std::filesystem::path& source);
+
+  RobotModel(RobotModel&&) noexcept;
+  RobotModel& operator=(RobotModel&&) noexcept;
+  ~RobotModel();
+
+  const std::string& name() const;
+  const std::vector<RobotJoint>& joints() const;  ///< from the root to the tips, order of the file among siblings
+  const std::vector<RobotLink>& links() const;    ///< parents before children; the first is the root
+
+  /// Index into links(). Throws Error naming the links there are.
+  std::size_t link_index(std::string_view link) const;
+
+  /// Pose of every link in the root link's frame ("base"), as links(). `positions` are rad or m, as
+  /// joints(); throws Error if there is another number of them. Limits are not enforced.
+  std::vector<Pose> base_from_links(std::span<const double> positions) const;
+
+  /// The same for one link.
+  Pose base_from_link(std::string_view link, std::span<const double> positions) const;
+
+ private:
+  struct Tree;
+  explicit RobotModel(std::unique_ptr<const Tree> tree);
+  std::unique_ptr<const Tree> tree_;
+};
+
+}  // namespace deer

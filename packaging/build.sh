@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Sets the machine up and builds into build/dev. Usage: packaging/build.sh [TARGET...]; no target: all.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+"$root/packaging/setup.sh"
+
+# A file that includes LibTorch takes more than a gigabyte to compile.
+jobs=$(nproc)
+free_gib=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo)
+by_memory=$((free_gib * 2 / 3))
+if ((by_memory < jobs)); then jobs=$((by_memory > 1 ? by_memory : 1)); fi
+
+cd "$root"
+# Where setup.sh puts LibTorch if the distribution has none.
+if [[ -e build/libtorch/share/cmake/Torch/TorchConfig.cmake ]]; then
+  export CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$root/build/libtorch"
+fi
+printf 'build: configuring build/dev\n'
+cmake --preset dev --log-level=WARNING
+printf 'build: compiling with %s jobs (LibTorch makes the first time slow)\n' "$jobs"
+targets=()
+for target in "$@"; do targets+=(--target "$target"); done
+cmake --build build/dev --parallel "$jobs" "${targets[@]}"

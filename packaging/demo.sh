@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Sets the machine up, builds, and opens Deerscope on the demo session. Without a display the same
+# session runs on a virtual one: a screenshot is written and the exit of every frame is printed.
+# Usage: packaging/demo.sh [DEERSCOPE ARGUMENT...]
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+model=$root/resources/demo/model
+episode=$root/resources/demo/episodes
+programs=$root/build/dev/bin
+
+"$root/packaging/build.sh" deerscope deer
+
+if [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]; then
+  printf 'demo: opening the demo session (a tiny model with random weights, a drawn episode)\n'
+  exec "$programs/deerscope" --model "$model" --episode "$episode" --run "$@"
+fi
+
+screenshot=$root/build/dev/demo.png
+rm -f "$screenshot"
+printf 'demo: no display, running the demo session on a virtual one\n'
+LIBGL_ALWAYS_SOFTWARE=1 QT_QPA_PLATFORM=xcb timeout 600 \
+  xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24" \
+  "$programs/deerscope" --model "$model" --episode "$episode" --run --screenshot "$screenshot" "$@"
+if [[ ! -s $screenshot ]]; then
+  printf 'demo: deerscope ended without writing %s\n' "$screenshot" >&2
+  exit 1
+fi
+"$programs/deer" run "$model" "$episode" --table
+printf 'demo: the screenshot is %s\n' "$screenshot"

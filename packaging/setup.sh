@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Installs what Deerscope needs to build, run and be tested, on Debian 12 and Ubuntu 24.04.
+# Usage: packaging/setup.sh [--list]
+#   --list  prints the packages and installs nothing
+# Does nothing where everything is there. A LibTorch of your own, named in CMAKE_PREFIX_PATH, takes
+# the place of the distribution's. Where the distribution has none (Ubuntu 24.04), the official CPU
+# build is downloaded into build/libtorch; DEER_LIBTORCH_URL names another archive.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+libtorch=$root/build/libtorch
+libtorch_url=${DEER_LIBTORCH_URL:-https://download.pytorch.org/libtorch/cpu/libtorch-cxx11-abi-shared-with-deps-2.5.1%2Bcpu.zip}
+fetch_libtorch=false
+
+packages=(
+  build-essential cmake ninja-build ccache
+  libtorch-dev libopenblas0-pthread
+  nlohmann-json3-dev libcli11-dev libutf8proc-dev zlib1g-dev
+  libopencv-dev libyaml-cpp-dev liburdfdom-dev liborocos-kdl-dev libeigen3-dev
+  qt6-base-dev libqcustomplot-dev libqt6svg6 libgl1-mesa-dri fonts-dejavu-core
+  xvfb xauth
+)
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 1
+}
+
+own_libtorch() {
+  local folders folder
+  IFS=':;' read -ra folders <<<"${CMAKE_PREFIX_PATH:-}:$libtorch"
+  for folder in "${folders[@]}"; do
+    if [[ -n $folder && -e $folder/share/cmake/Torch/TorchConfig.cmake ]]; then
+      printf '%s\n' "$folder"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# Runs a command as root.
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  else
+    sudo "$@"
+  fi
+}
+
+require_root_or_sudo() {
+  if ((EUID != 0)) && ! command -v sudo >/dev/null; then
+    fail "$1 needs root, and there is no sudo. Ask an administrator to run:" "  $2"
+  fi
+}
+
+is_installed() { [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+is_available() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
+
+install_missing() {
+  local missing=() unavailable=() package
+  for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then
+    say "all ${#packages[@]} packages are installed"
+    return
+  fi
+  say "missing: ${missing[*]}"
+  require_root_or_sudo "installing them" "apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+  as_root apt-get -o Acquire::Retries=3 -qq update ||
+    fail "apt-get update failed: is the network up, and is /etc/apt/sources.list right?"
+  if [[ " ${missing[*]} " == *" libtorch-dev "* ]] && ! is_available libtorch-dev; then
+    say "this distribution has no libtorch-dev: $libtorch_url takes its place"
+    fetch_libtorch=true
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" ca-certificates curl unzip | grep -vx libtorch-dev)
+  fi
+  for package in "${missing[@]}"; do
+    is_available "$package" || unavailable+=("$package")
+  done
+  if ((${#unavailable[@]} > 0)); then
+    fail "not offered by this distribution: ${unavailable[*]}" \
+      "On Ubuntu they are in \"universe\" (add-apt-repository universe). Debian 12 and Ubuntu 24.04 are supported."
+  fi
+  say "installing (this can be a download of several hundred megabytes)"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -qq \
+    install --yes --no-install-recommends "${missing[@]}" ||
+    fail "apt-get could not install: ${missing[*]}"
+  say "installed ${#missing[@]} packages"
+}
+
+# Downloads LibTorch into build/libtorch, whole or not at all.
+download_libtorch() {
+  local part=$libtorch.part$$
+  local by_hand=("Take LibTorch from https://pytorch.org/get-started/locally/ (C++, cxx11 ABI) or build it, then" \
+    "  export CMAKE_PREFIX_PATH=/path/to/libtorch" "and start again.")
+  if [[ -z ${DEER_LIBTORCH_URL:-} && $(uname -m) != x86_64 ]]; then
+    fail "there is no LibTorch to download for $(uname -m)." "${by_hand[@]}"
+  fi
+  mkdir -p "$part"
+  # shellcheck disable=SC2064
+  trap "rm -rf '$part'" EXIT
+  say "downloading LibTorch into build/libtorch (about 200 megabytes)"
+  curl --fail --location --silent --show-error --retry 3 --output "$part/libtorch.zip" "$libtorch_url" ||
+    fail "cannot download $libtorch_url" "${by_hand[@]}"
+  unzip -q "$part/libtorch.zip" -d "$part" || fail "$libtorch_url is not a complete zip archive." "${by_hand[@]}"
+  [[ -e $part/libtorch/share/cmake/Torch/TorchConfig.cmake ]] ||
+    fail "$libtorch_url holds no LibTorch (libtorch/share/cmake/Torch/TorchConfig.cmake)." "${by_hand[@]}"
+  rm -rf "$libtorch"
+  mv "$part/libtorch" "$libtorch"
+}
+
+# The reference BLAS is some fifty times slower than OpenBLAS; any other choice is left alone.
+choose_blas() {
+  local triplet library current wanted
+  triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -dumpmachine)
+  for library in blas lapack; do
+    current=$(readlink -f "/usr/lib/$triplet/lib$library.so.3" || true)
+    wanted=/usr/lib/$triplet/openblas-pthread/lib$library.so.3
+    if [[ $current == */"$library"/lib"$library".so.3* && -e $wanted ]]; then
+      require_root_or_sudo "choosing OpenBLAS" "update-alternatives --set lib$library.so.3-$triplet $wanted"
+      as_root update-alternatives --quiet --set "lib$library.so.3-$triplet" "$wanted"
+      current=$(readlink -f "/usr/lib/$triplet/lib$library.so.3")
+      say "$library was the slow reference library, now $current"
+    else
+      say "$library is ${current:-missing}"
+    fi
+  done
+}
+
+main() {
+  local folder
+  if folder=$(own_libtorch); then
+    say "LibTorch is $folder"
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | grep -vx libtorch-dev)
+  fi
+  case ${1:-} in
+    --list)
+      printf '%s\n' "${packages[@]}"
+      return
+      ;;
+    '') ;;
+    *) fail "unknown argument '$1'; usage: packaging/setup.sh [--list]" ;;
+  esac
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    fail "there is no apt-get here: only Debian 12 and Ubuntu 24.04 are set up by this script." \
+      "Elsewhere install what these packages hold: ${packages[*]}"
+  fi
+  install_missing
+  if [[ $fetch_libtorch == true ]]; then download_libtorch; fi
+  choose_blas
+}
+
+main "$@"

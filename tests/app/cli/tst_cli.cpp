@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QProcess>
+#include <QTest>
+
+#include "core/base/json_file.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fs = std::filesystem;
+using namespace deer;
+
+namespace {
+
+const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/model");
+const QString kEpisodes = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/episodes");
+const QString kReference = QStringLiteral(DEER_TEST_DATA "/reference/");
+
+struct Result {
+  int code = -1;
+  QString out;
+  QString err;
+};
+
+Result deer_program(const QStringList& arguments) {
+  QProcess process;
+  process.start(QStringLiteral(DEER_PROGRAM), arguments);
+  process.waitForFinished(120'000);
+  return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2, QString::fromUtf8(process.readAllStandardOutput()),
+          QString::fromUtf8(process.readAllStandardError())};
+}
+
+std::vector<Json> lines_of(const QString& text) {
+  std::vector<Json> out;
+  for (const auto& line : text.split('\n', Qt::SkipEmptyParts)) out.push_back(Json::parse(line.toStdString()));
+  return out;
+}
+
+}  // namespace
+
+// The program as a person starts it.
+class CliTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void run_prints_a_line_a_frame();
+  void run_leaves_where_it_is_told();
+  void thresholds_from_text_and_file();
+  void table();
+  void info_describes();
+  void parity_says_yes_and_no();
+  void convert_makes_a_model_that_runs();
+  void errors_are_one_line_data();
+  void errors_are_one_line();
+  void wrong_usage();
+};
+
+void CliTest::run_prints_a_line_a_frame() {
+  const auto result = deer_program({"run", kModel, kEpisodes, "--frames", "7", "--probe"});
+  QCOMPARE(result.code, 0);
+  const auto lines = lines_of(result.out);
+  QCOMPARE(lines.size(), std::size_t{7});
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto& line = lines[i];
+    QCOMPARE(line.at("frame").get<int>(), static_cast<int>(i));
+    QCOMPARE(line.at("exits").size(), std::size_t{3});
+    QCOMPARE(line.at("depth").get<int>(), line.at("exit_layer").get<int>() + 1);
+    QCOMPARE(line.at("command").size(), std::size_t{7});
+    QCOMPARE(line.at("recorded_action").size(), std::size_t{7});
+    QVERIFY(line.at("times_ms").at("total").get<double>() > 0);
+    QVERIFY(!line.at("instruction").get<std::string>().empty());
+  }
+  QVERIFY(result.err.contains("7 frames, mean depth"));
+  QCOMPARE(deer_program({"run", kModel, kEpisodes, "--frames", "7", "--probe"}).out.section("times_ms", 0, 0), result.out.section("times_ms", 0, 0));
+}
+
+void CliTest::run_leaves_where_it_is_told() {
+  for (const auto& line : lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "4", "--exit", "3"}).out)) {
+    QCOMPARE(line.at("exit_layer").get<int>(), 3);
+    QCOMPARE(line.at("reason").get<std::string>(), std::string("fixed"));
+  }
+}
+
+void CliTest::thresholds_from_text_and_file() {
+  const auto deep = lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "3", "--thresholds", "never,never,always"}).out);
+  QCOMPARE(deep.size(), std::size_t{3});
+  for (const auto& line : deep) QCOMPARE(line.at("exit_layer").get<int>(), 5);
+  test::TemporaryFolder folder;
+  const auto file = folder.write("thresholds.json", R"({"thresholds": [1e8, 0, 0]})");
+  for (const auto& line : lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "3", "--thresholds", QString::fromStdString(file.string())}).out)) {
+    QCOMPARE(line.at("exit_layer").get<int>(), 1);
+  }
+}
+
+void CliTest::table() {
+  const auto result = deer_program({"run", kModel, kEpisodes, "--frames", "5", "--table"});
+  QCOMPARE(result.code, 0);
+  QVERIFY(result.out.contains("random weights"));
+  QCOMPARE(result.out.count(" ms\n"), 5);
+  QVERIFY(!result.out.contains("nan") && !result.out.contains("1e+08"));
+}
+
+void CliTest::info_describes() {
+  const auto machine = deer_program({"info", "--json"});
+  QCOMPARE(machine.code, 0);
+  QVERIFY(Json::parse(machine.out.toStdString()).at("float32_gmacs").get<double>() > 0);
+  const auto model = Json::parse(deer_program({"info", kModel, "--json"}).out.toStdString());
+  QVERIFY(model.at("exit_layers") == Json({1, 3, 5}));
+  QVERIFY(model.at("unused_tensors").empty());
+  QVERIFY(deer_program({"info", kModel}).out.contains("exits        after layers 1 3 5"));
+  const auto data = Json::parse(deer_program({"info", kEpisodes, "--json"}).out.toStdString());
+  QCOMPARE(data.at("kind").get<std::string>(), std::string("CALVIN"));
+  QVERIFY(data.at("episodes").size() >= 2);
+  // A run describes itself too.
+  test::TemporaryFolder folder;
+  const auto file = folder.write("run.jsonl", deer_program({"run", kModel, kEpisodes, "--frames", "4", "--exit", "1"}).out.toStdString());
+  const auto run = Json::parse(deer_program({"info", QString::fromStdString(file.string()), "--json"}).out.toStdString());
+  QCOMPARE(run.at("frames").get<int>(), 4);
+  QCOMPARE(run.at("mean_depth").get<double>(), 2.0);
+}
+
+void CliTest::parity_says_yes_and_no() {
+  QCOMPARE(deer_program({"parity", kReference + "thresholds", "-q"}).code, 0);
+  const auto all = deer_program({"parity", kReference + "clip_archive"});
+  QCOMPARE(all.code, 0);
+  QVERIFY(all.out.contains("tokens") && all.out.contains("abs") && all.out.contains("rel"));
+  test::TemporaryFolder folder;
+  fs::copy((kReference + "text").toStdString(), folder / "text");
+  auto prompts = read_json(folder / "text" / "prompts.json");
+  prompts["prompts"][0]["input_ids"][1] = 7;
+  folder.write("text/prompts.json", prompts.dump());
+  const auto changed = deer_program({"parity", QString::fromStdString((folder / "text").string()), "-q"});
+  QCOMPARE(changed.code, 1);
+  QVERIFY(changed.out.contains("FAIL") && changed.out.contains("21528"));
+}
+
+void CliTest::convert_makes_a_model_that_runs() {
+  test::TemporaryFolder folder;
+  const auto out = QString::fromStdString((folder / "converted").string());
+  const auto result = deer_program({"convert", out, "--from", kReference + "tiny_mpt1b"});
+  QVERIFY2(result.code == 0, qPrintable(result.err));
+  QVERIFY(result.err.contains("tokenizer.json"));
+  fs::copy((kModel + "/tokenizer.json").toStdString(), folder / "converted" / "tokenizer.json");
+  const auto theirs = lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "2", "--exit", "5"}).out);
+  const auto ours = lines_of(deer_program({"run", out, kEpisodes, "--frames", "2", "--exit", "5"}).out);
+  QCOMPARE(ours.size(), std::size_t{2});
+  for (std::size_t i = 0; i < 2; ++i) QVERIFY(ours[i].at("action") == theirs[i].at("action"));
+}
+
+void CliTest::errors_are_one_line_data() {
+  QTest::addColumn<QStringList>("arguments");
+  QTest::addColumn<QString>("says");
+  const QString nowhere = "/nowhere/at/all";
+  QTest::newRow("no model") << QStringList{"run", nowhere, kEpisodes} << "/nowhere/at/all: does not exist";
+  QTest::newRow("no episode") << QStringList{"run", kModel, nowhere} << nowhere;
+  QTest::newRow("a model as an episode") << QStringList{"run", kModel, kModel} << "model";
+  QTest::newRow("an episode as a model") << QStringList{"run", kEpisodes, kEpisodes} << "holds no model";
+  QTest::newRow("an episode that is not there") << QStringList{"run", kModel, kEpisodes, "--index", "99"} << "99";
+  QTest::newRow("a threshold in words") << QStringList{"run", kModel, kEpisodes, "--thresholds", "a,b,c"} << "threshold 'a'";
+  QTest::newRow("too few thresholds") << QStringList{"run", kModel, kEpisodes, "--thresholds", "1"} << "1 thresholds given, expected 3";
+  QTest::newRow("a layer that is not there") << QStringList{"run", kModel, kEpisodes, "--exit", "12"} << "layer 12 does not exist";
+  QTest::newRow("a device that is not there") << QStringList{"run", kModel, kEpisodes, "--device", "tpu"} << "'tpu' is not known";
+  QTest::newRow("float16 on the CPU") << QStringList{"run", kModel, kEpisodes, "--device", "cpu", "--dtype", "float16"} << "float16";
+  QTest::newRow("a delta of no kind") << QStringList{"run", kModel, kEpisodes, "--delta-type", "euclid"} << "euclid";
+  QTest::newRow("info of nothing") << QStringList{"info", nowhere} << "does not exist";
+  QTest::newRow("parity of nothing") << QStringList{"parity", kEpisodes} << "holds no golden data";
+  QTest::newRow("convert of nothing") << QStringList{"convert", "/tmp/none", "--from", kEpisodes} << "holds no model";
+}
+
+void CliTest::errors_are_one_line() {
+  QFETCH(const QStringList, arguments);
+  QFETCH(const QString, says);
+  const auto result = deer_program(arguments);
+  QCOMPARE(result.code, 1);
+  QVERIFY2(result.err.contains(says), qPrintable(result.err));
+  QVERIFY(result.err.startsWith("deer: "));
+  QCOMPARE(result.err.count('\n'), 1);
+  QVERIFY(result.out.isEmpty());
+}
+
+void CliTest::wrong_usage() {
+  QCOMPARE(deer_program({}).code, 2);
+  QCOMPARE(deer_program({"dance"}).code, 2);
+  QCOMPARE(deer_program({"run", kModel}).code, 2);
+  QCOMPARE(deer_program({"--help"}).code, 0);
+  QVERIFY(deer_program({"--version"}).out.startsWith("deer 0."));
+}
+
+QTEST_GUILESS_MAIN(CliTest)
+#include "tst_cli.moc"

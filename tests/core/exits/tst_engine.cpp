@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QTest>
+#include <random>
+
+#include "core/base/error.h"
+#include "core/base/json_file.h"
+#include "core/exits/engine.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fs = std::filesystem;
+using namespace deer;
+
+namespace {
+
+const fs::path kDemo = fs::path(DEER_SOURCE_DIR) / "resources" / "demo" / "model";
+
+ImagePtr picture(int width, int height, unsigned seed) {
+  auto image = std::make_shared<Image>();
+  image->width = width;
+  image->height = height;
+  image->rgb.resize(static_cast<std::size_t>(width * height * 3));
+  std::mt19937 random(seed);
+  for (auto& value : image->rgb) value = static_cast<std::uint8_t>(random());
+  return image;
+}
+
+FrameInput input(int frame, const std::string& instruction = "open the drawer") {
+  return {frame, picture(200, 200, static_cast<unsigned>(2 * frame)), picture(84, 84, static_cast<unsigned>(2 * frame + 1)), instruction};
+}
+
+}  // namespace
+
+class EngineTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void summary_describes_the_model();
+  void replay_equals_running_again();
+  void probe_and_policy_agree();
+  void a_new_instruction_starts_anew();
+  void cancel_leaves_the_state();
+  void broken_input_is_named();
+  void models_that_cannot_be_opened();
+  void fewer_layers_can_be_loaded();
+};
+
+void EngineTest::summary_describes_the_model() {
+  const auto engine = Engine::load(kDemo);
+  const auto& summary = engine->summary();
+  QCOMPARE(summary.name, std::string("model"));
+  QCOMPARE(summary.family, std::string("MPT-1b"));
+  QCOMPARE(summary.exit_layers, (std::vector<int>{1, 3, 5}));
+  QCOMPARE(summary.dtype, std::string("float32"));
+  QVERIFY(summary.parameters > 500'000);
+  QCOMPARE(summary.weight_bytes, 4 * summary.parameters);
+  QCOMPARE(engine->policy().thresholds, summary.suggested_thresholds);
+}
+
+void EngineTest::replay_equals_running_again() {
+  const auto engine = Engine::load(kDemo);
+  std::vector<FrameRecordPtr> records;
+  for (int i = 0; i < 10; ++i) records.push_back(engine->step(input(i), RunMode::probe));
+  ExitPolicy other;
+  other.thresholds = {0.01, 0.2, kAlwaysLeave};
+  const auto replayed = engine->replay(records, other);
+  engine->reset();
+  engine->set_policy(other);
+  bool changed = false;
+  for (int i = 0; i < 10; ++i) {
+    const auto again = engine->step(input(i), RunMode::policy);
+    const auto& what_if = *replayed[static_cast<std::size_t>(i)];
+    QCOMPARE(what_if.exit_layer, again->exit_layer);
+    QCOMPARE(what_if.frame, again->frame);
+    for (std::size_t k = 0; k < 6; ++k) QVERIFY(std::abs(what_if.arm[k] - again->arm[k]) <= 1e-5F);
+    changed |= what_if.exit_layer != records[static_cast<std::size_t>(i)]->exit_layer;
+  }
+  QVERIFY2(changed, "the two policies never differed: the comparison shows nothing");
+  std::stop_source stop;
+  stop.request_stop();
+  QVERIFY_EXCEPTION_THROWN(engine->replay(records, other, stop.get_token()), Cancelled);
+  // Without the features nothing can be replayed.
+  engine->reset();
+  const std::vector<FrameRecordPtr> shallow{engine->step(input(0), RunMode::policy)};
+  if (shallow[0]->exit_layer != 5) DEER_VERIFY_ERROR(engine->replay(shallow, other), "probe mode");
+}
+
+void EngineTest::probe_and_policy_agree() {
+  const auto engine = Engine::load(kDemo);
+  std::vector<FrameRecordPtr> probed;
+  for (int i = 0; i < 8; ++i) probed.push_back(engine->step(input(i), RunMode::probe));
+  engine->reset();
+  for (int i = 0; i < 8; ++i) {
+    const auto record = engine->step(input(i), RunMode::policy);
+    QCOMPARE(record->exit_layer, probed[static_cast<std::size_t>(i)]->exit_layer);
+    QCOMPARE(record->command, probed[static_cast<std::size_t>(i)]->command);
+    QVERIFY(record->times.vision_ms > 0 && record->times.llm_ms > 0 && record->times.head_ms > 0);
+  }
+}
+
+void EngineTest::a_new_instruction_starts_anew() {
+  const auto engine = Engine::load(kDemo);
+  for (int i = 0; i < 3; ++i) QCOMPARE(engine->step(input(i), RunMode::policy)->step, i);
+  const auto switched = engine->step(input(7, "close the drawer"), RunMode::policy);
+  QCOMPARE(switched->step, 0);
+  engine->reset();
+  QCOMPARE(engine->step(input(7, "close the drawer"), RunMode::policy)->arm, switched->arm);
+}
+
+void EngineTest::cancel_leaves_the_state() {
+  const auto engine = Engine::load(kDemo);
+  const auto quiet = Engine::load(kDemo);
+  std::stop_source stop;
+  stop.request_stop();
+  for (int i = 0; i < 3; ++i) {
+    QVERIFY_EXCEPTION_THROWN(engine->step(input(9), RunMode::probe, stop.get_token()), Cancelled);
+    QCOMPARE(engine->step(input(i), RunMode::probe)->arm, quiet->step(input(i), RunMode::probe)->arm);
+  }
+}
+
+void EngineTest::broken_input_is_named() {
+  const auto engine = Engine::load(kDemo);
+  auto frame = input(4);
+  frame.rgb_gripper = nullptr;
+  DEER_VERIFY_ERROR(engine->step(frame, RunMode::policy), "frame 4 has no gripper camera");
+  frame = input(5);
+  frame.rgb_static = std::make_shared<Image>();
+  DEER_VERIFY_ERROR(engine->step(frame, RunMode::policy), "image");
+  DEER_VERIFY_ERROR(engine->step(input(6, std::string("\xff\xfe")), RunMode::policy), "UTF-8");
+  ExitPolicy policy;
+  policy.thresholds = {1};
+  DEER_VERIFY_ERROR(engine->set_policy(policy), "1 thresholds given");
+}
+
+void EngineTest::models_that_cannot_be_opened() {
+  test::TemporaryFolder folder;
+  DEER_VERIFY_ERROR(Engine::load(folder.path()), "it is empty");
+  fs::copy(kDemo, folder / "copy");
+  fs::remove(folder / "copy" / "tokenizer.json");
+  DEER_VERIFY_ERROR(Engine::load(folder / "copy"), "tokenizer.json");
+  folder.write("copy/tokenizer.json", "{}");
+  DEER_VERIFY_ERROR(Engine::load(folder / "copy"), "tokenizer.json");
+  fs::resize_file(folder / "copy" / "model.safetensors", 100'000);
+  DEER_VERIFY_ERROR(Engine::load(folder / "copy"), "model.safetensors");
+  EngineOptions options;
+  options.device = "cuda:99";
+  DEER_VERIFY_ERROR(Engine::load(kDemo, options), "cuda:99");
+}
+
+void EngineTest::fewer_layers_can_be_loaded() {
+  test::TemporaryFolder folder;
+  EngineOptions options;
+  options.max_layer = 4;
+  const auto engine = Engine::load(kDemo, options);
+  QCOMPARE(engine->summary().exit_layers, (std::vector<int>{1, 3}));
+  QCOMPARE(engine->summary().layers, 4);
+  QVERIFY(engine->step(input(0), RunMode::probe)->exit_layer <= 3);
+}
+
+QTEST_GUILESS_MAIN(EngineTest)
+#include "tst_engine.moc"

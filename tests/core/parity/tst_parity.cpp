@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QTemporaryDir>
+#include <QTest>
+#include <filesystem>
+#include <fstream>
+
+#include "core/base/error.h"
+#include "core/model/tensor_archive.h"
+#include "core/parity/parity.h"
+
+namespace fs = std::filesystem;
+using namespace deer;
+
+namespace {
+
+const fs::path kReference = fs::path(DEER_TEST_DATA) / "reference";
+
+struct Outcome {
+  bool passed = false;
+  int made = 0;
+  QStringList failed;
+};
+
+Outcome run(const fs::path& folder) {
+  Outcome out;
+  out.passed = run_parity(folder, {}, [&](const Comparison& comparison) {
+    ++out.made;
+    if (!comparison.passed) {
+      out.failed << QString::fromStdString(comparison.name) + ": " + QString::fromStdString(comparison.problem) +
+                        QString(" abs %1").arg(comparison.largest_absolute);
+    }
+  });
+  return out;
+}
+
+}  // namespace
+
+// Everything that can be compared with the reference's numbers, at the tolerances of comparer.h:
+// 1e-4 in float32, 1e-3 for commands in half precision, equality for decisions, ids, bytes and thresholds.
+class ParityTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void golden_data();
+  void golden();
+  void a_changed_golden_number_fails();
+  void a_changed_decision_fails();
+  void a_changed_weight_fails();
+  void unknown_golden_tensors_fail();
+  void folders_without_golden_data_are_errors();
+};
+
+void ParityTest::golden_data() {
+  QTest::addColumn<QString>("folder");
+  QTest::addColumn<int>("at_least");
+  QTest::newRow("tiny_mpt1b") << "tiny_mpt1b" << 160;
+  QTest::newRow("tiny_mpt7b") << "tiny_mpt7b" << 170;
+  QTest::newRow("clip_archive") << "clip_archive" << 2;
+  QTest::newRow("preprocess") << "preprocess" << 16;
+  QTest::newRow("text") << "text" << 150;
+  QTest::newRow("thresholds") << "thresholds" << 94;
+}
+
+void ParityTest::golden() {
+  QFETCH(const QString, folder);
+  QFETCH(const int, at_least);
+  const auto outcome = run(kReference / folder.toStdString());
+  QVERIFY2(outcome.passed, qPrintable(outcome.failed.join('\n')));
+  QVERIFY2(outcome.made >= at_least, qPrintable(QString("only %1 comparisons").arg(outcome.made)));
+}
+
+void ParityTest::a_changed_golden_number_fails() {
+  QTemporaryDir dir;
+  const fs::path folder = fs::path(dir.path().toStdString()) / "clip";
+  fs::copy(kReference / "clip_archive", folder);
+  std::map<std::string, at::Tensor> tensors;
+  const auto archive = TensorArchive::open(folder / "golden.safetensors");
+  for (const auto& [name, entry] : archive->entries()) tensors[name] = archive->read(name).clone();
+  tensors["tokens"].view(-1)[7] += 2e-3;
+  write_safetensors(folder / "golden.safetensors", tensors);
+  const auto outcome = run(folder);
+  QVERIFY(!outcome.passed);
+  QCOMPARE(outcome.failed.size(), 1);
+  QVERIFY(outcome.failed.front().startsWith("tokens"));
+}
+
+void ParityTest::a_changed_decision_fails() {
+  QTemporaryDir dir;
+  const fs::path folder = fs::path(dir.path().toStdString()) / "model";
+  fs::copy(kReference / "tiny_mpt1b", folder, fs::copy_options::recursive);
+  Json runs = read_json(folder / "dynamic.json");
+  runs[0]["exit_layer_per_step"][2] = 5;
+  write_file_atomically(folder / "dynamic.json", runs.dump());
+  const auto outcome = run(folder);
+  QVERIFY(!outcome.passed);
+  QCOMPARE(outcome.failed.size(), 1);
+  QVERIFY(outcome.failed.front().contains("exit_layer_per_step"));
+}
+
+void ParityTest::a_changed_weight_fails() {
+  QTemporaryDir dir;
+  const fs::path folder = fs::path(dir.path().toStdString()) / "model";
+  fs::copy(kReference / "tiny_mpt7b", folder, fs::copy_options::recursive);
+  std::map<std::string, at::Tensor> tensors;
+  const auto archive = TensorArchive::open(folder / "model.safetensors");
+  for (const auto& [name, entry] : archive->entries()) tensors[name] = archive->read(name).clone();
+  tensors["lang_encoder.transformer.blocks.3.decoder_layer.ffn.up_proj.weight"][0] += 0.5;
+  write_safetensors(folder / "model.safetensors", tensors);
+  const auto outcome = run(folder);
+  QVERIFY(!outcome.passed);
+  QVERIFY(!outcome.failed.filter("weights.published_pieces").isEmpty());
+  QVERIFY(!outcome.failed.filter("hidden.layer3").isEmpty());
+  // The layers before it are untouched.
+  QVERIFY(outcome.failed.filter("hidden.layer2").isEmpty());
+}
+
+void ParityTest::unknown_golden_tensors_fail() {
+  QTemporaryDir dir;
+  const fs::path folder = fs::path(dir.path().toStdString()) / "clip";
+  fs::copy(kReference / "clip_archive", folder);
+  std::map<std::string, at::Tensor> tensors;
+  const auto archive = TensorArchive::open(folder / "golden.safetensors");
+  for (const auto& [name, entry] : archive->entries()) tensors[name] = archive->read(name).clone();
+  tensors["attention"] = at::zeros({2});
+  write_safetensors(folder / "golden.safetensors", tensors);
+  const auto outcome = run(folder);
+  QVERIFY(!outcome.passed);
+  QVERIFY(outcome.failed.front().startsWith("attention"));
+}
+
+void ParityTest::folders_without_golden_data_are_errors() {
+  QTemporaryDir dir;
+  QVERIFY_EXCEPTION_THROWN(run(dir.path().toStdString()), FileError);
+  QVERIFY_EXCEPTION_THROWN(run(fs::path(dir.path().toStdString()) / "missing"), FileError);
+}
+
+QTEST_GUILESS_MAIN(ParityTest)
+#include "tst_parity.moc"

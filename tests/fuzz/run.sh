@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs the fuzz targets of a build folder one after the other, from seeds out of tests/data.
+#   tests/fuzz/run.sh BUILD_FOLDER [SECONDS_EACH] [TARGET...]
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+data=$here/../data/calvin_mini
+build=$(cd "$1" && pwd)
+seconds=${2:-60}
+[ $# -gt 2 ] && shift 2 || set --
+[ $# -gt 0 ] || set -- $(cd "$build/bin" && ls -d fuzz_* | grep -v '\.' | sed 's/^fuzz_//')
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+seeds() {
+  case $1 in
+    zip|npz) cp "$data/training/episode_0358482.npz" "$data/other_protocol_2/episode_0000010.npz" "$2" ;;
+    pickle) for f in "$data"/*/lang_annotations/auto_lang_ann.npy; do
+              tail -c +129 "$f" > "$2/$(basename "$(dirname "$(dirname "$f")")")"; done ;;
+    npy) cp "$data/training/ep_start_end_ids.npy" "$data/training/ep_lens.npy" "$2" ;;
+    annotations) for f in "$data"/*/lang_annotations/auto_lang_ann.npy; do
+              cp "$f" "$2/$(basename "$(dirname "$(dirname "$f")")")"; done ;;
+    statistics) cp "$data/training/statistics.yaml" "$data/training/.hydra/merged_config.yaml" "$2" ;;
+    urdf) cp "$here/../../resources/panda/panda.urdf" "$2" ;;
+    json) printf '{"a": [1, 2.5, "x"], "b": {"c": null}, "d": 18446744073709551615}' > "$2/small.json" ;;
+  esac
+  if [ -d "$here/seeds/$1" ]; then cp "$here/seeds/$1"/* "$2"; fi
+  chmod u+w "$2"/*
+}
+
+for target in "$@"; do
+  corpus=$build/fuzz/$target
+  mkdir -p "$corpus"
+  seeds "$target" "$corpus"
+  echo "== $target, $seconds s"
+  # urdfdom itself loses the links of a file that it refuses for having no root.
+  leaks=1; [ "$target" = urdf ] && leaks=0
+  ASAN_OPTIONS=detect_leaks=$leaks "$build/bin/fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
+    -artifact_prefix="$build/fuzz/$target-" "$corpus" 2>"$build/fuzz/$target.log" || {
+    grep -m1 -E 'ERROR|runtime error|SUMMARY' "$build/fuzz/$target.log" || tail -n 3 "$build/fuzz/$target.log"
+    echo "$target failed: see $build/fuzz/$target.log"
+    exit 1
+  }
+  grep -E 'number_of_executed_units|peak_rss_mb' "$build/fuzz/$target.log"
+done
