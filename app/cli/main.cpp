@@ -5,10 +5,10 @@
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/base/version.h"
-#include "core/model/device.h"
+#include "core/model/cpu_setup.h"
 
 int main(int argc, char** argv) {
-  deer::mend_openblas_core_type(argv);
+  deer::set_up_cpu(argv);
   // `deer run … | head` must end quietly.
   std::signal(SIGPIPE, SIG_DFL);
 

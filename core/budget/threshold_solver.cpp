@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/budget/threshold_solver.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -47,32 +49,27 @@ std::string_view to_string(ExitDistribution distribution) {
 }
 
 std::vector<float> target_shares(ExitDistribution distribution, double parameter, std::int64_t count, bool skip_first) {
-  std::vector<float> shares(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < count; ++i) {
-    float share = 0;
-    switch (distribution) {
-      case ExitDistribution::exponential:
-        share = std::pow(static_cast<float>(parameter), static_cast<float>(i + 1));
-        break;
-      case ExitDistribution::gaussian: {
-        const float distance = static_cast<float>(i) - static_cast<float>(parameter);
-        share = std::exp(-distance * distance / 2.0F);
-        break;
-      }
-      case ExitDistribution::gamma:
-        share = static_cast<float>(std::exp(log_gamma_density(static_cast<double>(i + 1), parameter)));
-        break;
+  // LibTorch's own float32 operations, as the reference uses them: a share that differs in its last
+  // bit can move a threshold by one sample.
+  at::Tensor shares;
+  switch (distribution) {
+    case ExitDistribution::exponential: shares = at::pow(at::Scalar(parameter), at::arange(1, count + 1)); break;
+    case ExitDistribution::gaussian: shares = at::exp(-(at::arange(count) - parameter).square() / 2); break;
+    case ExitDistribution::gamma: {
+      shares = at::empty({count}, at::kDouble);
+      for (std::int64_t i = 0; i < count; ++i) shares[i] = std::exp(log_gamma_density(static_cast<double>(i + 1), parameter));
+      break;
     }
-    shares[static_cast<std::size_t>(i)] = share;
   }
-  if (skip_first && !shares.empty()) shares[0] = 0;
-  const float sum = std::accumulate(shares.begin(), shares.end(), 0.0F);
+  shares = shares.to(at::kFloat);
+  if (skip_first && count > 0) shares[0] = 0;
+  const auto sum = shares.sum().item<float>();
   if (!(sum > 0) || !std::isfinite(sum)) {
     throw Error("the exit distribution " + std::string(to_string(distribution)) + " with parameter " +
                 std::to_string(parameter) + " has no usable shares");
   }
-  for (float& share : shares) share /= sum;
-  return shares;
+  shares = shares / sum;
+  return {shares.data_ptr<float>(), shares.data_ptr<float>() + count};
 }
 
 std::vector<float> solve_thresholds(const CalibrationValues& values, std::span<const float> shares) {

@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -76,10 +75,6 @@ std::string vector_extensions() {
 template <typename Function>
 Function symbol(const char* name) {
   return reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, name));
-}
-
-bool cpu_has(const std::string& flag) {
-  return (" " + proc_value("/proc/cpuinfo", "flags") + " ").find(" " + flag + " ") != std::string::npos;
 }
 
 std::string blas_name(bool& is_reference) {
@@ -193,19 +188,5 @@ MachineReport inspect_machine() {
 std::int64_t available_memory_bytes() { return proc_kibibytes("/proc/meminfo", "MemAvailable"); }
 std::int64_t resident_memory_bytes() { return proc_kibibytes("/proc/self/status", "VmRSS"); }
 std::int64_t peak_resident_memory_bytes() { return proc_kibibytes("/proc/self/status", "VmHWM"); }
-
-void mend_openblas_core_type(char** argv) {
-  if (std::getenv("OPENBLAS_CORETYPE") != nullptr) return;
-  auto* core = symbol<char* (*)()>("openblas_get_corename");
-  if (core == nullptr) return;
-  const std::string name = core();
-  // Kernels without AVX2 on a CPU that has it: a misjudged CPU.
-  const bool old_kernels = name == "Prescott" || name == "Nehalem" || name == "Sandybridge" || name == "Core2" ||
-                           name == "generic" || name == "Barcelona" || name == "Bulldozer";
-  if (!old_kernels || !cpu_has("avx2")) return;
-  ::setenv("OPENBLAS_CORETYPE", cpu_has("avx512f") ? "SKYLAKEX" : "HASWELL", 1);
-  ::execv("/proc/self/exe", argv);
-  // Where that is not allowed the program goes on, slower.
-}
 
 }  // namespace deer

@@ -52,9 +52,4 @@ std::int64_t available_memory_bytes();
 std::int64_t resident_memory_bytes();
 std::int64_t peak_resident_memory_bytes();
 
-/// OpenBLAS before 0.3.26 takes new CPUs for old ones and runs several times too slowly. If that is
-/// so here, sets OPENBLAS_CORETYPE and starts the program anew (execv), once. Call first in main,
-/// before any thread. Returns if there is nothing to mend.
-void mend_openblas_core_type(char** argv);
-
 }  // namespace deer

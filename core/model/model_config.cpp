@@ -81,7 +81,8 @@ void read_head(const JsonFields& in, ActionHeadConfig& out) {
 }
 
 void read_tokens(const JsonFields& in, ModelConfig& out) {
-  out.decoder.vocabulary = in.integer_in("length", 1, kMaxVocabulary);
+  const char* rows = in.has("embedding_rows_after_resize") ? "embedding_rows_after_resize" : "length";
+  out.decoder.vocabulary = in.integer_in(rows, 1, kMaxVocabulary);
   out.tokens.end_of_text = in.integer("eos", 0);
   out.tokens.end_of_chunk = in.integer("endofchunk");
   out.tokens.image = in.integer("image");

@@ -109,7 +109,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   const auto device = resolve_device(options.device);
   const auto dtype = resolve_dtype(options.dtype, device, total);
 
-  // Weights that stay as they are in the file are mapped, and need no memory of their own up front.
+  // Weights that stay as they are in the file are mapped, but running the model needs them all the same.
   const auto needed = total * static_cast<std::int64_t>(c10::elementSize(dtype));
   if (const auto free = available_memory_bytes(); device.is_cpu() && free >= 0 && needed > free) {
     throw OutOfMemory("the model needs " + megabytes(needed) + " of memory in " + dtype_name(dtype) + ", but " +

@@ -294,8 +294,6 @@ CheckpointName parse_checkpoint_name(const std::string& path) {
 
 ModelConfig config_from_pieces(const PublishedPieces& pieces) {
   ModelConfig out;
-  const auto name = parse_checkpoint_name(pieces.checkpoint.string());
-  out.llm_name = name.llm_name;
   const auto llm_config = fs::is_directory(pieces.llm) ? pieces.llm / "config.json" : pieces.llm.parent_path() / "config.json";
   const Json json = read_json(llm_config);
   apply_llm_config(JsonFields(llm_config, json), out.decoder);
@@ -303,6 +301,10 @@ ModelConfig config_from_pieces(const PublishedPieces& pieces) {
   const auto clip = TensorArchive::open(pieces.clip);
   const auto flamingo = TensorArchive::open(pieces.flamingo);
   const auto checkpoint = TensorArchive::open(pieces.checkpoint);
+  auto name = parse_checkpoint_name(pieces.checkpoint.string());
+  // A renamed checkpoint still says inside what it was called.
+  if (name.llm_name.empty()) name = parse_checkpoint_name(word(checkpoint->fields(), kSavedName, ""));
+  out.llm_name = name.llm_name;
   out.vision = vision_config_of(*clip);
   out.perceiver.dim = dimension(*flamingo, "perceiver.latents", 1);
   out.perceiver.latents = dimension(*flamingo, "perceiver.latents", 0);

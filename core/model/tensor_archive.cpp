@@ -119,7 +119,8 @@ at::Tensor tensor_over_mapping(const std::shared_ptr<const MappedFile>& file, st
     std::memcpy(copy.data_ptr(), data, static_cast<std::size_t>(count * element));
     return copy.as_strided(shape, strides);
   }
-  return at::from_blob(data, shape, strides, [file](void*) {}, options);
+  // A model converted to another dtype must not keep the file's pages beside its own.
+  return at::from_blob(data, shape, strides, [file, bytes](void*) { file->release(bytes); }, options);
 }
 
 }  // namespace deer

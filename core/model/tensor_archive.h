@@ -55,6 +55,9 @@ class TensorArchive {
   Json fields_ = Json::object();
 };
 
+/// Field with the name that a torch.save file had when it was saved (without its extension).
+inline constexpr const char* kSavedName = "saved_name";
+
 /// Writes tensors as one safetensors file, in name order, through a temporary file and a rename.
 /// `metadata` holds texts for __metadata__. Throws FileError.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors,

@@ -46,6 +46,8 @@ class TorchZipArchive final : public TensorArchive {
     }
     const PickleDocument pickle(zip_.read(*data, std::uint64_t{1} << 30), path_, kAllowed);
     read_root(pickle.root());
+    // The name given at saving; a training run's options are in it, and it survives a renaming.
+    fields_[kSavedName] = folder_.substr(0, folder_.size() - 1);
     if (entries_.empty()) throw FileError(path_, "holds no tensors (expected a state dict or a training checkpoint)");
   }
 

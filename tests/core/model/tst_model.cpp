@@ -119,6 +119,7 @@ void ModelTest::sizes_come_from_the_pieces() {
   QCOMPARE(derived.vision.mlp_width, told.vision.mlp_width);
   QCOMPARE(derived.perceiver.depth, told.perceiver.depth);
   QCOMPARE(derived.tokens.image, told.tokens.image);
+  QCOMPARE(derived.llm_name, std::string("mpt_dolly_3b"));  // from the name at saving: the file is called model.pth
 }
 
 void ModelTest::config_round_trip() {

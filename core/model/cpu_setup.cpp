@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/model/cpu_setup.h"
+
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+namespace deer {
+namespace {
+
+bool cpu_has(const std::string& flag) {
+  std::ifstream in("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(in, line)) {
+    if (line.starts_with("flags")) return (line + " ").find(" " + flag + " ") != std::string::npos;
+  }
+  return false;
+}
+
+void mend_openblas_core_type(char** argv) {
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr) return;
+  auto* core = reinterpret_cast<char* (*)()>(::dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  if (core == nullptr) return;
+  const std::string name = core();
+  // Kernels without AVX2 on a CPU that has it: a misjudged CPU.
+  const bool old_kernels = name == "Prescott" || name == "Nehalem" || name == "Sandybridge" || name == "Core2" ||
+                           name == "generic" || name == "Barcelona" || name == "Bulldozer";
+  if (!old_kernels || !cpu_has("avx2")) return;
+  ::setenv("OPENBLAS_CORETYPE", cpu_has("avx512f") ? "SKYLAKEX" : "HASWELL", 1);
+  ::execv("/proc/self/exe", argv);
+  // Where that is not allowed the program goes on, slower.
+}
+
+int usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+}  // namespace
+
+void set_up_cpu(char** argv) {
+  mend_openblas_core_type(argv);
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) at::set_num_threads(usable_cpus());
+}
+
+}  // namespace deer
