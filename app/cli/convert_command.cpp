@@ -20,7 +20,8 @@ struct Arguments {
 void run(const Arguments& arguments) {
   namespace fs = std::filesystem;
   const auto& pieces = arguments.pieces;
-  const bool by_piece = !pieces.clip.empty() || !pieces.llm.empty() || !pieces.flamingo.empty() || !pieces.checkpoint.empty();
+  const bool by_piece =
+      !pieces.clip.empty() || !pieces.llm.empty() || !pieces.flamingo.empty() || !pieces.checkpoint.empty();
   ModelFiles files;
   fs::path tokenizer;
   if (by_piece) {
@@ -32,19 +33,23 @@ void run(const Arguments& arguments) {
     tokenizer = (fs::is_directory(pieces.llm) ? pieces.llm : pieces.llm.parent_path()) / "tokenizer.json";
   } else {
     if (arguments.source.empty()) throw Error("name a folder with the published pieces (--from), or the four pieces");
-    files = find_published_pieces(arguments.source) ? open_published_model(arguments.source) : open_model_files(arguments.source);
+    files = find_published_pieces(arguments.source) ? open_published_model(arguments.source)
+                                                    : open_model_files(arguments.source);
     tokenizer = fs::path(arguments.source) / "tokenizer.json";
     if (!fs::exists(tokenizer)) tokenizer = fs::path(arguments.source) / "mpt" / "tokenizer.json";
   }
   const bool show = ::isatty(STDERR_FILENO) != 0;
   convert_model(files, arguments.out, [&](std::int64_t done, std::int64_t total) {
-    if (show) std::fprintf(stderr, "\rreading tensors: %lld of %lld", static_cast<long long>(done), static_cast<long long>(total));
+    if (show)
+      std::fprintf(stderr, "\rreading tensors: %lld of %lld", static_cast<long long>(done),
+                   static_cast<long long>(total));
   });
   if (show) std::fprintf(stderr, "\n");
   if (fs::exists(tokenizer)) {
     fs::copy_file(tokenizer, fs::path(arguments.out) / "tokenizer.json", fs::copy_options::overwrite_existing);
   } else {
-    std::fprintf(stderr, "deer: note: no tokenizer.json was found; copy the language model's into %s\n", arguments.out.c_str());
+    std::fprintf(stderr, "deer: note: no tokenizer.json was found; copy the language model's into %s\n",
+                 arguments.out.c_str());
   }
   std::printf("wrote %s and config.json\n", (fs::path(arguments.out) / "model.safetensors").c_str());
 }

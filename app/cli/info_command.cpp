@@ -26,11 +26,18 @@ struct Arguments {
 };
 
 Json machine_json(const MachineReport& machine) {
-  return {{"deerscope", kVersion}, {"libtorch", machine.torch_version}, {"cpu", machine.cpu},
-          {"vector_extensions", machine.vector_extensions}, {"threads", machine.threads}, {"blas", machine.blas},
-          {"blas_is_reference", machine.blas_is_reference}, {"float32_gmacs", machine.float32_gmacs},
-          {"bfloat16_gmacs", machine.bfloat16_gmacs}, {"cuda_devices", machine.cuda_devices},
-          {"memory_total_bytes", machine.memory_total_bytes}, {"memory_available_bytes", machine.memory_available_bytes}};
+  return {{"deerscope", kVersion},
+          {"libtorch", machine.torch_version},
+          {"cpu", machine.cpu},
+          {"vector_extensions", machine.vector_extensions},
+          {"threads", machine.threads},
+          {"blas", machine.blas},
+          {"blas_is_reference", machine.blas_is_reference},
+          {"float32_gmacs", machine.float32_gmacs},
+          {"bfloat16_gmacs", machine.bfloat16_gmacs},
+          {"cuda_devices", machine.cuda_devices},
+          {"memory_total_bytes", machine.memory_total_bytes},
+          {"memory_available_bytes", machine.memory_available_bytes}};
 }
 
 void print_machine(bool as_json) {
@@ -51,8 +58,9 @@ void print_machine(bool as_json) {
   if (machine.cuda_devices.empty()) std::printf("CUDA         none\n");
   for (const auto& device : machine.cuda_devices) std::printf("CUDA         %s\n", device.c_str());
   if (machine.blas_is_reference) {
-    std::fprintf(stderr, "deer: warning: the reference BLAS is in use, which is 10 to 100 times slower than it need be; "
-                         "install libopenblas0-pthread\n");
+    std::fprintf(stderr,
+                 "deer: warning: the reference BLAS is in use, which is 10 to 100 times slower than it need be; "
+                 "install libopenblas0-pthread\n");
   }
 }
 
@@ -73,15 +81,17 @@ void print_model(const fs::path& path, bool as_json) {
     return;
   }
   std::printf("model        %s%s\n", path.c_str(), c.note.empty() ? "" : (" (" + c.note + ")").c_str());
-  std::printf("decoder      %s, width %lld, %lld heads, %lld layers, cross-attention before every %lld. layer\n", to_string(c.decoder.family),
-              static_cast<long long>(c.decoder.d_model), static_cast<long long>(c.decoder.heads), static_cast<long long>(c.decoder.layers),
+  std::printf("decoder      %s, width %lld, %lld heads, %lld layers, cross-attention before every %lld. layer\n",
+              to_string(c.decoder.family), static_cast<long long>(c.decoder.d_model),
+              static_cast<long long>(c.decoder.heads), static_cast<long long>(c.decoder.layers),
               static_cast<long long>(c.cross_attention.every_n_layers));
-  std::printf("vision       %lld px, patches of %lld, width %lld, %lld layers\n", static_cast<long long>(c.vision.image_size),
-              static_cast<long long>(c.vision.patch_size), static_cast<long long>(c.vision.width), static_cast<long long>(c.vision.layers));
+  std::printf("vision       %lld px, patches of %lld, width %lld, %lld layers\n",
+              static_cast<long long>(c.vision.image_size), static_cast<long long>(c.vision.patch_size),
+              static_cast<long long>(c.vision.width), static_cast<long long>(c.vision.layers));
   std::printf("exits        after layers");
   for (const int layer : c.exit_layers()) std::printf(" %d", layer);
-  std::printf("\nhead         LSTM %lld x %lld%s, MLP", static_cast<long long>(c.head.lstm_layers), static_cast<long long>(c.head.hidden_size),
-              c.head.lstm_layernorm ? " with norm" : "");
+  std::printf("\nhead         LSTM %lld x %lld%s, MLP", static_cast<long long>(c.head.lstm_layers),
+              static_cast<long long>(c.head.hidden_size), c.head.lstm_layernorm ? " with norm" : "");
   for (const auto width : c.head.mlp_hidden) std::printf(" %lld", static_cast<long long>(width));
   std::printf(", %s pooling\n", c.head.pooling == Pooling::max ? "max" : "average");
   std::printf("parameters   %.2f million, %.1f MB in float32\n", static_cast<double>(loaded.parameters) / 1e6,
@@ -108,12 +118,18 @@ void print_run(const fs::path& path, bool as_json) {
   if (as_json) {
     Json counts = Json::object();
     for (const auto& [layer, count] : exits) counts[std::to_string(layer)] = count;
-    std::cout << Json{{"frames", frames}, {"mean_depth", depth / static_cast<double>(frames)}, {"frames_per_exit_layer", counts}}.dump(1) << '\n';
+    std::cout << Json{{"frames", frames},
+                      {"mean_depth", depth / static_cast<double>(frames)},
+                      {"frames_per_exit_layer", counts}}
+                     .dump(1)
+              << '\n';
     return;
   }
-  std::printf("run          %s\nframes       %lld, mean depth %.2f\n", path.c_str(), static_cast<long long>(frames), depth / static_cast<double>(frames));
+  std::printf("run          %s\nframes       %lld, mean depth %.2f\n", path.c_str(), static_cast<long long>(frames),
+              depth / static_cast<double>(frames));
   for (const auto& [layer, count] : exits) {
-    std::printf("exit         after layer %2lld: %lld frames\n", static_cast<long long>(layer), static_cast<long long>(count));
+    std::printf("exit         after layer %2lld: %lld frames\n", static_cast<long long>(layer),
+                static_cast<long long>(count));
   }
 }
 
@@ -124,21 +140,26 @@ void print_source(const fs::path& path, const Arguments& arguments) {
   if (arguments.json) {
     Json list = Json::array();
     for (const auto& episode : episodes) {
-      list.push_back({{"split", episode.split}, {"title", episode.title}, {"task", episode.task},
+      list.push_back({{"split", episode.split},
+                      {"title", episode.title},
+                      {"task", episode.task},
                       {"annotated", episode.kind == EpisodeEntry::Kind::language_annotation},
-                      {"first_frame_id", episode.first_frame_id}, {"last_frame_id", episode.last_frame_id}});
+                      {"first_frame_id", episode.first_frame_id},
+                      {"last_frame_id", episode.last_frame_id}});
     }
-    std::cout << Json{{"kind", collection->kind()}, {"episodes", list}, {"warnings", collection->warnings()}}.dump(1) << '\n';
+    std::cout << Json{{"kind", collection->kind()}, {"episodes", list}, {"warnings", collection->warnings()}}.dump(1)
+              << '\n';
     return;
   }
   std::printf("source       %s (%s), %zu episodes\n", path.c_str(), collection->kind().c_str(), episodes.size());
   for (const auto& warning : collection->warnings()) std::printf("warning      %s\n", warning.c_str());
   for (std::size_t i = 0; i < episodes.size() && i < arguments.limit; ++i) {
     const auto& e = episodes[i];
-    std::printf("%5zu  %-10s %5lld frames  %s%s\n", i, e.split.c_str(), static_cast<long long>(e.length()), e.title.c_str(),
-                e.task.empty() ? "" : (" [" + e.task + "]").c_str());
+    std::printf("%5zu  %-10s %5lld frames  %s%s\n", i, e.split.c_str(), static_cast<long long>(e.length()),
+                e.title.c_str(), e.task.empty() ? "" : (" [" + e.task + "]").c_str());
   }
-  if (episodes.size() > arguments.limit) std::printf("       and %zu more (--limit)\n", episodes.size() - arguments.limit);
+  if (episodes.size() > arguments.limit)
+    std::printf("       and %zu more (--limit)\n", episodes.size() - arguments.limit);
 }
 #endif
 
@@ -167,7 +188,9 @@ void run(const Arguments& arguments) {
 void add_info(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("info", "Describe a model, a dataset, a run, or this machine");
-  command->add_option("PATH", arguments->path, "Model folder, dataset, image folder, video or output of deer run (.jsonl); nothing: this machine");
+  command->add_option(
+      "PATH", arguments->path,
+      "Model folder, dataset, image folder, video or output of deer run (.jsonl); nothing: this machine");
   command->add_flag("--json", arguments->json, "Print JSON");
   command->add_option("--limit", arguments->limit, "Episodes to list")->capture_default_str();
   command->callback([arguments] { run(*arguments); });

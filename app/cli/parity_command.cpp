@@ -44,11 +44,15 @@ void run(const Arguments& arguments) {
 void add_parity(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("parity", "Compare with golden numbers of the reference implementation");
-  command->add_option("FOLDER", arguments->folder,
-                      "Golden data: a model folder with inputs and outputs, or images, prompts, a CLIP archive, threshold cases")
+  command
+      ->add_option(
+          "FOLDER", arguments->folder,
+          "Golden data: a model folder with inputs and outputs, or images, prompts, a CLIP archive, threshold cases")
       ->required();
   command->add_option("--device", arguments->options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command->add_option("--dtype", arguments->options.dtype, "float32, bfloat16 or float16; only float32 is expected to pass")
+  command
+      ->add_option("--dtype", arguments->options.dtype,
+                   "float32, bfloat16 or float16; only float32 is expected to pass")
       ->capture_default_str();
   command->add_flag("-q,--quiet", arguments->quiet, "Print failures and the summary only");
   command->callback([arguments] { run(*arguments); });

@@ -13,8 +13,11 @@ Json number(float value) { return std::isnan(value) ? Json(nullptr) : Json(value
 Json to_json(const FrameRecord& record, const Observation& observation, const std::string& instruction) {
   Json exits = Json::array();
   for (const auto& probe : record.exits) {
-    exits.push_back({{"layer", probe.layer}, {"delta", number(probe.delta)}, {"threshold", number(probe.threshold)},
-                     {"action", probe.arm}, {"gripper_probability", probe.gripper_probability},
+    exits.push_back({{"layer", probe.layer},
+                     {"delta", number(probe.delta)},
+                     {"threshold", number(probe.threshold)},
+                     {"action", probe.arm},
+                     {"gripper_probability", probe.gripper_probability},
                      {"by_policy", probe.evaluated_by_policy}});
   }
   const auto& t = record.times;
@@ -32,8 +35,13 @@ Json to_json(const FrameRecord& record, const Observation& observation, const st
           {"gripper_logit", record.gripper_logit},
           {"command", record.command},
           {"recorded_action", observation.rel_action ? Json(*observation.rel_action) : Json(nullptr)},
-          {"times_ms", {{"preprocess", t.preprocess_ms}, {"vision", t.vision_ms}, {"resampler", t.resampler_ms},
-                        {"llm", t.llm_ms}, {"head", t.head_ms}, {"total", t.total_ms()}}}};
+          {"times_ms",
+           {{"preprocess", t.preprocess_ms},
+            {"vision", t.vision_ms},
+            {"resampler", t.resampler_ms},
+            {"llm", t.llm_ms},
+            {"head", t.head_ms},
+            {"total", t.total_ms()}}}};
 }
 
 }  // namespace deer::cli

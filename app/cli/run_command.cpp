@@ -54,7 +54,9 @@ std::vector<double> parse_thresholds(const std::string& text) {
   std::string word;
   while (std::getline(words, word, ',')) {
     char* end = nullptr;
-    const double value = word == "always" ? kAlwaysLeave : word == "never" ? kNeverLeave : std::strtod(word.c_str(), &end);
+    const double value = word == "always"  ? kAlwaysLeave
+                         : word == "never" ? kNeverLeave
+                                           : std::strtod(word.c_str(), &end);
     if ((end != nullptr && (end == word.c_str() || *end != '\0')) || std::isnan(value)) {
       throw Error("threshold '" + printable(word) + "' is not a number, 'always' or 'never' (and no such file exists)");
     }
@@ -66,7 +68,8 @@ std::vector<double> parse_thresholds(const std::string& text) {
 ExitPolicy make_policy(const Arguments& arguments, const Engine& engine) {
   ExitPolicy policy = engine.policy();
   if (!arguments.thresholds.empty()) policy.thresholds = parse_thresholds(arguments.thresholds);
-  if (policy.criterion != Criterion::fixed_exit || !arguments.thresholds.empty()) policy.criterion = parse_criterion(arguments.criterion);
+  if (policy.criterion != Criterion::fixed_exit || !arguments.thresholds.empty())
+    policy.criterion = parse_criterion(arguments.criterion);
   policy.delta_type = parse_delta_type(arguments.delta_type);
   policy.max_layer = arguments.max_layer;
   policy.steps_per_stage = arguments.steps_per_stage;
@@ -101,9 +104,12 @@ std::string number_or(float value, const char* fallback) {
 
 void print_table_row(const FrameRecord& record, const ModelSummary& model) {
   const auto* taken = record.probe_at(record.exit_layer);
-  const auto exit = record.exit_index >= 0 ? std::to_string(record.exit_index + 1) + "/" + std::to_string(model.exit_layers.size()) : std::string("-");
-  std::printf("%6lld %5s %3d/%-2d  %-17s %10s %10s  %.1f ms\n", static_cast<long long>(record.frame), exit.c_str(), record.depth(), model.layers,
-              std::string(to_string(record.reason)).c_str(), number_or(taken ? taken->delta : kNotEvaluated, "-").c_str(),
+  const auto exit = record.exit_index >= 0
+                        ? std::to_string(record.exit_index + 1) + "/" + std::to_string(model.exit_layers.size())
+                        : std::string("-");
+  std::printf("%6lld %5s %3d/%-2d  %-17s %10s %10s  %.1f ms\n", static_cast<long long>(record.frame), exit.c_str(),
+              record.depth(), model.layers, std::string(to_string(record.reason)).c_str(),
+              number_or(taken ? taken->delta : kNotEvaluated, "-").c_str(),
               number_or(taken ? taken->threshold : kNotEvaluated, "-").c_str(), record.times.total_ms());
 }
 
@@ -117,8 +123,8 @@ struct Totals {
 void print_totals(const Totals& totals, const ModelSummary& model) {
   if (totals.frames == 0) return;
   const auto count = static_cast<double>(totals.frames);
-  std::fprintf(stderr, "%lld frames, mean depth %.2f of %d layers, %.1f ms a frame; frames per exit:", static_cast<long long>(totals.frames),
-               totals.depth / count, model.layers, totals.milliseconds / count);
+  std::fprintf(stderr, "%lld frames, mean depth %.2f of %d layers, %.1f ms a frame; frames per exit:",
+               static_cast<long long>(totals.frames), totals.depth / count, model.layers, totals.milliseconds / count);
   for (std::size_t i = 0; i < totals.exits.size(); ++i) {
     std::fprintf(stderr, " %d:%lld", model.exit_layers[i], static_cast<long long>(totals.exits[i]));
   }
@@ -174,23 +180,29 @@ void add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Run a model over a recorded episode; prints one JSON object a frame");
   command->add_option("MODEL", a->model, "Model folder")->required();
   command->add_option("EPISODE", a->episode, "CALVIN dataset or split, folder of images, or video")->required();
-  command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")->capture_default_str();
+  command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")
+      ->capture_default_str();
   command->add_option("--frames", a->frames, "Stop after so many frames");
   command->add_option("--thresholds", a->thresholds, "One per exit: 0.02,0.03,always; or a JSON file");
   command->add_option("--exit", a->exit_layer, "Leave every frame after this layer (zero-based), without probing");
   command->add_flag("--own-head", a->own_head, "With --exit: use the head trained on that layer alone");
-  command->add_option("--criterion", a->criterion, "action_delta, feature_similarity, time_step or fixed_exit")->capture_default_str();
+  command->add_option("--criterion", a->criterion, "action_delta, feature_similarity, time_step or fixed_exit")
+      ->capture_default_str();
   command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();
   command->add_option("--max-layer", a->max_layer, "Budget: use layers below this one only");
-  command->add_option("--steps-per-stage", a->steps_per_stage, "Decide anew every so many steps")->capture_default_str();
-  command->add_option("--steps-per-exit", a->steps_per_exit, "With time_step: steps until the next deeper exit")->capture_default_str();
+  command->add_option("--steps-per-stage", a->steps_per_stage, "Decide anew every so many steps")
+      ->capture_default_str();
+  command->add_option("--steps-per-exit", a->steps_per_exit, "With time_step: steps until the next deeper exit")
+      ->capture_default_str();
   command->add_option("--executions", a->executions, "Repeat each prediction so many times")->capture_default_str();
-  command->add_option("--refresh-every", a->refresh_every, "Forget the recurrent state every so many steps; 0 never")->capture_default_str();
+  command->add_option("--refresh-every", a->refresh_every, "Forget the recurrent state every so many steps; 0 never")
+      ->capture_default_str();
   command->add_flag("--ensemble", a->ensemble, "Command the mean of a step's last two probes");
   command->add_flag("--probe", a->probe, "Evaluate every exit of every frame");
   command->add_flag("--table", a->table, "Print a table to read instead of JSON");
   command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
   command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");
+  command->add_option("--tokenizer", a->engine.tokenizer, "tokenizer.json, if the model folder has none");
   command->add_option("--device", a->engine.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--dtype", a->engine.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   command->add_option("--load-layers", a->engine.max_layer, "Load only so many layers");

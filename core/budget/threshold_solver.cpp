@@ -28,7 +28,8 @@ void check(const CalibrationValues& values, std::size_t exits) {
   if (values.samples <= 0) throw Error("the calibration set has no samples");
   if (values.exits < static_cast<std::int64_t>(exits) ||
       values.values.size() < static_cast<std::size_t>(values.exits * values.samples)) {
-    throw Error("the calibration set has values for " + std::to_string(values.exits) + " exits, expected " + std::to_string(exits));
+    throw Error("the calibration set has values for " + std::to_string(values.exits) + " exits, expected " +
+                std::to_string(exits));
   }
 }
 
@@ -53,11 +54,16 @@ std::vector<float> target_shares(ExitDistribution distribution, double parameter
   // bit can move a threshold by one sample.
   at::Tensor shares;
   switch (distribution) {
-    case ExitDistribution::exponential: shares = at::pow(at::Scalar(parameter), at::arange(1, count + 1)); break;
-    case ExitDistribution::gaussian: shares = at::exp(-(at::arange(count) - parameter).square() / 2); break;
+    case ExitDistribution::exponential:
+      shares = at::pow(at::Scalar(parameter), at::arange(1, count + 1));
+      break;
+    case ExitDistribution::gaussian:
+      shares = at::exp(-(at::arange(count) - parameter).square() / 2);
+      break;
     case ExitDistribution::gamma: {
       shares = at::empty({count}, at::kDouble);
-      for (std::int64_t i = 0; i < count; ++i) shares[i] = std::exp(log_gamma_density(static_cast<double>(i + 1), parameter));
+      for (std::int64_t i = 0; i < count; ++i)
+        shares[i] = std::exp(log_gamma_density(static_cast<double>(i + 1), parameter));
       break;
     }
   }

@@ -36,9 +36,12 @@ float action_delta(DeltaType type, std::span<const float, 6> action, std::span<c
   }
   const auto count = static_cast<double>(action.size());
   switch (type) {
-    case DeltaType::mean: return static_cast<float>(sum / count);
-    case DeltaType::max: return static_cast<float>(largest);
-    default: return static_cast<float>(std::sqrt(squares / count));
+    case DeltaType::mean:
+      return static_cast<float>(sum / count);
+    case DeltaType::max:
+      return static_cast<float>(largest);
+    default:
+      return static_cast<float>(std::sqrt(squares / count));
   }
 }
 

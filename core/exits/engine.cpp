@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/exits/engine.h"
 
+#include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 
 #include <chrono>
@@ -35,29 +36,33 @@ class StageClock {
   Clock::time_point last_ = Clock::now();
 };
 
-// The tokenizer beside the weights, or in a folder of the language model.
-PromptEncoder open_tokenizer(const fs::path& model, const ModelConfig& config) {
-  for (const auto& file : {model / "tokenizer.json", model / "mpt" / "tokenizer.json", model / "llm" / "tokenizer.json"}) {
+// The tokenizer that was named, or the one beside the weights or in a folder of the language model.
+PromptEncoder open_tokenizer(const fs::path& model, const fs::path& named, const ModelConfig& config) {
+  auto places = std::vector<fs::path>{model / "tokenizer.json", model / "mpt" / "tokenizer.json",
+                                      model / "llm" / "tokenizer.json"};
+  if (!named.empty()) places = {named};
+  for (const auto& file : places) {
     if (!fs::exists(file)) continue;
     PromptEncoder encoder(Tokenizer::load(file), static_cast<std::size_t>(config.tokens.max_length));
     const auto& ids = encoder.ids();
     const auto& expected = config.tokens;
-    if (ids.image != expected.image || ids.end_of_chunk != expected.end_of_chunk || ids.end_of_text != expected.end_of_text ||
-        ids.padding != expected.pad) {
+    if (ids.image != expected.image || ids.end_of_chunk != expected.end_of_chunk ||
+        ids.end_of_text != expected.end_of_text || ids.padding != expected.pad) {
       throw FileError(file, "gives '<image>' the id " + std::to_string(ids.image) + " and '<|endofchunk|>' " +
                                 std::to_string(ids.end_of_chunk) + ", but the model's config says " +
                                 std::to_string(expected.image) + " and " + std::to_string(expected.end_of_chunk));
     }
     return encoder;
   }
-  throw FileError(model / "tokenizer.json", "does not exist: instructions cannot be turned into token ids "
-                                            "(copy the language model's tokenizer.json here)");
+  throw FileError(places.front(),
+                  "does not exist: instructions cannot be turned into token ids (copy the language "
+                  "model's tokenizer.json there, or name it with --tokenizer)");
 }
 
 class ModelEngine final : public Engine {
  public:
-  ModelEngine(const fs::path& path, const ModelFiles& files, LoadedModel loaded)
-      : encoder_(open_tokenizer(path, files.config)), model_(std::move(loaded.model)), rollout_(*model_) {
+  ModelEngine(const fs::path& path, PromptEncoder encoder, LoadedModel loaded)
+      : encoder_(std::move(encoder)), model_(std::move(loaded.model)), rollout_(*model_) {
     const auto& config = model_->config();
     summary_.name = fs::absolute(path).lexically_normal().filename().string();
     if (summary_.name.empty()) summary_.name = fs::absolute(path).lexically_normal().parent_path().filename().string();
@@ -99,9 +104,11 @@ class ModelEngine final : public Engine {
       return guarded_step(input, mode, std::move(stop));
     } catch (const c10::OutOfMemoryError& error) {
       throw OutOfMemory("frame " + std::to_string(input.frame) + " needs more memory than " + summary_.device +
-                        " has free: " + printable(error.what_without_backtrace(), 300) + "; try a smaller max layer or bfloat16");
+                        " has free: " + printable(error.what_without_backtrace(), 300) +
+                        "; try a smaller max layer or bfloat16");
     } catch (const c10::Error& error) {
-      throw Error("frame " + std::to_string(input.frame) + ": LibTorch failed: " + printable(error.what_without_backtrace(), 300));
+      throw Error("frame " + std::to_string(input.frame) +
+                  ": LibTorch failed: " + printable(error.what_without_backtrace(), 300));
     }
   }
 
@@ -132,7 +139,7 @@ class ModelEngine final : public Engine {
     if (!input.rgb_gripper) {
       throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture, which this model needs");
     }
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const bool new_instruction = !instruction_ || *instruction_ != input.instruction;
     // Nothing of the old rollout is touched until the new text is known to be good.
     PreparedText text = new_instruction ? prepare(input.instruction) : text_;
@@ -191,11 +198,14 @@ class ModelEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions& options, const ProgressCallback& progress,
-                                     std::stop_token stop) {
+std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions& options,
+                                     const ProgressCallback& progress, std::stop_token stop) {
   if (stop.stop_requested()) throw Cancelled();
   if (progress) progress("Reading the model's configuration", 0, 0);
   const auto files = open_model_files(model);
+  // Before the weights, which take longer.
+  const auto folder = fs::is_directory(model) ? model : model.parent_path();
+  auto encoder = open_tokenizer(folder, options.tokenizer, files.config);
   LoadOptions load;
   load.device = options.device;
   load.dtype = options.dtype;
@@ -204,7 +214,7 @@ std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions&
   if (progress) {
     load.progress = [&](std::int64_t done, std::int64_t total) { progress("Loading weights", done, total); };
   }
-  return std::make_unique<ModelEngine>(fs::is_directory(model) ? model : model.parent_path(), files, load_model(files, load));
+  return std::make_unique<ModelEngine>(folder, std::move(encoder), load_model(files, load));
 }
 
 }  // namespace deer

@@ -18,25 +18,26 @@
 namespace deer {
 
 struct EngineOptions {
-  std::string device = "auto";     ///< auto, cpu, cuda, cuda:N
-  std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
-  std::optional<int> max_layer;    ///< load only layers below this one
+  std::string device = "auto";      ///< auto, cpu, cuda, cuda:N
+  std::string dtype = "auto";       ///< auto, float32, bfloat16, float16
+  std::optional<int> max_layer;     ///< load only layers below this one
+  std::filesystem::path tokenizer;  ///< tokenizer.json; empty: the one in the model folder or its mpt/
 };
 
 /// What a person wants to know of the model that is open.
 struct ModelSummary {
-  std::string name;                ///< folder or file name
+  std::string name;  ///< folder or file name
   std::filesystem::path path;
-  std::string family;              ///< "MPT-1b" or "MPT-7b"
-  std::string note;                ///< from the model's config, for example "random weights"; may be empty
-  std::vector<int> exit_layers;    ///< zero-based, shallow to deep
-  int layers = 0;                  ///< decoder layers in memory
+  std::string family;            ///< "MPT-1b" or "MPT-7b"
+  std::string note;              ///< from the model's config, for example "random weights"; may be empty
+  std::vector<int> exit_layers;  ///< zero-based, shallow to deep
+  int layers = 0;                ///< decoder layers in memory
   int d_model = 0;
-  int image_size = 0;              ///< pixels, square
+  int image_size = 0;  ///< pixels, square
   std::int64_t parameters = 0;
   std::int64_t weight_bytes = 0;
-  std::string device;              ///< as used, for example "cpu" or "cuda:0 (NVIDIA H200)"
-  std::string dtype;               ///< as used
+  std::string device;  ///< as used, for example "cpu" or "cuda:0 (NVIDIA H200)"
+  std::string dtype;   ///< as used
   double load_ms = 0;
   std::vector<double> suggested_thresholds;  ///< from the model's config, one per exit; may be empty
 };
@@ -44,8 +45,8 @@ struct ModelSummary {
 /// One camera frame for the model. The pictures may have any size.
 struct FrameInput {
   std::int64_t frame = 0;
-  ImagePtr rgb_static;             ///< required
-  ImagePtr rgb_gripper;            ///< required by the published models
+  ImagePtr rgb_static;   ///< required
+  ImagePtr rgb_gripper;  ///< required by the published models
   std::string instruction;
 };
 

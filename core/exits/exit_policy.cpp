@@ -12,10 +12,9 @@ namespace {
 
 constexpr std::array kDeltaTypes = {std::pair{"L2", DeltaType::l2}, std::pair{"mean", DeltaType::mean},
                                     std::pair{"max", DeltaType::max}, std::pair{"cosine", DeltaType::cosine}};
-constexpr std::array kCriteria = {std::pair{"action_delta", Criterion::action_delta},
-                                  std::pair{"feature_similarity", Criterion::feature_similarity},
-                                  std::pair{"time_step", Criterion::time_step},
-                                  std::pair{"fixed_exit", Criterion::fixed_exit}};
+constexpr std::array kCriteria = {
+    std::pair{"action_delta", Criterion::action_delta}, std::pair{"feature_similarity", Criterion::feature_similarity},
+    std::pair{"time_step", Criterion::time_step}, std::pair{"fixed_exit", Criterion::fixed_exit}};
 
 template <typename Table, typename Value>
 std::string_view name_in(const Table& table, Value value) {
@@ -47,12 +46,18 @@ Criterion parse_criterion(std::string_view name) { return value_in(kCriteria, na
 
 std::string_view to_string(ExitReason reason) {
   switch (reason) {
-    case ExitReason::within_threshold: return "within_threshold";
-    case ExitReason::deepest_allowed: return "deepest_allowed";
-    case ExitReason::held: return "held";
-    case ExitReason::scheduled: return "scheduled";
-    case ExitReason::fixed: return "fixed";
-    case ExitReason::repeated: return "repeated";
+    case ExitReason::within_threshold:
+      return "within_threshold";
+    case ExitReason::deepest_allowed:
+      return "deepest_allowed";
+    case ExitReason::held:
+      return "held";
+    case ExitReason::scheduled:
+      return "scheduled";
+    case ExitReason::fixed:
+      return "fixed";
+    case ExitReason::repeated:
+      return "repeated";
   }
   return "unknown";
 }

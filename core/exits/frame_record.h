@@ -14,14 +14,14 @@ inline constexpr float kNotEvaluated = std::numeric_limits<float>::quiet_NaN();
 
 /// What the action head said at one exit of one frame.
 struct ExitProbe {
-  int layer = 0;                      ///< zero-based layer after which the exit sits
-  std::vector<float> feature;         ///< pooled hidden state, [d_model]
-  std::array<float, 6> arm{};         ///< x y z, Euler x y z, relative and scaled to [-1, 1] as CALVIN's rel_actions
-  float gripper_probability = 0;      ///< of opening
+  int layer = 0;                  ///< zero-based layer after which the exit sits
+  std::vector<float> feature;     ///< pooled hidden state, [d_model]
+  std::array<float, 6> arm{};     ///< x y z, Euler x y z, relative and scaled to [-1, 1] as CALVIN's rel_actions
+  float gripper_probability = 0;  ///< of opening
   float gripper_logit = 0;
-  float delta = kNotEvaluated;        ///< the criterion's value against the exit before; NaN if not evaluated
-  float threshold = kNotEvaluated;    ///< of the policy in force; NaN if it has none here
-  bool evaluated_by_policy = false;   ///< false: only seen because of probe mode
+  float delta = kNotEvaluated;       ///< the criterion's value against the exit before; NaN if not evaluated
+  float threshold = kNotEvaluated;   ///< of the policy in force; NaN if it has none here
+  bool evaluated_by_policy = false;  ///< false: only seen because of probe mode
 };
 
 enum class ExitReason {
@@ -55,16 +55,16 @@ struct FrameRecord {
   int step = 0;            ///< network steps since the last reset
   RunMode mode = RunMode::policy;
 
-  int exit_layer = 0;      ///< layer whose action was executed; depth = exit_layer + 1
-  int exit_index = -1;     ///< its place among the exits; -1 for a layer that is not an exit
+  int exit_layer = 0;   ///< layer whose action was executed; depth = exit_layer + 1
+  int exit_index = -1;  ///< its place among the exits; -1 for a layer that is not an exit
   ExitReason reason = ExitReason::deepest_allowed;
 
   /// Evaluated exits, shallow to deep. Probe mode: one entry for every exit of the model. Policy
   /// mode: those that were probed, or only the layer taken if the policy did not probe.
   std::vector<ExitProbe> exits;
-  ExitProbe predecessor;         ///< the layer the first exit is compared with; feature empty if not evaluated
+  ExitProbe predecessor;  ///< the layer the first exit is compared with; feature empty if not evaluated
 
-  std::array<float, 6> arm{};      ///< executed action, after the recurrent state advanced
+  std::array<float, 6> arm{};  ///< executed action, after the recurrent state advanced
   float gripper_probability = 0;
   float gripper_logit = 0;
   std::array<float, 7> command{};  ///< sent to the robot: arm and gripper (+1 open, -1 close), half precision

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/exits/rollout.h"
 
+#include <c10/core/GradMode.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -68,14 +70,18 @@ void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers,
     throw Error("max layer " + std::to_string(*policy.max_layer) + " allows no exit: the first one is after layer " +
                 std::to_string(exit_layers.front()));
   }
-  if (policy.steps_per_stage < 1) throw Error("steps per stage is " + std::to_string(policy.steps_per_stage) + ", expected 1 or more");
-  if (policy.steps_per_exit < 1) throw Error("steps per exit is " + std::to_string(policy.steps_per_exit) + ", expected 1 or more");
+  if (policy.steps_per_stage < 1)
+    throw Error("steps per stage is " + std::to_string(policy.steps_per_stage) + ", expected 1 or more");
+  if (policy.steps_per_exit < 1)
+    throw Error("steps per exit is " + std::to_string(policy.steps_per_exit) + ", expected 1 or more");
   if (policy.executions < 1) throw Error("executions is " + std::to_string(policy.executions) + ", expected 1 or more");
-  if (policy.refresh_every < 0) throw Error("refresh every is " + std::to_string(policy.refresh_every) + ", expected 0 or more");
+  if (policy.refresh_every < 0)
+    throw Error("refresh every is " + std::to_string(policy.refresh_every) + ", expected 0 or more");
   if (policy.criterion == Criterion::fixed_exit) {
     const int layer = policy.fixed_layer.value_or(deepest);
     if (layer < 0 || layer >= layers) {
-      throw Error("exit layer " + std::to_string(layer) + " does not exist: the model has layers 0 to " + std::to_string(layers - 1));
+      throw Error("exit layer " + std::to_string(layer) + " does not exist: the model has layers 0 to " +
+                  std::to_string(layers - 1));
     }
     return;
   }
@@ -84,8 +90,9 @@ void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers,
     throw Error("action ensemble needs a decision at every step: set steps per stage to 1");
   }
   if (exit_layers.front() == 0) {
-    throw Error("the first exit is after layer 0, which has no layer before it to compare with: dynamic exit needs an exit "
-                "interval of 2 or more");
+    throw Error(
+        "the first exit is after layer 0, which has no layer before it to compare with: dynamic exit needs an exit "
+        "interval of 2 or more");
   }
   const auto reachable = static_cast<std::size_t>(
       std::count_if(exit_layers.begin(), exit_layers.end(), [&](int layer) { return layer <= deepest; }));
@@ -107,8 +114,8 @@ void Rollout::set_policy(const ExitPolicy& policy) {
       throw Error("layer " + std::to_string(layer) + " has no head of its own: it is not an exit");
     }
   } else if (model_->shared_head() == nullptr &&
-             (policy.criterion != Criterion::fixed_exit || policy.fixed_layer.value_or(model_->exit_layers().back()) !=
-                                                               model_->exit_layers().back())) {
+             (policy.criterion != Criterion::fixed_exit ||
+              policy.fixed_layer.value_or(model_->exit_layers().back()) != model_->exit_layers().back())) {
     throw Error("this checkpoint has no shared exit head (multi_exit is off): only its last layer can be used");
   }
   policy_ = policy;
@@ -148,10 +155,12 @@ void Rollout::probe_next(FeatureSource& features, FrameRecord& record, std::size
   auto probed = probe(features, layer);
   const ExitProbe* previous = index == 0 ? &record.predecessor : &record.exits[index - 1];
   if (!previous->feature.empty()) {
-    probed.delta = policy_.criterion == Criterion::feature_similarity ? feature_distance(probed.feature, previous->feature)
-                                                                      : action_delta(policy_.delta_type, probed.arm, previous->arm);
+    probed.delta = policy_.criterion == Criterion::feature_similarity
+                       ? feature_distance(probed.feature, previous->feature)
+                       : action_delta(policy_.delta_type, probed.arm, previous->arm);
   }
-  if (index < policy_.thresholds.size() && policy_.criterion != Criterion::fixed_exit && policy_.criterion != Criterion::time_step) {
+  if (index < policy_.thresholds.size() && policy_.criterion != Criterion::fixed_exit &&
+      policy_.criterion != Criterion::time_step) {
     probed.threshold = static_cast<float>(policy_.thresholds[index]);
   }
   probed.evaluated_by_policy = by_policy;
@@ -176,12 +185,14 @@ Rollout::Decision Rollout::decide(FeatureSource& features, FrameRecord& record) 
   const auto& exits = model_->exit_layers();
   const int deepest = deepest_allowed_exit(policy_, exits);
   switch (policy_.criterion) {
-    case Criterion::fixed_exit: return {policy_.fixed_layer.value_or(deepest), ExitReason::fixed};
+    case Criterion::fixed_exit:
+      return {policy_.fixed_layer.value_or(deepest), ExitReason::fixed};
     case Criterion::time_step: {
       const auto index = std::min(static_cast<std::size_t>(steps_ / policy_.steps_per_exit), exits.size() - 1);
       return {std::min(exits[index], deepest), ExitReason::scheduled};
     }
-    default: break;
+    default:
+      break;
   }
   if (steps_ % policy_.steps_per_stage != 0 && held_layer_) {
     const auto it = std::find_if(exits.begin(), exits.end(), [&](int layer) { return layer >= *held_layer_; });
@@ -192,7 +203,7 @@ Rollout::Decision Rollout::decide(FeatureSource& features, FrameRecord& record) 
 
 FrameRecord Rollout::step(FeatureSource& features, RunMode mode) {
   const auto start = Clock::now();
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const auto& exits = model_->exit_layers();
   if (policy_.refresh_every > 0 && steps_ > 0 && steps_ % policy_.refresh_every == 0) state_ = {};
 

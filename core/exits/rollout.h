@@ -94,9 +94,9 @@ class Rollout {
   const MultiExitModel* model_;
   ExitPolicy policy_ = deepest_exit_policy();
   RecurrentState state_;
-  int steps_ = 0;                      ///< executed steps since the reset
-  std::optional<int> held_layer_;      ///< layer used at the last decision
-  std::optional<FrameRecord> last_;    ///< only kept while predictions are repeated
+  int steps_ = 0;                    ///< executed steps since the reset
+  std::optional<int> held_layer_;    ///< layer used at the last decision
+  std::optional<FrameRecord> last_;  ///< only kept while predictions are repeated
 };
 
 /// Throws Error if `policy` cannot run on a model with these exits and layers: too few thresholds,

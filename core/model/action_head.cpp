@@ -71,7 +71,8 @@ ActionHead::ActionHead(const ActionHeadConfig& config, std::int64_t in_features,
     const auto base = config.lstm_layernorm ? prefix + "rnn.layers." + std::to_string(3 * i) + "." : prefix + "rnn.";
     const auto suffix = config.lstm_layernorm ? std::string("_l0") : "_l" + std::to_string(i);
     LstmLayer layer;
-    layer.weight_ih = weights.take(base + "weight_ih" + suffix, {4 * hidden, i == 0 ? in_features : hidden}, at::kFloat);
+    layer.weight_ih =
+        weights.take(base + "weight_ih" + suffix, {4 * hidden, i == 0 ? in_features : hidden}, at::kFloat);
     layer.weight_hh = weights.take(base + "weight_hh" + suffix, {4 * hidden, hidden}, at::kFloat);
     layer.bias_ih = weights.take(base + "bias_ih" + suffix, {4 * hidden}, at::kFloat);
     layer.bias_hh = weights.take(base + "bias_hh" + suffix, {4 * hidden}, at::kFloat);

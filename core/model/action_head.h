@@ -32,7 +32,8 @@ at::Tensor pool_tokens(const at::Tensor& hidden, Pooling pooling);
 /// section 1.4). Runs in float32 whatever the rest of the model uses. Const and thread-safe.
 class ActionHead {
  public:
-  ActionHead(const ActionHeadConfig& config, std::int64_t in_features, WeightBinder& weights, const std::string& prefix);
+  ActionHead(const ActionHeadConfig& config, std::int64_t in_features, WeightBinder& weights,
+             const std::string& prefix);
 
   /// One time step: `feature` [B, d_model], pooled.
   HeadOutput step(const at::Tensor& feature, const RecurrentState& state) const;

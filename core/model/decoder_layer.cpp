@@ -35,7 +35,8 @@ TextContext make_text_context(const DecoderConfig& config, const TokenIds& token
   const auto slope = at::tensor(slopes, at::dtype(at::kFloat).device(device)).view({1, config.heads, 1, 1});
   // Relative to the last position: a constant per query, so the softmax is the same.
   const auto distance = at::arange(1 - length, 1, at::dtype(at::kFloat).device(device)).view({1, 1, 1, length});
-  const auto future = at::ones({length, length}, at::dtype(at::kBool).device(device)).triu(1).view({1, 1, length, length});
+  const auto future =
+      at::ones({length, length}, at::dtype(at::kBool).device(device)).triu(1).view({1, 1, length, length});
   auto bias = (slope * distance).expand({1, config.heads, length, length});
   const auto padding = attention_mask.eq(0);
   auto hidden = future;
@@ -56,8 +57,8 @@ TextContext make_text_context(const DecoderConfig& config, const TokenIds& token
   return out;
 }
 
-GatedCrossAttention::GatedCrossAttention(const CrossAttentionConfig& config, std::int64_t d_model, std::int64_t media_dim,
-                                         WeightBinder& weights, const std::string& prefix)
+GatedCrossAttention::GatedCrossAttention(const CrossAttentionConfig& config, std::int64_t d_model,
+                                         std::int64_t media_dim, WeightBinder& weights, const std::string& prefix)
     : config_(config) {
   const auto inner = config.heads * config.dim_head;
   norm_weight_ = weights.take(prefix + "attn.norm.weight", {d_model});
@@ -100,7 +101,8 @@ DecoderLayer::DecoderLayer(const ModelConfig& config, std::int64_t index, Weight
   const auto block = "lang_encoder.transformer.blocks." + std::to_string(index) + ".";
   const auto d = config_.d_model;
   if (config.cross_attention.before_layer(index)) {
-    cross_attention_.emplace(config.cross_attention, d, config.perceiver.dim, weights, block + "gated_cross_attn_layer.");
+    cross_attention_.emplace(config.cross_attention, d, config.perceiver.dim, weights,
+                             block + "gated_cross_attn_layer.");
   }
   const auto inner = block + "decoder_layer.";
   const bool small = config_.family == DecoderFamily::mpt_1b;
@@ -133,8 +135,8 @@ at::Tensor DecoderLayer::forward_block(const at::Tensor& x, const TextContext& c
     k = layer_norm(k, k_norm_);
   }
   const auto heads = config_.heads;
-  const double scale = config_.softmax_scale > 0 ? config_.softmax_scale
-                                                 : 1.0 / std::sqrt(static_cast<double>(config_.d_model / heads));
+  const double scale =
+      config_.softmax_scale > 0 ? config_.softmax_scale : 1.0 / std::sqrt(static_cast<double>(config_.d_model / heads));
   const auto mixed = attention(split_heads(q, heads), split_heads(k, heads), split_heads(qkv[2], heads), scale,
                                context.attention_bias);
   const auto y = x + at::linear(merge_heads(mixed), out_proj_);

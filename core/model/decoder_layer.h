@@ -11,9 +11,9 @@ namespace deer {
 
 /// What all layers share for one text: computed once per instruction.
 struct TextContext {
-  at::Tensor attention_bias;       ///< [B or 1, heads, L, L]: ALiBi, causal and padding mask
-  at::Tensor media_mask;           ///< [B, 1, L, 1] bool: tokens that may not look at the media; undefined if all may
-  at::Tensor media_free;           ///< [B, 1, L, 1] bool: tokens before the first <image>; undefined if none
+  at::Tensor attention_bias;  ///< [B or 1, heads, L, L]: ALiBi, causal and padding mask
+  at::Tensor media_mask;      ///< [B, 1, L, 1] bool: tokens that may not look at the media; undefined if all may
+  at::Tensor media_free;      ///< [B, 1, L, 1] bool: tokens before the first <image>; undefined if none
 };
 
 /// ALiBi slopes, one per head (reference document, section 1.3).

@@ -108,10 +108,13 @@ at::Device resolve_device(const std::string& name) {
     if (name.size() > 5) {
       char* end = nullptr;
       index = static_cast<int>(std::strtol(name.c_str() + 5, &end, 10));
-      if (*end != '\0' || index < 0) throw Error("device '" + printable(name) + "' is not known; use auto, cpu, cuda or cuda:N");
+      if (*end != '\0' || index < 0)
+        throw Error("device '" + printable(name) + "' is not known; use auto, cpu, cuda or cuda:N");
     }
-    if (count == 0) throw Error("device '" + name + "' is not available: this machine or this LibTorch has no CUDA; use cpu");
-    if (index >= count) throw Error("device '" + name + "' is not available: there are " + std::to_string(count) + " CUDA devices");
+    if (count == 0)
+      throw Error("device '" + name + "' is not available: this machine or this LibTorch has no CUDA; use cpu");
+    if (index >= count)
+      throw Error("device '" + name + "' is not available: there are " + std::to_string(count) + " CUDA devices");
     return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
   }
   throw Error("device '" + printable(name) + "' is not known; use auto, cpu, cuda or cuda:N");
@@ -124,7 +127,8 @@ at::ScalarType resolve_dtype(const std::string& name, at::Device device, std::in
     if (device.is_cpu()) throw Error("float16 is not supported on the CPU; use float32 or bfloat16");
     return at::kHalf;
   }
-  if (name != "auto") throw Error("dtype '" + printable(name) + "' is not known; use auto, float32, bfloat16 or float16");
+  if (name != "auto")
+    throw Error("dtype '" + printable(name) + "' is not known; use auto, float32, bfloat16 or float16");
   if (device.is_cuda()) return cuda_has_bfloat16(device) ? at::kBFloat16 : at::kHalf;
   constexpr std::int64_t kWorthMeasuring = 100'000'000;
   if (parameters < kWorthMeasuring) return at::kFloat;
@@ -136,10 +140,14 @@ at::ScalarType resolve_dtype(const std::string& name, at::Device device, std::in
 
 std::string dtype_name(at::ScalarType dtype) {
   switch (dtype) {
-    case at::kFloat: return "float32";
-    case at::kBFloat16: return "bfloat16";
-    case at::kHalf: return "float16";
-    default: return c10::toString(dtype);
+    case at::kFloat:
+      return "float32";
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kHalf:
+      return "float16";
+    default:
+      return c10::toString(dtype);
   }
 }
 
@@ -179,7 +187,8 @@ MachineReport inspect_machine() {
   constexpr std::int64_t kSize = 512;
   out.float32_gmacs = measure_matmul_gmacs(at::kCPU, at::kFloat, kSize);
   out.bfloat16_gmacs = measure_matmul_gmacs(at::kCPU, at::kBFloat16, kSize);
-  for (std::int64_t i = 0; i < cuda_count(); ++i) out.cuda_devices.push_back(device_label({at::kCUDA, static_cast<c10::DeviceIndex>(i)}));
+  for (std::int64_t i = 0; i < cuda_count(); ++i)
+    out.cuda_devices.push_back(device_label({at::kCUDA, static_cast<c10::DeviceIndex>(i)}));
   out.memory_total_bytes = proc_kibibytes("/proc/meminfo", "MemTotal");
   out.memory_available_bytes = available_memory_bytes();
   return out;

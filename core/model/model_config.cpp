@@ -55,7 +55,8 @@ void read_cross_attention(const JsonFields& in, CrossAttentionConfig& out) {
 
 void read_head(const JsonFields& in, ActionHeadConfig& out) {
   if (const auto type = in.text("type", "deterministic"); type != "deterministic") {
-    in.fail("type", "'deterministic'; Gaussian and diffusion heads are not supported: no published checkpoint uses them");
+    in.fail("type",
+            "'deterministic'; Gaussian and diffusion heads are not supported: no published checkpoint uses them");
   }
   if (const auto type = in.text("decoder_type", "lstm"); type != "lstm") {
     in.fail("decoder_type", "'lstm'; FC, GPT and diffusion heads are not supported: no published checkpoint uses them");
@@ -64,7 +65,8 @@ void read_head(const JsonFields& in, ActionHeadConfig& out) {
   out.lstm_layers = in.integer_in("lstm_num_layers", 1, 64);
   out.lstm_layernorm = in.boolean("lstm_layernorm", false);
   out.mlp_layernorm = in.boolean("mlp_layernorm", false);
-  const auto hidden = in.has("mlp_hidden_dims") ? in.integers("mlp_hidden_dims") : std::vector<std::int64_t>{1024, 512, 256};
+  const auto hidden =
+      in.has("mlp_hidden_dims") ? in.integers("mlp_hidden_dims") : std::vector<std::int64_t>{1024, 512, 256};
   out.dropout_mode = DropoutMode::wo_last;  // the reference treats any other word so
   for (const auto& [name, mode] : kDropoutModes) {
     if (in.text("dropout_mode", "wo_last") == name) out.dropout_mode = mode;
@@ -168,26 +170,26 @@ void ModelConfig::check(const std::filesystem::path& source) const {
   const auto require = [&](bool ok, const std::string& problem) {
     if (!ok) throw FileError(source, problem);
   };
-  require(vision.image_size % vision.patch_size == 0,
-          "'vision.image_size' " + std::to_string(vision.image_size) + " is not a multiple of 'vision.patch_size' " +
-              std::to_string(vision.patch_size));
+  require(vision.image_size % vision.patch_size == 0, "'vision.image_size' " + std::to_string(vision.image_size) +
+                                                          " is not a multiple of 'vision.patch_size' " +
+                                                          std::to_string(vision.patch_size));
   require(vision.width % vision.heads == 0, "'vision.width' " + std::to_string(vision.width) +
                                                 " is not a multiple of 'vision.heads' " + std::to_string(vision.heads));
   require(vision.mlp_width > 0 && vision.mlp_width <= 64 * kMaxWidth, "'vision.mlp_ratio' is out of range");
   require(perceiver.dim == vision.width, "'perceiver.dim' is " + std::to_string(perceiver.dim) +
                                              ", expected 'vision.width' " + std::to_string(vision.width));
   for (const auto& [value, name] : {std::pair{perceiver.heads, "perceiver.heads"},
-                                   {perceiver.dim_head, "perceiver.dim_head"},
-                                   {perceiver.latents, "perceiver.num_latents"},
-                                   {perceiver.ff_mult, "perceiver.ff_mult"},
-                                   {cross_attention.heads, "cross_attention.heads"},
-                                   {cross_attention.dim_head, "cross_attention.dim_head"},
-                                   {cross_attention.ff_mult, "cross_attention.ff_mult"},
-                                   {decoder.mlp_ratio, "llm.mlp_ratio"},
-                                   {exit_interval, "exit_interval"},
-                                   {tokens.max_length, "tokenizer.max_length"}}) {
-    require(value >= 1 && value <= kMaxWidth, std::string("'") + name + "' is " + std::to_string(value) +
-                                                  ", expected 1 to " + std::to_string(kMaxWidth));
+                                    {perceiver.dim_head, "perceiver.dim_head"},
+                                    {perceiver.latents, "perceiver.num_latents"},
+                                    {perceiver.ff_mult, "perceiver.ff_mult"},
+                                    {cross_attention.heads, "cross_attention.heads"},
+                                    {cross_attention.dim_head, "cross_attention.dim_head"},
+                                    {cross_attention.ff_mult, "cross_attention.ff_mult"},
+                                    {decoder.mlp_ratio, "llm.mlp_ratio"},
+                                    {exit_interval, "exit_interval"},
+                                    {tokens.max_length, "tokenizer.max_length"}}) {
+    require(value >= 1 && value <= kMaxWidth,
+            std::string("'") + name + "' is " + std::to_string(value) + ", expected 1 to " + std::to_string(kMaxWidth));
   }
   for (const auto width : head.mlp_hidden) {
     require(width >= 1 && width <= kMaxWidth, "'head.mlp_hidden_dims' has the width " + std::to_string(width));
@@ -196,9 +198,9 @@ void ModelConfig::check(const std::filesystem::path& source) const {
                                                     " is not a multiple of 'llm.n_heads' " +
                                                     std::to_string(decoder.heads));
   for (const auto& [id, name] : {std::pair{tokens.end_of_text, "eos"},
-                                {tokens.end_of_chunk, "endofchunk"},
-                                {tokens.image, "image"},
-                                {tokens.pad, "pad"}}) {
+                                 {tokens.end_of_chunk, "endofchunk"},
+                                 {tokens.image, "image"},
+                                 {tokens.pad, "pad"}}) {
     require(id >= 0 && id < decoder.vocabulary, std::string("'tokenizer.") + name + "' is " + std::to_string(id) +
                                                     ", expected 0 to " + std::to_string(decoder.vocabulary - 1));
   }
@@ -221,36 +223,63 @@ Json to_json(const ModelConfig& c) {
   Json llm = {{"d_model", c.decoder.d_model}, {"n_heads", c.decoder.heads}};
   const Json scale = c.decoder.softmax_scale > 0 ? Json(c.decoder.softmax_scale) : Json(nullptr);
   if (c.decoder.family == DecoderFamily::mpt_1b) {
-    llm.update({{"model_type", "mosaic_gpt"}, {"mlp_ratio", c.decoder.mlp_ratio}, {"alibi", true},
-                {"alibi_bias_max", c.decoder.alibi_bias_max}, {"attn_qk_ln", c.decoder.qk_layernorm},
+    llm.update({{"model_type", "mosaic_gpt"},
+                {"mlp_ratio", c.decoder.mlp_ratio},
+                {"alibi", true},
+                {"alibi_bias_max", c.decoder.alibi_bias_max},
+                {"attn_qk_ln", c.decoder.qk_layernorm},
                 {"softmax_scale", scale}});
   } else {
-    llm.update({{"model_type", "mpt"}, {"expansion_ratio", c.decoder.mlp_ratio},
-                {"attn_config", {{"alibi", true}, {"alibi_bias_max", c.decoder.alibi_bias_max},
-                                 {"qk_ln", c.decoder.qk_layernorm}, {"softmax_scale", scale}}}});
+    llm.update({{"model_type", "mpt"},
+                {"expansion_ratio", c.decoder.mlp_ratio},
+                {"attn_config",
+                 {{"alibi", true},
+                  {"alibi_bias_max", c.decoder.alibi_bias_max},
+                  {"qk_ln", c.decoder.qk_layernorm},
+                  {"softmax_scale", scale}}}});
   }
-  Json out = {
-      {"llm_name", c.llm_name},
-      {"vision", {{"image_size", c.vision.image_size}, {"patch_size", c.vision.patch_size}, {"width", c.vision.width},
-                  {"layers", c.vision.layers}, {"heads", c.vision.heads},
-                  {"mlp_ratio", static_cast<double>(c.vision.mlp_width) / static_cast<double>(c.vision.width)},
-                  {"quick_gelu", c.vision.quick_gelu}}},
-      {"perceiver", {{"dim", c.perceiver.dim}, {"depth", c.perceiver.depth}, {"heads", c.perceiver.heads},
-                     {"dim_head", c.perceiver.dim_head}, {"num_latents", c.perceiver.latents},
-                     {"ff_mult", c.perceiver.ff_mult}}},
-      {"cross_attention", {{"every_n_layers", c.cross_attention.every_n_layers}, {"heads", c.cross_attention.heads},
-                           {"dim_head", c.cross_attention.dim_head}, {"ff_mult", c.cross_attention.ff_mult}}},
-      {"llm", llm},
-      {"tokenizer", {{"length", c.decoder.vocabulary}, {"eos", c.tokens.end_of_text},
-                     {"endofchunk", c.tokens.end_of_chunk}, {"image", c.tokens.image}, {"pad", c.tokens.pad},
-                     {"max_length", c.tokens.max_length}}},
-      {"early_exit_layer", c.decoder.layers - 1},
-      {"multi_exit", c.multi_exit},
-      {"exit_interval", c.exit_interval},
-      {"head", {{"type", "deterministic"}, {"decoder_type", "lstm"}, {"lstm_hidden_size", c.head.hidden_size},
-                {"lstm_num_layers", c.head.lstm_layers}, {"lstm_layernorm", c.head.lstm_layernorm},
-                {"mlp_layernorm", c.head.mlp_layernorm}, {"mlp_hidden_dims", c.head.mlp_hidden},
-                {"mlp_num_hidden_layers", c.head.mlp_hidden.size()}, {"dropout_mode", dropout_mode},
+  Json out = {{"llm_name", c.llm_name},
+              {"vision",
+               {{"image_size", c.vision.image_size},
+                {"patch_size", c.vision.patch_size},
+                {"width", c.vision.width},
+                {"layers", c.vision.layers},
+                {"heads", c.vision.heads},
+                {"mlp_ratio", static_cast<double>(c.vision.mlp_width) / static_cast<double>(c.vision.width)},
+                {"quick_gelu", c.vision.quick_gelu}}},
+              {"perceiver",
+               {{"dim", c.perceiver.dim},
+                {"depth", c.perceiver.depth},
+                {"heads", c.perceiver.heads},
+                {"dim_head", c.perceiver.dim_head},
+                {"num_latents", c.perceiver.latents},
+                {"ff_mult", c.perceiver.ff_mult}}},
+              {"cross_attention",
+               {{"every_n_layers", c.cross_attention.every_n_layers},
+                {"heads", c.cross_attention.heads},
+                {"dim_head", c.cross_attention.dim_head},
+                {"ff_mult", c.cross_attention.ff_mult}}},
+              {"llm", llm},
+              {"tokenizer",
+               {{"length", c.decoder.vocabulary},
+                {"eos", c.tokens.end_of_text},
+                {"endofchunk", c.tokens.end_of_chunk},
+                {"image", c.tokens.image},
+                {"pad", c.tokens.pad},
+                {"max_length", c.tokens.max_length}}},
+              {"early_exit_layer", c.decoder.layers - 1},
+              {"multi_exit", c.multi_exit},
+              {"exit_interval", c.exit_interval},
+              {"head",
+               {{"type", "deterministic"},
+                {"decoder_type", "lstm"},
+                {"lstm_hidden_size", c.head.hidden_size},
+                {"lstm_num_layers", c.head.lstm_layers},
+                {"lstm_layernorm", c.head.lstm_layernorm},
+                {"mlp_layernorm", c.head.mlp_layernorm},
+                {"mlp_hidden_dims", c.head.mlp_hidden},
+                {"mlp_num_hidden_layers", c.head.mlp_hidden.size()},
+                {"dropout_mode", dropout_mode},
                 {"exit_dropout", c.head.exit_dropout},
                 {"pooling", c.head.pooling == Pooling::max ? "max" : "average"}}}};
   if (!c.note.empty()) out["note"] = c.note;

@@ -52,11 +52,11 @@ struct DecoderConfig {
   DecoderFamily family = DecoderFamily::mpt_1b;
   std::int64_t d_model = 2048;
   std::int64_t heads = 16;
-  std::int64_t layers = 12;       ///< kept in memory
+  std::int64_t layers = 12;  ///< kept in memory
   std::int64_t mlp_ratio = 4;
   std::int64_t vocabulary = 50280;  ///< rows of the embedding table = tokenizer length
   double alibi_bias_max = 8;
-  double softmax_scale = 0;       ///< 0: 1 / sqrt(d_model / heads)
+  double softmax_scale = 0;  ///< 0: 1 / sqrt(d_model / heads)
   bool qk_layernorm = true;
 };
 

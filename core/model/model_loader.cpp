@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/model/model_loader.h"
 
+#include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -20,10 +21,10 @@ std::string megabytes(std::int64_t bytes) { return std::to_string((bytes + 999'9
 // Known parts of the files that the policy has no use for: CLIP's text tower, the final norm of the
 // language model, its output layer, layers beyond the kept ones and heads of exits beyond them.
 bool is_expected_surplus(const std::string& name, const ModelConfig& config) {
-  for (const char* prefix : {"vision_encoder.transformer.", "vision_encoder.token_embedding.", "vision_encoder.ln_final.",
-                             "vision_encoder.visual.ln_post.", "vision_encoder.visual.proj",
-                             "lang_encoder.transformer.ln_f.", "lang_encoder.transformer.norm_f.",
-                             "lang_encoder.lm_head.", "lang_encoder.transformer.wpe."}) {
+  for (const char* prefix :
+       {"vision_encoder.transformer.", "vision_encoder.token_embedding.", "vision_encoder.ln_final.",
+        "vision_encoder.visual.ln_post.", "vision_encoder.visual.proj", "lang_encoder.transformer.ln_f.",
+        "lang_encoder.transformer.norm_f.", "lang_encoder.lm_head.", "lang_encoder.transformer.wpe."}) {
     if (name.starts_with(prefix)) return true;
   }
   for (const char* exact :
@@ -76,9 +77,11 @@ ModelFiles open_model_files(const fs::path& path) {
   if (!fs::exists(path, error)) throw FileError(path, "does not exist");
   if (!fs::is_directory(path, error)) {
     const auto folder = path.parent_path();
-    if (path.filename() == "config.json" || path.extension() == ".safetensors") return open_model_files(folder.empty() ? "." : folder);
-    throw FileError(path, "is not a model folder (expected a folder with config.json and model.safetensors, or the "
-                          "published pieces: clip.pt, mpt/, openflamingo.pt and a .pth checkpoint)");
+    if (path.filename() == "config.json" || path.extension() == ".safetensors")
+      return open_model_files(folder.empty() ? "." : folder);
+    throw FileError(path,
+                    "is not a model folder (expected a folder with config.json and model.safetensors, or the "
+                    "published pieces: clip.pt, mpt/, openflamingo.pt and a .pth checkpoint)");
   }
   const bool whole = fs::exists(path / "model.safetensors") || fs::exists(path / "model.safetensors.index.json");
   if (whole && fs::exists(path / "config.json")) {
@@ -88,16 +91,19 @@ ModelFiles open_model_files(const fs::path& path) {
   if (find_published_pieces(path)) return open_published_model(path);
   if (whole) throw FileError(path, "holds weights but no config.json with the network's sizes");
   std::string found = fs::is_empty(path, error) ? " (it is empty)" : "";
-  throw FileError(path, "holds no model" + found + ": expected config.json and model.safetensors, or the published pieces "
-                        "clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
+  throw FileError(path, "holds no model" + found +
+                            ": expected config.json and model.safetensors, or the published pieces "
+                            "clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
 }
 
 ModelFiles open_published_model(const fs::path& folder) {
   const auto pieces = find_published_pieces(folder);
   if (!pieces) {
-    throw FileError(folder, "does not hold the published pieces: expected clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
+    throw FileError(
+        folder, "does not hold the published pieces: expected clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
   }
-  auto config = fs::exists(folder / "config.json") ? read_model_config(folder / "config.json") : config_from_pieces(*pieces);
+  auto config =
+      fs::exists(folder / "config.json") ? read_model_config(folder / "config.json") : config_from_pieces(*pieces);
   auto source = published_source(*pieces, config.decoder.vocabulary);
   return {std::move(config), std::move(source)};
 }
@@ -116,7 +122,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
                       megabytes(free) + " are free; try a smaller max layer or bfloat16");
   }
 
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   WeightBinder binder(*files.weights, device, dtype);
   binder.on_parameter = [&](const std::string&) {
     if (options.stop.stop_requested()) throw Cancelled();
@@ -126,7 +132,8 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   try {
     out.model = std::make_unique<MultiExitModel>(config, binder, device, dtype);
   } catch (const c10::OutOfMemoryError& error) {
-    throw OutOfMemory("the model needs " + megabytes(needed) + " on " + device_label(device) + " in " + dtype_name(dtype) +
+    throw OutOfMemory("the model needs " + megabytes(needed) + " on " + device_label(device) + " in " +
+                      dtype_name(dtype) +
                       ", which does not have them free: " + printable(error.what_without_backtrace(), 300) +
                       "; try a smaller max layer, bfloat16, or the CPU");
   }
@@ -135,7 +142,8 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   out.parameters = binder.parameters();
   out.weight_bytes = binder.bytes();
   for (auto& name : binder.unused()) {
-    if (!is_expected_surplus(name, files.config) && !is_expected_surplus(name, config)) out.unused.push_back(std::move(name));
+    if (!is_expected_surplus(name, files.config) && !is_expected_surplus(name, config))
+      out.unused.push_back(std::move(name));
   }
   out.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return out;

@@ -14,7 +14,8 @@ MultiExitModel::MultiExitModel(ModelConfig config, WeightBinder& weights, at::De
       exit_layers_(config_.exit_layers()),
       vision_(config_.vision, weights, "vision_encoder.visual."),
       resampler_(config_.perceiver, weights) {
-  embedding_ = weights.take("lang_encoder.transformer.wte.weight", {config_.decoder.vocabulary, config_.decoder.d_model});
+  embedding_ =
+      weights.take("lang_encoder.transformer.wte.weight", {config_.decoder.vocabulary, config_.decoder.d_model});
   for (std::int64_t i = 0; i < config_.decoder.layers; ++i) decoder_.emplace_back(config_, i, weights);
 
   const auto d = config_.decoder.d_model;
@@ -33,8 +34,9 @@ PreparedText MultiExitModel::prepare_text(const at::Tensor& input_ids, const at:
   const auto smallest = input_ids.min().item<std::int64_t>();
   const auto largest = input_ids.max().item<std::int64_t>();
   if (smallest < 0 || largest >= config_.decoder.vocabulary) {
-    throw Error("token id " + std::to_string(smallest < 0 ? smallest : largest) + " is outside the model's vocabulary of " +
-                std::to_string(config_.decoder.vocabulary) + " (does the tokenizer belong to this model?)");
+    throw Error("token id " + std::to_string(smallest < 0 ? smallest : largest) +
+                " is outside the model's vocabulary of " + std::to_string(config_.decoder.vocabulary) +
+                " (does the tokenizer belong to this model?)");
   }
   PreparedText out;
   out.input_ids = input_ids.to(device_);

@@ -42,7 +42,8 @@ class PublishedSource final : public WeightSource {
     const auto place = locate(name);
     if (!place) return std::nullopt;
     auto tensor = place->archive->read(place->name);
-    if (name == kEmbedding && tensor.dim() == 2 && tensor.size(0) > vocabulary_) tensor = tensor.narrow(0, 0, vocabulary_);
+    if (name == kEmbedding && tensor.dim() == 2 && tensor.size(0) > vocabulary_)
+      tensor = tensor.narrow(0, 0, vocabulary_);
     return tensor;
   }
 
@@ -96,8 +97,9 @@ class PublishedSource final : public WeightSource {
     std::vector<std::string> out{name};
     if (const auto block = split_block(name, kBlocks)) {
       const auto number = std::to_string(block->first);
-      for (const auto& [first, second] : {std::pair{"decoder_layer.", "lang_encoder.old_decoder_blocks."},
-                                         std::pair{"gated_cross_attn_layer.", "lang_encoder.gated_cross_attn_layers."}}) {
+      for (const auto& [first, second] :
+           {std::pair{"decoder_layer.", "lang_encoder.old_decoder_blocks."},
+            std::pair{"gated_cross_attn_layer.", "lang_encoder.gated_cross_attn_layers."}}) {
         if (block->second.starts_with(first)) {
           out.push_back(second + number + "." + block->second.substr(std::string_view(first).size()));
         }
@@ -107,8 +109,9 @@ class PublishedSource final : public WeightSource {
   }
 
   static std::string first_name(const std::string& name) {
-    for (const auto& [second, first] : {std::pair{"lang_encoder.old_decoder_blocks.", "decoder_layer."},
-                                       std::pair{"lang_encoder.gated_cross_attn_layers.", "gated_cross_attn_layer."}}) {
+    for (const auto& [second, first] :
+         {std::pair{"lang_encoder.old_decoder_blocks.", "decoder_layer."},
+          std::pair{"lang_encoder.gated_cross_attn_layers.", "gated_cross_attn_layer."}}) {
       if (const auto block = split_block(name, second)) {
         return std::string(kBlocks) + std::to_string(block->first) + "." + first + block->second;
       }
@@ -176,7 +179,8 @@ void options_of_checkpoint(const TensorArchive& checkpoint, const CheckpointName
   const auto refuse = [&](const std::string& what) {
     throw FileError(checkpoint.path(), what + " is not supported: no published checkpoint uses it");
   };
-  if (const auto type = word(fields, "head_type", "deterministic"); type != "deterministic") refuse("head type '" + type + "'");
+  if (const auto type = word(fields, "head_type", "deterministic"); type != "deterministic")
+    refuse("head type '" + type + "'");
   if (flag(fields, "share_exit", false)) refuse("one head shared by all exits (share_exit)");
   if (!name.unsupported.empty()) refuse("option '" + name.unsupported.front() + "' in the checkpoint's name");
 
@@ -189,7 +193,9 @@ void options_of_checkpoint(const TensorArchive& checkpoint, const CheckpointName
   auto& head = out.head;
   head.exit_dropout = real_field(fields, "exit_dropout", 0);
   const auto mode = word(fields, "dropout_mode", "wo_last");
-  head.dropout_mode = mode == "layerwise" ? DropoutMode::layerwise : mode == "last" ? DropoutMode::last : DropoutMode::wo_last;
+  head.dropout_mode = mode == "layerwise" ? DropoutMode::layerwise
+                      : mode == "last"    ? DropoutMode::last
+                                          : DropoutMode::wo_last;
   head.mlp_layernorm = flag(fields, "layernorm", flag(fields, "mlp_layernorm", false));
   head.lstm_layernorm = flag(fields, "lstm_layernorm", false);
   head.lstm_layers = field(fields, "lstm_num_layers", 4);
@@ -248,7 +254,8 @@ std::optional<PublishedPieces> find_published_pieces(const fs::path& folder) {
       if (entry.path().extension() == ".pth") pieces.checkpoint = std::max(pieces.checkpoint, entry.path());
     }
   }
-  if (pieces.clip.empty() || pieces.llm.empty() || pieces.flamingo.empty() || pieces.checkpoint.empty()) return std::nullopt;
+  if (pieces.clip.empty() || pieces.llm.empty() || pieces.flamingo.empty() || pieces.checkpoint.empty())
+    return std::nullopt;
   return pieces;
 }
 
@@ -294,7 +301,8 @@ CheckpointName parse_checkpoint_name(const std::string& path) {
 
 ModelConfig config_from_pieces(const PublishedPieces& pieces) {
   ModelConfig out;
-  const auto llm_config = fs::is_directory(pieces.llm) ? pieces.llm / "config.json" : pieces.llm.parent_path() / "config.json";
+  const auto llm_config =
+      fs::is_directory(pieces.llm) ? pieces.llm / "config.json" : pieces.llm.parent_path() / "config.json";
   const Json json = read_json(llm_config);
   apply_llm_config(JsonFields(llm_config, json), out.decoder);
 
@@ -310,7 +318,8 @@ ModelConfig config_from_pieces(const PublishedPieces& pieces) {
   out.perceiver.latents = dimension(*flamingo, "perceiver.latents", 0);
   out.perceiver.depth = count_numbered(*flamingo, "perceiver.layers.");
   out.perceiver.heads = dimension(*flamingo, "perceiver.layers.0.0.to_q.weight", 0) / out.perceiver.dim_head;
-  out.perceiver.ff_mult = dimension(*flamingo, "perceiver.layers.0.1.1.weight", 0) / std::max<std::int64_t>(out.perceiver.dim, 1);
+  out.perceiver.ff_mult =
+      dimension(*flamingo, "perceiver.layers.0.1.1.weight", 0) / std::max<std::int64_t>(out.perceiver.dim, 1);
 
   // The first layer with cross-attention tells how often it comes.
   std::int64_t first = -1;
@@ -321,7 +330,8 @@ ModelConfig config_from_pieces(const PublishedPieces& pieces) {
       out.cross_attention.heads = entry.shape.empty() ? 0 : entry.shape[0] / out.cross_attention.dim_head;
     }
   }
-  if (first < 0) throw FileError(pieces.flamingo, "holds no gated cross-attention layers (expected an OpenFlamingo checkpoint)");
+  if (first < 0)
+    throw FileError(pieces.flamingo, "holds no gated cross-attention layers (expected an OpenFlamingo checkpoint)");
   out.cross_attention.every_n_layers = first + 1;
 
   const auto rows = dimension(*checkpoint, "module.lang_encoder.transformer.wte.weight", 0);

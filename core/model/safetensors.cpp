@@ -22,15 +22,16 @@ struct DtypeName {
   const char* name;
   at::ScalarType dtype;
 };
-constexpr std::array kDtypes = {
-    DtypeName{"F64", at::kDouble}, DtypeName{"F32", at::kFloat}, DtypeName{"F16", at::kHalf},
-    DtypeName{"BF16", at::kBFloat16}, DtypeName{"I64", at::kLong}, DtypeName{"I32", at::kInt},
-    DtypeName{"I16", at::kShort}, DtypeName{"I8", at::kChar}, DtypeName{"U8", at::kByte},
-    DtypeName{"BOOL", at::kBool}};
+constexpr std::array kDtypes = {DtypeName{"F64", at::kDouble}, DtypeName{"F32", at::kFloat},
+                                DtypeName{"F16", at::kHalf},   DtypeName{"BF16", at::kBFloat16},
+                                DtypeName{"I64", at::kLong},   DtypeName{"I32", at::kInt},
+                                DtypeName{"I16", at::kShort},  DtypeName{"I8", at::kChar},
+                                DtypeName{"U8", at::kByte},    DtypeName{"BOOL", at::kBool}};
 
 class SafetensorsArchive final : public TensorArchive {
  public:
-  explicit SafetensorsArchive(std::shared_ptr<const MappedFile> file) : TensorArchive(file->path()), file_(std::move(file)) {
+  explicit SafetensorsArchive(std::shared_ptr<const MappedFile> file)
+      : TensorArchive(file->path()), file_(std::move(file)) {
     const auto head = file_->range(0, 8, "safetensors header size");
     std::uint64_t header_size = 0;
     for (std::size_t i = 0; i < 8; ++i) header_size |= std::to_integer<std::uint64_t>(head[i]) << (8 * i);
@@ -90,7 +91,8 @@ class SafetensorsArchive final : public TensorArchive {
   void add(const std::string& name, const Json& value) {
     const JsonFields fields(path_, value, printable(name));
     const auto dtype_name = fields.text("dtype");
-    const auto* dtype = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& d) { return dtype_name == d.name; });
+    const auto* dtype =
+        std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& d) { return dtype_name == d.name; });
     if (dtype == kDtypes.end()) fields.fail("dtype", "F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL");
     Entry entry{dtype->dtype, fields.integers("shape")};
     const auto offsets = fields.integers("data_offsets");
@@ -124,8 +126,8 @@ class SafetensorsArchive final : public TensorArchive {
       at = place.end;
     }
     if (at != data_.size()) {
-      throw FileError(path_, "has " + std::to_string(data_.size()) + " bytes of data, but its tensors fill " +
-                                 std::to_string(at));
+      throw FileError(
+          path_, "has " + std::to_string(data_.size()) + " bytes of data, but its tensors fill " + std::to_string(at));
     }
   }
 
@@ -154,8 +156,8 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   std::int64_t at = 0;
   for (const auto& [name, tensor] : tensors) {
     const auto bytes = tensor.numel() * static_cast<std::int64_t>(tensor.element_size());
-    header[name] = {{"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {at, at + bytes}}};
+    header[name] = {
+        {"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + bytes}}};
     at += bytes;
   }
   auto text = header.dump();

@@ -34,7 +34,8 @@ class ShardedArchive final : public TensorArchive {
     for (const auto& [name, file] : file_of_) {
       const auto& shard = open_shard(file);
       const auto it = shard.entries().find(name);
-      if (it == shard.entries().end()) throw FileError(file, "tensor '" + name + "' is missing, but the index names it");
+      if (it == shard.entries().end())
+        throw FileError(file, "tensor '" + name + "' is missing, but the index names it");
       entries_[name] = it->second;
     }
   }
@@ -80,8 +81,9 @@ std::shared_ptr<const TensorArchive> TensorArchive::open(const fs::path& path) {
     return open_safetensors(std::move(file));
   }
   if (head.size() > 2 && head[0] == std::byte{0x80}) {
-    throw FileError(path, "was written by PyTorch before 1.6 (a bare pickle), which is not read: load it in Python and "
-                          "save it again with torch.save or safetensors");
+    throw FileError(path,
+                    "was written by PyTorch before 1.6 (a bare pickle), which is not read: load it in Python and "
+                    "save it again with torch.save or safetensors");
   }
   throw FileError(path, "is neither safetensors nor a torch.save file");
 }
@@ -120,7 +122,8 @@ at::Tensor tensor_over_mapping(const std::shared_ptr<const MappedFile>& file, st
     return copy.as_strided(shape, strides);
   }
   // A model converted to another dtype must not keep the file's pages beside its own.
-  return at::from_blob(data, shape, strides, [file, bytes](void*) { file->release(bytes); }, options);
+  return at::from_blob(
+      data, shape, strides, [file, bytes](void*) { file->release(bytes); }, options);
 }
 
 }  // namespace deer

@@ -19,18 +19,31 @@ struct StorageName {
   at::ScalarType dtype;
 };
 constexpr std::array kStorages = {
-    StorageName{"torch.FloatStorage", at::kFloat},      StorageName{"torch.HalfStorage", at::kHalf},
+    StorageName{"torch.FloatStorage", at::kFloat},       StorageName{"torch.HalfStorage", at::kHalf},
     StorageName{"torch.BFloat16Storage", at::kBFloat16}, StorageName{"torch.DoubleStorage", at::kDouble},
-    StorageName{"torch.LongStorage", at::kLong},        StorageName{"torch.IntStorage", at::kInt},
-    StorageName{"torch.ShortStorage", at::kShort},      StorageName{"torch.CharStorage", at::kChar},
-    StorageName{"torch.ByteStorage", at::kByte},        StorageName{"torch.BoolStorage", at::kBool}};
+    StorageName{"torch.LongStorage", at::kLong},         StorageName{"torch.IntStorage", at::kInt},
+    StorageName{"torch.ShortStorage", at::kShort},       StorageName{"torch.CharStorage", at::kChar},
+    StorageName{"torch.ByteStorage", at::kByte},         StorageName{"torch.BoolStorage", at::kBool}};
 
 // Names that may appear; none is ever called. Modules of a TorchScript archive are "__torch__.*".
-constexpr std::array<std::string_view, 18> kAllowed = {
-    "collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "torch.Size",
-    "torch.device", "torch.FloatStorage", "torch.HalfStorage", "torch.BFloat16Storage", "torch.DoubleStorage",
-    "torch.LongStorage", "torch.IntStorage", "torch.ShortStorage", "torch.CharStorage", "torch.ByteStorage",
-    "torch.BoolStorage", "builtins.set", "argparse.Namespace", "__torch__*"};
+constexpr std::array<std::string_view, 18> kAllowed = {"collections.OrderedDict",
+                                                       "torch._utils._rebuild_tensor_v2",
+                                                       "torch._utils._rebuild_parameter",
+                                                       "torch.Size",
+                                                       "torch.device",
+                                                       "torch.FloatStorage",
+                                                       "torch.HalfStorage",
+                                                       "torch.BFloat16Storage",
+                                                       "torch.DoubleStorage",
+                                                       "torch.LongStorage",
+                                                       "torch.IntStorage",
+                                                       "torch.ShortStorage",
+                                                       "torch.CharStorage",
+                                                       "torch.ByteStorage",
+                                                       "torch.BoolStorage",
+                                                       "builtins.set",
+                                                       "argparse.Namespace",
+                                                       "__torch__*"};
 
 constexpr int kMaxDepth = 64;  // of nested modules
 
@@ -139,11 +152,20 @@ class TorchZipArchive final : public TensorArchive {
 
   void add_field(const std::string& name, const PickleNode& value) {
     switch (value.kind) {
-      case Kind::boolean: fields_[name] = value.integer != 0; break;
-      case Kind::integer: fields_[name] = value.integer; break;
-      case Kind::real: fields_[name] = value.real; break;
-      case Kind::text: fields_[name] = value.text; break;
-      default: break;  // optimiser and scheduler states, lists: not needed
+      case Kind::boolean:
+        fields_[name] = value.integer != 0;
+        break;
+      case Kind::integer:
+        fields_[name] = value.integer;
+        break;
+      case Kind::real:
+        fields_[name] = value.real;
+        break;
+      case Kind::text:
+        fields_[name] = value.text;
+        break;
+      default:
+        break;  // optimiser and scheduler states, lists: not needed
     }
   }
 

@@ -62,7 +62,8 @@ at::Tensor VisionEncoder::forward_block(const Block& b, const at::Tensor& x) con
   const auto qkv = at::linear(layer_norm(x, b.ln_1_weight, b.ln_1_bias), b.in_proj_weight, b.in_proj_bias).chunk(3, -1);
   const auto heads = config_.heads;
   const double scale = 1.0 / std::sqrt(static_cast<double>(config_.width / heads));
-  const auto mixed = attention(split_heads(qkv[0], heads), split_heads(qkv[1], heads), split_heads(qkv[2], heads), scale);
+  const auto mixed =
+      attention(split_heads(qkv[0], heads), split_heads(qkv[1], heads), split_heads(qkv[2], heads), scale);
   const auto y = x + at::linear(merge_heads(mixed), b.out_proj_weight, b.out_proj_bias);
   auto hidden = at::linear(layer_norm(y, b.ln_2_weight, b.ln_2_bias), b.fc_weight, b.fc_bias);
   hidden = config_.quick_gelu ? hidden * at::sigmoid(1.702 * hidden) : at::gelu(hidden);

@@ -63,11 +63,11 @@ VisionConfig vision_config_of(const TensorArchive& clip);
 
 /// What a checkpoint's path says, by substring, as the reference's evaluation script reads it.
 struct CheckpointName {
-  std::string llm_name;                 ///< first of mpt_3b, mpt_4b, mpt_9b, mpt_dolly_3b, mpt_base_4b; or empty
-  std::optional<int> rgb_pad;           ///< aug_<a>_<b>: image shift in training, pixels
+  std::string llm_name;        ///< first of mpt_3b, mpt_4b, mpt_9b, mpt_dolly_3b, mpt_base_4b; or empty
+  std::optional<int> rgb_pad;  ///< aug_<a>_<b>: image shift in training, pixels
   std::optional<int> gripper_pad;
-  std::optional<int> window_size;       ///< ws_<n> or difws_<a>_<b>
-  std::vector<std::string> unsupported; ///< options in the name that this program refuses
+  std::optional<int> window_size;        ///< ws_<n> or difws_<a>_<b>
+  std::vector<std::string> unsupported;  ///< options in the name that this program refuses
 };
 CheckpointName parse_checkpoint_name(const std::string& path);
 
@@ -79,7 +79,9 @@ class WeightBinder {
       : source_(source), device_(device), dtype_(dtype) {}
 
   /// A parameter of this shape; undefined if it is missing or misshapen, which finish() reports.
-  at::Tensor take(const std::string& name, std::vector<std::int64_t> shape) { return take(name, std::move(shape), dtype_); }
+  at::Tensor take(const std::string& name, std::vector<std::int64_t> shape) {
+    return take(name, std::move(shape), dtype_);
+  }
   at::Tensor take(const std::string& name, std::vector<std::int64_t> shape, at::ScalarType dtype);
 
   /// True if the source has it.

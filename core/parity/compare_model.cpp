@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The whole network: weights from both sources, every stage at step 0, every rollout of the episode.
+#include <c10/core/GradMode.h>
+
 #include <charconv>
 #include <map>
 
@@ -42,7 +44,9 @@ class PrecomputedFeatures final : public FeatureSource {
   std::vector<at::Tensor> by_layer_;
 };
 
-at::Tensor row(const std::array<float, 6>& values) { return at::tensor(at::ArrayRef<float>(values.data(), values.size()), at::kFloat); }
+at::Tensor row(const std::array<float, 6>& values) {
+  return at::tensor(at::ArrayRef<float>(values.data(), values.size()), at::kFloat);
+}
 
 // Collects the per-step numbers of a rollout in the golden files' shapes.
 struct RolloutTensors {
@@ -91,9 +95,11 @@ class ModelComparison {
     LoadOptions load;
     load.device = options_.device;
     load.dtype = options_.dtype;
-    const bool whole = fs::exists(folder_ / "model.safetensors") || fs::exists(folder_ / "model.safetensors.index.json");
+    const bool whole =
+        fs::exists(folder_ / "model.safetensors") || fs::exists(folder_ / "model.safetensors.index.json");
     const bool pieces = find_published_pieces(folder_).has_value();
-    if (!whole && !pieces) throw FileError(folder_, "holds golden outputs but neither model.safetensors nor the published pieces");
+    if (!whole && !pieces)
+      throw FileError(folder_, "holds golden outputs but neither model.safetensors nor the published pieces");
     if (whole && pieces) compare_weights();
     files_ = whole ? open_model_files(folder_) : open_published_model(folder_);
     model_ = load_model(files_, load).model;
@@ -122,14 +128,15 @@ class ModelComparison {
     const auto pieces = *find_published_pieces(folder_);
     const auto derived = config_from_pieces(pieces);
     const auto& told = whole.config;
-    const bool same = derived.decoder.d_model == told.decoder.d_model && derived.decoder.heads == told.decoder.heads &&
-                      derived.decoder.layers == told.decoder.layers && derived.decoder.vocabulary == told.decoder.vocabulary &&
-                      derived.exit_layers() == told.exit_layers() && derived.vision.image_size == told.vision.image_size &&
-                      derived.vision.layers == told.vision.layers && derived.perceiver.depth == told.perceiver.depth &&
-                      derived.cross_attention.every_n_layers == told.cross_attention.every_n_layers &&
-                      derived.head.hidden_size == told.head.hidden_size && derived.head.mlp_hidden == told.head.mlp_hidden &&
-                      derived.head.lstm_layers == told.head.lstm_layers && derived.head.pooling == told.head.pooling &&
-                      derived.head.dropout_mode == told.head.dropout_mode;
+    const bool same =
+        derived.decoder.d_model == told.decoder.d_model && derived.decoder.heads == told.decoder.heads &&
+        derived.decoder.layers == told.decoder.layers && derived.decoder.vocabulary == told.decoder.vocabulary &&
+        derived.exit_layers() == told.exit_layers() && derived.vision.image_size == told.vision.image_size &&
+        derived.vision.layers == told.vision.layers && derived.perceiver.depth == told.perceiver.depth &&
+        derived.cross_attention.every_n_layers == told.cross_attention.every_n_layers &&
+        derived.head.hidden_size == told.head.hidden_size && derived.head.mlp_hidden == told.head.mlp_hidden &&
+        derived.head.lstm_layers == told.head.lstm_layers && derived.head.pooling == told.head.pooling &&
+        derived.head.dropout_mode == told.head.dropout_mode;
     comparer_.condition("config.published_pieces", same, "sizes derived from the pieces differ from config.json");
   }
 
@@ -145,10 +152,11 @@ class ModelComparison {
         const auto picture = raw[t].contiguous();
         Image image{static_cast<int>(picture.size(1)), static_cast<int>(picture.size(0)), {}};
         image.rgb.assign(picture.data_ptr<std::uint8_t>(), picture.data_ptr<std::uint8_t>() + picture.numel());
-        ours.push_back(at::tensor(preprocess_image(image, static_cast<int>(size)).planes, at::kFloat).view({3, size, size}));
+        ours.push_back(
+            at::tensor(preprocess_image(image, static_cast<int>(size)).planes, at::kFloat).view({3, size, size}));
       }
-      comparer_.tensors("preprocess." + std::string(camera), at::stack(ours), inputs_->read(golden_name).narrow(0, 0, raw.size(0)),
-                        1e-6);
+      comparer_.tensors("preprocess." + std::string(camera), at::stack(ours),
+                        inputs_->read(golden_name).narrow(0, 0, raw.size(0)), 1e-6);
     }
   }
 
@@ -256,7 +264,8 @@ class ModelComparison {
       probe_action.push_back(at::stack(arms));
       pseudo.push_back(record.predecessor.feature.empty() ? unknown : row(record.predecessor.arm));
     }
-    comparer_.condition(prefix + "layers_run", only_needed_layers_ran_, "more layers were run than the exit needs", steps_);
+    comparer_.condition(prefix + "layers_run", only_needed_layers_ran_, "more layers were run than the exit needs",
+                        steps_);
     const auto ours = at::tensor(run.exit_layer, at::kLong);
     if (outputs_->contains(prefix + "exit_layer")) comparer_.golden(*outputs_, prefix + "exit_layer", ours, 0);
     comparer_.condition(prefix + "exit_layer_per_step", fields.integers("exit_layer_per_step") == run.exit_layer,
@@ -280,7 +289,8 @@ class ModelComparison {
     const auto pieces = find_published_pieces(folder_);
     if (!pieces) return;
     const auto values = TensorArchive::open(pieces->checkpoint)->read("values").to(at::kFloat).contiguous();
-    const CalibrationValues calibration{{values.data_ptr<float>(), static_cast<std::size_t>(values.numel())}, values.size(0), values.size(1)};
+    const CalibrationValues calibration{
+        {values.data_ptr<float>(), static_cast<std::size_t>(values.numel())}, values.size(0), values.size(1)};
     const auto& config = files_.config;
     const bool skip_first = config.llm_name.find("mpt_9b") != std::string::npos;
     for (const auto& [ratio, thresholds] : expected.items()) {
@@ -292,7 +302,8 @@ class ModelComparison {
         const auto key = std::to_string(layer);
         golden.push_back(thresholds.contains(key) ? thresholds[key].get<double>() : kNotEvaluated);
       }
-      comparer_.tensors("cached_values.ratio" + ratio + ".thresholds", at::tensor(ours, at::kFloat), at::tensor(golden, at::kDouble), 0);
+      comparer_.tensors("cached_values.ratio" + ratio + ".thresholds", at::tensor(ours, at::kFloat),
+                        at::tensor(golden, at::kDouble), 0);
     }
   }
 
@@ -315,7 +326,7 @@ class ModelComparison {
 
 bool compare_model(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
   if (!fs::exists(folder / "outputs.safetensors") || !fs::exists(folder / "inputs.safetensors")) return false;
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   ModelComparison(folder, options, comparer).run();
   return true;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The parts that are tested without a whole model: CLIP tower, images, text, thresholds.
+#include <c10/core/GradMode.h>
+
 #include <algorithm>
 
 #include "core/base/error.h"
@@ -45,7 +47,8 @@ void compare_pictures(const fs::path& file, Comparer& comparer) {
     const auto mean = at::tensor({0.48145466, 0.4578275, 0.40821073}, at::kDouble).view({3, 1, 1});
     const auto deviation = at::tensor({0.26862954, 0.26130258, 0.27577711}, at::kDouble).view({3, 1, 1});
     const auto bytes = ((expected.to(at::kDouble) * deviation + mean) * 255.0).round();
-    const auto crop = at::tensor(at::ArrayRef<std::uint8_t>(ours.crop.rgb), at::kByte).view({size, size, 3}).permute({2, 0, 1});
+    const auto crop =
+        at::tensor(at::ArrayRef<std::uint8_t>(ours.crop.rgb), at::kByte).view({size, size, 3}).permute({2, 0, 1});
     comparer.tensors(stem + ".bytes", crop, bytes, 0);
   }
   comparer.nothing_left_out(*golden, inputs);
@@ -95,7 +98,7 @@ bool compare_clip(const fs::path& folder, const ParityOptions& options, Comparer
     if (entry.path().extension() == ".pt") archive_file = std::max(archive_file, entry.path());
   }
   if (archive_file.empty()) return false;
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const auto archive = TensorArchive::open(archive_file);
   const auto golden = TensorArchive::open(folder / "golden.safetensors");
   const auto config = vision_config_of(*archive);
@@ -136,14 +139,17 @@ bool compare_text(const fs::path& folder, Comparer& comparer) {
       for (const Json& prompt : json["prompts"]) {
         const auto instruction = prompt.at("instruction").get<std::string>();
         const auto name = "'" + printable(instruction, 40) + "'";
-        comparer.condition(name + " prompt", PromptEncoder::prompt(instruction) == prompt.at("prompt").get<std::string>(), "prompt differs");
+        comparer.condition(name + " prompt",
+                           PromptEncoder::prompt(instruction) == prompt.at("prompt").get<std::string>(),
+                           "prompt differs");
         if (prompt.contains("ids_untruncated")) {
           compare_list(comparer, name + " ids", untruncated.encode(instruction), prompt["ids_untruncated"]);
         }
         const auto ids = encoder.encode(instruction);
         compare_list(comparer, name + " input_ids", ids, prompt.at("input_ids"));
         if (prompt.contains("attention_mask")) {
-          compare_list(comparer, name + " attention_mask", std::vector<std::int64_t>(ids.size(), 1), prompt["attention_mask"]);
+          compare_list(comparer, name + " attention_mask", std::vector<std::int64_t>(ids.size(), 1),
+                       prompt["attention_mask"]);
         }
       }
     }
@@ -153,8 +159,10 @@ bool compare_text(const fs::path& folder, Comparer& comparer) {
         const auto instructions = golden.at("instructions").get<std::vector<std::string>>();
         const auto batch = encoder.encode(instructions);
         std::vector<std::int64_t> ids, mask;
-        for (const Json& line : golden.at("input_ids")) for (const Json& id : line) ids.push_back(id.get<std::int64_t>());
-        for (const Json& line : golden.at("attention_mask")) for (const Json& bit : line) mask.push_back(bit.get<std::int64_t>());
+        for (const Json& line : golden.at("input_ids"))
+          for (const Json& id : line) ids.push_back(id.get<std::int64_t>());
+        for (const Json& line : golden.at("attention_mask"))
+          for (const Json& bit : line) mask.push_back(bit.get<std::int64_t>());
         const auto name = "batch " + std::to_string(number++);
         compare_list(comparer, name + " input_ids", batch.input_ids, Json(ids));
         compare_list(comparer, name + " attention_mask", batch.attention_mask, Json(mask));
@@ -184,11 +192,14 @@ bool compare_thresholds(const fs::path& folder, Comparer& comparer) {
     const bool skip_first = fields.text("model_name", "").find("mpt_9b") != std::string::npos;
     const auto shares = target_shares(parse_exit_distribution(fields.text("exit_dist")), fields.number("exit_ratio"),
                                       static_cast<std::int64_t>(allowed.size()), skip_first);
-    const CalibrationValues calibration{{values.data_ptr<float>(), static_cast<std::size_t>(values.numel())}, values.size(0), values.size(1)};
+    const CalibrationValues calibration{
+        {values.data_ptr<float>(), static_cast<std::size_t>(values.numel())}, values.size(0), values.size(1)};
     const auto ours = solve_thresholds(calibration, shares);
-    comparer.golden(*tensors, prefix + "thresholds", at::tensor(ours, at::kFloat), 0, prefix + "thresholds (" + fields.text("name", "") + ")");
+    comparer.golden(*tensors, prefix + "thresholds", at::tensor(ours, at::kFloat), 0,
+                    prefix + "thresholds (" + fields.text("name", "") + ")");
     if (fields.has("threshold_layers")) {
-      compare_list(comparer, prefix + "threshold_layers", std::vector<std::int64_t>(allowed.begin(), allowed.end()), item["threshold_layers"]);
+      compare_list(comparer, prefix + "threshold_layers", std::vector<std::int64_t>(allowed.begin(), allowed.end()),
+                   item["threshold_layers"]);
     }
   }
   comparer.nothing_left_out(*tensors, inputs);

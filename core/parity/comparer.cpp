@@ -28,7 +28,8 @@ void Comparer::tensors(const std::string& name, const at::Tensor& ours, const at
   out.count = golden.numel();
   out.tolerance = tolerance;
   if (!ours.defined() || ours.sizes() != golden.sizes()) {
-    out.problem = "ours is " + (ours.defined() ? shape_text(ours) : std::string("missing")) + ", golden is " + shape_text(golden);
+    out.problem =
+        "ours is " + (ours.defined() ? shape_text(ours) : std::string("missing")) + ", golden is " + shape_text(golden);
     add(std::move(out));
     return;
   }
@@ -41,7 +42,8 @@ void Comparer::tensors(const std::string& name, const at::Tensor& ours, const at
   for (std::int64_t i = 0; i < out.count; ++i) {
     if (std::isnan(x[i]) != std::isnan(y[i])) {
       out.passed = false;
-      out.problem = "element " + std::to_string(i) + (std::isnan(x[i]) ? " was not evaluated" : " was evaluated") + ", unlike the golden one";
+      out.problem = "element " + std::to_string(i) + (std::isnan(x[i]) ? " was not evaluated" : " was evaluated") +
+                    ", unlike the golden one";
       continue;
     }
     if (std::isnan(x[i])) continue;

@@ -13,15 +13,18 @@ namespace fs = std::filesystem;
 
 bool compare_folder(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
   const bool found[] = {compare_model(folder, options, comparer), compare_clip(folder, options, comparer),
-                        compare_images(folder, comparer), compare_text(folder, comparer), compare_thresholds(folder, comparer)};
+                        compare_images(folder, comparer), compare_text(folder, comparer),
+                        compare_thresholds(folder, comparer)};
   return std::any_of(std::begin(found), std::end(found), [](bool f) { return f; });
 }
 
 }  // namespace
 
-bool run_parity(const fs::path& folder, const ParityOptions& options, const std::function<void(const Comparison&)>& report) {
+bool run_parity(const fs::path& folder, const ParityOptions& options,
+                const std::function<void(const Comparison&)>& report) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) throw FileError(folder, fs::exists(folder, error) ? "is not a folder" : "does not exist");
+  if (!fs::is_directory(folder, error))
+    throw FileError(folder, fs::exists(folder, error) ? "is not a folder" : "does not exist");
   Comparer comparer(report);
   if (compare_folder(folder, options, comparer)) return comparer.all_passed();
 
@@ -41,8 +44,9 @@ bool run_parity(const fs::path& folder, const ParityOptions& options, const std:
     compare_folder(sub, options, part);
   }
   if (comparer.empty()) {
-    throw FileError(folder, "holds no golden data: expected outputs.safetensors, golden.safetensors, images.safetensors, "
-                            "prompts.json or cases.json, here or one level down");
+    throw FileError(folder,
+                    "holds no golden data: expected outputs.safetensors, golden.safetensors, images.safetensors, "
+                    "prompts.json or cases.json, here or one level down");
   }
   return comparer.all_passed();
 }

@@ -12,12 +12,12 @@ namespace deer {
 /// One golden tensor, list or decision held against what this program computes.
 struct Comparison {
   std::string name;
-  std::int64_t count = 0;      ///< numbers compared
-  double largest_absolute = 0; ///< max |ours - golden|
-  double largest_relative = 0; ///< the former over max |golden|
-  double tolerance = 0;        ///< allowed |ours - golden| / max(1, |golden|); 0: must be equal
+  std::int64_t count = 0;       ///< numbers compared
+  double largest_absolute = 0;  ///< max |ours - golden|
+  double largest_relative = 0;  ///< the former over max |golden|
+  double tolerance = 0;         ///< allowed |ours - golden| / max(1, |golden|); 0: must be equal
   bool passed = false;
-  std::string problem;         ///< why it failed, beyond the errors; may be empty
+  std::string problem;  ///< why it failed, beyond the errors; may be empty
 };
 
 struct ParityOptions {

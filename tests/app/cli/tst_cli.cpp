@@ -24,8 +24,8 @@ Result deer_program(const QStringList& arguments) {
   QProcess process;
   process.start(QStringLiteral(DEER_PROGRAM), arguments);
   process.waitForFinished(120'000);
-  return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2, QString::fromUtf8(process.readAllStandardOutput()),
-          QString::fromUtf8(process.readAllStandardError())};
+  return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
+          QString::fromUtf8(process.readAllStandardOutput()), QString::fromUtf8(process.readAllStandardError())};
 }
 
 std::vector<Json> lines_of(const QString& text) {
@@ -69,7 +69,8 @@ void CliTest::run_prints_a_line_a_frame() {
     QVERIFY(!line.at("instruction").get<std::string>().empty());
   }
   QVERIFY(result.err.contains("7 frames, mean depth"));
-  QCOMPARE(deer_program({"run", kModel, kEpisodes, "--frames", "7", "--probe"}).out.section("times_ms", 0, 0), result.out.section("times_ms", 0, 0));
+  QCOMPARE(deer_program({"run", kModel, kEpisodes, "--frames", "7", "--probe"}).out.section("times_ms", 0, 0),
+           result.out.section("times_ms", 0, 0));
 }
 
 void CliTest::run_leaves_where_it_is_told() {
@@ -80,12 +81,15 @@ void CliTest::run_leaves_where_it_is_told() {
 }
 
 void CliTest::thresholds_from_text_and_file() {
-  const auto deep = lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "3", "--thresholds", "never,never,always"}).out);
+  const auto deep =
+      lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "3", "--thresholds", "never,never,always"}).out);
   QCOMPARE(deep.size(), std::size_t{3});
   for (const auto& line : deep) QCOMPARE(line.at("exit_layer").get<int>(), 5);
   test::TemporaryFolder folder;
   const auto file = folder.write("thresholds.json", R"({"thresholds": [1e8, 0, 0]})");
-  for (const auto& line : lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "3", "--thresholds", QString::fromStdString(file.string())}).out)) {
+  for (const auto& line : lines_of(deer_program({"run", kModel, kEpisodes, "--frames", "3", "--thresholds",
+                                                 QString::fromStdString(file.string())})
+                                       .out)) {
     QCOMPARE(line.at("exit_layer").get<int>(), 1);
   }
 }
@@ -111,8 +115,10 @@ void CliTest::info_describes() {
   QVERIFY(data.at("episodes").size() >= 2);
   // A run describes itself too.
   test::TemporaryFolder folder;
-  const auto file = folder.write("run.jsonl", deer_program({"run", kModel, kEpisodes, "--frames", "4", "--exit", "1"}).out.toStdString());
-  const auto run = Json::parse(deer_program({"info", QString::fromStdString(file.string()), "--json"}).out.toStdString());
+  const auto file = folder.write(
+      "run.jsonl", deer_program({"run", kModel, kEpisodes, "--frames", "4", "--exit", "1"}).out.toStdString());
+  const auto run =
+      Json::parse(deer_program({"info", QString::fromStdString(file.string()), "--json"}).out.toStdString());
   QCOMPARE(run.at("frames").get<int>(), 4);
   QCOMPARE(run.at("mean_depth").get<double>(), 2.0);
 }
@@ -154,11 +160,17 @@ void CliTest::errors_are_one_line_data() {
   QTest::newRow("a model as an episode") << QStringList{"run", kModel, kModel} << "model";
   QTest::newRow("an episode as a model") << QStringList{"run", kEpisodes, kEpisodes} << "holds no model";
   QTest::newRow("an episode that is not there") << QStringList{"run", kModel, kEpisodes, "--index", "99"} << "99";
-  QTest::newRow("a threshold in words") << QStringList{"run", kModel, kEpisodes, "--thresholds", "a,b,c"} << "threshold 'a'";
-  QTest::newRow("too few thresholds") << QStringList{"run", kModel, kEpisodes, "--thresholds", "1"} << "1 thresholds given, expected 3";
-  QTest::newRow("a layer that is not there") << QStringList{"run", kModel, kEpisodes, "--exit", "12"} << "layer 12 does not exist";
-  QTest::newRow("a device that is not there") << QStringList{"run", kModel, kEpisodes, "--device", "tpu"} << "'tpu' is not known";
-  QTest::newRow("float16 on the CPU") << QStringList{"run", kModel, kEpisodes, "--device", "cpu", "--dtype", "float16"} << "float16";
+  QTest::newRow("a threshold in words") << QStringList{"run", kModel, kEpisodes, "--thresholds", "a,b,c"}
+                                        << "threshold 'a'";
+  QTest::newRow("too few thresholds") << QStringList{"run", kModel, kEpisodes, "--thresholds", "1"}
+                                      << "1 thresholds given, expected 3";
+  QTest::newRow("a layer that is not there")
+      << QStringList{"run", kModel, kEpisodes, "--exit", "12"} << "layer 12 does not exist";
+  QTest::newRow("a device that is not there")
+      << QStringList{"run", kModel, kEpisodes, "--device", "tpu"} << "'tpu' is not known";
+  QTest::newRow("float16 on the CPU") << QStringList{"run", kModel, kEpisodes, "--device", "cpu", "--dtype", "float16"}
+                                      << "float16";
+  QTest::newRow("no tokenizer") << QStringList{"run", kReference + "tiny_mpt1b", kEpisodes} << "--tokenizer";
   QTest::newRow("a delta of no kind") << QStringList{"run", kModel, kEpisodes, "--delta-type", "euclid"} << "euclid";
   QTest::newRow("info of nothing") << QStringList{"info", nowhere} << "does not exist";
   QTest::newRow("parity of nothing") << QStringList{"parity", kEpisodes} << "holds no golden data";

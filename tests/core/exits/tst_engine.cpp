@@ -25,7 +25,8 @@ ImagePtr picture(int width, int height, unsigned seed) {
 }
 
 FrameInput input(int frame, const std::string& instruction = "open the drawer") {
-  return {frame, picture(200, 200, static_cast<unsigned>(2 * frame)), picture(84, 84, static_cast<unsigned>(2 * frame + 1)), instruction};
+  return {frame, picture(200, 200, static_cast<unsigned>(2 * frame)),
+          picture(84, 84, static_cast<unsigned>(2 * frame + 1)), instruction};
 }
 
 }  // namespace

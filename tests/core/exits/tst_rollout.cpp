@@ -126,21 +126,32 @@ void RolloutTest::deltas() {
 
 void RolloutTest::probe_mode_decides_as_policy_mode_data() {
   QTest::addColumn<int>("variant");
-  const char* names[] = {"L2", "mean", "cosine", "features", "stages of 3", "max layer 4", "ensemble", "fixed", "time step", "greater than"};
+  const char* names[] = {"L2",          "mean",     "cosine", "features",  "stages of 3",
+                         "max layer 4", "ensemble", "fixed",  "time step", "greater than"};
   for (int i = 0; i < 10; ++i) QTest::newRow(names[i]) << i;
 }
 
 static ExitPolicy variant_of(ExitPolicy policy, int variant) {
   switch (variant) {
-    case 1: policy.delta_type = DeltaType::mean; break;
-    case 2: policy.delta_type = DeltaType::cosine; break;
+    case 1:
+      policy.delta_type = DeltaType::mean;
+      break;
+    case 2:
+      policy.delta_type = DeltaType::cosine;
+      break;
     case 3:
       policy.criterion = Criterion::feature_similarity;
       policy.thresholds = {0.3, 0.1, kAlwaysLeave};
       break;
-    case 4: policy.steps_per_stage = 3; break;
-    case 5: policy.max_layer = 4; break;
-    case 6: policy.action_ensemble = true; break;
+    case 4:
+      policy.steps_per_stage = 3;
+      break;
+    case 5:
+      policy.max_layer = 4;
+      break;
+    case 6:
+      policy.action_ensemble = true;
+      break;
     case 7:
       policy.criterion = Criterion::fixed_exit;
       policy.fixed_layer = 3;
@@ -149,8 +160,11 @@ static ExitPolicy variant_of(ExitPolicy policy, int variant) {
       policy.criterion = Criterion::time_step;
       policy.steps_per_exit = 5;
       break;
-    case 9: policy.leq = false; break;
-    default: break;
+    case 9:
+      policy.leq = false;
+      break;
+    default:
+      break;
   }
   return policy;
 }
@@ -291,8 +305,10 @@ void RolloutTest::a_failed_step_changes_nothing() {
 }
 
 void RolloutTest::names_round_trip() {
-  for (const auto type : {DeltaType::l2, DeltaType::mean, DeltaType::max, DeltaType::cosine}) QCOMPARE(parse_delta_type(to_string(type)), type);
-  for (const auto c : {Criterion::action_delta, Criterion::feature_similarity, Criterion::time_step, Criterion::fixed_exit}) {
+  for (const auto type : {DeltaType::l2, DeltaType::mean, DeltaType::max, DeltaType::cosine})
+    QCOMPARE(parse_delta_type(to_string(type)), type);
+  for (const auto c :
+       {Criterion::action_delta, Criterion::feature_similarity, Criterion::time_step, Criterion::fixed_exit}) {
     QCOMPARE(parse_criterion(to_string(c)), c);
   }
   QVERIFY_EXCEPTION_THROWN(parse_delta_type("euclid"), Error);

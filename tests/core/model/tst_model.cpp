@@ -97,7 +97,8 @@ void ModelTest::alibi_slopes_of_both_families() {
 
 void ModelTest::checkpoint_names() {
   const auto name = parse_checkpoint_name(
-      "RobotFlamingoDBG/stg=post_4+5_layer_11_multie_intv=2_extrae_nodth_reg_aug_10_4_traj_cons_ws_12_mpt_dolly_3b_7.pth");
+      "RobotFlamingoDBG/"
+      "stg=post_4+5_layer_11_multie_intv=2_extrae_nodth_reg_aug_10_4_traj_cons_ws_12_mpt_dolly_3b_7.pth");
   QCOMPARE(name.llm_name, std::string("mpt_dolly_3b"));
   QCOMPARE(name.rgb_pad, 10);
   QCOMPARE(name.gripper_pad, 4);
@@ -136,7 +137,8 @@ void ModelTest::convert_gives_the_same_model() {
   convert_model(open_published_model(kTiny), folder.path() / "out");
   const auto converted = TensorArchive::open(folder.path() / "out");
   const auto golden = TensorArchive::open(kTiny / "model.safetensors");
-  for (const auto& [name, entry] : converted->entries()) QVERIFY2(at::equal(converted->read(name), golden->read(name)), name.c_str());
+  for (const auto& [name, entry] : converted->entries())
+    QVERIFY2(at::equal(converted->read(name), golden->read(name)), name.c_str());
   const auto loaded = load_model(open_model_files(folder.path() / "out"));
   QCOMPARE(loaded.model->exit_layers(), (std::vector<int>{1, 3, 5}));
   QVERIFY(loaded.unused.empty());
@@ -186,7 +188,9 @@ void ModelTest::refused_options_data() {
   QTest::addColumn<QString>("pointer");
   QTest::addColumn<QString>("value");
   QTest::addColumn<QString>("says");
-  const auto row = [](const char* pointer, const char* value, const char* says) { QTest::newRow(pointer) << pointer << value << says; };
+  const auto row = [](const char* pointer, const char* value, const char* says) {
+    QTest::newRow(pointer) << pointer << value << says;
+  };
   row("/use_state", "true", "use_state");
   row("/sep_resampler", "true", "sep_resampler");
   row("/residual", "true", "residual");
@@ -235,7 +239,8 @@ void ModelTest::head_names_of_every_variant_data() {
   QTest::addColumn<int>("hidden");
   QTest::addColumn<QStringList>("linear");  // places of the linear layers, the output last
   QTest::addColumn<QStringList>("norms");
-  const auto row = [](const char* name, DropoutMode mode, bool norm, double dropout, int hidden, QStringList linear, QStringList norms) {
+  const auto row = [](const char* name, DropoutMode mode, bool norm, double dropout, int hidden, QStringList linear,
+                      QStringList norms) {
     QTest::newRow(name) << static_cast<int>(mode) << norm << dropout << hidden << linear << norms;
   };
   // Reference document, section 1.4.
@@ -266,7 +271,9 @@ void ModelTest::head_names_of_every_variant() {
   config.exit_dropout = dropout;
 
   MapSource source;
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) { source.tensors["h." + name] = at::randn(shape) * 0.3; };
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) {
+    source.tensors["h." + name] = at::randn(shape) * 0.3;
+  };
   for (int l = 0; l < 2; ++l) {
     const auto base = norm ? "rnn.layers." + std::to_string(3 * l) + "." : std::string("rnn.");
     const auto suffix = norm ? std::string("_l0") : "_l" + std::to_string(l);

@@ -44,8 +44,8 @@ std::string text(const std::string& s) {
 std::string tensor_pickle(const std::string& name, int elements, int rows, int stride, int offset) {
   const auto small = [](int n) { return std::string("K") + static_cast<char>(n); };
   return std::string("\x80\x02}", 3) + text(name) + "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") +
-         "ctorch\nFloatStorage\n" + text("0") + text("cpu") + small(elements) + "tQ" + small(offset) + "(" + small(rows) + "t(" +
-         small(stride) + "t\x89}tRs.";
+         "ctorch\nFloatStorage\n" + text("0") + text("cpu") + small(elements) + "tQ" + small(offset) + "(" +
+         small(rows) + "t(" + small(stride) + "t\x89}tRs.";
 }
 Bytes torch_file(const std::string& pickle, std::size_t data_bytes) {
   return make_zip({{"archive/data.pkl", bytes_of(pickle)}, {"archive/data/0", Bytes(data_bytes)}});
@@ -72,10 +72,13 @@ class TensorArchiveTest : public QObject {
 };
 
 void TensorArchiveTest::reads_what_it_wrote() {
-  const std::map<std::string, at::Tensor> tensors = {
-      {"a", at::randn({3, 4})}, {"b", at::arange(5, at::kLong)}, {"c", at::randn({2}).to(at::kHalf)},
-      {"d", at::randn({2, 2}).to(at::kBFloat16)}, {"empty", at::empty({0, 3})}, {"scalar", at::tensor(2.5F)},
-      {"u8", at::ones({3}, at::kByte)}};
+  const std::map<std::string, at::Tensor> tensors = {{"a", at::randn({3, 4})},
+                                                     {"b", at::arange(5, at::kLong)},
+                                                     {"c", at::randn({2}).to(at::kHalf)},
+                                                     {"d", at::randn({2, 2}).to(at::kBFloat16)},
+                                                     {"empty", at::empty({0, 3})},
+                                                     {"scalar", at::tensor(2.5F)},
+                                                     {"u8", at::ones({3}, at::kByte)}};
   const auto file = folder_.path() / "all.safetensors";
   write_safetensors(file, tensors, {{"made", "here"}});
   const auto archive = TensorArchive::open(file);
@@ -120,30 +123,42 @@ void TensorArchiveTest::reads_a_torchscript_archive() {
 void TensorArchiveTest::reads_shards() {
   const auto archive = TensorArchive::open(kReference / "tiny_mpt7b" / "mpt");
   QVERIFY(archive->contains("transformer.blocks.8.ffn.up_proj.weight"));
-  QCOMPARE(archive->read("transformer.blocks.8.ffn.up_proj.weight").sizes().vec(), (std::vector<std::int64_t>{144, 36}));
+  QCOMPARE(archive->read("transformer.blocks.8.ffn.up_proj.weight").sizes().vec(),
+           (std::vector<std::int64_t>{144, 36}));
 }
 
 void TensorArchiveTest::refuses_bad_safetensors_data() {
   QTest::addColumn<QByteArray>("content");
   QTest::addColumn<QString>("says");
   const auto row = [](const char* name, const Bytes& bytes, const char* says) {
-    QTest::newRow(name) << QByteArray(reinterpret_cast<const char*>(bytes.data()), static_cast<qsizetype>(bytes.size())) << says;
+    QTest::newRow(name) << QByteArray(reinterpret_cast<const char*>(bytes.data()), static_cast<qsizetype>(bytes.size()))
+                        << says;
   };
   row("header of 2^60 bytes", safetensors(std::uint64_t{1} << 60, "{}", 0), "more than the");
   row("header longer than the file", safetensors(5000, "{}", 0), "cut short");
   row("not JSON", safetensors("{\"a\":", 0), "not valid JSON");
   row("an array", safetensors("{\"a\":[1]}", 0), "expected an object");
   row("unknown dtype", safetensors(R"({"a":{"dtype":"F8","shape":[1],"data_offsets":[0,1]}})", 1), "'a.dtype'");
-  row("shape larger than data", safetensors(R"({"a":{"dtype":"F32","shape":[9],"data_offsets":[0,4]}})", 4), "'a.shape'");
-  row("shape that overflows", safetensors(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})", 0), "'a.shape'");
+  row("shape larger than data", safetensors(R"({"a":{"dtype":"F32","shape":[9],"data_offsets":[0,4]}})", 4),
+      "'a.shape'");
+  row("shape that overflows",
+      safetensors(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})", 0), "'a.shape'");
   row("negative size", safetensors(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4), "'a.shape'");
-  row("offsets beyond the file", safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 4), "'a.data_offsets'");
-  row("offsets backwards", safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4), "'a.data_offsets'");
+  row("offsets beyond the file", safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 4),
+      "'a.data_offsets'");
+  row("offsets backwards", safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4),
+      "'a.data_offsets'");
   row("a hole", safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8), "begins at byte 4");
-  row("an overlap", safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4),
+  row("an overlap",
+      safetensors(
+          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+          4),
       "begins at byte 0");
   row("data left over", safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8), "fill 4");
-  row("a name twice", safetensors(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1),
+  row("a name twice",
+      safetensors(
+          R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+          1),
       "appears twice");
   row("nested too deeply", safetensors("{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}", 0), "nested");
   row("empty", {}, "is empty");
@@ -163,7 +178,8 @@ void TensorArchiveTest::refuses_bad_safetensors() {
 void TensorArchiveTest::refuses_bad_torch_files() {
   const auto file = folder_.path() / "bad.pth";
   const auto says = [&](const Bytes& bytes) {
-    std::ofstream(file, std::ios::binary | std::ios::trunc).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(file, std::ios::binary | std::ios::trunc)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     return QString::fromStdString(message_of(file));
   };
   QCOMPARE(says(torch_file(tensor_pickle("w", 4, 4, 1, 0), 16)), QString());  // the good one
@@ -175,7 +191,10 @@ void TensorArchiveTest::refuses_bad_torch_files() {
   QVERIFY(says(make_zip({{"readme.txt", bytes_of("x")}})).contains("without data.pkl"));
   QVERIFY(says(torch_file("\x80\x02}.", 0)).contains("holds no tensors"));
   QVERIFY(says(torch_file("cos\nsystem\n(X\x02\x00\x00\x00lstR.", 0)).contains("os.system"));
-  const std::string code("\x80\x02" "cos\nsystem\n(X\x02\0\0\0lstR.", 25);
+  const std::string code(
+      "\x80\x02"
+      "cos\nsystem\n(X\x02\0\0\0lstR.",
+      25);
   QVERIFY(says(torch_file(code, 0)).contains("not plain data"));
   QVERIFY(says(bytes_of("hello, world")).contains("neither safetensors nor"));
   QVERIFY(says(bytes_of("\x80\x02\x8a\x0alFast")).contains("before 1.6"));

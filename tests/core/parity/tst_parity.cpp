@@ -14,6 +14,8 @@ using namespace deer;
 namespace {
 
 const fs::path kReference = fs::path(DEER_TEST_DATA) / "reference";
+// Made by tests/data/variants/make_variants.py, an implementation in PyTorch that shares no line with ours.
+const fs::path kVariants = fs::path(DEER_TEST_DATA) / "variants";
 
 struct Outcome {
   bool passed = false;
@@ -53,6 +55,10 @@ class ParityTest : public QObject {
 void ParityTest::golden_data() {
   QTest::addColumn<QString>("folder");
   QTest::addColumn<int>("at_least");
+  for (const char* name :
+       {"average_wo_last", "last_three_layers", "layerwise_plain", "wo_last_dropout", "wo_last_norm"}) {
+    QTest::newRow(name) << QString::fromStdString((kVariants / name).string()) << 130;
+  }
   QTest::newRow("tiny_mpt1b") << "tiny_mpt1b" << 160;
   QTest::newRow("tiny_mpt7b") << "tiny_mpt7b" << 170;
   QTest::newRow("clip_archive") << "clip_archive" << 2;
