@@ -15,19 +15,29 @@
 
 namespace deer {
 
+class Playback;
+
 /// Makes an engine for a model path; Engine::load unless a test puts another in its place.
 using EngineFactory = std::function<std::unique_ptr<Engine>(const std::filesystem::path&, const EngineOptions&,
                                                             const ProgressCallback&, std::stop_token)>;
+
+/// Opens a dataset, folder or video; deer::open_source unless a test puts another in its place.
+/// Called on a worker thread.
+using SourceOpener =
+    std::function<std::shared_ptr<const EpisodeCollection>(const std::filesystem::path&, const OpenSourceOptions&)>;
 
 /// A problem for the person to read: what happened, where, what to do next.
 struct Problem {
   QString title;    ///< "Cannot open the episode"
   QString details;  ///< the engine's message, with the file's name
+  QString advice;   ///< what to do next; may be empty
 };
 
 /// What is open and what is going on: the one place that knows the current frame, the model, the
 /// policy and the results so far. Lives on the GUI thread and is used from it alone; loading and
-/// inference happen on worker threads and arrive as finished, immutable values. No call waits.
+/// inference happen on worker threads and arrive as finished, immutable values. No call waits; only
+/// the destructor does, for the workers to notice the stop request (between two layers, or for the
+/// disk access that is under way).
 class Session : public QObject {
   Q_OBJECT
 
@@ -43,57 +53,78 @@ class Session : public QObject {
 
   explicit Session(QObject* parent = nullptr);
   explicit Session(EngineFactory factory, QObject* parent = nullptr);
+  Session(EngineFactory factory, SourceOpener opener, QObject* parent = nullptr);
   ~Session() override;
 
-  // Model. Null until one is open.
+  // Model. Null until one is open. While another is loading the old one stays; it goes when the new
+  // one is there, and stays if that fails. A new model brings its own policy and empties the records.
   void open_model(const std::filesystem::path& path, const EngineOptions& options = {});
   const ModelSummary* model() const;
+  const EngineOptions& engine_options() const;  ///< those that the open model was asked for
 
-  // Source: a dataset, folder or video, and the episode of it that is shown.
-  void open_source(const std::filesystem::path& path, const OpenSourceOptions& options = {});
+  // Source: a dataset, folder or video, and the episode of it that is shown. Opening a source opens
+  // its episode `first_episode` too. The newest request wins.
+  void open_source(const std::filesystem::path& path, const OpenSourceOptions& options = {},
+                   std::size_t first_episode = 0);
   const EpisodeCollection* collection() const;
+  const OpenSourceOptions& source_options() const;
   void open_episode(std::size_t index);
   std::optional<std::size_t> episode_index() const;
   const FrameSource* episode() const;  ///< for info() and instructions(), which do not block
 
   // Frames.
-  qint64 frame_count() const;           ///< 0 if nothing is open
-  qint64 current_frame() const;         ///< -1 if nothing is open
-  void set_current_frame(qint64 frame); ///< clamped to the episode
+  qint64 frame_count() const;            ///< 0 if nothing is open
+  qint64 current_frame() const;          ///< -1 if nothing is open
+  void set_current_frame(qint64 frame);  ///< clamped to the episode
   /// The observation if it is in the cache, otherwise null and a request for it; see observation_ready.
   ObservationPtr observation(qint64 frame);
   /// Why a frame could not be read; empty if it could, or has not been tried.
   QString frame_problem(qint64 frame) const;
-  /// The result for a frame under the present policy, or null if there is none yet.
+  void set_cache_bytes(std::size_t bytes);  ///< room for decoded observations; 256 MiB unless set
+  /// The result for a frame, or null if there is none yet. Under the present policy, or, while
+  /// records_current() is false, perhaps under the policy before.
   FrameRecordPtr record(qint64 frame) const;
-  qint64 evaluated_count() const;       ///< frames that have a record
+  bool records_current() const;
+  qint64 evaluated_count() const;  ///< frames that have a record
+  /// The nearest evaluated frame after (direction > 0) or before `frame` whose exit differs from that
+  /// of the evaluated frame next to it on the near side.
+  std::optional<qint64> exit_change(qint64 frame, int direction) const;
 
   // Hover: the frame under the pointer in any view, or -1. Shown by every view beside the current one.
   qint64 hovered_frame() const;
   void set_hovered_frame(qint64 frame);
 
-  // Policy. A change replays the stored features in the background; records follow.
+  // The exit that the views single out: its place among the model's exits, or -1 for the one taken.
+  int selected_exit() const;
+  void set_selected_exit(int exit_index);
+
+  // Policy. A change replays the stored features in the background; records follow. A policy that does
+  // not fit the model is refused: problem() says why and the one before comes back.
   const ExitPolicy& policy() const;
   void set_policy(const ExitPolicy& policy);
 
-  // Running the model over the episode, in probe mode, from the first frame without a record.
+  // Running the model over the episode, in probe mode, from the first frame without a record. If the
+  // model or the episode is still being opened, the run starts when both are there.
   void run_episode();
-  void cancel();                        ///< stops whatever is going on; returns at once
+  void cancel();  ///< stops whatever is going on; returns at once, idle; what was computed stays
   Activity activity() const;
-  QString activity_text() const;        ///< "Running the model: frame 12 of 214"; empty when idle
-  double progress() const;              ///< 0 to 1; negative if unknown
-  QStringList warnings() const;         ///< of the open source
+  QString activity_text() const;  ///< "Running the model: 12 of 214 frames, about 40 s left"; empty when idle
+  double progress() const;        ///< 0 to 1; negative if unknown
+  QStringList warnings() const;   ///< of the open source
+
+  Playback* playback() const;  ///< owned by the session
 
  Q_SIGNALS:
   void model_changed();
   void collection_changed();
-  void episode_changed();               ///< frames, records and current frame all start anew
+  void episode_changed();  ///< frames, records and current frame all start anew
   void current_frame_changed(qint64 frame);
   void hovered_frame_changed(qint64 frame);
-  void observation_ready(qint64 frame);
+  void selected_exit_changed(int exit_index);
+  void observation_ready(qint64 frame);  ///< it can be had from observation(), or frame_problem() says why not
   void records_changed(qint64 first, qint64 last);  ///< inclusive; may cover frames without a record
   void policy_changed();
-  void activity_changed();              ///< activity, text or progress
+  void activity_changed();  ///< activity, text or progress
   void problem(const deer::Problem& problem);
 
  private:

@@ -124,9 +124,6 @@ class ModelEngine final : public Engine {
       RecordedFeatures features(*record, model_->device());
       auto replayed = rollout.step(features, RunMode::probe);
       replayed.frame = record->frame;
-      const double head_ms = replayed.times.head_ms;
-      replayed.times = record->times;
-      replayed.times.head_ms = head_ms;
       out.push_back(std::make_shared<const FrameRecord>(std::move(replayed)));
     }
     return out;

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAction>
+#include <QKeySequence>
+#include <QObject>
+#include <QString>
+#include <deque>
+#include <functional>
+
+class QMenu;
+
+namespace deer {
+
+/// One thing that a person can ask the program to do. Feeds menus, shortcuts, the palette, the list of
+/// keys and the tests.
+struct Command {
+  QString id;    ///< "playback.toggle": stable, for tests and settings
+  QString menu;  ///< the menu it stands in, in the person's language; empty: in none
+  QString text;  ///< "Open model…"
+  QString tip;   ///< one sentence; shown in the status bar and the list of keys
+  QList<QKeySequence> shortcuts = {};
+  std::function<void()> run;
+  std::function<bool()> enabled = {};  ///< always, if empty
+  std::function<bool()> checked = {};  ///< makes it a check mark
+  bool separator_before = false;
+};
+
+/// Every command and its action. Actions belong to the table and work in the window given.
+class CommandTable : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit CommandTable(QWidget* window);
+
+  QAction* add(Command command);
+  const std::deque<Command>& commands() const { return commands_; }
+  QAction* action(const QString& id) const;  ///< null if there is none
+  bool trigger(const QString& id);           ///< false if there is none or it is disabled
+
+  /// Brings enabled and checked states up to date.
+  void update();
+  /// Adds the commands of `menu` in the order of the table.
+  void fill(QMenu* menu, const QString& name) const;
+
+ private:
+  QWidget* window_;
+  std::deque<Command> commands_;
+  std::deque<QAction*> actions_;
+};
+
+/// A shortcut as people write it: "Shift+Right", "?".
+QString shortcut_text(const Command& command);
+
+}  // namespace deer

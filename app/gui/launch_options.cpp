@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/launch_options.h"
+
+#include <QCommandLineParser>
+#include <QCoreApplication>
+
+#include "core/base/version.h"
+
+namespace deer {
+namespace {
+
+QString tr(const char* text) { return QCoreApplication::translate("deer::LaunchOptions", text); }
+
+}  // namespace
+
+ParsedLaunch parse_launch(const QStringList& arguments) {
+  QCommandLineParser parser;
+  parser.setApplicationDescription(tr("See how a robot policy with dynamic early exit decides how deep to go."));
+  const auto value = [&](const char* name, const QString& what, const QString& placeholder) {
+    const QCommandLineOption option(QString::fromLatin1(name), what, placeholder);
+    parser.addOption(option);
+    return option;
+  };
+  const auto flag = [&](const QStringList& names, const QString& what) {
+    const QCommandLineOption option(names, what);
+    parser.addOption(option);
+    return option;
+  };
+  const auto model = value("model", tr("Open this model."), tr("folder"));
+  const auto episode = value("episode", tr("Open this dataset, folder of images or video."), tr("path"));
+  const auto index = value("index", tr("Show this episode of it, from 0."), tr("number"));
+  const auto frame = value("frame", tr("Show this frame of it, from 0."), tr("number"));
+  const auto run = flag({QStringLiteral("run")}, tr("Run the model over the episode."));
+  const auto demo = flag({QStringLiteral("demo")}, tr("Open and run the demo that comes with the program."));
+  const auto screenshot = value(
+      "screenshot", tr("Write a picture of the window once all is loaded and evaluated, and end."), tr("file.png"));
+  const auto theme = value("theme", tr("light, dark or system."), tr("name"));
+  const auto size = value("size", tr("Size of the window."), tr("WIDTHxHEIGHT"));
+  const auto help = flag({QStringLiteral("h"), QStringLiteral("help")}, tr("Show this help."));
+  const auto version = flag({QStringLiteral("v"), QStringLiteral("version")}, tr("Show the version."));
+  parser.addPositionalArgument(QStringLiteral("paths"), tr("Models, datasets, folders or videos to open."),
+                               QStringLiteral("[path...]"));
+
+  ParsedLaunch out;
+  const auto fail = [&](const QString& message) {
+    out.message = tr("deerscope: %1; deerscope --help lists the options").arg(message);
+    out.end_with = 2;
+    return out;
+  };
+  if (!parser.parse(arguments)) return fail(parser.errorText());
+  if (parser.isSet(version)) {
+    out.message = QStringLiteral("deerscope %1").arg(QString::fromLatin1(kVersion));
+    out.end_with = 0;
+    return out;
+  }
+  if (parser.isSet(help)) {
+    out.message = parser.helpText();
+    out.end_with = 0;
+    return out;
+  }
+  auto& options = out.options;
+  options.model = parser.value(model);
+  options.episode = parser.value(episode);
+  options.run = parser.isSet(run);
+  options.demo = parser.isSet(demo);
+  options.screenshot = parser.value(screenshot);
+  options.theme = parser.value(theme);
+  options.paths = parser.positionalArguments();
+  bool ok = true;
+  if (parser.isSet(index)) options.index = parser.value(index).toULongLong(&ok);
+  if (!ok) return fail(tr("--index is '%1', expected a whole number from 0").arg(parser.value(index)));
+  if (parser.isSet(frame)) options.frame = parser.value(frame).toLongLong(&ok);
+  if (!ok || options.frame < -1) {
+    return fail(tr("--frame is '%1', expected a whole number from 0").arg(parser.value(frame)));
+  }
+  static const QStringList themes{QStringLiteral("light"), QStringLiteral("dark"), QStringLiteral("system")};
+  if (parser.isSet(theme) && !themes.contains(options.theme)) {
+    return fail(tr("--theme is '%1', expected light, dark or system").arg(options.theme));
+  }
+  if (parser.isSet(size)) {
+    const auto parts = parser.value(size).split(u'x', Qt::KeepEmptyParts, Qt::CaseInsensitive);
+    bool width_ok = false;
+    bool height_ok = false;
+    if (parts.size() == 2) options.size = QSize(parts[0].toInt(&width_ok), parts[1].toInt(&height_ok));
+    const bool sane = width_ok && height_ok && options.size.width() >= 320 && options.size.height() >= 240 &&
+                      options.size.width() <= 16384 && options.size.height() <= 16384;
+    if (!sane) return fail(tr("--size is '%1', expected something like 1280x800").arg(parser.value(size)));
+  }
+  const bool something = options.asks_for_something();
+  if (options.run && !something) return fail(tr("--run needs --model and --episode, or --demo"));
+  return out;
+}
+
+}  // namespace deer

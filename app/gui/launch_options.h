@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QSize>
+#include <QString>
+#include <QStringList>
+#include <optional>
+
+namespace deer {
+
+/// What the command line asks for.
+struct LaunchOptions {
+  QString model;
+  QString episode;
+  std::size_t index = 0;
+  qint64 frame = -1;  ///< zero-based; -1: where it would be anyway
+  bool run = false;
+  bool demo = false;
+  QString screenshot;
+  QString theme;      ///< empty: as the preferences say
+  QSize size;         ///< invalid: as before
+  QStringList paths;  ///< whatever else is to be opened
+
+  bool asks_for_something() const { return demo || !model.isEmpty() || !episode.isEmpty() || !paths.isEmpty(); }
+};
+
+struct ParsedLaunch {
+  LaunchOptions options;
+  QString message;              ///< to print before ending
+  std::optional<int> end_with;  ///< exit code, if the program is to end at once
+};
+
+/// Reads `arguments`, the program's name first. Needs no application object.
+ParsedLaunch parse_launch(const QStringList& arguments);
+
+}  // namespace deer

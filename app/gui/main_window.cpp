@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/main_window.h"
+
+#include <QAbstractButton>
+#include <QAbstractItemView>
+#include <QAbstractSpinBox>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QKeyEvent>
+#include <QMimeData>
+#include <QPainter>
+#include <QStackedWidget>
+#include <QToolBar>
+
+#include "app/gui/command_palette.h"
+#include "app/gui/demo.h"
+#include "app/gui/message_bar.h"
+#include "app/gui/preferences_dialog.h"
+#include "app/gui/welcome_page.h"
+#include "core/base/error.h"
+#include "sessions/paths.h"
+#include "sessions/playback.h"
+#include "widgets/theme.h"
+
+namespace deer {
+namespace {
+
+constexpr int kLayoutVersion = 1;  // of QMainWindow::saveState; raise it when docks change
+
+/// Keys that a focused control needs for itself, although they are shortcuts elsewhere.
+bool wants_key(const QWidget* focus, int key) {
+  const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Home || key == Qt::Key_End;
+  const bool digit = key >= Qt::Key_0 && key <= Qt::Key_9;
+  if (qobject_cast<const QAbstractItemView*>(focus)) return arrows || digit;
+  if (qobject_cast<const QAbstractSpinBox*>(focus) || qobject_cast<const QComboBox*>(focus)) {
+    return arrows || digit || key == Qt::Key_Space;
+  }
+  return qobject_cast<const QAbstractButton*>(focus) && key == Qt::Key_Space;
+}
+
+}  // namespace
+
+MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
+    : QMainWindow(parent), session_(session), store_(std::move(store)), commands_(new CommandTable(this)) {
+  setObjectName(QStringLiteral("main_window"));
+  setAccessibleName(tr("Deerscope"));
+  setAcceptDrops(true);
+  setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+  choose_folder_ = [this](const QString& title, const QString& start) {
+    return QFileDialog::getExistingDirectory(this, title, start);
+  };
+  preferences_ = store_.load_preferences();
+  saved_ = store_.load_session();
+
+  build_centre();
+  build_docks();
+  add_file_commands();
+  add_playback_commands();
+  add_exit_commands();
+  add_model_commands();
+  add_view_commands();
+  add_help_commands();
+  welcome_ = new WelcomePage(commands_, pages_);
+  connect(welcome_, &WelcomePage::path_chosen, this, [this](const QString& path) { open_paths({path}); });
+  pages_->insertWidget(0, welcome_);
+  palette_ = new CommandPalette(commands_, this);
+  build_menus();
+  build_bars();
+  connect_session();
+  connect_playback();
+
+  // Buttons take the focus by Tab alone, so that Space still plays after one was clicked.
+  for (auto* const button : findChildren<QAbstractButton*>()) {
+    if (button->focusPolicy() & Qt::ClickFocus) button->setFocusPolicy(Qt::TabFocus);
+  }
+  qApp->installEventFilter(this);
+
+  apply(preferences_);
+  welcome_->set_recent(saved_.recent_models, saved_.recent_sources);
+  for (const auto& warning : store_.warnings()) {
+    messages_->add(MessageBar::Level::warning, {tr("Saved settings could not be read"), warning,
+                                                tr("The program starts with its defaults and keeps the file aside.")});
+  }
+  resize(1600, 1000);
+  update_page();
+  update_title();
+  commands_->update();
+}
+
+MainWindow::~MainWindow() {
+  qApp->removeEventFilter(this);
+  session_->disconnect(this);
+}
+
+void MainWindow::restore_layout() {
+  if (!saved_.window_geometry.isEmpty()) restoreGeometry(saved_.window_geometry);
+}
+
+void MainWindow::restore_last() {
+  restore_layout();
+  if (!preferences_.restore_on_start) return;
+  if (!saved_.model.empty()) {
+    policy_to_restore_ = saved_.policy;
+    session_->open_model(saved_.model, saved_.engine_options);
+  }
+  if (!saved_.source.empty()) {
+    frame_to_restore_ = saved_.frame;
+    session_->open_source(saved_.source, saved_.source_options, saved_.episode);
+  }
+}
+
+void MainWindow::open_paths(const QStringList& paths) {
+  QStringList videos;
+  for (const auto& path : paths) {
+    switch (path_kind(to_path(path))) {
+      case PathKind::missing:
+        show_problem({tr("Cannot open the file"), tr("%1: no such file or folder").arg(path), {}});
+        break;
+      case PathKind::model:
+        open_model(path);
+        break;
+      case PathKind::video:
+        videos << path;
+        break;
+      case PathKind::data:
+        open_source(path);
+        break;
+    }
+  }
+  if (videos.isEmpty()) return;
+  OpenSourceOptions options;
+  if (videos.size() > 1) {
+    // Of two videos, the one that names the gripper or the wrist is that camera's.
+    const auto of_gripper = [](const QString& path) {
+      const auto name = QFileInfo(path).fileName();
+      return name.contains(u"grip", Qt::CaseInsensitive) || name.contains(u"wrist", Qt::CaseInsensitive);
+    };
+    if (of_gripper(videos[0])) videos.swapItemsAt(0, 1);
+    options.gripper = to_path(videos[1]);
+  }
+  open_source(videos[0], options);
+}
+
+bool MainWindow::open_demo() {
+  const auto demo = find_demo();
+  if (!demo) {
+    show_problem({tr("The demo is not there"), tr("This installation has no folder with the demo model and episodes."),
+                  tr("Install the demo, or open a model and a dataset of your own.")});
+    return false;
+  }
+  open_model(to_qstring(demo->model));
+  open_source(to_qstring(demo->episodes));
+  session_->run_episode();
+  return true;
+}
+
+void MainWindow::set_theme(const QString& theme) {
+  preferences_.theme = theme;
+  Theme::instance().set_mode(theme == u"dark"    ? Theme::Mode::dark
+                             : theme == u"light" ? Theme::Mode::light
+                                                 : Theme::Mode::system);
+  commands_->update();
+}
+
+EngineOptions MainWindow::engine_options() const {
+  EngineOptions options;
+  options.device = preferences_.device.toStdString();
+  options.dtype = preferences_.dtype.toStdString();
+  return options;
+}
+
+void MainWindow::open_model(const QString& path) {
+  messages_->remove(tr("Cannot open the model"));
+  policy_to_restore_.reset();
+  session_->open_model(to_path(path), engine_options());
+}
+
+void MainWindow::open_source(const QString& path, const OpenSourceOptions& options) {
+  messages_->remove(tr("Cannot open the data"));
+  frame_to_restore_.reset();
+  session_->open_source(to_path(path), options);
+}
+
+void MainWindow::choose_video() {
+  auto* const dialog = new OpenVideoDialog(this);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &QDialog::accepted, this, [this, dialog] {
+    OpenSourceOptions options;
+    if (!dialog->gripper().isEmpty()) options.gripper = to_path(dialog->gripper());
+    options.instruction = dialog->instruction().toStdString();
+    open_source(dialog->video(), options);
+  });
+  dialog->open();
+}
+
+void MainWindow::show_preferences() {
+  auto* const dialog = new PreferencesDialog(preferences_, this);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &QDialog::accepted, this, [this, dialog] {
+    apply(dialog->preferences());
+    try {
+      store_.save(preferences_);
+    } catch (const Error& error) {
+      show_problem({tr("The preferences could not be saved"), QString::fromUtf8(error.what()), {}});
+    }
+  });
+  dialog->open();
+}
+
+void MainWindow::apply(const Preferences& preferences) {
+  preferences_ = preferences;
+  set_theme(preferences.theme);
+  session_->set_cache_bytes(static_cast<std::size_t>(preferences.cache_megabytes) << 20);
+  session_->playback()->set_speed(preferences.playback_speed);
+}
+
+void MainWindow::show_problem(const Problem& problem) { messages_->add(MessageBar::Level::error, problem); }
+
+void MainWindow::save_session() {
+  SavedSession state = saved_;
+  state.model.clear();
+  state.source.clear();
+  state.policy.reset();
+  if (const auto* const model = session_->model()) {
+    state.model = model->path;
+    state.engine_options = session_->engine_options();
+    state.policy = session_->policy();
+  }
+  if (const auto* const collection = session_->collection()) {
+    state.source = collection->path();
+    state.source_options = session_->source_options();
+    state.episode = session_->episode_index().value_or(0);
+    state.frame = std::max<qint64>(session_->current_frame(), 0);
+  }
+  state.window_geometry = saveGeometry();
+  if (!shows_welcome()) state.window_layout = saveState(kLayoutVersion);
+  try {
+    store_.save(state);
+    store_.save(preferences_);
+    saved_ = state;
+  } catch (const Error& error) {
+    qWarning("%s", error.what());
+  }
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  session_->playback()->pause();
+  if (saves_session_) save_session();
+  session_->cancel();
+  QMainWindow::closeEvent(event);
+}
+
+bool MainWindow::shows_welcome() const { return pages_->currentWidget() == welcome_; }
+
+void MainWindow::update_page() {
+  const bool busy = session_->activity() != Session::Activity::idle;
+  const bool welcome = !session_->model() && !session_->collection();
+  if (welcome) welcome_->set_busy(busy ? session_->activity_text() : QString(), session_->progress());
+  if (welcome == shows_welcome() && pages_->property("shown").toBool()) return;
+  pages_->setProperty("shown", true);
+  if (welcome) {
+    for (auto* const dock : docks_) dock->hide();
+  }
+  playback_tools_->setVisible(!welcome);
+  pages_->setCurrentWidget(welcome ? static_cast<QWidget*>(welcome_) : workbench_);
+  if (!welcome && (saved_.window_layout.isEmpty() || !restoreState(saved_.window_layout, kLayoutVersion))) {
+    arrange_docks();
+  }
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  if (!event->mimeData()->hasUrls()) return;
+  const auto urls = event->mimeData()->urls();
+  if (!std::any_of(urls.begin(), urls.end(), [](const QUrl& url) { return url.isLocalFile(); })) return;
+  event->acceptProposedAction();
+  dragging_ = true;
+  update();
+}
+
+void MainWindow::dragLeaveEvent(QDragLeaveEvent* event) {
+  dragging_ = false;
+  update();
+  QMainWindow::dragLeaveEvent(event);
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  dragging_ = false;
+  update();
+  QStringList paths;
+  for (const auto& url : event->mimeData()->urls()) {
+    if (url.isLocalFile()) paths << url.toLocalFile();
+  }
+  event->acceptProposedAction();
+  open_paths(paths);
+}
+
+void MainWindow::paintEvent(QPaintEvent* event) {
+  QMainWindow::paintEvent(event);
+  if (!dragging_) return;
+  QPainter painter(this);
+  painter.setPen(QPen(Theme::instance().colors().accent, 6));
+  painter.drawRect(rect());
+}
+
+bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::ShortcutOverride) {
+    const auto* const widget = qobject_cast<QWidget*>(watched);
+    const auto* const key = static_cast<QKeyEvent*>(event);
+    const bool plain = key->modifiers() == Qt::NoModifier || key->modifiers() == Qt::ShiftModifier ||
+                       key->modifiers() == Qt::KeypadModifier;
+    if (widget && widget->window() == this && plain && wants_key(widget, key->key())) {
+      event->accept();
+      return true;
+    }
+  }
+  return QMainWindow::eventFilter(watched, event);
+}
+
+}  // namespace deer

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QMainWindow>
+#include <functional>
+#include <optional>
+
+#include "app/gui/command_table.h"
+#include "sessions/session.h"
+#include "sessions/session_store.h"
+
+class QDockWidget;
+class QLabel;
+class QStackedWidget;
+class QToolBar;
+
+namespace deer {
+
+class ActivityLine;
+class CommandPalette;
+class FactsLine;
+class Headline;
+class MessageBar;
+class PlaybackBar;
+class ThresholdEditor;
+class TimelineView;
+class WelcomePage;
+
+/// The window: views of one session, laid out in docks, and the commands that drive it.
+class MainWindow : public QMainWindow {
+  Q_OBJECT
+
+ public:
+  /// `session` must outlive the window. Preferences are read from `store` and take effect at once.
+  MainWindow(Session* session, SessionStore store, QWidget* parent = nullptr);
+  ~MainWindow() override;
+
+  /// Puts back what was open, size and layout, as the preferences say.
+  void restore_last();
+  void restore_layout();                      ///< size and place alone; docks follow when something is open
+  void open_paths(const QStringList& paths);  ///< models, datasets, folders, videos, as they come
+  bool open_demo();                           ///< false, and a message, if it is not there
+  void set_theme(const QString& theme);       ///< light, dark or system
+
+  CommandTable* commands() const { return commands_; }
+  MessageBar* messages() const { return messages_; }
+  CommandPalette* palette_dialog() const { return palette_; }
+  FactsLine* facts() const { return facts_; }
+  bool shows_welcome() const;
+  EngineOptions engine_options() const;  ///< as the preferences say
+
+  /// How a folder is asked for; a test answers in the person's place. Empty answer: cancelled.
+  using FolderChooser = std::function<QString(const QString& title, const QString& start)>;
+  void set_folder_chooser(FolderChooser chooser) { choose_folder_ = std::move(chooser); }
+  /// Whether closing saves the session; a picture taken by the command line leaves no trace.
+  void set_saves_session(bool saves) { saves_session_ = saves; }
+
+ protected:
+  void closeEvent(QCloseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dragLeaveEvent(QDragLeaveEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+  void paintEvent(QPaintEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
+ private:
+  void add_file_commands();
+  void add_view_commands();
+  void add_playback_commands();
+  void add_model_commands();
+  void add_help_commands();
+  void add_exit_commands();
+  void build_menus();
+  void build_centre();
+  void build_docks();
+  void build_bars();
+  void connect_session();
+  void connect_playback();
+  QDockWidget* add_dock(const QString& name, const QString& title, QWidget* view, Qt::DockWidgetArea area);
+  template <typename View>
+  View* offer_opening(View* view);  ///< connects a view's requests to open something to the commands
+
+  void arrange_docks();
+  void update_page();  ///< welcome or workbench
+  void update_title();
+  void update_notice();
+  void fill_recent(QMenu* menu);
+  void open_model(const QString& path);
+  void open_source(const QString& path, const OpenSourceOptions& options = {});
+  void choose_video();
+  void show_preferences();
+  void show_about();
+  void apply(const Preferences& preferences);
+  void show_panels(bool visible);
+  void save_session();
+  void show_problem(const Problem& problem);
+
+  Session* session_;
+  SessionStore store_;
+  Preferences preferences_;
+  SavedSession saved_;
+  bool saves_session_ = true;
+  bool dragging_ = false;
+  FolderChooser choose_folder_;
+  std::optional<ExitPolicy> policy_to_restore_;
+  std::optional<qint64> frame_to_restore_;
+
+  CommandTable* commands_;
+  CommandPalette* palette_ = nullptr;
+  QStackedWidget* pages_ = nullptr;
+  WelcomePage* welcome_ = nullptr;
+  QWidget* workbench_ = nullptr;
+  MessageBar* messages_ = nullptr;
+  QLabel* notice_ = nullptr;
+  Headline* headline_ = nullptr;
+  TimelineView* timeline_ = nullptr;
+  ThresholdEditor* thresholds_ = nullptr;
+  PlaybackBar* playback_bar_ = nullptr;
+  QToolBar* playback_tools_ = nullptr;
+  ActivityLine* activity_ = nullptr;
+  FactsLine* facts_ = nullptr;
+  QList<QDockWidget*> docks_;
+};
+
+}  // namespace deer

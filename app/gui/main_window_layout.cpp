@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QDockWidget>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QMenu>
+#include <QMenuBar>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "app/gui/command_palette.h"
+#include "app/gui/headline.h"
+#include "app/gui/main_window.h"
+#include "app/gui/message_bar.h"
+#include "app/gui/status_line.h"
+#include "app/gui/welcome_page.h"
+#include "sessions/paths.h"
+#include "sessions/playback.h"
+#include "widgets/action_view.h"
+#include "widgets/camera_view.h"
+#include "widgets/delta_view.h"
+#include "widgets/episode_browser.h"
+#include "widgets/frame_inspector.h"
+#include "widgets/playback_bar.h"
+#include "widgets/similarity_view.h"
+#include "widgets/theme.h"
+#include "widgets/threshold_editor.h"
+#include "widgets/timeline_view.h"
+
+namespace deer {
+
+template <typename View>
+View* MainWindow::offer_opening(View* view) {
+  if constexpr (requires { &View::open_dataset_requested; }) {
+    connect(view, &View::open_dataset_requested, this,
+            [this] { commands_->trigger(QStringLiteral("file.open_dataset")); });
+  }
+  if constexpr (requires { &View::open_model_requested; }) {
+    connect(view, &View::open_model_requested, this, [this] { commands_->trigger(QStringLiteral("file.open_model")); });
+  }
+  return view;
+}
+
+void MainWindow::build_centre() {
+  workbench_ = new QWidget;
+  auto* const cameras = new QWidget(workbench_);
+  auto* const camera_row = new QHBoxLayout(cameras);
+  camera_row->setContentsMargins(0, 0, 0, 0);
+  camera_row->setSpacing(spacing::kSmall);
+  camera_row->addWidget(offer_opening(new CameraView(session_, Camera::fixed, cameras)), 1);
+  camera_row->addWidget(offer_opening(new CameraView(session_, Camera::gripper, cameras)), 1);
+  headline_ = new Headline(session_, workbench_);
+  timeline_ = offer_opening(new TimelineView(session_, workbench_));
+
+  auto* const upper = new QWidget(workbench_);
+  auto* const upper_layout = new QVBoxLayout(upper);
+  upper_layout->setContentsMargins(0, 0, 0, 0);
+  upper_layout->setSpacing(spacing::kSmall);
+  upper_layout->addWidget(cameras, 1);
+  upper_layout->addWidget(headline_);
+  auto* const splitter = new QSplitter(Qt::Vertical, workbench_);
+  splitter->setObjectName(QStringLiteral("centre"));
+  splitter->setChildrenCollapsible(false);
+  splitter->addWidget(upper);
+  splitter->addWidget(timeline_);
+  splitter->setStretchFactor(0, 5);
+  splitter->setStretchFactor(1, 6);
+  auto* const workbench_layout = new QVBoxLayout(workbench_);
+  workbench_layout->setContentsMargins(spacing::kSmall, spacing::kSmall, spacing::kSmall, spacing::kSmall);
+  workbench_layout->addWidget(splitter);
+
+  pages_ = new QStackedWidget;
+  pages_->addWidget(workbench_);
+  messages_ = new MessageBar;
+  notice_ = new QLabel;
+  notice_->setAccessibleName(tr("Note of the model"));
+  notice_->setTextFormat(Qt::PlainText);
+  notice_->setWordWrap(true);
+  notice_->setAutoFillBackground(true);
+  notice_->setContentsMargins(spacing::kMedium, spacing::kTiny, spacing::kMedium, spacing::kTiny);
+  notice_->hide();
+  auto* const centre = new QWidget;
+  auto* const layout = new QVBoxLayout(centre);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(messages_);
+  layout->addWidget(notice_);
+  layout->addWidget(pages_, 1);
+  setCentralWidget(centre);
+  setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+  setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+}
+
+QDockWidget* MainWindow::add_dock(const QString& name, const QString& title, QWidget* view, Qt::DockWidgetArea area) {
+  auto* const dock = new QDockWidget(title, this);
+  dock->setObjectName(QStringLiteral("dock_") + name);
+  dock->setAccessibleName(title);
+  auto* const frame = new QWidget(dock);
+  auto* const layout = new QVBoxLayout(frame);
+  layout->setContentsMargins(spacing::kSmall, spacing::kTiny, spacing::kSmall, spacing::kSmall);
+  layout->addWidget(view);
+  dock->setWidget(frame);
+  addDockWidget(area, dock);
+  docks_ << dock;
+  return dock;
+}
+
+void MainWindow::build_docks() {
+  thresholds_ = offer_opening(new ThresholdEditor(session_));
+  add_dock(QStringLiteral("episodes"), tr("Episodes"), offer_opening(new EpisodeBrowser(session_)),
+           Qt::LeftDockWidgetArea);
+  add_dock(QStringLiteral("inspector"), tr("Frame"), offer_opening(new FrameInspector(session_)),
+           Qt::LeftDockWidgetArea);
+  add_dock(QStringLiteral("deltas"), tr("Deltas"), offer_opening(new DeltaView(session_)), Qt::RightDockWidgetArea);
+  add_dock(QStringLiteral("similarity"), tr("Similarity"), offer_opening(new SimilarityView(session_)),
+           Qt::RightDockWidgetArea);
+  add_dock(QStringLiteral("actions"), tr("Actions"), offer_opening(new ActionView(session_)), Qt::RightDockWidgetArea);
+  add_dock(QStringLiteral("thresholds"), tr("Thresholds"), thresholds_, Qt::RightDockWidgetArea);
+}
+
+void MainWindow::arrange_docks() {
+  const auto dock = [this](const char* name) { return findChild<QDockWidget*>(QStringLiteral("dock_") + name); };
+  for (auto* const one : docks_) {
+    one->setFloating(false);
+    removeDockWidget(one);
+  }
+  addDockWidget(Qt::LeftDockWidgetArea, dock("episodes"));
+  addDockWidget(Qt::LeftDockWidgetArea, dock("inspector"));
+  addDockWidget(Qt::RightDockWidgetArea, dock("deltas"));
+  addDockWidget(Qt::RightDockWidgetArea, dock("thresholds"));
+  tabifyDockWidget(dock("deltas"), dock("similarity"));
+  // The table of actions is wide: below the timeline where there is room for it.
+  const bool roomy = width() >= 1440 && height() >= 900;
+  if (roomy) {
+    addDockWidget(Qt::BottomDockWidgetArea, dock("actions"));
+    resizeDocks({dock("actions")}, {250}, Qt::Vertical);
+  } else {
+    tabifyDockWidget(dock("similarity"), dock("actions"));
+  }
+  for (auto* const one : docks_) one->setVisible(!shows_welcome());
+  dock("deltas")->raise();
+  // What the frame is about gets the height it needs; lists and the editor, which scroll, take the rest.
+  const int room = height() - 110;  // menus, playback, status
+  const int inspector = std::min(room * 2 / 3, 500);
+  const int deltas = std::min(room / 2, 360);
+  resizeDocks({dock("episodes"), dock("deltas")}, {270, 370}, Qt::Horizontal);
+  resizeDocks({dock("episodes"), dock("inspector")}, {room - inspector, inspector}, Qt::Vertical);
+  resizeDocks({dock("deltas"), dock("thresholds")}, {deltas, room - deltas}, Qt::Vertical);
+}
+
+void MainWindow::show_panels(bool visible) {
+  for (auto* const dock : docks_) dock->setVisible(visible);
+}
+
+void MainWindow::build_menus() {
+  for (const auto& command : commands_->commands()) {
+    if (command.menu.isEmpty()) continue;
+    const auto actions = menuBar()->actions();
+    const bool known = std::any_of(actions.begin(), actions.end(),
+                                   [&](const QAction* action) { return action->text() == command.menu; });
+    if (known) continue;
+    auto* const menu = menuBar()->addMenu(command.menu);
+    commands_->fill(menu, command.menu);
+    menu->setToolTipsVisible(false);
+    connect(menu, &QMenu::aboutToShow, commands_, &CommandTable::update);
+    if (command.id == u"file.open_model") {
+      auto* const recent = new QMenu(tr("Open &recent"), menu);
+      menu->insertMenu(commands_->action(QStringLiteral("edit.preferences")), recent);
+      connect(recent, &QMenu::aboutToShow, this, [this, recent] { fill_recent(recent); });
+    }
+    if (command.id == u"view.palette") {
+      menu->addSeparator();
+      for (auto* const dock : docks_) menu->addAction(dock->toggleViewAction());
+    }
+  }
+  auto* const search = new QToolButton(menuBar());
+  search->setText(tr("Search commands   Ctrl+K"));
+  search->setAccessibleName(tr("Search commands"));
+  search->setAutoRaise(true);
+  search->setFont(Theme::instance().label_font());
+  connect(search, &QToolButton::clicked, commands_->action(QStringLiteral("view.palette")), &QAction::trigger);
+  menuBar()->setCornerWidget(search);
+}
+
+void MainWindow::build_bars() {
+  playback_bar_ = new PlaybackBar(session_);
+  playback_tools_ = new QToolBar(tr("Playback"), this);
+  playback_tools_->setObjectName(QStringLiteral("playback_tools"));
+  playback_tools_->setMovable(false);
+  playback_tools_->setFloatable(false);
+  playback_tools_->toggleViewAction()->setVisible(false);
+  playback_tools_->addWidget(playback_bar_);
+  addToolBar(Qt::BottomToolBarArea, playback_tools_);
+  activity_ = new ActivityLine(session_);
+  facts_ = new FactsLine(session_);
+  connect(activity_, &ActivityLine::cancel_requested, session_, &Session::cancel);
+  statusBar()->setSizeGripEnabled(false);
+  statusBar()->addWidget(activity_, 1);
+  statusBar()->addPermanentWidget(facts_);
+}
+
+void MainWindow::connect_session() {
+  const auto follow = [this](auto signal, auto slot) { connect(session_, signal, this, slot); };
+  follow(&Session::problem, &MainWindow::show_problem);
+  follow(&Session::activity_changed, [this] {
+    update_page();
+    commands_->update();
+  });
+  follow(&Session::current_frame_changed, [this] { commands_->update(); });
+  follow(&Session::policy_changed, [this] { commands_->update(); });
+  follow(&Session::model_changed, [this] {
+    const auto* const model = session_->model();
+    SessionStore::add_recent(saved_.recent_models, to_qstring(model->path));
+    if (policy_to_restore_) session_->set_policy(*std::exchange(policy_to_restore_, std::nullopt));
+    messages_->remove(tr("There is no model to run"));
+    update_notice();
+    update_page();
+    update_title();
+  });
+  follow(&Session::collection_changed, [this] {
+    SessionStore::add_recent(saved_.recent_sources, to_qstring(session_->collection()->path()));
+    messages_->remove(tr("There is no episode to run"));
+    const auto warnings = session_->warnings();
+    if (!warnings.isEmpty()) {
+      messages_->add(MessageBar::Level::warning,
+                     {warnings.size() == 1 ? tr("The data opened with a warning")
+                                           : tr("The data opened with %1 warnings").arg(warnings.size()),
+                      warnings.join(u'\n'),
+                      {}});
+    }
+    update_page();
+  });
+  follow(&Session::episode_changed, [this] {
+    if (frame_to_restore_) session_->set_current_frame(*std::exchange(frame_to_restore_, std::nullopt));
+    update_title();
+    commands_->update();
+  });
+  connect(&Theme::instance(), &Theme::changed, this, &MainWindow::update_notice);
+}
+
+void MainWindow::connect_playback() {
+  auto* const playback = session_->playback();
+  auto* const bar = playback_bar_;
+  connect(playback, &Playback::playing_changed, bar, &PlaybackBar::set_playing);
+  connect(playback, &Playback::speed_changed, bar, &PlaybackBar::set_speed);
+  connect(playback, &Playback::looping_changed, bar, &PlaybackBar::set_loop);
+  connect(bar, &PlaybackBar::play_toggled, this,
+          [playback](bool play) { play ? playback->play() : playback->pause(); });
+  connect(bar, &PlaybackBar::step_requested, playback, &Playback::step);
+  connect(bar, &PlaybackBar::first_requested, this, [playback] { playback->go_to(0); });
+  connect(bar, &PlaybackBar::last_requested, this, [this, playback] { playback->go_to(session_->frame_count() - 1); });
+  connect(bar, &PlaybackBar::speed_changed, playback, &Playback::set_speed);
+  connect(bar, &PlaybackBar::loop_toggled, playback, &Playback::set_looping);
+  bar->set_speed(playback->speed());
+  connect(playback, &Playback::playing_changed, commands_, &CommandTable::update);
+}
+
+void MainWindow::update_title() {
+  QStringList parts;
+  if (const auto* const episode = session_->episode()) parts << QString::fromStdString(episode->info().title);
+  if (const auto* const model = session_->model()) parts << QString::fromStdString(model->name);
+  parts << QStringLiteral("Deerscope");
+  setWindowTitle(parts.join(QStringLiteral(" – ")));
+}
+
+void MainWindow::update_notice() {
+  const auto* const model = session_->model();
+  const bool noted = model && !model->note.empty();
+  notice_->setVisible(noted);
+  if (!noted) return;
+  notice_->setText(tr("%1: %2").arg(QString::fromStdString(model->name), QString::fromStdString(model->note)));
+  const auto& colors = Theme::instance().colors();
+  auto palette = Theme::instance().palette();
+  palette.setColor(QPalette::Window,
+                   Theme::mix(colors.background, colors.warning, Theme::instance().is_dark() ? 0.2 : 0.14));
+  notice_->setPalette(palette);
+}
+
+void MainWindow::fill_recent(QMenu* menu) {
+  menu->clear();
+  const auto add = [&](const QString& title, const QStringList& paths) {
+    if (paths.isEmpty()) return;
+    menu->addSection(title);
+    for (const auto& path : paths) {
+      connect(menu->addAction(path), &QAction::triggered, this, [this, path] { open_paths({path}); });
+    }
+  };
+  add(tr("Data"), saved_.recent_sources);
+  add(tr("Models"), saved_.recent_models);
+  if (menu->isEmpty()) menu->addAction(tr("Nothing yet"))->setEnabled(false);
+}
+
+}  // namespace deer

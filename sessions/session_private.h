@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QElapsedTimer>
+#include <QThread>
+#include <QTimer>
+
+#include "sessions/inference_worker.h"
+#include "sessions/playback.h"
+#include "sessions/session.h"
+#include "sessions/source_loader.h"
+
+namespace deer {
+
+class Session::Private : public QObject {
+ public:
+  enum class Job { none, load, advance };
+
+  Private(Session* session, EngineFactory factory, SourceOpener opener);
+  ~Private() override;
+
+  void begin_load(const std::filesystem::path& path, const EngineOptions& wanted);
+  void begin_advance(bool run_frames);
+  void begin_opening();
+  void stop_worker();  ///< asks the worker's present command to end, and no longer waits for it
+  void use_episode(FrameSourcePtr source, std::optional<std::size_t> index);
+  void start_rollout();  ///< empty records; the worker starts from frame 0
+  void start_run_if_ready();
+  void notify();  ///< activity_changed
+  QString running_text() const;
+  QString progress_text() const;
+  void catch_up();  ///< replays if records are under an older policy and nothing is going on
+  void report(const Problem& what) { Q_EMIT q->problem(what); }
+  static QString tr(const char* text, const char* hint = nullptr, int n = -1) { return Session::tr(text, hint, n); }
+
+  // Answers of the worker and the loader.
+  void on_loaded(quint64 command, const ModelSummary& loaded_summary, const ExitPolicy& model_policy);
+  void on_records(quint64 from_rollout, quint64 from_policy, const std::vector<FrameRecordPtr>& batch);
+  void on_replayed(quint64 command);
+  void on_finished(quint64 command);
+  void on_failed(quint64 command, const Problem& what);
+  void on_policy_refused(quint64 command, const QString& reason);
+  void on_opened(quint64 request, std::shared_ptr<const EpisodeCollection> opened, std::size_t index,
+                 FrameSourcePtr source, const Problem& what);
+
+  Session* q;
+  QThread thread;
+  InferenceWorker* worker;
+  SourceLoader loader;
+  Playback* playback = nullptr;
+
+  std::optional<ModelSummary> summary;
+  EngineOptions options;
+  EngineOptions options_wanted;
+
+  std::shared_ptr<const EpisodeCollection> collection;
+  OpenSourceOptions source_options;
+  OpenSourceOptions source_options_wanted;
+  FrameSourcePtr episode;
+  std::optional<std::size_t> episode_index;
+  bool opening = false;
+  quint64 open_request = 0;
+  QString opening_what;
+
+  qint64 frame = -1;
+  qint64 hovered = -1;
+  int direction = 1;
+  int selected_exit = -1;
+
+  std::vector<FrameRecordPtr> records;
+  qint64 evaluated = 0;
+
+  ExitPolicy policy;         ///< what the person asked for
+  quint64 policy_count = 1;  ///< numbers policies; never goes back
+  quint64 policy_id = 1;     ///< of `policy`
+  ExitPolicy sent_policy;    ///< of the newest advance command
+  quint64 sent_policy_id = 0;
+  ExitPolicy accepted_policy;  ///< the last that the engine took
+  quint64 accepted_policy_id = 0;
+  quint64 replayed_policy_id = 1;  ///< every record is under this one
+
+  Job job = Job::none;
+  bool replaying = false;  ///< of Job::advance: still at the stored features
+  bool run_wanted = false;
+  bool sent_run = false;  ///< the newest advance command goes on through the episode
+  quint64 command = 0;
+  quint64 rollout = 0;
+  std::stop_source stop;
+  QTimer policy_timer;  ///< gives a replay under way a moment to finish before a newer one takes its place
+  QElapsedTimer job_clock;
+  qint64 run_began_with = 0;
+  QString load_name;
+  QString load_what;
+  qint64 load_done = 0;
+  qint64 load_total = 0;
+};
+
+}  // namespace deer

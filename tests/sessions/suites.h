@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QTemporaryDir>
+#include <memory>
+
+#include "sessions/playback.h"
+#include "sessions/session.h"
+#include "tests/sessions/fakes.h"
+#include "tests/support/log_guard.h"
+
+namespace deer::test {
+
+class SessionTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init();
+  void cleanup();
+  void starts_empty();
+  void opens_a_model_and_a_source();
+  void records_come_in_order_and_as_made();
+  void run_waits_for_model_and_episode();
+  void run_without_anything_says_what_is_missing();
+  void cancel_is_immediate_with_a_blocked_engine();
+  void cancel_stops_a_load_and_keeps_the_old_model();
+  void a_cancelled_run_goes_on_where_it_stopped();
+  void destruction_with_a_blocked_engine_returns();
+  void policy_change_replays_exactly();
+  void newest_policy_wins();
+  void policy_change_during_a_run_is_consistent();
+  void cancelled_replay_is_caught_up_by_the_next_run();
+  void a_policy_that_does_not_fit_is_refused();
+  void a_bad_model_path_keeps_what_is_open();
+  void a_bad_source_keeps_what_is_open();
+  void a_frame_that_fails_stops_the_run();
+  void a_foreign_exception_stops_the_run();
+  void newest_source_wins();
+  void changing_the_episode_ends_the_run();
+  void a_new_model_empties_the_records();
+  void observations_arrive_and_are_read_ahead();
+  void scrubbing_while_it_runs_stays_smooth();
+  void exit_changes_are_found();
+
+ private:
+  std::unique_ptr<LogGuard> guard_;
+};
+
+class PlaybackTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init();
+  void cleanup();
+  void time_decides_the_frame();
+  void speed_scales_time_and_keeps_the_frame();
+  void stops_at_the_end_and_starts_over();
+  void loops_within_a_range();
+  void scrubbing_while_playing_goes_on_from_there();
+  void stepping_pauses();
+  void runs_on_a_real_clock();
+
+ private:
+  void at(double seconds);
+
+  FakeControlPtr control_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Playback> playback_;
+  qint64 now_ns_ = 0;
+};
+
+class StoreTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init();
+  void nothing_saved_gives_defaults();
+  void round_trip();
+  void broken_files_give_defaults_and_are_set_aside_data();
+  void broken_files_give_defaults_and_are_set_aside();
+  void missing_fields_take_their_defaults();
+  void a_folder_that_cannot_be_written_is_named();
+  void recent_lists_are_short_and_unique();
+  void policies_survive_as_text();
+  void the_cache_keeps_its_bounds();
+
+ private:
+  QString path(const char* name) const;
+
+  std::unique_ptr<QTemporaryDir> folder_;
+};
+
+}  // namespace deer::test

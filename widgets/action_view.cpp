@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/action_view.h"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QPainter>
+#include <QStyledItemDelegate>
+#include <QTableView>
+#include <QVBoxLayout>
+#include <cmath>
+
+#include "widgets/action_model.h"
+#include "widgets/number_format.h"
+#include "widgets/theme.h"
+
+namespace deer {
+namespace {
+
+constexpr int kBarThickness = 3;
+
+/// Text over a thin signed bar from the cell's middle.
+class BarDelegate : public QStyledItemDelegate {
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+
+  void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    if (index.data(ActionModel::kTakenRole).toBool())
+      painter->fillRect(option.rect, Theme::instance().colors().selection);
+    QStyleOptionViewItem text = option;
+    text.rect.adjust(0, 0, 0, -kBarThickness - 1);
+    QStyledItemDelegate::paint(painter, text, index);
+    const double value = index.data(ActionModel::kBarRole).toDouble();
+    if (std::isnan(value)) return;
+    const QRect area = option.rect.adjusted(spacing::kTiny, 0, -spacing::kTiny, -2);
+    const int middle = area.center().x(), half = area.width() / 2;
+    const int top = area.bottom() + 1 - kBarThickness;
+    const int length = std::max(1, static_cast<int>(std::lround(std::abs(value) * half)));
+    painter->fillRect(QRect(middle - half, top + kBarThickness / 2, 2 * half, 1), Theme::instance().colors().hairline);
+    painter->fillRect(QRect(value < 0 ? middle - length : middle, top, length, kBarThickness),
+                      index.data(ActionModel::kBarColorRole).value<QColor>());
+  }
+
+  QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    const QSize size = QStyledItemDelegate::sizeHint(option, index);
+    return {std::max(size.width() + spacing::kSmall, 56),
+            option.fontMetrics.height() + spacing::kSmall + kBarThickness};
+  }
+};
+
+}  // namespace
+
+ActionView::ActionView(Session* session, QWidget* parent)
+    : FrameView(session, tr("the action at every exit"), parent),
+      title_(new QLabel),
+      table_(new QTableView),
+      model_(new ActionModel(this)) {
+  setAccessibleName(tr("Action by exit"));
+  title_->setAccessibleName(tr("Frame"));
+  title_->setFont(Theme::number_font(Theme::instance().body_font()));
+  table_->setAccessibleName(tr("Action values"));
+  table_->setModel(model_);
+  table_->setItemDelegate(new BarDelegate(table_));
+  table_->setShowGrid(false);
+  table_->setSelectionMode(QAbstractItemView::SingleSelection);
+  table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  table_->setTabKeyNavigation(false);
+  table_->setCornerButtonEnabled(false);
+  table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() +
+                                                  spacing::kSmall + kBarThickness);
+  table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
+  const QFontMetrics metrics(Theme::instance().body_font());
+  table_->horizontalHeader()->setMinimumSectionSize(
+      std::max(metrics.horizontalAdvance(tr("executed")), metrics.horizontalAdvance(tr("recorded"))) +
+      spacing::kMedium);
+  table_->horizontalHeader()->setHighlightSections(false);
+  table_->verticalHeader()->setHighlightSections(false);
+  Theme::instance().style_view(table_);
+
+  auto* content = new QWidget;
+  auto* column = new QVBoxLayout(content);
+  column->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
+  column->setSpacing(spacing::kSmall);
+  column->addWidget(title_);
+  column->addWidget(table_, 1);
+  set_content(content);
+}
+
+void ActionView::show_record(const FrameRecordPtr& record) {
+  const ModelSummary* model = session()->model();
+  if (!model) return;
+  const ObservationPtr observation = session()->observation(record->frame);
+  const int exits = model_->exit_count();
+  model_->set(model->exit_layers, record, observation ? observation->rel_action : std::nullopt);
+  if (model_->exit_count() != exits) {
+    // What was done and recorded comes first: it stays in sight when the exits need scrolling.
+    QHeaderView* header = table_->horizontalHeader();
+    const std::array<int, 3> front{model_->executed_column(), model_->recorded_column(), model_->error_column()};
+    for (int place = 0; place < 3; ++place) {
+      header->moveSection(header->visualIndex(front[static_cast<std::size_t>(place)]), place);
+    }
+  }
+  title_->setText(tr("frame %1 · movement in one step, world frame").arg(format_count(record->frame)));
+}
+
+}  // namespace deer

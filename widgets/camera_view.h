@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QElapsedTimer>
+#include <QImage>
+#include <QWidget>
+
+#include "sessions/session.h"
+#include "widgets/empty_state.h"
+
+class QTimer;
+
+namespace deer {
+
+enum class Camera { fixed, gripper };
+
+/// One camera of the hovered or current frame, with the exit taken written on it. Keeps the last
+/// picture while the next one loads and dims it after 150 ms.
+class CameraView : public QWidget {
+  Q_OBJECT
+
+ public:
+  enum class State { empty, loading, picture, problem };
+
+  /// `session` must outlive the view.
+  CameraView(Session* session, Camera camera, QWidget* parent = nullptr);
+
+  State state() const { return state_; }
+  /// Shows every source pixel as a square instead of smoothing.
+  void set_pixelated(bool pixelated);
+  bool pixelated() const { return pixelated_; }
+  /// Where the picture is drawn, in widget coordinates.
+  QRect picture_rect() const;
+  QString badge_text() const;
+
+  QSize sizeHint() const override;
+  QSize minimumSizeHint() const override;
+
+ Q_SIGNALS:
+  void open_dataset_requested();
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void contextMenuEvent(QContextMenuEvent* event) override;
+
+ private:
+  void refresh();
+  void start_anew();
+  void show_state(State state);
+
+  Session* session_;
+  Camera camera_;
+  State state_ = State::empty;
+  EmptyState* empty_;
+  QTimer* dim_timer_;
+  QImage picture_;
+  ImagePtr source_;
+  qint64 picture_frame_ = -1;
+  bool dimmed_ = false;
+  bool pixelated_ = false;
+};
+
+}  // namespace deer

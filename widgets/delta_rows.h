@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <limits>
+#include <vector>
+
+namespace deer {
+
+/// The drawn table of DeltaView: a row per exit, bars on the common delta scale.
+class DeltaRows : public QWidget {
+  Q_OBJECT
+
+ public:
+  enum class Decision {
+    left,         ///< the exit taken
+    went_on,      ///< evaluated, delta above the threshold
+    not_reached,  ///< deeper than the exit taken; seen only because every exit was run
+    beyond,       ///< deeper than the policy may go
+  };
+
+  struct Row {
+    int exit_index = 0;
+    int layer = 0;
+    double delta = std::numeric_limits<double>::quiet_NaN();
+    double threshold = std::numeric_limits<double>::quiet_NaN();
+    Decision decision = Decision::not_reached;
+    bool uses_threshold = true;  ///< false for the deepest allowed exit: it is taken whatever the delta
+  };
+
+  explicit DeltaRows(QWidget* parent = nullptr);
+
+  void set_rows(std::vector<Row> rows);
+  const std::vector<Row>& rows() const { return rows_; }
+  /// Marks can be moved only where the criterion compares with thresholds.
+  void set_editable(bool editable);
+
+  QRect bar_area(int row) const;  ///< where a full-length bar would lie
+  int mark_x(int row) const;      ///< of the threshold mark; -1 if the row has none
+  QString text(int row) const;    ///< the row in words, as tool tip and for screen readers
+
+  QSize sizeHint() const override;
+  QSize minimumSizeHint() const override;
+
+ Q_SIGNALS:
+  void threshold_moved(int exit_index, double threshold);  ///< once, when the mark is let go
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  bool event(QEvent* event) override;
+
+ private:
+  struct Columns {
+    QRect name, depth, bar, delta, threshold, decision;  // of the heading row, left to right
+  };
+
+  Columns columns() const;
+  QRect in_row(const QRect& column, int row) const;
+  int row_height() const;
+  int row_at(const QPoint& point) const;
+  int mark_at(const QPoint& point) const;
+  void paint_headings(QPainter* painter, const Columns& columns);
+  void paint_row(QPainter* painter, const Columns& columns, int row);
+  void paint_scale(QPainter* painter, const Columns& columns);
+
+  std::vector<Row> rows_;
+  bool editable_ = true;
+  int dragged_ = -1;
+};
+
+}  // namespace deer

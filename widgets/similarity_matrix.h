@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <vector>
+
+namespace deer {
+
+/// A labelled square matrix of similarities with values in its cells and a colour scale from 0 to 1.
+class SimilarityMatrix : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit SimilarityMatrix(QWidget* parent = nullptr);
+
+  /// Row-major [n, n]; NaN: not evaluated. `taken` is marked; -1 for none.
+  void set_values(std::vector<double> values, int exits, int taken);
+  QRect cell(int row, int column) const;
+  QString text(int row, int column) const;
+
+  QSize sizeHint() const override;
+  QSize minimumSizeHint() const override;
+
+ Q_SIGNALS:
+  void hovered(const QString& text);  ///< both exits and the value; empty outside the cells
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+
+ private:
+  int cell_size() const;
+  QPoint origin() const;
+  void paint_scale(QPainter* painter) const;
+  double value(int row, int column) const;
+
+  std::vector<double> values_;
+  int exits_ = 0;
+  int taken_ = -1;
+  QPoint pointed_{-1, -1};  // column, row
+};
+
+}  // namespace deer

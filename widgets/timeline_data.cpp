@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/timeline_data.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/action_model.h"
+
+namespace deer {
+
+void Extent::add(const Extent& other) {
+  if (other.count == 0) return;
+  min = count == 0 ? other.min : std::min(min, other.min);
+  max = count == 0 ? other.max : std::max(max, other.max);
+  count += other.count;
+}
+
+void MinMaxColumn::reset(qint64 frames) {
+  values_.assign(static_cast<std::size_t>(std::max<qint64>(0, frames)), std::numeric_limits<float>::quiet_NaN());
+  levels_.clear();
+  for (qint64 nodes = (frames + kFan - 1) / kFan; nodes > 0; nodes = (nodes + kFan - 1) / kFan) {
+    levels_.emplace_back(static_cast<std::size_t>(nodes));
+    if (nodes == 1) break;
+  }
+  dirty_first_ = 0;
+  dirty_last_ = -1;
+}
+
+void MinMaxColumn::set(qint64 frame, float value) {
+  values_[static_cast<std::size_t>(frame)] = value;
+  if (dirty_last_ < dirty_first_) {
+    dirty_first_ = dirty_last_ = frame;
+  } else {
+    dirty_first_ = std::min(dirty_first_, frame);
+    dirty_last_ = std::max(dirty_last_, frame);
+  }
+}
+
+Extent MinMaxColumn::node(int level, qint64 place) const {
+  if (level > 0) return levels_[static_cast<std::size_t>(level - 1)][static_cast<std::size_t>(place)];
+  const float value = values_[static_cast<std::size_t>(place)];
+  return std::isnan(value) ? Extent{} : Extent{value, value, 1};
+}
+
+void MinMaxColumn::update() const {
+  if (dirty_last_ < dirty_first_) return;
+  qint64 first = dirty_first_, last = dirty_last_, below = size();
+  for (int level = 1; level <= static_cast<int>(levels_.size()); ++level) {
+    first /= kFan;
+    last /= kFan;
+    auto& nodes = levels_[static_cast<std::size_t>(level - 1)];
+    for (qint64 place = first; place <= last; ++place) {
+      Extent sum;
+      const qint64 end = std::min(below, (place + 1) * kFan);
+      for (qint64 child = place * kFan; child < end; ++child) sum.add(node(level - 1, child));
+      nodes[static_cast<std::size_t>(place)] = sum;
+    }
+    below = static_cast<qint64>(nodes.size());
+  }
+  dirty_first_ = 0;
+  dirty_last_ = -1;
+}
+
+Extent MinMaxColumn::extent(qint64 first, qint64 last) const {
+  update();
+  Extent sum;
+  const qint64 end = last + 1;
+  for (qint64 at = first; at < end;) {
+    int level = 0;
+    qint64 step = 1;
+    // The largest node that begins here and stays inside.
+    while (level < static_cast<int>(levels_.size()) && at % (step * kFan) == 0 && at + step * kFan <= end) {
+      step *= kFan;
+      ++level;
+    }
+    sum.add(node(level, at / step));
+    at += step;
+  }
+  return sum;
+}
+
+void TimelineData::reset(qint64 frames, std::vector<int> exit_layers) {
+  for (auto& column : recorded_) column.reset(frames);
+  set_exits(frames, std::move(exit_layers));
+}
+
+void TimelineData::set_exits(qint64 frames, std::vector<int> exit_layers) {
+  exit_layers_ = std::move(exit_layers);
+  depth_.reset(frames);
+  deltas_.assign(exit_layers_.size(), {});
+  for (auto& column : deltas_) column.reset(frames);
+  for (auto& column : predicted_) column.reset(frames);
+  for (auto& column : recorded_) {
+    if (column.size() != frames) column.reset(frames);
+  }
+}
+
+void TimelineData::set_record(qint64 frame, const FrameRecord* record) {
+  if (frame < 0 || frame >= frames()) return;
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  depth_.set(frame, record ? static_cast<float>(record->depth()) : kNone);
+  for (std::size_t exit = 0; exit < exit_layers_.size(); ++exit) {
+    const ExitProbe* probe = record ? record->probe_at(exit_layers_[exit]) : nullptr;
+    deltas_[exit].set(frame, probe ? probe->delta : kNone);
+  }
+  for (std::size_t i = 0; i < 6; ++i) {
+    const auto scale = static_cast<float>(ActionModel::unit_scale(static_cast<int>(i)));
+    predicted_[i].set(frame, record ? record->arm[i] * scale : kNone);
+  }
+  predicted_[kGripper].set(frame, record ? record->gripper_probability : kNone);
+}
+
+void TimelineData::set_recorded(qint64 frame, const std::array<double, 7>& action) {
+  if (frame < 0 || frame >= frames()) return;
+  for (std::size_t i = 0; i < 6; ++i) {
+    recorded_[i].set(frame, static_cast<float>(action[i] * ActionModel::unit_scale(static_cast<int>(i))));
+  }
+  recorded_[kGripper].set(frame, static_cast<float>((action[6] + 1) / 2));
+}
+
+int TimelineData::exit_of_depth(int depth) const {
+  const auto place = std::find(exit_layers_.begin(), exit_layers_.end(), depth - 1);
+  return place == exit_layers_.end() ? -1 : static_cast<int>(place - exit_layers_.begin());
+}
+
+}  // namespace deer

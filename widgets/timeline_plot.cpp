@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/timeline_plot.h"
+
+#include <QHelpEvent>
+#include <QToolTip>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/number_format.h"
+#include "widgets/theme.h"
+#include "widgets/timeline_data.h"
+#include "widgets/timeline_layers.h"
+
+namespace deer {
+namespace {
+
+constexpr double kFewestFrames = 4;
+constexpr double kWheelStep = 0.8;
+
+/// Whole frames, with thousands separated.
+class FrameTicker : public QCPAxisTicker {
+ protected:
+  double getTickStep(const QCPRange& range) override {
+    return std::max(1.0, std::round(QCPAxisTicker::getTickStep(range)));
+  }
+  int getSubTickCount(double) override { return 0; }
+  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_count(std::llround(tick)); }
+};
+
+/// As many decimals as the distance of the ticks needs.
+class ValueTicker : public QCPAxisTicker {
+ protected:
+  double getTickStep(const QCPRange& range) override {
+    const double step = QCPAxisTicker::getTickStep(range);
+    decimals_ = 0;
+    for (double scaled = step; decimals_ < 6 && std::abs(scaled - std::round(scaled)) > 1e-6; scaled *= 10) ++decimals_;
+    return step;
+  }
+  int getSubTickCount(double) override { return 0; }
+  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_fixed(tick, decimals_); }
+
+ private:
+  int decimals_ = 0;
+};
+
+}  // namespace
+
+TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent) : QCustomPlot(parent), data_(data) {
+  setAccessibleName(tr("Timeline"));
+  setMouseTracking(true);
+  setFocusPolicy(Qt::StrongFocus);
+  setMinimumSize(160, 140);
+  build_tracks();
+  restyle();
+  connect(&Theme::instance(), &Theme::changed, this, [this] {
+    restyle();
+    data_changed();
+  });
+  data_reset();
+}
+
+void TimelinePlot::build_tracks() {
+  setAutoAddPlottableToLegend(false);
+  setNoAntialiasingOnDrag(false);
+  plotLayout()->clear();
+  plotLayout()->setRowSpacing(spacing::kSmall);
+  addLayer(QStringLiteral("cursor"), layer(QStringLiteral("axes")), QCustomPlot::limAbove);
+  layer(QStringLiteral("cursor"))->setMode(QCPLayer::lmBuffered);
+  auto* margins = new QCPMarginGroup(this);
+  for (int row = 0; row < 4; ++row) {
+    auto* rect = new QCPAxisRect(this, true);
+    rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
+    rect->setAutoMargins(QCP::msLeft | QCP::msRight | QCP::msBottom);
+    rect->setMinimumMargins({spacing::kTiny, 0, spacing::kMedium, 0});
+    rect->axis(QCPAxis::atTop)->setVisible(false);
+    rect->axis(QCPAxis::atRight)->setVisible(false);
+    for (QCPAxis* axis : rect->axes()) {
+      axis->setLayer(QStringLiteral("axes"));
+      axis->grid()->setLayer(QStringLiteral("grid"));
+      axis->grid()->setVisible(false);
+      axis->setSubTicks(false);
+    }
+    QCPAxis* x = rect->axis(QCPAxis::atBottom);
+    x->setTicker(QSharedPointer<FrameTicker>::create());
+    x->ticker()->setTickCount(7);
+    const bool last = row == 3;
+    x->setTickLabels(last);
+    x->setTicks(last);
+    rect->axis(QCPAxis::atLeft)->setTickLength(0, 3);
+    x->setTickLength(0, 3);
+    plotLayout()->addElement(row, 0, rect);
+    rects_.push_back(rect);
+  }
+  QCPAxisRect* top = rect_of(Track::instructions);
+  top->axis(QCPAxis::atLeft)->setTicks(false);
+  top->axis(QCPAxis::atLeft)->setTickLabels(false);
+  top->axis(QCPAxis::atLeft)->setVisible(false);
+  top->axis(QCPAxis::atBottom)->setVisible(false);
+  rect_of(Track::delta)->axis(QCPAxis::atBottom)->setVisible(false);
+  rect_of(Track::action)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
+  rect_of(Track::action)->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
+  rect_of(Track::action)->axis(QCPAxis::atLeft)->grid()->setVisible(true);
+  rect_of(Track::depth)->axis(QCPAxis::atLeft)->setLabel(tr("exit"));
+  rect_of(Track::delta)->axis(QCPAxis::atLeft)->setLabel(tr("delta of exit"));
+  // The lowest track also carries the frame axis.
+  plotLayout()->setRowStretchFactor(static_cast<int>(Track::action), 1.35);
+
+  instructions_ = new InstructionLayer(top, data_);
+  new DepthLayer(rect_of(Track::depth), data_);
+  new HeatLayer(rect_of(Track::delta), data_);
+  action_ = new ActionLayer(rect_of(Track::action), data_);
+  cursor_ = new CursorLayer(this, QStringLiteral("cursor"));
+}
+
+QCPAxisRect* TimelinePlot::rect_of(Track track) const { return rects_[static_cast<std::size_t>(track)]; }
+
+void TimelinePlot::restyle() {
+  const Theme& theme = Theme::instance();
+  const ThemeColors& colors = theme.colors();
+  setBackground(colors.background);
+  const QFont font = Theme::number_font(theme.label_font());
+  for (QCPAxisRect* rect : rects_) {
+    for (QCPAxis* axis : rect->axes()) {
+      axis->setBasePen(QPen(colors.hairline));
+      axis->setTickPen(QPen(colors.hairline));
+      axis->setTickLabelColor(colors.muted_text);
+      axis->setLabelColor(colors.muted_text);
+      axis->setTickLabelFont(font);
+      axis->setLabelFont(font);
+      axis->setLabelPadding(spacing::kTiny);
+      axis->setTickLabelPadding(spacing::kTiny);
+      axis->grid()->setPen(QPen(colors.hairline, 1, Qt::SolidLine));
+      axis->grid()->setZeroLinePen(QPen(colors.hairline));
+    }
+  }
+}
+
+void TimelinePlot::data_reset() {
+  const auto& layers = data_->exit_layers();
+  const int deepest = layers.empty() ? 1 : layers.back() + 1;
+  rect_of(Track::depth)->axis(QCPAxis::atLeft)->setRange(0, deepest * 1.08);
+  rect_of(Track::delta)->axis(QCPAxis::atLeft)->setRange(-0.5, std::max(1, data_->exit_count()) - 0.5);
+  rect_of(Track::instructions)->axis(QCPAxis::atLeft)->setRange(0, 1);
+  label_exits();
+  current_ = -1;
+  show_all();
+  data_changed();
+}
+
+void TimelinePlot::label_exits() {
+  const auto& layers = data_->exit_layers();
+  const auto label = [&](Track track, auto place) {
+    auto ticker = QSharedPointer<QCPAxisTickerText>::create();
+    const int room =
+        std::max(1, rect_of(track)->height() / (QFontMetrics(Theme::instance().label_font()).ascent() + 1));
+    const int step = (data_->exit_count() + room - 1) / room;
+    for (int exit = 0; exit < data_->exit_count(); exit += std::max(1, step)) {
+      ticker->addTick(place(exit), QString::number(exit + 1));
+    }
+    rect_of(track)->axis(QCPAxis::atLeft)->setTicker(ticker);
+  };
+  label(Track::depth, [&](int exit) { return layers[static_cast<std::size_t>(exit)] + 1.0; });
+  label(Track::delta, [](int exit) { return static_cast<double>(exit); });
+}
+
+void TimelinePlot::data_changed() {
+  fit_action_range();
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimelinePlot::fit_action_range() {
+  Extent all = data_->predicted(dimension_).all();
+  all.add(data_->recorded(dimension_).all());
+  QCPAxis* axis = rect_of(Track::action)->axis(QCPAxis::atLeft);
+  if (dimension_ == TimelineData::kGripper) return axis->setRange(-0.08, 1.08);
+  // Always with zero, and never so narrow that noise looks like movement.
+  const double low = std::min(all.count > 0 ? static_cast<double>(all.min) : 0.0, -0.5);
+  const double high = std::max(all.count > 0 ? static_cast<double>(all.max) : 0.0, 0.5);
+  const double margin = 0.06 * (high - low);
+  axis->setRange(low - margin, high + margin);
+}
+
+void TimelinePlot::set_spans(std::vector<InstructionSpan> spans) {
+  const int height = spans.empty() ? 0 : QFontMetrics(Theme::instance().label_font()).height() + spacing::kTiny + 2;
+  instructions_->set_spans(std::move(spans));
+  QCPAxisRect* top = rect_of(Track::instructions);
+  top->setVisible(height > 0);
+  top->setMinimumSize(0, height);
+  top->setMaximumSize(QWIDGETSIZE_MAX, height);
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimelinePlot::set_action_dimension(int dimension, const QString& label) {
+  rect_of(Track::action)->axis(QCPAxis::atLeft)->setLabel(label);
+  dimension_ = std::clamp(dimension, 0, TimelineData::kDimensions - 1);
+  action_->set_dimension(dimension_);
+  data_changed();
+}
+
+void TimelinePlot::set_frames(qint64 current, qint64 hovered) {
+  const bool moved = std::exchange(current_, current) != current;
+  cursor_->set(current, hovered);
+  const QCPRange visible = visible_frames();
+  if (moved && current >= 0 && drag_ == Drag::none && !visible.contains(static_cast<double>(current))) {
+    // Playback has left the window: turn the page.
+    const double lower = static_cast<double>(current) - 0.1 * visible.size();
+    return set_visible_frames({lower, lower + visible.size()});
+  }
+  layer(QStringLiteral("cursor"))->replot();
+}
+
+QCPRange TimelinePlot::visible_frames() const { return rect_of(Track::action)->axis(QCPAxis::atBottom)->range(); }
+
+void TimelinePlot::set_visible_frames(QCPRange range) {
+  const double frames = std::max(1.0, static_cast<double>(data_->frames()));
+  const double size = std::clamp(range.size(), std::min(kFewestFrames, frames), frames);
+  if (size >= frames * (1 - 1e-9)) {
+    range = {-0.5, frames - 0.5};
+  } else if (size != range.size()) {
+    range = {range.center() - size / 2, range.center() + size / 2};
+  }
+  if (range.lower < -0.5) range = {-0.5, size - 0.5};
+  if (range.upper > frames - 0.5) range = {frames - 0.5 - size, frames - 0.5};
+  for (QCPAxisRect* rect : rects_) rect->axis(QCPAxis::atBottom)->setRange(range);
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimelinePlot::zoom(double factor, double center_frame) {
+  const QCPRange visible = visible_frames();
+  const double frames = std::max(1.0, static_cast<double>(data_->frames()));
+  const double size = std::clamp(visible.size() * factor, std::min(kFewestFrames, frames), frames);
+  const double share = (center_frame - visible.lower) / visible.size();
+  const double lower = center_frame - share * size;
+  set_visible_frames({lower, lower + size});
+}
+
+void TimelinePlot::show_all() { set_visible_frames({-0.5, std::max(1.0, static_cast<double>(data_->frames())) - 0.5}); }
+
+QRect TimelinePlot::track_rect(Track track) const { return rect_of(track)->rect(); }
+
+double TimelinePlot::x_of(qint64 frame) const {
+  return rect_of(Track::action)->axis(QCPAxis::atBottom)->coordToPixel(static_cast<double>(frame));
+}
+
+double TimelinePlot::y_of(Track track, double value) const {
+  return rect_of(track)->axis(QCPAxis::atLeft)->coordToPixel(value);
+}
+
+qint64 TimelinePlot::frame_at(double x) const {
+  const double frame = rect_of(Track::action)->axis(QCPAxis::atBottom)->pixelToCoord(x);
+  return std::clamp<qint64>(std::llround(frame), 0, std::max<qint64>(0, data_->frames() - 1));
+}
+
+void TimelinePlot::mousePressEvent(QMouseEvent* event) {
+  if (data_->frames() == 0) return;
+  const bool pan = event->button() == Qt::MiddleButton ||
+                   (event->button() == Qt::LeftButton && event->modifiers().testFlag(Qt::ShiftModifier));
+  if (pan) {
+    drag_ = Drag::pan;
+    pan_from_x_ = event->position().x();
+    pan_from_range_ = visible_frames();
+    setCursor(Qt::ClosedHandCursor);
+  } else if (event->button() == Qt::LeftButton) {
+    drag_ = Drag::scrub;
+    Q_EMIT scrubbed(frame_at(event->position().x()));
+  }
+}
+
+void TimelinePlot::mouseMoveEvent(QMouseEvent* event) {
+  if (data_->frames() == 0) return;
+  const double x = event->position().x();
+  switch (drag_) {
+    case Drag::none:
+      Q_EMIT frame_hovered(
+          rect_of(Track::action)->rect().left() <= x && x <= rect_of(Track::action)->rect().right() ? frame_at(x) : -1);
+      break;
+    case Drag::scrub:
+      Q_EMIT scrubbed(frame_at(x));
+      break;
+    case Drag::pan: {
+      const double frames = (pan_from_x_ - x) / rect_of(Track::action)->width() * pan_from_range_.size();
+      set_visible_frames({pan_from_range_.lower + frames, pan_from_range_.upper + frames});
+      break;
+    }
+  }
+}
+
+void TimelinePlot::mouseReleaseEvent(QMouseEvent*) {
+  drag_ = Drag::none;
+  unsetCursor();
+}
+
+void TimelinePlot::mouseDoubleClickEvent(QMouseEvent* event) {
+  drag_ = Drag::none;
+  if (event->button() == Qt::LeftButton) show_all();
+}
+
+void TimelinePlot::wheelEvent(QWheelEvent* event) {
+  event->accept();
+  if (data_->frames() == 0) return;
+  const QCPAxis* x = rect_of(Track::action)->axis(QCPAxis::atBottom);
+  const QPoint angle = event->angleDelta();
+  if (angle.y() == 0) {
+    const double shift = -angle.x() / 120.0 * 0.1 * visible_frames().size();
+    return set_visible_frames({visible_frames().lower + shift, visible_frames().upper + shift});
+  }
+  zoom(std::pow(kWheelStep, angle.y() / 120.0), x->pixelToCoord(event->position().x()));
+}
+
+void TimelinePlot::leaveEvent(QEvent* event) {
+  if (drag_ == Drag::none) Q_EMIT frame_hovered(-1);
+  QCustomPlot::leaveEvent(event);
+}
+
+void TimelinePlot::resizeEvent(QResizeEvent* event) {
+  QCustomPlot::resizeEvent(event);
+  constexpr int kRoomForLabel = 260;
+  rect_of(Track::action)->axis(QCPAxis::atBottom)->setLabel(height() >= kRoomForLabel ? tr("frame") : QString());
+  plotLayout()->update(QCPLayoutElement::upLayout);
+  label_exits();
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+bool TimelinePlot::event(QEvent* event) {
+  if (event->type() == QEvent::ToolTip) {
+    auto* help = static_cast<QHelpEvent*>(event);
+    const QString text = track_rect(Track::instructions).contains(help->pos())
+                             ? instructions_->text_at(frame_at(help->pos().x()))
+                             : QString();
+    text.isEmpty() ? QToolTip::hideText() : QToolTip::showText(help->globalPos(), text, this);
+    return true;
+  }
+  return QCustomPlot::event(event);
+}
+
+}  // namespace deer

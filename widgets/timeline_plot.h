@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <vector>
+
+#include "core/episodes/frame_source.h"
+#include "widgets/qcp.h"
+
+namespace deer {
+
+class ActionLayer;
+class CursorLayer;
+class InstructionLayer;
+class TimelineData;
+
+/// Draws TimelineData in three tracks on one frame axis, and turns the mouse into scrubbing, hovering,
+/// zooming and panning. Knows no session.
+class TimelinePlot : public QCustomPlot {
+  Q_OBJECT
+
+ public:
+  enum class Track { instructions, depth, delta, action };
+
+  /// `data` must outlive the plot.
+  explicit TimelinePlot(const TimelineData* data, QWidget* parent = nullptr);
+
+  /// The data are another episode's or model's: new axes, everything in view.
+  void data_reset();
+  /// Values changed; draws when the event loop comes to it.
+  void data_changed();
+  void set_spans(std::vector<InstructionSpan> spans);
+  void set_action_dimension(int dimension, const QString& label);
+  int action_dimension() const { return dimension_; }
+  void set_frames(qint64 current, qint64 hovered);
+
+  QCPRange visible_frames() const;  ///< frame k reaches from k - 0.5 to k + 0.5
+  void set_visible_frames(QCPRange range);
+  void zoom(double factor, double center_frame);
+  void show_all();
+
+  QRect track_rect(Track track) const;  ///< valid after the first drawing
+  double x_of(qint64 frame) const;      ///< pixels
+  double y_of(Track track, double value) const;
+
+ Q_SIGNALS:
+  void scrubbed(qint64 frame);
+  void frame_hovered(qint64 frame);  ///< -1: the pointer has left
+
+ protected:
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  void mouseDoubleClickEvent(QMouseEvent* event) override;
+  void wheelEvent(QWheelEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  bool event(QEvent* event) override;
+
+ private:
+  enum class Drag { none, scrub, pan };
+
+  QCPAxisRect* rect_of(Track track) const;
+  void build_tracks();
+  void restyle();
+  void label_exits();
+  void fit_action_range();
+  qint64 frame_at(double x) const;
+
+  const TimelineData* data_;
+  std::vector<QCPAxisRect*> rects_;  // by Track
+  InstructionLayer* instructions_ = nullptr;
+  ActionLayer* action_ = nullptr;
+  CursorLayer* cursor_ = nullptr;
+  int dimension_ = 0;
+  qint64 current_ = -1;
+  Drag drag_ = Drag::none;
+  double pan_from_x_ = 0;
+  QCPRange pan_from_range_;
+};
+
+}  // namespace deer

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <memory>
+#include <vector>
+
+#include "sessions/session.h"
+
+class QComboBox;
+class QLabel;
+class QTimer;
+
+namespace deer {
+
+class EmptyState;
+class TimelineData;
+class TimelineLegend;
+class TimelinePlot;
+
+/// The episode over time: exit depth, deltas by exit, and one action value, predicted over recorded.
+/// Click or drag moves the current frame, the wheel zooms, Shift or middle drag pans, double click
+/// shows everything.
+class TimelineView : public QWidget {
+  Q_OBJECT
+
+ public:
+  /// `session` must outlive the view.
+  explicit TimelineView(Session* session, QWidget* parent = nullptr);
+  ~TimelineView() override;
+
+  /// 0 to 2 position, 3 to 5 angles, 6 gripper.
+  int action_dimension() const;
+  void set_action_dimension(int dimension);
+
+  /// Recorded action of a frame as far as it is known: mm, degrees, 0 or 1 for the gripper; else NaN.
+  float recorded_value(int dimension, qint64 frame) const;
+  TimelinePlot* plot() const { return plot_; }
+
+ public Q_SLOTS:
+  void zoom_in();
+  void zoom_out();
+  void show_all();
+
+ Q_SIGNALS:
+  void open_dataset_requested();
+
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
+ private:
+  void start_anew(bool same_episode);
+  void take_records(qint64 first, qint64 last);
+  void take_observation(qint64 frame);
+  void ask_for_recorded();
+  void update_header();
+  QString axis_label(int dimension) const;
+
+  Session* session_;
+  std::unique_ptr<TimelineData> data_;
+  TimelinePlot* plot_;
+  QComboBox* dimension_;
+  // Recorded actions come with the observations: those in sight are asked for one by one.
+  QTimer* asking_;
+  std::vector<bool> asked_;
+  qint64 awaited_ = -1;
+  int awaited_ticks_ = 0;
+
+  QLabel* readout_;
+  TimelineLegend* legend_;
+  QWidget* content_;
+  EmptyState* empty_;
+};
+
+}  // namespace deer
