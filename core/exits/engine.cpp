@@ -59,12 +59,33 @@ PromptEncoder open_tokenizer(const fs::path& model, const fs::path& named, const
                   "model's tokenizer.json there, or name it with --tokenizer)");
 }
 
+// What was left to choose is chosen anew if memory does not suffice: first the CPU in place of the
+// GPU, then half the bytes a number. What a person asked for by name is never changed.
+LoadedModel load_what_fits(ModelFiles& files, LoadOptions options) {
+  while (true) {
+    try {
+      return load_model(files, options);
+    } catch (const OutOfMemory& error) {
+      if (options.device == "auto" && resolve_device("auto").is_cuda()) {
+        options.device = "cpu";
+      } else if (options.dtype == "auto") {
+        options.dtype = "bfloat16";
+      } else {
+        throw;
+      }
+      files.config.note += (files.config.note.empty() ? "" : "; ") + std::string("loaded on ") + options.device +
+                           " in " + options.dtype + ": " + error.what();
+    }
+  }
+}
+
 class ModelEngine final : public Engine {
  public:
   ModelEngine(const fs::path& path, PromptEncoder encoder, LoadedModel loaded)
       : encoder_(std::move(encoder)), model_(std::move(loaded.model)), rollout_(*model_) {
     const auto& config = model_->config();
-    summary_.name = fs::absolute(path).lexically_normal().filename().string();
+    summary_.name = config.name;
+    if (summary_.name.empty()) summary_.name = fs::absolute(path).lexically_normal().filename().string();
     if (summary_.name.empty()) summary_.name = fs::absolute(path).lexically_normal().parent_path().filename().string();
     summary_.path = path;
     summary_.family = to_string(config.decoder.family);
@@ -199,7 +220,7 @@ std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions&
                                      const ProgressCallback& progress, std::stop_token stop) {
   if (stop.stop_requested()) throw Cancelled();
   if (progress) progress("Reading the model's configuration", 0, 0);
-  const auto files = open_model_files(model);
+  auto files = open_model_files(model);
   // Before the weights, which take longer.
   const auto folder = fs::is_directory(model) ? model : model.parent_path();
   auto encoder = open_tokenizer(folder, options.tokenizer, files.config);
@@ -211,7 +232,7 @@ std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions&
   if (progress) {
     load.progress = [&](std::int64_t done, std::int64_t total) { progress("Loading weights", done, total); };
   }
-  return std::make_unique<ModelEngine>(folder, std::move(encoder), load_model(files, load));
+  return std::make_unique<ModelEngine>(folder, std::move(encoder), load_what_fits(files, load));
 }
 
 }  // namespace deer

@@ -160,6 +160,7 @@ ModelConfig read_model_config(const std::filesystem::path& file) {
   config.multi_exit = root.boolean("multi_exit", true);
   config.exit_interval = root.integer("exit_interval", 1);
   config.llm_name = root.text("llm_name", "");
+  config.name = root.text("name", "");
   config.note = root.text("note", "");
   if (root.has("suggested_thresholds")) config.suggested_thresholds = root.numbers("suggested_thresholds");
   config.check(file);
@@ -282,6 +283,7 @@ Json to_json(const ModelConfig& c) {
                 {"dropout_mode", dropout_mode},
                 {"exit_dropout", c.head.exit_dropout},
                 {"pooling", c.head.pooling == Pooling::max ? "max" : "average"}}}};
+  if (!c.name.empty()) out["name"] = c.name;
   if (!c.note.empty()) out["note"] = c.note;
   if (!c.suggested_thresholds.empty()) out["suggested_thresholds"] = c.suggested_thresholds;
   return out;

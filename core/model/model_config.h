@@ -96,6 +96,7 @@ struct ModelConfig {
   std::int64_t exit_interval = 2;
   bool multi_exit = true;
   std::string llm_name;                      ///< "mpt_dolly_3b", "mpt_9b", …; may be empty
+  std::string name;                          ///< to show; empty: the folder's name
   std::string note;                          ///< a remark for the person
   std::vector<double> suggested_thresholds;  ///< one per exit, or empty
 

@@ -17,6 +17,7 @@ def main():
     runs = json.loads((SOURCE / "dynamic.json").read_text(encoding="utf-8"))
     thresholds = next(run["thresholds"] for run in runs if run["name"] == "l2")
     config = json.loads((SOURCE / "config.json").read_text(encoding="utf-8"))
+    config["name"] = "deer-tiny"
     config["note"] = "random weights, not trained"
     config["suggested_thresholds"] = thresholds
     target = HERE / "model"

@@ -43,12 +43,14 @@ class EngineTest : public QObject {
   void broken_input_is_named();
   void models_that_cannot_be_opened();
   void fewer_layers_can_be_loaded();
+  void a_model_too_large_says_what_it_needs();
 };
 
 void EngineTest::summary_describes_the_model() {
   const auto engine = Engine::load(kDemo);
   const auto& summary = engine->summary();
-  QCOMPARE(summary.name, std::string("model"));
+  QCOMPARE(summary.name, std::string("deer-tiny"));
+  QCOMPARE(summary.note, std::string("random weights, not trained"));
   QCOMPARE(summary.family, std::string("MPT-1b"));
   QCOMPARE(summary.exit_layers, (std::vector<int>{1, 3, 5}));
   QCOMPARE(summary.dtype, std::string("float32"));
@@ -155,6 +157,30 @@ void EngineTest::fewer_layers_can_be_loaded() {
   QCOMPARE(engine->summary().exit_layers, (std::vector<int>{1, 3}));
   QCOMPARE(engine->summary().layers, 4);
   QVERIFY(engine->step(input(0), RunMode::probe)->exit_layer <= 3);
+}
+
+void EngineTest::a_model_too_large_says_what_it_needs() {
+  // A file with holes: 275 GB long, a few kilobytes on the disk.
+  test::TemporaryFolder folder;
+  constexpr std::int64_t kRows = std::int64_t{1} << 20;
+  constexpr std::int64_t kWidth = std::int64_t{1} << 16;
+  auto config = read_json(kDemo / "config.json");
+  config["llm"]["d_model"] = kWidth;
+  config["tokenizer"]["length"] = kRows;
+  config["tokenizer"]["embedding_rows_after_resize"] = kRows;
+  folder.write("large/config.json", config.dump());
+  fs::copy(kDemo / "tokenizer.json", folder / "large" / "tokenizer.json");
+  std::string header = Json{{"lang_encoder.transformer.wte.weight",
+                             {{"dtype", "F32"}, {"shape", {kRows, kWidth}}, {"data_offsets", {0, 4 * kRows * kWidth}}}}}
+                           .dump();
+  header.append((8 - header.size() % 8) % 8, ' ');
+  std::string head(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) head[i] = static_cast<char>(header.size() >> (8 * i));
+  const auto file = folder.write("large/model.safetensors", head + header);
+  fs::resize_file(file, 8 + header.size() + static_cast<std::uintmax_t>(4 * kRows * kWidth));
+  const auto message = test::error_of([&] { Engine::load(folder / "large"); });
+  QVERIFY2(message.find("needs 137439 MB") != std::string::npos && message.find("are free") != std::string::npos,
+           message.c_str());
 }
 
 QTEST_GUILESS_MAIN(EngineTest)

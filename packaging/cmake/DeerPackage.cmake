@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `cpack -G DEB` in a build folder makes a Debian package that depends on the system's libraries.
+set(CPACK_PACKAGE_NAME deerscope)
+set(CPACK_PACKAGE_CONTACT "The Deerscope authors")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_GENERATOR DEB)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS libopenblas0-pthread)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+include(CPack)
