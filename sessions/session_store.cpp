@@ -6,6 +6,7 @@
 #include <cmath>
 #include <system_error>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_file.h"
 #include "sessions/paths.h"

@@ -39,21 +39,6 @@ Json read_json(const std::filesystem::path& path) {
   }
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
-  auto temporary = path;
-  temporary += ".part" + std::to_string(::getpid());
-  std::ofstream out(temporary, std::ios::binary);
-  out.write(text.data(), static_cast<std::streamsize>(text.size()));
-  out.close();
-  std::error_code error;
-  if (!out) {
-    std::filesystem::remove(temporary, error);
-    throw FileError(path, "cannot write (is the folder writable, is the disk full?)");
-  }
-  std::filesystem::rename(temporary, path, error);
-  if (error) throw FileError(path, "cannot replace: " + error.message());
-}
-
 JsonFields::JsonFields(std::filesystem::path file, const Json& object, std::string where)
     : file_(std::move(file)), object_(&object), where_(std::move(where)) {
   if (!object.is_object()) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace deer {
 
@@ -13,9 +14,6 @@ using Json = nlohmann::json;
 
 /// Parses a JSON file. Throws FileError naming the byte where parsing stopped.
 Json read_json(const std::filesystem::path& path);
-
-/// Writes `text` to a temporary file beside `path` and renames it, so that a reader never sees half.
-void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
 /// Typed access to a JSON object, with messages that name the file and the field.
 class JsonFields {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <regex>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/model/device.h"
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The safetensors format: 8-byte little-endian header size, JSON header, contiguous data.
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <fstream>
 #include <optional>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/model/tensor_archive_formats.h"
 
@@ -163,25 +161,16 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   auto text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // data aligned to 8 bytes
 
-  auto temporary = path;
-  temporary += ".part" + std::to_string(::getpid());
-  std::ofstream out(temporary, std::ios::binary);
-  const std::uint64_t size = text.size();
-  out.write(reinterpret_cast<const char*>(&size), sizeof size);
-  out.write(text.data(), static_cast<std::streamsize>(text.size()));
-  for (const auto& [name, tensor] : tensors) {
-    const auto plain = tensor.cpu().contiguous();
-    out.write(static_cast<const char*>(plain.data_ptr()),
-              static_cast<std::streamsize>(plain.numel() * static_cast<std::int64_t>(plain.element_size())));
-  }
-  out.close();
-  std::error_code error;
-  if (!out) {
-    std::filesystem::remove(temporary, error);
-    throw FileError(path, "cannot write (is the folder writable, is the disk full?)");
-  }
-  std::filesystem::rename(temporary, path, error);
-  if (error) throw FileError(path, "cannot replace: " + error.message());
+  write_file_atomically(path, [&](std::ostream& out) {
+    const std::uint64_t size = text.size();
+    out.write(reinterpret_cast<const char*>(&size), sizeof size);
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    for (const auto& [name, tensor] : tensors) {
+      const auto plain = tensor.cpu().contiguous();
+      out.write(static_cast<const char*>(plain.data_ptr()),
+                static_cast<std::streamsize>(plain.numel() * static_cast<std::int64_t>(plain.element_size())));
+    }
+  });
 }
 
 }  // namespace deer

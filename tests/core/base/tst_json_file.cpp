@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTest>
 
+#include "core/base/atomic_file.h"
 #include "core/base/json_file.h"
 #include "core/base/utf8.h"
 #include "tests/support/temporary_folder.h"

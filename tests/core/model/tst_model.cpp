@@ -2,6 +2,7 @@
 #include <QTest>
 #include <fstream>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/model/model_loader.h"
 #include "tests/support/temporary_folder.h"

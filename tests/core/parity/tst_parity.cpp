@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/model/tensor_archive.h"
 #include "core/parity/parity.h"
@@ -33,6 +34,21 @@ Outcome run(const fs::path& folder) {
     }
   });
   return out;
+}
+
+// A copy of a golden folder in which one tensor file was changed.
+fs::path changed_copy(const QTemporaryDir& dir, const char* folder, const char* file,
+                      const std::function<void(std::map<std::string, at::Tensor>&)>& change) {
+  const auto copy = fs::path(dir.path().toStdString()) / folder;
+  fs::copy(kReference / folder, copy, fs::copy_options::recursive);
+  std::map<std::string, at::Tensor> tensors;
+  {
+    const auto archive = TensorArchive::open(copy / file);
+    for (const auto& [name, entry] : archive->entries()) tensors[name] = archive->read(name).clone();
+  }
+  change(tensors);
+  write_safetensors(copy / file, tensors);
+  return copy;
 }
 
 }  // namespace
@@ -77,14 +93,8 @@ void ParityTest::golden() {
 
 void ParityTest::a_changed_golden_number_fails() {
   QTemporaryDir dir;
-  const fs::path folder = fs::path(dir.path().toStdString()) / "clip";
-  fs::copy(kReference / "clip_archive", folder);
-  std::map<std::string, at::Tensor> tensors;
-  const auto archive = TensorArchive::open(folder / "golden.safetensors");
-  for (const auto& [name, entry] : archive->entries()) tensors[name] = archive->read(name).clone();
-  tensors["tokens"].view(-1)[7] += 2e-3;
-  write_safetensors(folder / "golden.safetensors", tensors);
-  const auto outcome = run(folder);
+  const auto outcome = run(changed_copy(dir, "clip_archive", "golden.safetensors",
+                                        [](auto& tensors) { tensors["tokens"].view(-1)[7] += 2e-3; }));
   QVERIFY(!outcome.passed);
   QCOMPARE(outcome.failed.size(), 1);
   QVERIFY(outcome.failed.front().startsWith("tokens"));
@@ -105,14 +115,9 @@ void ParityTest::a_changed_decision_fails() {
 
 void ParityTest::a_changed_weight_fails() {
   QTemporaryDir dir;
-  const fs::path folder = fs::path(dir.path().toStdString()) / "model";
-  fs::copy(kReference / "tiny_mpt7b", folder, fs::copy_options::recursive);
-  std::map<std::string, at::Tensor> tensors;
-  const auto archive = TensorArchive::open(folder / "model.safetensors");
-  for (const auto& [name, entry] : archive->entries()) tensors[name] = archive->read(name).clone();
-  tensors["lang_encoder.transformer.blocks.3.decoder_layer.ffn.up_proj.weight"][0] += 0.5;
-  write_safetensors(folder / "model.safetensors", tensors);
-  const auto outcome = run(folder);
+  const auto outcome = run(changed_copy(dir, "tiny_mpt7b", "model.safetensors", [](auto& tensors) {
+    tensors["lang_encoder.transformer.blocks.3.decoder_layer.ffn.up_proj.weight"][0] += 0.5;
+  }));
   QVERIFY(!outcome.passed);
   QVERIFY(!outcome.failed.filter("weights.published_pieces").isEmpty());
   QVERIFY(!outcome.failed.filter("hidden.layer3").isEmpty());
@@ -122,14 +127,8 @@ void ParityTest::a_changed_weight_fails() {
 
 void ParityTest::unknown_golden_tensors_fail() {
   QTemporaryDir dir;
-  const fs::path folder = fs::path(dir.path().toStdString()) / "clip";
-  fs::copy(kReference / "clip_archive", folder);
-  std::map<std::string, at::Tensor> tensors;
-  const auto archive = TensorArchive::open(folder / "golden.safetensors");
-  for (const auto& [name, entry] : archive->entries()) tensors[name] = archive->read(name).clone();
-  tensors["attention"] = at::zeros({2});
-  write_safetensors(folder / "golden.safetensors", tensors);
-  const auto outcome = run(folder);
+  const auto outcome = run(changed_copy(dir, "clip_archive", "golden.safetensors",
+                                        [](auto& tensors) { tensors["attention"] = at::zeros({2}); }));
   QVERIFY(!outcome.passed);
   QVERIFY(outcome.failed.front().startsWith("attention"));
 }

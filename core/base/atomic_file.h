@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string_view>
+
+namespace deer {
+
+/// Lets `write` fill a temporary file beside `path` and renames it, so that a reader never sees half
+/// a file and a failure leaves the old one. Throws FileError; what `write` throws passes through.
+void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
+
+/// The same with the whole content.
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace deer
