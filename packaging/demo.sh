@@ -16,6 +16,11 @@ if [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]; then
   exec "$programs/deerscope" --model "$model" --episode "$episode" --run "$@"
 fi
 
+if [[ -z ${XDG_RUNTIME_DIR:-} ]]; then
+  XDG_RUNTIME_DIR=$(mktemp -d)
+  export XDG_RUNTIME_DIR
+  trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
+fi
 screenshot=$root/build/dev/demo.png
 rm -f "$screenshot"
 printf 'demo: no display, running the demo session on a virtual one\n'
