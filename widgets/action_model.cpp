@@ -21,6 +21,12 @@ constexpr double kDegrees = 180 / std::numbers::pi / 20;
 
 double ActionModel::unit_scale(int row) { return row <= kZ ? kMillimetres : row <= kRotationZ ? kDegrees : 100; }
 
+void ActionModel::set_selected(int exit_index) {
+  if (exit_index == selected_) return;
+  selected_ = exit_index;
+  if (columnCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
+}
+
 void ActionModel::set(std::vector<int> exit_layers, FrameRecordPtr record,
                       std::optional<std::array<double, 7>> recorded) {
   const bool same_columns = exit_layers == exit_layers_;
@@ -93,6 +99,8 @@ QVariant ActionModel::data(const QModelIndex& index, int role) const {
       if (text(row, column) != QString(QChar(0x2013))) return {};
       if (column == recorded_column() || column == error_column()) return tr("The source has no recorded action here.");
       return tr("Not evaluated: the model stopped before this exit.");
+    case kSelectedRole:
+      return index.column() == selected_;
     case kTakenRole:
       return taken;
     case kBarRole: {

@@ -20,12 +20,16 @@ class ActionModel : public QAbstractTableModel {
     kBarRole = Qt::UserRole,  ///< double in [-1, 1], NaN for no bar
     kBarColorRole,            ///< QColor
     kTakenRole,               ///< bool: column of the exit taken
+    kSelectedRole,            ///< bool: column of the exit that the person singled out
   };
   enum Row { kX, kY, kZ, kRotationX, kRotationY, kRotationZ, kGripper, kRowCount };
 
   using QAbstractTableModel::QAbstractTableModel;
 
   void set(std::vector<int> exit_layers, FrameRecordPtr record, std::optional<std::array<double, 7>> recorded);
+
+  /// -1: none.
+  void set_selected(int exit_index);
 
   int exit_count() const { return static_cast<int>(exit_layers_.size()); }
   int executed_column() const { return exit_count(); }
@@ -45,6 +49,7 @@ class ActionModel : public QAbstractTableModel {
   QString text(int row, int column) const;
 
   std::vector<int> exit_layers_;
+  int selected_ = -1;
   FrameRecordPtr record_;
   std::optional<std::array<double, 7>> recorded_;
 };

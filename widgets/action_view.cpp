@@ -26,6 +26,11 @@ class BarDelegate : public QStyledItemDelegate {
   void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
     if (index.data(ActionModel::kTakenRole).toBool())
       painter->fillRect(option.rect, Theme::instance().colors().selection);
+    if (index.data(ActionModel::kSelectedRole).toBool()) {
+      const QColor accent = Theme::instance().colors().accent;
+      painter->fillRect(QRect(option.rect.left(), option.rect.top(), 1, option.rect.height()), accent);
+      painter->fillRect(QRect(option.rect.right(), option.rect.top(), 1, option.rect.height()), accent);
+    }
     QStyleOptionViewItem text = option;
     text.rect.adjust(0, 0, 0, -kBarThickness - 1);
     QStyledItemDelegate::paint(painter, text, index);
@@ -42,8 +47,7 @@ class BarDelegate : public QStyledItemDelegate {
 
   QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
     const QSize size = QStyledItemDelegate::sizeHint(option, index);
-    return {std::max(size.width() + spacing::kSmall, 56),
-            option.fontMetrics.height() + spacing::kSmall + kBarThickness};
+    return {std::max(size.width() + spacing::kSmall, 56), option.fontMetrics.height() + kBarThickness + 1};
   }
 };
 
@@ -66,8 +70,10 @@ ActionView::ActionView(Session* session, QWidget* parent)
   table_->setTabKeyNavigation(false);
   table_->setCornerButtonEnabled(false);
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() +
-                                                  spacing::kSmall + kBarThickness);
+  // As low as it goes: all seven values belong on one screen.
+  table_->verticalHeader()->setMinimumSectionSize(1);
+  table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() + kBarThickness +
+                                                  1);
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
   const QFontMetrics metrics(Theme::instance().body_font());
   table_->horizontalHeader()->setMinimumSectionSize(
@@ -92,6 +98,7 @@ void ActionView::show_record(const FrameRecordPtr& record) {
   const ObservationPtr observation = session()->observation(record->frame);
   const int exits = model_->exit_count();
   model_->set(model->exit_layers, record, observation ? observation->rel_action : std::nullopt);
+  model_->set_selected(session()->selected_exit());
   if (model_->exit_count() != exits) {
     // What was done and recorded comes first: it stays in sight when the exits need scrolling.
     QHeaderView* header = table_->horizontalHeader();

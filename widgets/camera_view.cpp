@@ -161,13 +161,15 @@ void CameraView::paintEvent(QPaintEvent*) {
 
   const FrameRecordPtr record = session_->record(picture_frame_);
   const ModelSummary* model = session_->model();
-  const auto chip = [&](const QString& text, const QFont& font, const QColor& fill, bool left, int room) {
+  const auto chip = [&](const QString& text, const QFont& font, const QColor& fill, bool left, int room,
+                        bool at_top = false) {
     painter.setFont(font);
     const QFontMetrics metrics(font);
     const QString shown = metrics.elidedText(text, Qt::ElideRight, room - 2 * spacing::kSmall);
     const QSize size(metrics.horizontalAdvance(shown) + 2 * spacing::kSmall, metrics.height() + spacing::kTiny);
     const int x = left ? target.left() + spacing::kSmall : target.right() + 1 - spacing::kSmall - size.width();
-    const QRect box(QPoint(x, target.bottom() + 1 - spacing::kSmall - size.height()), size);
+    const int y = at_top ? target.top() + spacing::kSmall : target.bottom() + 1 - spacing::kSmall - size.height();
+    const QRect box(QPoint(x, y), size);
     painter.setPen(Qt::NoPen);
     painter.setBrush(fill);
     painter.drawRoundedRect(box, spacing::kTiny, spacing::kTiny);
@@ -182,6 +184,8 @@ void CameraView::paintEvent(QPaintEvent*) {
   const QColor fill = record && model
                           ? theme.exit_color(record->exit_index, static_cast<int>(model->exit_layers.size()))
                           : theme.colors().surface;
+  const QString caption = camera_ == Camera::fixed ? tr("static camera") : tr("gripper camera");
+  chip(caption, theme.label_font(), theme.colors().surface, badge_left, room, true);
   const int used = chip(badge_text(), badge_font, fill, badge_left, room);
   const QString number = tr("frame %1").arg(format_count(picture_frame_));
   const QFont number_font = Theme::number_font(theme.label_font());

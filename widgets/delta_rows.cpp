@@ -17,7 +17,7 @@ namespace deer {
 namespace {
 
 constexpr int kGrip = 5;          // pixels around a threshold mark that grab it
-constexpr int kNarrow = 300;      // below this the depth column goes
+constexpr int kNarrow = 420;      // below this the depth column goes
 constexpr int kVeryNarrow = 220;  // and below this the thresholds
 
 bool has_mark(const DeltaRows::Row& row) {
@@ -90,6 +90,11 @@ DeltaRows::Columns DeltaRows::columns() const {
     *column = QStyle::visualRect(layoutDirection(), QRect(0, 0, width(), height), *column);
   }
   return c;
+}
+
+void DeltaRows::set_selected(int exit_index) {
+  selected_ = exit_index;
+  update();
 }
 
 QRect DeltaRows::in_row(const QRect& column, int row) const { return column.translated(0, (row + 1) * row_height()); }
@@ -179,6 +184,12 @@ void DeltaRows::paint_row(QPainter* painter, const Columns& c, int row) {
     painter->setPen(Qt::NoPen);
     painter->setBrush(colors.selection);
     painter->drawRoundedRect(QRect(0, (row + 1) * row_height(), width(), row_height()), 3, 3);
+  }
+
+  if (r.exit_index == selected_) {
+    painter->setPen(QPen(colors.accent, 1));
+    painter->setBrush(Qt::NoBrush);
+    painter->drawRoundedRect(QRectF(0.5, (row + 1) * row_height() + 0.5, width() - 1, row_height() - 1), 3, 3);
   }
 
   const QRect name = in_row(c.name, row);

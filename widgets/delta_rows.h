@@ -32,6 +32,9 @@ class DeltaRows : public QWidget {
 
   void set_rows(std::vector<Row> rows);
   const std::vector<Row>& rows() const { return rows_; }
+  /// The row of this exit gets a frame; -1: none.
+  void set_selected(int exit_index);
+  int selected() const { return selected_; }
   /// Marks can be moved only where the criterion compares with thresholds.
   void set_editable(bool editable);
 
@@ -68,6 +71,7 @@ class DeltaRows : public QWidget {
 
   std::vector<Row> rows_;
   bool editable_ = true;
+  int selected_ = -1;
   int dragged_ = -1;
 };
 

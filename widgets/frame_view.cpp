@@ -23,6 +23,7 @@ FrameView::FrameView(Session* session, const QString& purpose, QWidget* parent)
   connect(session, &Session::current_frame_changed, this, &FrameView::refresh_later);
   connect(session, &Session::hovered_frame_changed, this, &FrameView::refresh_later);
   connect(session, &Session::policy_changed, this, &FrameView::refresh_later);
+  connect(session, &Session::selected_exit_changed, this, &FrameView::refresh_later);
   connect(session, &Session::activity_changed, this, [this] {
     if (is_empty()) refresh_later();
   });

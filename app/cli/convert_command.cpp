@@ -46,7 +46,10 @@ void run(const Arguments& arguments) {
   });
   if (show) std::fprintf(stderr, "\n");
   if (fs::exists(tokenizer)) {
-    fs::copy_file(tokenizer, fs::path(arguments.out) / "tokenizer.json", fs::copy_options::overwrite_existing);
+    const auto target = fs::path(arguments.out) / "tokenizer.json";
+    std::error_code error;
+    if (!fs::equivalent(tokenizer, target, error))
+      fs::copy_file(tokenizer, target, fs::copy_options::overwrite_existing);
   } else {
     std::fprintf(stderr, "deer: note: no tokenizer.json was found; copy the language model's into %s\n",
                  arguments.out.c_str());

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
+#include "core/base/mapped_file.h"
 #include "core/base/version.h"
 #include "core/model/device.h"
 #include "core/model/model_loader.h"
@@ -96,12 +97,13 @@ void print_model(const fs::path& path, bool as_json) {
   std::printf(", %s pooling\n", c.head.pooling == Pooling::max ? "max" : "average");
   std::printf("parameters   %.2f million, %.1f MB in float32\n", static_cast<double>(loaded.parameters) / 1e6,
               static_cast<double>(loaded.weight_bytes) / 1e6);
-  for (const auto& name : loaded.unused) std::printf("not used     %s\n", name.c_str());
+  for (const auto& name : loaded.unused) std::printf("not used     %s\n", printable(name, 200).c_str());
 }
 
 // Output of `deer run`: one JSON object a line.
 void print_run(const fs::path& path, bool as_json) {
-  std::ifstream in(path);
+  const auto file = MappedFile::open(path);
+  std::istringstream in(std::string(reinterpret_cast<const char*>(file->bytes().data()), file->size()));
   std::string line;
   std::int64_t frames = 0;
   double depth = 0;
@@ -175,6 +177,9 @@ void run(const Arguments& arguments) {
   if (path.empty()) return print_machine(arguments.json);
   if (!fs::exists(path, error)) throw FileError(path, error ? error.message() : "does not exist");
   if (looks_like_model(path)) return print_model(path, arguments.json);
+  for (const char* weights : {".pth", ".pt", ".bin"}) {
+    if (path.extension() == weights) throw FileError(path, "is a file of weights: name the model's folder");
+  }
   if (path.extension() == ".jsonl") return print_run(path, arguments.json);
 #ifdef DEER_HAVE_EPISODES
   print_source(path, arguments);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <csignal>
+#include <cstdio>
 #include <iostream>
 
 #include "app/cli/commands.h"
@@ -11,6 +12,8 @@ int main(int argc, char** argv) {
   deer::set_up_cpu(argv);
   // `deer run … | head` must end quietly.
   std::signal(SIGPIPE, SIG_DFL);
+  // A file size limit becomes a write error with a message.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   CLI::App app("deer: multi-exit robot policies without a window", "deer");
   app.set_version_flag("--version", std::string("deer ") + deer::kVersion);
@@ -35,6 +38,11 @@ int main(int argc, char** argv) {
     return kFailed;
   } catch (const std::exception& error) {
     std::cerr << "deer: " << deer::printable(error.what(), 500) << '\n';
+    return kFailed;
+  }
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::cerr << "deer: cannot write the output (is the disk full?)\n";
     return kFailed;
   }
   return 0;

@@ -21,8 +21,8 @@ struct Arguments {
   std::string episode;
   std::size_t index = 0;
   std::int64_t frames = -1;
-  std::string thresholds;
-  std::string criterion = "action_delta";
+  std::optional<std::string> thresholds;
+  std::string criterion;
   std::string delta_type = "L2";
   std::optional<int> exit_layer;
   std::optional<int> max_layer;
@@ -32,6 +32,7 @@ struct Arguments {
   int refresh_every = 0;
   bool ensemble = false;
   bool own_head = false;
+  bool leave_above = false;
   bool probe = false;
   bool table = false;
   std::string gripper;
@@ -67,9 +68,11 @@ std::vector<double> parse_thresholds(const std::string& text) {
 
 ExitPolicy make_policy(const Arguments& arguments, const Engine& engine) {
   ExitPolicy policy = engine.policy();
-  if (!arguments.thresholds.empty()) policy.thresholds = parse_thresholds(arguments.thresholds);
-  if (policy.criterion != Criterion::fixed_exit || !arguments.thresholds.empty())
-    policy.criterion = parse_criterion(arguments.criterion);
+  if (arguments.thresholds) {
+    policy.thresholds = parse_thresholds(*arguments.thresholds);
+    policy.criterion = Criterion::action_delta;
+  }
+  if (!arguments.criterion.empty()) policy.criterion = parse_criterion(arguments.criterion);
   policy.delta_type = parse_delta_type(arguments.delta_type);
   policy.max_layer = arguments.max_layer;
   policy.steps_per_stage = arguments.steps_per_stage;
@@ -82,6 +85,7 @@ ExitPolicy make_policy(const Arguments& arguments, const Engine& engine) {
     policy.fixed_layer = arguments.exit_layer;
   }
   policy.use_own_head = arguments.own_head;
+  policy.leq = !arguments.leave_above;
   return policy;
 }
 
@@ -89,7 +93,7 @@ void print_table_head(const ModelSummary& model) {
   std::printf("%s: %s, %d layers, exits after layers", model.name.c_str(), model.family.c_str(), model.layers);
   for (const int layer : model.exit_layers) std::printf(" %d", layer);
   std::printf("; %s, %s\n", model.device.c_str(), model.dtype.c_str());
-  if (!model.note.empty()) std::printf("note: %s\n", model.note.c_str());
+  if (!model.note.empty()) std::printf("note: %s\n", printable(model.note, 500).c_str());
   std::printf("%6s %5s %6s  %-17s %10s %10s  %s\n", "frame", "exit", "depth", "reason", "delta", "threshold", "time");
 }
 
@@ -138,10 +142,18 @@ void run(const Arguments& arguments) {
   source_options.instruction = arguments.instruction;
   const auto collection = open_source(arguments.episode, source_options);
   for (const auto& warning : collection->warnings()) std::cerr << "deer: note: " << warning << '\n';
+  if (!arguments.gripper.empty() && collection->kind() == "CALVIN") {
+    throw Error(
+        "--gripper is for image folders and videos; this is a CALVIN dataset, which has its own gripper camera");
+  }
   const auto source = collection->open(arguments.index);
   const auto engine = Engine::load(arguments.model, arguments.engine);
   engine->set_policy(make_policy(arguments, *engine));
   const auto& model = engine->summary();
+  if (!model.unused_tensors.empty()) {
+    std::cerr << "deer: note: " << model.unused_tensors.size() << " tensors of the model are not used, '"
+              << printable(model.unused_tensors.front()) << "' for one (deer info lists them): does config.json fit?\n";
+  }
   auto frames = source->length().value_or(0);
   if (arguments.frames >= 0) frames = std::min(frames, arguments.frames);
 
@@ -153,6 +165,10 @@ void run(const Arguments& arguments) {
     const auto observation = source->read(i);
     FrameInput input{i, observation->rgb_static, observation->rgb_gripper,
                      arguments.instruction.empty() ? observation->instruction : arguments.instruction};
+    if (i == 0 && input.instruction.empty()) {
+      std::cerr
+          << "deer: note: this episode has no instruction; the model gets an empty one (--instruction gives it one)\n";
+    }
     const auto record = engine->step(input, arguments.probe ? RunMode::probe : RunMode::policy);
     ++totals.frames;
     totals.depth += record->depth();
@@ -182,12 +198,13 @@ void add_run(CLI::App& app) {
   command->add_option("EPISODE", a->episode, "CALVIN dataset or split, folder of images, or video")->required();
   command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")
       ->capture_default_str();
-  command->add_option("--frames", a->frames, "Stop after so many frames");
+  command->add_option("--frames", a->frames, "Stop after so many frames")->check(CLI::NonNegativeNumber);
   command->add_option("--thresholds", a->thresholds, "One per exit: 0.02,0.03,always; or a JSON file");
   command->add_option("--exit", a->exit_layer, "Leave every frame after this layer (zero-based), without probing");
   command->add_flag("--own-head", a->own_head, "With --exit: use the head trained on that layer alone");
-  command->add_option("--criterion", a->criterion, "action_delta, feature_similarity, time_step or fixed_exit")
-      ->capture_default_str();
+  command->add_option("--criterion", a->criterion, "action_delta, feature_similarity, time_step or fixed_exit");
+  command->add_flag("--leave-above", a->leave_above,
+                    "Leave where the value is above the threshold (reference: leq off)");
   command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();
   command->add_option("--max-layer", a->max_layer, "Budget: use layers below this one only");
   command->add_option("--steps-per-stage", a->steps_per_stage, "Decide anew every so many steps")

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/json_file.h"
 
-#include <unistd.h>
-
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <system_error>
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
@@ -19,24 +15,61 @@ bool is_int64(const Json& value) {
   return !value.is_number_unsigned() || value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max();
 }
 
+// Looks at the text without building anything: nlohmann's own callback parser takes quadratic time on
+// objects with many members, and its recursive destructor needs the depth to be bounded.
+class Scan final : public nlohmann::json_sax<Json> {
+ public:
+  Scan(int max_depth, std::vector<std::string>* keys) : max_depth_(max_depth), keys_(keys) {}
+
+  bool too_deep() const { return depth_ > max_depth_; }
+  std::size_t error_byte() const { return error_byte_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return ++depth_ <= max_depth_; }
+  bool start_array(std::size_t) override { return ++depth_ <= max_depth_; }
+  bool end_object() override { return --depth_ >= 0; }
+  bool end_array() override { return --depth_ >= 0; }
+  bool key(string_t& name) override {
+    if (depth_ == 1 && keys_ != nullptr) keys_->push_back(name);
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+    error_byte_ = position;
+    return false;
+  }
+
+ private:
+  int max_depth_;
+  int depth_ = 0;
+  std::size_t error_byte_ = 0;
+  std::vector<std::string>* keys_;
+};
+
 }  // namespace
+
+Json parse_json(std::string_view text, const std::filesystem::path& path, int max_depth,
+                std::vector<std::string>* top_level_keys) {
+  Scan scan(max_depth, top_level_keys);
+  if (!Json::sax_parse(text.begin(), text.end(), &scan)) {
+    if (scan.too_deep()) throw FileError(path, "JSON is nested more than " + std::to_string(max_depth) + " deep");
+    throw FileError(path, "not valid JSON at byte " + std::to_string(scan.error_byte()));
+  }
+  try {
+    return Json::parse(text.begin(), text.end());
+  } catch (const Json::exception& error) {
+    throw FileError(path, "not valid JSON: " + printable(error.what()));
+  }
+}
 
 Json read_json(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
-  const auto* begin = reinterpret_cast<const char*>(file->bytes().data());
-  // nlohmann/json recurses over nested values: refuse depths that only an attack needs.
-  constexpr int kMaxDepth = 128;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMaxDepth) throw FileError(path, "JSON is nested more than 128 deep");
-    return true;
-  };
-  try {
-    return Json::parse(begin, begin + file->size(), limit_depth);
-  } catch (const Json::parse_error& error) {
-    throw FileError(path, "not valid JSON at byte " + std::to_string(error.byte));
-  } catch (const Json::exception& error) {
-    throw FileError(path, "not valid JSON: " + printable(error.what()));  // a number too large for a double
-  }
+  return parse_json({reinterpret_cast<const char*>(file->bytes().data()), file->size()}, path);
 }
 
 JsonFields::JsonFields(std::filesystem::path file, const Json& object, std::string where)

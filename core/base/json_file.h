@@ -6,11 +6,17 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deer {
 
 using Json = nlohmann::json;
+
+/// Parses JSON text in linear time. `path` is for messages. Refuses nesting deeper than `max_depth`; keys of
+/// the outermost object are appended to `top_level_keys` as they stand there, duplicates included.
+Json parse_json(std::string_view text, const std::filesystem::path& path, int max_depth = 128,
+                std::vector<std::string>* top_level_keys = nullptr);
 
 /// Parses a JSON file. Throws FileError naming the byte where parsing stopped.
 Json read_json(const std::filesystem::path& path);

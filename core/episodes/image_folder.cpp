@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <array>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
+#include <span>
 #include <utility>
 
 #include "core/base/error.h"
@@ -14,11 +16,20 @@
 namespace deer {
 namespace {
 
+// libjpeg fills what is missing of a cut file with grey and says nothing: look for the end marker.
+bool is_cut_jpeg(std::span<const std::byte> bytes) {
+  constexpr std::array kStart{std::byte{0xFF}, std::byte{0xD8}};
+  constexpr std::array kEnd{std::byte{0xFF}, std::byte{0xD9}};
+  if (bytes.size() < 2 || !std::equal(kStart.begin(), kStart.end(), bytes.begin())) return false;
+  return std::find_end(bytes.begin(), bytes.end(), kEnd.begin(), kEnd.end()) == bytes.end();
+}
+
 ImagePtr read_image(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   if (file->size() == 0) throw FileError(path, "is empty, expected an image");
   constexpr std::size_t kMaxFile = std::size_t{512} << 20;
   if (file->size() > kMaxFile) throw FileError(path, "is too large for an image");
+  if (is_cut_jpeg(file->bytes())) throw FileError(path, "is cut short: the JPEG has no end");
   try {
     // OpenCV wants a writable matrix but only reads from it.
     auto* data = const_cast<std::byte*>(file->bytes().data());

@@ -4,7 +4,9 @@
 #include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/exits/rollout.h"
@@ -79,6 +81,12 @@ LoadedModel load_what_fits(ModelFiles& files, LoadOptions options) {
   }
 }
 
+// For a step that repeats the last prediction: nothing may be asked of the network.
+class NoFeatures final : public FeatureSource {
+ public:
+  at::Tensor pooled(int) override { throw Error("a repeated step asked for a feature"); }
+};
+
 class ModelEngine final : public Engine {
  public:
   ModelEngine(const fs::path& path, PromptEncoder encoder, LoadedModel loaded)
@@ -99,6 +107,7 @@ class ModelEngine final : public Engine {
     summary_.device = device_label(model_->device());
     summary_.dtype = dtype_name(model_->dtype());
     summary_.load_ms = loaded.load_ms;
+    summary_.unused_tensors = std::move(loaded.unused);
     summary_.suggested_thresholds = config.suggested_thresholds;
     ExitPolicy policy;
     if (!config.suggested_thresholds.empty()) {
@@ -162,6 +171,13 @@ class ModelEngine final : public Engine {
     // Nothing of the old rollout is touched until the new text is known to be good.
     PreparedText text = new_instruction ? prepare(input.instruction) : text_;
 
+    if (!new_instruction && mode == RunMode::policy && rollout_.repeats_next()) {
+      NoFeatures none;
+      auto repeated = rollout_.step(none, mode);
+      repeated.frame = input.frame;
+      return std::make_shared<const FrameRecord>(std::move(repeated));
+    }
+
     StageTimes times;
     StageClock clock(model_->device());
     const auto images = at::stack({planes(*input.rgb_static), planes(*input.rgb_gripper)}).to(model_->device());
@@ -187,6 +203,10 @@ class ModelEngine final : public Engine {
     } else {
       record = rollout_.step(features, mode);
     }
+    if (std::any_of(record.arm.begin(), record.arm.end(), [](float value) { return !std::isfinite(value); })) {
+      throw Error("frame " + std::to_string(input.frame) +
+                  ": the predicted action is not a number (are the weights damaged?)");
+    }
     times.llm_ms = features.milliseconds();
     times.head_ms = record.times.head_ms - times.llm_ms;
     record.times = times;
@@ -195,7 +215,8 @@ class ModelEngine final : public Engine {
   }
 
   PreparedText prepare(const std::string& instruction) const {
-    const auto ids = encoder_.encode(instruction);
+    // The reference uses an instruction's first line.
+    const auto ids = encoder_.encode(instruction.substr(0, instruction.find('\n')));
     const auto input_ids = at::tensor(ids, at::kLong).unsqueeze(0);
     return model_->prepare_text(input_ids, at::ones_like(input_ids));
   }

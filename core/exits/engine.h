@@ -39,6 +39,7 @@ struct ModelSummary {
   std::string device;  ///< as used, for example "cpu" or "cuda:0 (NVIDIA H200)"
   std::string dtype;   ///< as used
   double load_ms = 0;
+  std::vector<std::string> unused_tensors;   ///< in the files but not in the network: a wrong config, perhaps
   std::vector<double> suggested_thresholds;  ///< from the model's config, one per exit; may be empty
 };
 

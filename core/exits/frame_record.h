@@ -52,7 +52,7 @@ enum class RunMode {
 /// One step of the policy on one frame. Made once by the engine, shared, never changed.
 struct FrameRecord {
   std::int64_t frame = 0;  ///< index in its episode
-  int step = 0;            ///< network steps since the last reset
+  int step = 0;            ///< executed steps since the last reset
   RunMode mode = RunMode::policy;
 
   int exit_layer = 0;   ///< layer whose action was executed; depth = exit_layer + 1

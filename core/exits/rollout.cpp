@@ -79,12 +79,16 @@ void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers,
     throw Error("refresh every is " + std::to_string(policy.refresh_every) + ", expected 0 or more");
   if (policy.criterion == Criterion::fixed_exit) {
     const int layer = policy.fixed_layer.value_or(deepest);
+    if (policy.max_layer && layer >= *policy.max_layer) {
+      throw Error("exit layer " + std::to_string(layer) + " is beyond max layer " + std::to_string(*policy.max_layer));
+    }
     if (layer < 0 || layer >= layers) {
       throw Error("exit layer " + std::to_string(layer) + " does not exist: the model has layers 0 to " +
                   std::to_string(layers - 1));
     }
     return;
   }
+  if (policy.use_own_head) throw Error("a layer's own head can only be used with a fixed exit");
   if (policy.criterion == Criterion::time_step) return;
   if (policy.action_ensemble && policy.steps_per_stage > 1) {
     throw Error("action ensemble needs a decision at every step: set steps per stage to 1");
@@ -128,15 +132,14 @@ void Rollout::reset() {
   last_.reset();
 }
 
-const ActionHead& Rollout::head_for(int layer) const {
-  if (!policy_.use_own_head && model_->shared_head() != nullptr) return *model_->shared_head();
-  const auto* own = model_->head_of_layer(layer);
-  return own != nullptr ? *own : *model_->shared_head();
+const ActionHead* Rollout::head_for(int layer) const {
+  if (!policy_.use_own_head && model_->shared_head() != nullptr) return model_->shared_head();
+  return model_->head_of_layer(layer);
 }
 
 ExitProbe Rollout::probe(FeatureSource& features, int layer) const {
   const auto feature = features.pooled(layer);
-  const auto out = head_for(layer).step(feature, state_);
+  const auto out = head_for(layer)->step(feature, state_);
   ExitProbe probe;
   probe.layer = layer;
   probe.feature = to_floats(feature);
@@ -151,7 +154,7 @@ ExitProbe Rollout::probe(FeatureSource& features, int layer) const {
 void Rollout::probe_next(FeatureSource& features, FrameRecord& record, std::size_t index, bool by_policy) const {
   const auto& exits = model_->exit_layers();
   const int layer = exits[index];
-  if (index == 0 && layer > 0) record.predecessor = probe(features, layer - 1);
+  if (index == 0 && layer > 0 && head_for(layer - 1) != nullptr) record.predecessor = probe(features, layer - 1);
   auto probed = probe(features, layer);
   const ExitProbe* previous = index == 0 ? &record.predecessor : &record.exits[index - 1];
   if (!previous->feature.empty()) {
@@ -196,7 +199,7 @@ Rollout::Decision Rollout::decide(FeatureSource& features, FrameRecord& record) 
   }
   if (steps_ % policy_.steps_per_stage != 0 && held_layer_) {
     const auto it = std::find_if(exits.begin(), exits.end(), [&](int layer) { return layer >= *held_layer_; });
-    return {it == exits.end() ? exits.back() : *it, ExitReason::held};
+    return {std::min(it == exits.end() ? exits.back() : *it, deepest), ExitReason::held};
   }
   return probe_until_exit(features, record);
 }
@@ -223,7 +226,7 @@ FrameRecord Rollout::step(FeatureSource& features, RunMode mode) {
     record.command = last_->command;
   } else {
     const auto feature = features.pooled(decision.layer);
-    auto out = head_for(decision.layer).step(feature, state_);
+    auto out = head_for(decision.layer)->step(feature, state_);
     next = std::move(out.state);
     record.arm = to_arm(out.arm);
     record.gripper_probability = out.gripper_probability.item<float>();

@@ -84,7 +84,7 @@ class Rollout {
     ExitReason reason = ExitReason::deepest_allowed;
   };
 
-  const ActionHead& head_for(int layer) const;
+  const ActionHead* head_for(int layer) const;
   ExitProbe probe(FeatureSource& features, int layer) const;
   Decision decide(FeatureSource& features, FrameRecord& record) const;
   Decision probe_until_exit(FeatureSource& features, FrameRecord& record) const;

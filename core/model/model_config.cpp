@@ -92,6 +92,53 @@ void read_tokens(const JsonFields& in, ModelConfig& out) {
   out.tokens.max_length = in.integer("max_length", 32);
 }
 
+// Sizes also come from tensor shapes and checkpoint fields, which can say anything: all are bounded
+// here, before anything divides, loops or allocates by them.
+void check_sizes(const ModelConfig& c, const std::filesystem::path& source) {
+  struct Size {
+    const char* name;
+    std::int64_t value;
+    std::int64_t largest;
+  };
+  for (const Size& size : {Size{"vision.image_size", c.vision.image_size, 4096},
+                           {"vision.patch_size", c.vision.patch_size, 4096},
+                           {"vision.width", c.vision.width, kMaxWidth},
+                           {"vision.layers", c.vision.layers, kMaxLayers},
+                           {"vision.heads", c.vision.heads, kMaxWidth},
+                           {"vision MLP width", c.vision.mlp_width, 64 * kMaxWidth},
+                           {"perceiver.dim", c.perceiver.dim, kMaxWidth},
+                           {"perceiver.depth", c.perceiver.depth, kMaxLayers},
+                           {"perceiver.heads", c.perceiver.heads, kMaxWidth},
+                           {"perceiver.dim_head", c.perceiver.dim_head, kMaxWidth},
+                           {"perceiver.num_latents", c.perceiver.latents, kMaxWidth},
+                           {"perceiver.ff_mult", c.perceiver.ff_mult, kMaxWidth},
+                           {"cross_attention.every_n_layers", c.cross_attention.every_n_layers, kMaxLayers},
+                           {"cross_attention.heads", c.cross_attention.heads, kMaxWidth},
+                           {"cross_attention.dim_head", c.cross_attention.dim_head, kMaxWidth},
+                           {"cross_attention.ff_mult", c.cross_attention.ff_mult, kMaxWidth},
+                           {"llm.d_model", c.decoder.d_model, kMaxWidth},
+                           {"llm.n_heads", c.decoder.heads, kMaxWidth},
+                           {"llm.mlp_ratio", c.decoder.mlp_ratio, kMaxWidth},
+                           {"early_exit_layer + 1", c.decoder.layers, kMaxLayers},
+                           {"tokenizer.length", c.decoder.vocabulary, kMaxVocabulary},
+                           {"tokenizer.max_length", c.tokens.max_length, kMaxWidth},
+                           {"exit_interval", c.exit_interval, kMaxLayers},
+                           {"head.lstm_hidden_size", c.head.hidden_size, kMaxWidth},
+                           {"head.lstm_num_layers", c.head.lstm_layers, 64}}) {
+    if (size.value < 1 || size.value > size.largest) {
+      throw FileError(source, std::string("'") + size.name + "' is " + std::to_string(size.value) + ", expected 1 to " +
+                                  std::to_string(size.largest));
+    }
+  }
+  if (c.head.mlp_hidden.empty()) throw FileError(source, "'head.mlp_hidden_dims' is empty");
+  for (const auto width : c.head.mlp_hidden) {
+    if (width < 1 || width > kMaxWidth) {
+      throw FileError(source, "'head.mlp_hidden_dims' has the width " + std::to_string(width) + ", expected 1 to " +
+                                  std::to_string(kMaxWidth));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<int> exit_layers(int interval, int layers) {
@@ -171,30 +218,14 @@ void ModelConfig::check(const std::filesystem::path& source) const {
   const auto require = [&](bool ok, const std::string& problem) {
     if (!ok) throw FileError(source, problem);
   };
+  check_sizes(*this, source);
   require(vision.image_size % vision.patch_size == 0, "'vision.image_size' " + std::to_string(vision.image_size) +
                                                           " is not a multiple of 'vision.patch_size' " +
                                                           std::to_string(vision.patch_size));
   require(vision.width % vision.heads == 0, "'vision.width' " + std::to_string(vision.width) +
                                                 " is not a multiple of 'vision.heads' " + std::to_string(vision.heads));
-  require(vision.mlp_width > 0 && vision.mlp_width <= 64 * kMaxWidth, "'vision.mlp_ratio' is out of range");
   require(perceiver.dim == vision.width, "'perceiver.dim' is " + std::to_string(perceiver.dim) +
                                              ", expected 'vision.width' " + std::to_string(vision.width));
-  for (const auto& [value, name] : {std::pair{perceiver.heads, "perceiver.heads"},
-                                    {perceiver.dim_head, "perceiver.dim_head"},
-                                    {perceiver.latents, "perceiver.num_latents"},
-                                    {perceiver.ff_mult, "perceiver.ff_mult"},
-                                    {cross_attention.heads, "cross_attention.heads"},
-                                    {cross_attention.dim_head, "cross_attention.dim_head"},
-                                    {cross_attention.ff_mult, "cross_attention.ff_mult"},
-                                    {decoder.mlp_ratio, "llm.mlp_ratio"},
-                                    {exit_interval, "exit_interval"},
-                                    {tokens.max_length, "tokenizer.max_length"}}) {
-    require(value >= 1 && value <= kMaxWidth,
-            std::string("'") + name + "' is " + std::to_string(value) + ", expected 1 to " + std::to_string(kMaxWidth));
-  }
-  for (const auto width : head.mlp_hidden) {
-    require(width >= 1 && width <= kMaxWidth, "'head.mlp_hidden_dims' has the width " + std::to_string(width));
-  }
   require(decoder.d_model % decoder.heads == 0, "'llm.d_model' " + std::to_string(decoder.d_model) +
                                                     " is not a multiple of 'llm.n_heads' " +
                                                     std::to_string(decoder.heads));

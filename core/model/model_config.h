@@ -95,6 +95,8 @@ struct ModelConfig {
   TokenIds tokens;
   std::int64_t exit_interval = 2;
   bool multi_exit = true;
+  /// The model was cut: its last exit was an internal one when the heads were trained.
+  bool last_exit_is_internal = false;
   std::string llm_name;                      ///< "mpt_dolly_3b", "mpt_9b", …; may be empty
   std::string name;                          ///< to show; empty: the folder's name
   std::string note;                          ///< a remark for the person

@@ -5,8 +5,8 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
-#include <regex>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -18,6 +18,16 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string megabytes(std::int64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
+
+// The number in "prefix<number>.rest".
+std::optional<std::int64_t> number_after(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  name.remove_prefix(prefix.size());
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc{} || end == name.data() + name.size() || *end != '.') return std::nullopt;
+  return number;
+}
 
 // Known parts of the files that the policy has no use for: CLIP's text tower, the final norm of the
 // language model, its output layer, layers beyond the kept ones and heads of exits beyond them.
@@ -33,30 +43,33 @@ bool is_expected_surplus(const std::string& name, const ModelConfig& config) {
         "vision_encoder.input_resolution", "vision_encoder.context_length", "vision_encoder.vocab_size"}) {
     if (name == exact) return true;
   }
-  static const std::regex kNumbered(R"((?:lang_encoder\.transformer\.blocks|lm_exit_modules)\.(\d+)\..*)");
-  std::smatch match;
-  if (!std::regex_match(name, match, kNumbered) || match[1].length() > 6) return false;
-  const auto number = std::stoll(match[1].str());
-  return name.starts_with("lm_exit") ? number + 1 >= static_cast<std::int64_t>(config.exit_layers().size())
-                                     : number >= config.decoder.layers;
+  if (const auto layer = number_after(name, "lang_encoder.transformer.blocks.")) return *layer >= config.decoder.layers;
+  if (const auto exit = number_after(name, "lm_exit_modules.")) {
+    const auto internal =
+        static_cast<std::int64_t>(config.exit_layers().size()) - (config.last_exit_is_internal ? 0 : 1);
+    return *exit >= internal;
+  }
+  return config.last_exit_is_internal && name.starts_with("lm_head.");
 }
+
+constexpr std::int64_t kImpossible = std::int64_t{1} << 55;  // numbers; more than any memory
 
 std::int64_t stored_parameters(const WeightSource& source, const ModelConfig& config) {
   std::int64_t count = 0;
   for (const auto& name : source.names()) {
     if (is_expected_surplus(name, config)) continue;
-    const auto shape = source.shape(name);
+    // A view with stride 0 can claim any shape.
     std::int64_t product = 1;
-    if (shape) {
-      for (const auto size : *shape) product *= size;
-      count += product;
+    for (const auto size : source.shape(name).value_or(std::vector<std::int64_t>{0})) {
+      if (__builtin_mul_overflow(product, size, &product)) product = kImpossible;
     }
+    if (__builtin_add_overflow(count, product, &count) || count > kImpossible) return kImpossible;
   }
   return count;
 }
 
-// Keeps layers below `max_layer`, down to the deepest exit among them. The heads that belong to
-// exits keep their numbers, because the exits that stay are the first ones.
+// Keeps layers below `max_layer`, down to the deepest exit among them. The exits that stay keep the
+// heads that were trained on them.
 ModelConfig cut(ModelConfig config, int max_layer) {
   const auto exits = config.exit_layers();
   const auto allowed = std::count_if(exits.begin(), exits.end(), [&](int layer) { return layer < max_layer; });
@@ -66,6 +79,7 @@ ModelConfig cut(ModelConfig config, int max_layer) {
   }
   if (static_cast<std::size_t>(allowed) < exits.size()) {
     config.decoder.layers = exits[static_cast<std::size_t>(allowed) - 1] + 1;
+    config.last_exit_is_internal = true;
     if (!config.suggested_thresholds.empty()) config.suggested_thresholds.resize(static_cast<std::size_t>(allowed));
   }
   return config;
@@ -77,9 +91,12 @@ ModelFiles open_model_files(const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error)) throw FileError(path, "does not exist");
   if (!fs::is_directory(path, error)) {
-    const auto folder = path.parent_path();
-    if (path.filename() == "config.json" || path.extension() == ".safetensors")
-      return open_model_files(folder.empty() ? "." : folder);
+    const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    if (path.filename() == "config.json") return open_model_files(folder);
+    if (path.extension() == ".safetensors") {
+      auto config = read_model_config(folder / "config.json");
+      return {std::move(config), whole_model_source(TensorArchive::open(path))};
+    }
     throw FileError(path,
                     "is not a model folder (expected a folder with config.json and model.safetensors, or the "
                     "published pieces: clip.pt, mpt/, openflamingo.pt and a .pth checkpoint)");
@@ -138,7 +155,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
                       ", which does not have them free: " + printable(error.what_without_backtrace(), 300) +
                       "; try a smaller max layer, bfloat16, or the CPU");
   }
-  binder.finish();
+  binder.finish([&](const std::string& name) { return is_expected_surplus(name, config); });
   synchronize(device);
   out.parameters = binder.parameters();
   out.weight_bytes = binder.bytes();

@@ -19,11 +19,14 @@ MultiExitModel::MultiExitModel(ModelConfig config, WeightBinder& weights, at::De
   for (std::int64_t i = 0; i < config_.decoder.layers; ++i) decoder_.emplace_back(config_, i, weights);
 
   const auto d = config_.decoder.d_model;
-  for (std::size_t j = 0; j + 1 < exit_layers_.size(); ++j) {
+  const auto internal = exit_layers_.size() - (config_.last_exit_is_internal ? 0 : 1);
+  for (std::size_t j = 0; j < internal; ++j) {
     const auto prefix = "lm_exit_modules." + std::to_string(j) + ".";
     heads_.emplace_back(exit_layers_[j], ActionHead(config_.head, d, weights, prefix));
   }
-  heads_.emplace_back(exit_layers_.back(), ActionHead(config_.head, d, weights, "lm_head."));
+  if (internal < exit_layers_.size()) {
+    heads_.emplace_back(exit_layers_.back(), ActionHead(config_.head, d, weights, "lm_head."));
+  }
   if (config_.multi_exit) shared_head_.emplace(config_.head, d, weights, "extra_exit.");
 }
 

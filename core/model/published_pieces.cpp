@@ -228,11 +228,15 @@ VisionConfig vision_config_of(const TensorArchive& clip) {
   out.patch_size = dimension(clip, "visual.conv1.weight", 2);
   const auto positions = dimension(clip, "visual.positional_embedding", 0) - 1;
   std::int64_t side = 1;
-  while (side * side < positions) ++side;
+  while (side < 4096 && side * side < positions) ++side;
   out.image_size = side * out.patch_size;
   out.layers = count_numbered(clip, "visual.transformer.resblocks.");
   out.mlp_width = dimension(clip, "visual.transformer.resblocks.0.mlp.c_fc.weight", 0);
   out.heads = std::max<std::int64_t>(out.width / 64, 1);
+  if (out.patch_size < 1 || out.patch_size > 4096 || out.width < 1 || out.layers < 1 || out.layers > 1024 ||
+      side * side != positions) {
+    throw FileError(clip.path(), "is no CLIP image tower: its patches, positions or layers have impossible sizes");
+  }
   return out;
 }
 

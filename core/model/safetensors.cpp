@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <optional>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -57,28 +56,15 @@ class SafetensorsArchive final : public TensorArchive {
   };
 
   void parse(std::span<const std::byte> text) {
-    const auto* begin = reinterpret_cast<const char*>(text.data());
-    std::optional<std::string> duplicate;
     std::vector<std::string> top_level;
-    Json json;
-    try {
-      json = Json::parse(begin, begin + text.size(), [&](int depth, Json::parse_event_t event, Json& value) {
-        if (depth > 16) throw FileError(path_, "safetensors header is nested too deeply");
-        if (event == Json::parse_event_t::key && depth == 1) {
-          top_level.push_back(value.get<std::string>());
-        }
-        return true;
-      });
-    } catch (const Json::parse_error& error) {
-      throw FileError(path_, "safetensors header is not valid JSON at byte " + std::to_string(8 + error.byte));
-    }
+    const Json json = parse_json({reinterpret_cast<const char*>(text.data()), text.size()}, path_, 16, &top_level);
     std::sort(top_level.begin(), top_level.end());
     const auto twice = std::adjacent_find(top_level.begin(), top_level.end());
     if (twice != top_level.end()) throw FileError(path_, "tensor '" + printable(*twice) + "' appears twice");
     if (!json.is_object()) throw FileError(path_, "safetensors header is not a JSON object");
     for (const auto& [name, value] : json.items()) {
       if (name == "__metadata__") {
-        fields_ = value;
+        if (value.is_object()) fields_ = value;
         continue;
       }
       add(name, value);

@@ -12,6 +12,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::shared_ptr<const TensorArchive> open_plain_file(const fs::path& path) {
+  auto file = MappedFile::open(path);
+  if (file->size() == 0) throw FileError(path, "is empty, expected weights");
+  const auto head = file->bytes();
+  if (ZipArchive::looks_like_zip(head)) return open_torch_zip(ZipArchive(std::move(file)));
+  // A safetensors file has '{' after its 8-byte header length.
+  if (path.extension() == ".safetensors" || (head.size() > 9 && head[8] == std::byte{'{'})) {
+    return open_safetensors(std::move(file));
+  }
+  if (head.size() > 2 && head[0] == std::byte{0x80}) {
+    throw FileError(path,
+                    "was written by PyTorch before 1.6 (a bare pickle), which is not read: load it in Python and "
+                    "save it again with torch.save or safetensors");
+  }
+  throw FileError(path, "is neither safetensors nor a torch.save file");
+}
+
 // A Hugging Face index: {"weight_map": {tensor name: file name}}. Shards open when first needed, so
 // that those which hold only unused layers are never touched.
 class ShardedArchive final : public TensorArchive {
@@ -47,7 +64,7 @@ class ShardedArchive final : public TensorArchive {
   const TensorArchive& open_shard(const fs::path& file) const {
     const std::lock_guard lock(mutex_);
     auto& shard = shards_[file];
-    if (!shard) shard = TensorArchive::open(file);
+    if (!shard) shard = open_plain_file(file);  // never an index again, or two could name each other
     return *shard;
   }
 
@@ -72,20 +89,7 @@ std::shared_ptr<const TensorArchive> TensorArchive::open(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) return open(file_in_folder(path));
   if (path.filename().string().ends_with(".index.json")) return std::make_shared<ShardedArchive>(path);
-  auto file = MappedFile::open(path);
-  if (file->size() == 0) throw FileError(path, "is empty, expected weights");
-  const auto head = file->bytes();
-  if (ZipArchive::looks_like_zip(head)) return open_torch_zip(ZipArchive(std::move(file)));
-  // A safetensors file has '{' after its 8-byte header length.
-  if (path.extension() == ".safetensors" || (head.size() > 9 && head[8] == std::byte{'{'})) {
-    return open_safetensors(std::move(file));
-  }
-  if (head.size() > 2 && head[0] == std::byte{0x80}) {
-    throw FileError(path,
-                    "was written by PyTorch before 1.6 (a bare pickle), which is not read: load it in Python and "
-                    "save it again with torch.save or safetensors");
-  }
-  throw FileError(path, "is neither safetensors nor a torch.save file");
+  return open_plain_file(path);
 }
 
 at::Tensor TensorArchive::read(const std::string& name) const {

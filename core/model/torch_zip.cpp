@@ -140,6 +140,8 @@ class TorchZipArchive final : public TensorArchive {
   void read_module(const PickleNode& state, const std::string& prefix, int depth) {
     if (depth > kMaxDepth) throw FileError(path_, "TorchScript modules are nested too deeply");
     for (const auto& [key, value] : state.entries) {
+      // Shared modules can unfold to any number of names.
+      if (++module_entries_ > 1'000'000) throw FileError(path_, "TorchScript modules have too many entries");
       if (!key->is(Kind::text)) continue;
       const auto name = prefix + key->text;
       if (value->is(Kind::call) && value->items[0]->text.starts_with("__torch__")) {
@@ -247,6 +249,7 @@ class TorchZipArchive final : public TensorArchive {
   }
 
   ZipArchive zip_;
+  std::int64_t module_entries_ = 0;
   std::string folder_;
   std::map<std::string, Place> place_;
 };

@@ -41,9 +41,9 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 }
 
 std::string listing(const char* title, const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 8;
+  constexpr std::size_t kShown = 20;
   std::string out = std::to_string(names.size()) + " " + title + ": ";
-  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) out += (i ? ", " : "") + names[i];
+  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) out += (i ? ", " : "") + printable(names[i], 160);
   if (names.size() > kShown) out += ", and " + std::to_string(names.size() - kShown) + " more";
   return out;
 }
@@ -78,13 +78,15 @@ at::Tensor WeightBinder::take(const std::string& name, std::vector<std::int64_t>
   return tensor;
 }
 
-void WeightBinder::finish() const {
+void WeightBinder::finish(const std::function<bool(const std::string&)>& is_surplus) const {
   if (missing_.empty() && misshapen_.empty()) return;
   std::string problem = "these weights do not fit the model's configuration; ";
   if (!missing_.empty()) problem += listing("missing", missing_);
   if (!missing_.empty() && !misshapen_.empty()) problem += "; ";
   if (!misshapen_.empty()) problem += listing("of another shape", misshapen_);
-  if (const auto extra = unused(); !extra.empty()) problem += "; " + listing("not used", extra);
+  auto extra = unused();
+  if (is_surplus) std::erase_if(extra, is_surplus);
+  if (!extra.empty()) problem += "; " + listing("not used", extra);
   throw FileError(source_.path(), problem);
 }
 

@@ -95,8 +95,9 @@ class WeightBinder {
   /// Called after each parameter with its name; may throw Cancelled.
   std::function<void(const std::string&)> on_parameter;
 
-  /// Throws FileError that lists missing and misshapen parameters by name, if there are any.
-  void finish() const;
+  /// Throws FileError that lists missing and misshapen parameters by name, if there are any, and what
+  /// was on offer instead, but for names that `is_surplus` knows.
+  void finish(const std::function<bool(const std::string&)>& is_surplus = {}) const;
 
   /// Names on offer that the network did not take.
   std::vector<std::string> unused() const;

@@ -61,7 +61,12 @@ struct RolloutTensors {
     logit.push_back(record.gripper_logit);
     exit_layer.push_back(record.exit_layer);
     const auto* taken = record.probe_at(record.exit_layer);
-    feature.push_back(at::tensor(taken->feature, at::kFloat));
+    // A repeated prediction has no feature of its own.
+    if (taken != nullptr) {
+      feature.push_back(at::tensor(taken->feature, at::kFloat));
+    } else {
+      feature.push_back(feature.back());
+    }
   }
 };
 
@@ -79,6 +84,7 @@ class ModelComparison {
     compare_preprocessing();
     encode_episode();
     compare_first_step();
+    require_golden_tensors();
     for (const int layer : layers_named(*outputs_, "fixed.layer")) compare_fixed(layer, false);
     for (const int layer : layers_named(*outputs_, "layerwise.layer")) compare_fixed(layer, true);
     if (fs::exists(folder_ / "dynamic.json")) {
@@ -100,7 +106,13 @@ class ModelComparison {
     const bool pieces = find_published_pieces(folder_).has_value();
     if (!whole && !pieces)
       throw FileError(folder_, "holds golden outputs but neither model.safetensors nor the published pieces");
-    if (whole && pieces) compare_weights();
+    if (whole && pieces) {
+      compare_weights();
+    } else {
+      comparer_.not_compared("weights.published_pieces",
+                             whole ? "the folder has no published pieces (clip.pt, mpt/, openflamingo.pt, a .pth)"
+                                   : "the folder has no model.safetensors");
+    }
     files_ = whole ? open_model_files(folder_) : open_published_model(folder_);
     model_ = load_model(files_, load).model;
   }
@@ -250,7 +262,7 @@ class ModelComparison {
       const auto record = rollout.step(features, RunMode::policy);
       run.add(record);
       only_needed_layers_ran_ &= pass.layers_run() <= record.exit_layer + 1;
-      const bool probed = record.reason != ExitReason::held;
+      const bool probed = record.reason != ExitReason::held && record.reason != ExitReason::repeated;
       std::vector<float> deltas, grippers;
       std::vector<at::Tensor> arms;
       for (const auto layer : exit_layers) {
@@ -270,6 +282,7 @@ class ModelComparison {
     if (outputs_->contains(prefix + "exit_layer")) comparer_.golden(*outputs_, prefix + "exit_layer", ours, 0);
     comparer_.condition(prefix + "exit_layer_per_step", fields.integers("exit_layer_per_step") == run.exit_layer,
                         "exit decisions differ from dynamic.json", steps_);
+    comparer_.all_present(*outputs_, {prefix + "action", prefix + "exit_layer", prefix + "delta"});
     const auto compare = [&](const char* what, const at::Tensor& values) {
       if (outputs_->contains(prefix + what)) comparer_.golden(*outputs_, prefix + what, values, kTolerance);
     };
@@ -278,6 +291,15 @@ class ModelComparison {
     compare("probe_gripper_prob", at::stack(probe_gripper));
     compare("pseudo_prev_action", at::stack(pseudo));
     compare_rollout(prefix, run, rollout);
+  }
+
+  // Golden data that lack what they are for must not pass by default.
+  void require_golden_tensors() {
+    std::vector<std::string> names{"vision.static.tokens", "vision.gripper.tokens", "perceiver.static",
+                                   "perceiver.gripper", "text.embedding"};
+    for (int layer = 0; layer < model_->layers(); ++layer) names.push_back("hidden.layer" + std::to_string(layer));
+    for (const int layer : model_->exit_layers()) names.push_back("fixed.layer" + std::to_string(layer) + ".action");
+    comparer_.all_present(*outputs_, names);
   }
 
   // Calibration values that the reference cached in its checkpoint, and the thresholds they give.
@@ -325,7 +347,12 @@ class ModelComparison {
 }  // namespace
 
 bool compare_model(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
-  if (!fs::exists(folder / "outputs.safetensors") || !fs::exists(folder / "inputs.safetensors")) return false;
+  const bool outputs = fs::exists(folder / "outputs.safetensors");
+  if (outputs != fs::exists(folder / "inputs.safetensors")) {
+    throw FileError(folder, outputs ? "holds outputs.safetensors but no inputs.safetensors"
+                                    : "holds inputs.safetensors but no outputs.safetensors");
+  }
+  if (!outputs) return false;
   const c10::NoGradGuard no_grad;
   ModelComparison(folder, options, comparer).run();
   return true;

@@ -135,6 +135,8 @@ bool compare_text(const fs::path& folder, Comparer& comparer) {
   const PromptEncoder encoder(Tokenizer::load(vocabulary), static_cast<std::size_t>(fields.integer("max_length", 32)));
   const PromptEncoder untruncated(Tokenizer::load(vocabulary), 1'000'000);
   try {
+    if (!json.contains("prompts") && !json.contains("batches"))
+      throw FileError(file, "has neither 'prompts' nor 'batches'");
     if (json.contains("prompts")) {
       for (const Json& prompt : json["prompts"]) {
         const auto instruction = prompt.at("instruction").get<std::string>();

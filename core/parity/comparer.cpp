@@ -51,7 +51,7 @@ void Comparer::tensors(const std::string& name, const at::Tensor& ours, const at
     const double error = x[i] == y[i] ? 0.0 : std::abs(x[i] - y[i]);
     out.largest_absolute = std::max(out.largest_absolute, error);
     scale = std::max(scale, std::abs(y[i]));
-    if (!(error <= tolerance * std::max(1.0, std::abs(y[i])))) out.passed = false;
+    if (!std::isfinite(error) || error > tolerance * std::max(1.0, std::abs(y[i]))) out.passed = false;
   }
   out.largest_relative = scale > 0 ? out.largest_absolute / scale : 0.0;
   add(std::move(out));
@@ -70,6 +70,20 @@ void Comparer::condition(const std::string& name, bool passed, const std::string
   out.passed = passed;
   if (!passed) out.problem = problem;
   add(std::move(out));
+}
+
+void Comparer::all_present(const TensorArchive& archive, const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    if (!archive.contains(name)) condition(name, false, "the golden data lack this tensor");
+  }
+}
+
+void Comparer::not_compared(const std::string& name, const std::string& why) {
+  Comparison out;
+  out.name = name;
+  out.passed = true;
+  out.problem = "not compared: " + why;
+  report_(out);
 }
 
 void Comparer::nothing_left_out(const TensorArchive& archive, const std::set<std::string>& inputs) {

@@ -29,6 +29,12 @@ class Comparer {
 
   void condition(const std::string& name, bool passed, const std::string& problem, std::int64_t count = 1);
 
+  /// Fails for each of `names` that `archive` lacks.
+  void all_present(const TensorArchive& archive, const std::vector<std::string>& names);
+
+  /// A line that says what could not be compared, and why.
+  void not_compared(const std::string& name, const std::string& why);
+
   /// Fails for each tensor of `archive` that was never compared, but for those in `inputs`.
   void nothing_left_out(const TensorArchive& archive, const std::set<std::string>& inputs = {});
 

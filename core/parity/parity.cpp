@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/parity/parity.h"
 
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 
 #include "core/base/error.h"
@@ -11,11 +13,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool compare_folder(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
+bool compare_kinds(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
   const bool found[] = {compare_model(folder, options, comparer), compare_clip(folder, options, comparer),
                         compare_images(folder, comparer), compare_text(folder, comparer),
                         compare_thresholds(folder, comparer)};
   return std::any_of(std::begin(found), std::end(found), [](bool f) { return f; });
+}
+
+// Golden tensors of a wrong shape surface as errors of LibTorch.
+bool compare_folder(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
+  try {
+    return compare_kinds(folder, options, comparer);
+  } catch (const c10::Error& error) {
+    throw FileError(folder, "cannot be compared: " + printable(error.what_without_backtrace(), 300));
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& error) {
+    throw FileError(folder, error.what());
+  }
 }
 
 }  // namespace
@@ -26,7 +41,10 @@ bool run_parity(const fs::path& folder, const ParityOptions& options,
   if (!fs::is_directory(folder, error))
     throw FileError(folder, fs::exists(folder, error) ? "is not a folder" : "does not exist");
   Comparer comparer(report);
-  if (compare_folder(folder, options, comparer)) return comparer.all_passed();
+  if (compare_folder(folder, options, comparer)) {
+    if (comparer.empty()) throw FileError(folder, "holds golden files in which there is nothing to compare");
+    return comparer.all_passed();
+  }
 
   std::vector<fs::path> inside;
   for (const auto& entry : fs::directory_iterator(folder, error)) {

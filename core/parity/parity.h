@@ -17,7 +17,7 @@ struct Comparison {
   double largest_relative = 0;  ///< the former over max |golden|
   double tolerance = 0;         ///< allowed |ours - golden| / max(1, |golden|); 0: must be equal
   bool passed = false;
-  std::string problem;  ///< why it failed, beyond the errors; may be empty
+  std::string problem;  ///< why it failed or was not compared; may be empty
 };
 
 struct ParityOptions {

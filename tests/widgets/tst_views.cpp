@@ -97,8 +97,8 @@ void ViewsTest::camera_shows_the_source_pixels() {
   const int times = int(place.width() * ratio) / Scene::kPicture;
   QVERIFY(times >= 2);
   QCOMPARE(place.width() * ratio, double(times * Scene::kPicture));
-  // The lower edge carries the badge.
-  for (int y = 0; y < Scene::kPicture * 4 / 5; y += 3) {
+  // The upper edge carries the caption, the lower one the badge.
+  for (int y = Scene::kPicture / 5; y < Scene::kPicture * 4 / 5; y += 3) {
     for (int x = 0; x < Scene::kPicture; x += 3) {
       const std::uint8_t* rgb = &source->rgb[std::size_t(y * Scene::kPicture + x) * 3];
       const QPoint at(int(place.left() * ratio) + x * times + times / 2,

@@ -51,6 +51,7 @@ class CliTest : public QObject {
   void errors_are_one_line_data();
   void errors_are_one_line();
   void wrong_usage();
+  void a_full_disk_is_an_error();
 };
 
 void CliTest::run_prints_a_line_a_frame() {
@@ -186,6 +187,15 @@ void CliTest::errors_are_one_line() {
   QVERIFY(result.err.startsWith("deer: "));
   QCOMPARE(result.err.count('\n'), 1);
   QVERIFY(result.out.isEmpty());
+}
+
+void CliTest::a_full_disk_is_an_error() {
+  QProcess process;
+  process.setStandardOutputFile(QStringLiteral("/dev/full"));
+  process.start(QStringLiteral(DEER_PROGRAM), {"info", kModel});
+  QVERIFY(process.waitForFinished(120'000));
+  QCOMPARE(process.exitCode(), 1);
+  QVERIFY(QString::fromUtf8(process.readAllStandardError()).contains("cannot write"));
 }
 
 void CliTest::wrong_usage() {

@@ -124,6 +124,10 @@ class TestMedia : public QObject {
     const auto source = open_source(folder_ / "broken")->open(0);
     DEER_VERIFY_ERROR(source->read(1), "1.png: cannot be decoded as an image");
     DEER_VERIFY_ERROR(source->read(2), "2.png: is empty");
+    image("cut/0.jpg", 0);
+    image("cut/1.jpg", 1);
+    std::filesystem::resize_file(folder_ / "cut/1.jpg", std::filesystem::file_size(folder_ / "cut/1.jpg") / 2);
+    DEER_VERIFY_ERROR(open_source(folder_ / "cut")->open(0)->read(1), "1.jpg: is cut short");
     QCOMPARE(number_of(*source->read(3)->rgb_static), 3);
   }
 

@@ -43,6 +43,8 @@ class EngineTest : public QObject {
   void broken_input_is_named();
   void models_that_cannot_be_opened();
   void fewer_layers_can_be_loaded();
+  void a_model_without_a_shared_head_can_be_probed();
+  void only_the_first_line_of_an_instruction_counts();
   void a_model_too_large_says_what_it_needs();
 };
 
@@ -157,6 +159,26 @@ void EngineTest::fewer_layers_can_be_loaded() {
   QCOMPARE(engine->summary().exit_layers, (std::vector<int>{1, 3}));
   QCOMPARE(engine->summary().layers, 4);
   QVERIFY(engine->step(input(0), RunMode::probe)->exit_layer <= 3);
+}
+
+void EngineTest::a_model_without_a_shared_head_can_be_probed() {
+  test::TemporaryFolder folder;
+  fs::copy(kDemo, folder / "single");
+  auto config = read_json(kDemo / "config.json");
+  config["multi_exit"] = false;
+  config.erase("suggested_thresholds");
+  folder.write("single/config.json", config.dump());
+  const auto engine = Engine::load(folder / "single");
+  QCOMPARE(engine->summary().exit_layers, (std::vector<int>{5}));
+  const auto record = engine->step(input(0), RunMode::probe);
+  QCOMPARE(record->exit_layer, 5);
+  QVERIFY(record->predecessor.feature.empty());
+}
+
+void EngineTest::only_the_first_line_of_an_instruction_counts() {
+  const auto engine = Engine::load(kDemo);
+  const auto plain = engine->step(input(0, "open the drawer"), RunMode::policy);
+  QCOMPARE(engine->step(input(0, "open the drawer\nnow"), RunMode::policy)->arm, plain->arm);
 }
 
 void EngineTest::a_model_too_large_says_what_it_needs() {

@@ -325,6 +325,8 @@ void RolloutTest::policies_that_do_not_fit_data() {
   QTest::newRow("stages of nothing") << 5 << "steps per stage is 0";
   QTest::newRow("an own head where none is") << 6 << "has no head of its own";
   QTest::newRow("ensemble with stages") << 7 << "every step";
+  QTest::newRow("an own head without a fixed exit") << 8 << "fixed exit";
+  QTest::newRow("a fixed exit beyond the budget") << 9 << "beyond max layer 4";
 }
 
 void RolloutTest::policies_that_do_not_fit() {
@@ -345,6 +347,12 @@ void RolloutTest::policies_that_do_not_fit() {
   if (which == 7) {
     policy.action_ensemble = true;
     policy.steps_per_stage = 2;
+  }
+  if (which == 8) policy.use_own_head = true;
+  if (which == 9) {
+    policy.criterion = Criterion::fixed_exit;
+    policy.fixed_layer = 5;
+    policy.max_layer = 4;
   }
   Rollout rollout(*model_);
   rollout.set_policy(dynamic_policy());

@@ -64,6 +64,8 @@ class ModelTest : public QObject {
   void misfits_are_listed_by_name();
   void refused_options_data();
   void refused_options();
+  void sizes_from_anywhere_are_bounded();
+  void long_tensor_names_are_harmless();
   void model_folders_that_are_none();
   void head_names_of_every_variant_data();
   void head_names_of_every_variant();
@@ -153,16 +155,19 @@ void ModelTest::a_cut_model_never_reads_deeper_layers() {
     const bool deep = name.find("blocks.4.") != std::string::npos || name.find("blocks.5.") != std::string::npos;
     if (!deep) source->tensors[name] = files.weights->find(name)->clone();
   }
-  // The head of the cut model's last exit has the number that internal exits have.
-  for (auto& [name, tensor] : std::map(source->tensors)) {
-    if (name.starts_with("lm_exit_modules.1.")) source->tensors["lm_head." + name.substr(18)] = tensor;
-  }
+  // Nor for the head of the last layer: the exit that is the last one now keeps its own.
+  std::erase_if(source->tensors, [](const auto& item) { return item.first.starts_with("lm_head."); });
   files.weights = source;
   LoadOptions options;
   options.max_layer = 4;
   const auto loaded = load_model(files, options);
   QCOMPARE(loaded.model->layers(), 4);
   QCOMPARE(loaded.model->exit_layers(), (std::vector<int>{1, 3}));
+  const auto whole = load_model(open_model_files(kTiny));
+  const auto feature = at::randn({1, 32});
+  QVERIFY(at::equal(loaded.model->head_of_layer(3)->step(feature, {}).arm,
+                    whole.model->head_of_layer(3)->step(feature, {}).arm));
+  QVERIFY(loaded.unused.empty());
   options.max_layer = 1;
   QVERIFY(message_of([&] { load_model(files, options); }).contains("leaves no exit"));
 }
@@ -223,6 +228,33 @@ void ModelTest::refused_options() {
   write_file_atomically(folder.path() / "config.json", config.dump());
   const auto message = message_of([&] { read_model_config(folder.path() / "config.json"); });
   QVERIFY2(message.contains(says) && message.contains("config.json"), qPrintable(message));
+}
+
+void ModelTest::sizes_from_anywhere_are_bounded() {
+  const auto good = read_model_config(kTiny / "config.json");
+  const auto refused = [&](auto change) {
+    auto config = good;
+    change(config);
+    return !message_of([&] { config.check("pieces"); }).isEmpty();
+  };
+  QVERIFY(!refused([](ModelConfig&) {}));
+  QVERIFY(refused([](ModelConfig& c) { c.vision.patch_size = 0; }));
+  QVERIFY(refused([](ModelConfig& c) { c.vision.layers = 1'000'000'000'000; }));
+  QVERIFY(refused([](ModelConfig& c) { c.perceiver.depth = 1'000'000'000'000; }));
+  QVERIFY(refused([](ModelConfig& c) { c.decoder.layers = -99; }));
+  QVERIFY(refused([](ModelConfig& c) { c.decoder.layers = 1'000'000'000'000'000; }));
+  QVERIFY(refused([](ModelConfig& c) { c.head.lstm_layers = -1; }));
+  QVERIFY(refused([](ModelConfig& c) { c.head.mlp_hidden.clear(); }));
+  QVERIFY(refused([](ModelConfig& c) { c.exit_interval = 0; }));
+}
+
+void ModelTest::long_tensor_names_are_harmless() {
+  auto files = open_model_files(kTiny);
+  auto source = std::make_shared<MapSource>();
+  for (const auto& name : files.weights->names()) source->tensors[name] = *files.weights->find(name);
+  source->tensors["lang_encoder.transformer.blocks.1." + std::string(400'000, 'a')] = at::zeros({1});
+  files.weights = source;
+  QCOMPARE(load_model(files).unused.size(), std::size_t{1});
 }
 
 void ModelTest::model_folders_that_are_none() {

@@ -160,7 +160,8 @@ void TensorArchiveTest::refuses_bad_safetensors_data() {
           R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
           1),
       "appears twice");
-  row("nested too deeply", safetensors("{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}", 0), "nested");
+  row("nested too deeply", safetensors("{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}", 0),
+      "nested more than 16 deep");
   row("empty", {}, "is empty");
 }
 
@@ -224,6 +225,8 @@ void TensorArchiveTest::refuses_bad_indices() {
   QVERIFY(says("{}").contains("'weight_map' is missing"));
   QVERIFY(says(R"({"weight_map":{"a":"../secret.safetensors"}})").contains("file name in the same folder"));
   QVERIFY(says(R"({"weight_map":{"a":3}})").contains("not a file name"));
+  QVERIFY(says(R"({"weight_map":{"a":"model.safetensors.index.json"}})").contains("neither safetensors nor"));
+  QVERIFY(says(R"({"weight_map":{"a":"."}})").contains("is a folder"));
   QVERIFY(says(R"({"weight_map":{"a":"none.safetensors"}})").contains("none.safetensors"));
   write_safetensors(folder_.path() / "part.safetensors", {{"b", at::ones({1})}});
   QVERIFY(says(R"({"weight_map":{"a":"part.safetensors"}})").contains("the index names it"));

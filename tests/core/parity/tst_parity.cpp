@@ -65,6 +65,8 @@ class ParityTest : public QObject {
   void a_changed_decision_fails();
   void a_changed_weight_fails();
   void unknown_golden_tensors_fail();
+  void golden_infinities_fail();
+  void missing_golden_tensors_fail();
   void folders_without_golden_data_are_errors();
 };
 
@@ -131,6 +133,23 @@ void ParityTest::unknown_golden_tensors_fail() {
                                         [](auto& tensors) { tensors["attention"] = at::zeros({2}); }));
   QVERIFY(!outcome.passed);
   QVERIFY(outcome.failed.front().startsWith("attention"));
+}
+
+void ParityTest::golden_infinities_fail() {
+  QTemporaryDir dir;
+  const auto outcome = run(changed_copy(dir, "clip_archive", "golden.safetensors", [](auto& tensors) {
+    tensors["tokens"].fill_(std::numeric_limits<float>::infinity());
+  }));
+  QVERIFY(!outcome.passed);
+}
+
+void ParityTest::missing_golden_tensors_fail() {
+  QTemporaryDir dir;
+  const auto outcome = run(changed_copy(dir, "tiny_mpt7b", "outputs.safetensors", [](auto& tensors) {
+    std::erase_if(tensors, [](const auto& item) { return item.first.starts_with("dynamic.mean."); });
+  }));
+  QVERIFY(!outcome.passed);
+  QCOMPARE(outcome.failed.filter("dynamic.mean.").size(), 3);
 }
 
 void ParityTest::folders_without_golden_data_are_errors() {
