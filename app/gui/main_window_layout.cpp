@@ -131,13 +131,15 @@ void MainWindow::arrange_docks() {
   addDockWidget(Qt::LeftDockWidgetArea, dock("inspector"));
   addDockWidget(Qt::RightDockWidgetArea, dock("deltas"));
   addDockWidget(Qt::RightDockWidgetArea, dock("thresholds"));
-  tabifyDockWidget(dock("deltas"), dock("similarity"));
-  // The table of actions is wide: below the timeline where there is room for it.
+  // The table of actions is wide and the matrix square: below the timeline where there is room for them.
   const bool roomy = width() >= 1440 && height() >= 900;
   if (roomy) {
     addDockWidget(Qt::BottomDockWidgetArea, dock("actions"));
-    resizeDocks({dock("actions")}, {250}, Qt::Vertical);
+    splitDockWidget(dock("actions"), dock("similarity"), Qt::Horizontal);
+    resizeDocks({dock("actions")}, {280}, Qt::Vertical);
+    resizeDocks({dock("actions"), dock("similarity")}, {2 * width(), width()}, Qt::Horizontal);
   } else {
+    tabifyDockWidget(dock("deltas"), dock("similarity"));
     tabifyDockWidget(dock("similarity"), dock("actions"));
   }
   for (auto* const one : docks_) one->setVisible(!shows_welcome());
