@@ -8,6 +8,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/screenshot.h"
 #include "core/base/version.h"
+#include "core/model/cpu_setup.h"
 #include "sessions/paths.h"
 #include "widgets/theme.h"
 
@@ -45,6 +46,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  deer::set_up_cpu(argv);
   QStringList arguments;
   for (int i = 0; i < argc; ++i) arguments << QString::fromLocal8Bit(argv[i]);
   const auto launch = deer::parse_launch(arguments);

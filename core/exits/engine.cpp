@@ -108,6 +108,10 @@ class ModelEngine final : public Engine {
     summary_.dtype = dtype_name(model_->dtype());
     summary_.load_ms = loaded.load_ms;
     summary_.unused_tensors = std::move(loaded.unused);
+    if (!summary_.unused_tensors.empty()) {
+      if (!summary_.note.empty()) summary_.note += "; ";
+      summary_.note += std::to_string(summary_.unused_tensors.size()) + " tensors of its files are not used";
+    }
     summary_.suggested_thresholds = config.suggested_thresholds;
     ExitPolicy policy;
     if (!config.suggested_thresholds.empty()) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <random>
 
 #include "core/base/error.h"
@@ -66,14 +67,24 @@ int main(int argc, char** argv) {
     std::vector<FrameInput> frames;
     for (int i = 0; i < count; ++i) frames.push_back({i, picture(200, random), picture(84, random), "open the drawer"});
 
+    // Rounds over all policies, best median each: what else the machine does hits them alike.
+    constexpr int kRounds = 3;
     ExitPolicy deepest;
     deepest.criterion = Criterion::fixed_exit;
-    const auto full = measure(*engine, frames, deepest, RunMode::policy);
+    std::map<int, Timing> best;
+    for (int round = 0; round < kRounds; ++round) {
+      for (const int layer : summary.exit_layers) {
+        ExitPolicy fixed = deepest;
+        fixed.fixed_layer = layer;
+        const auto t = measure(*engine, frames, fixed, RunMode::policy);
+        const auto [place, first] = best.try_emplace(layer, t);
+        place->second.total_ms = std::min(place->second.total_ms, t.total_ms);
+        place->second.llm_ms = std::min(place->second.llm_ms, t.llm_ms);
+      }
+    }
+    const auto full = best.at(summary.exit_layers.back());
     std::printf("%-34s %8.2f ms a frame, LLM %8.2f ms\n", "full depth", full.total_ms, full.llm_ms);
-    for (const int layer : summary.exit_layers) {
-      ExitPolicy fixed = deepest;
-      fixed.fixed_layer = layer;
-      const auto t = measure(*engine, frames, fixed, RunMode::policy);
+    for (const auto& [layer, t] : best) {
       std::printf("leave after layer %-16d LLM %5.2f x less time, frame %5.2f x\n", layer, full.llm_ms / t.llm_ms,
                   full.total_ms / t.total_ms);
     }
