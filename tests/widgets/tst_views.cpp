@@ -58,6 +58,7 @@ class ViewsTest : public QObject {
   void camera_states();
   void camera_keeps_its_picture_while_loading();
   void deltas_in_numbers_and_bars();
+  void a_singled_out_exit_is_framed();
   void reasons_data();
   void reasons();
   void a_dragged_mark_changes_the_policy();
@@ -190,6 +191,34 @@ void ViewsTest::deltas_in_numbers_and_bars() {
   // The mark lies where its threshold does.
   QCOMPARE(rows.mark_x(1), area.left() + int(std::lround(delta_scale::position(0.03) * (area.width() - 1))));
   QCOMPARE(rows.mark_x(5), -1);
+}
+
+void ViewsTest::a_singled_out_exit_is_framed() {
+  Scene scene;
+  const auto session = scene.session();
+  DeltaView deltas(session.get());
+  ActionView actions(session.get());
+  show(deltas, 500, 320);
+  show(actions, 900, 320);
+  QVERIFY(test::open_all(session.get()));
+  session->set_current_frame(42);
+  QTRY_COMPARE(deltas.rows()->rows().size(), std::size_t(6));
+  auto* table = actions.findChild<QTableView*>();
+  const auto framed = [&](int row) {
+    const QRect bar = deltas.rows()->bar_area(row);
+    return near(pixel(deltas.rows(), {0, bar.center().y()}), Theme::instance().colors().accent, 40);
+  };
+  QVERIFY(!framed(3));
+  session->set_selected_exit(3);
+  QTRY_VERIFY(framed(3));
+  QVERIFY(!framed(2));
+  const auto selected = [&](int column) {
+    return table->model()->index(0, column).data(ActionModel::kSelectedRole).toBool();
+  };
+  QVERIFY(selected(3) && !selected(2));
+  session->set_selected_exit(-1);
+  QTRY_VERIFY(!framed(3));
+  QVERIFY(!selected(3));
 }
 
 void ViewsTest::reasons_data() {
