@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+// First, or clang meets vectors of it before it is whole.
+#include <ATen/core/ivalue.h>
+
 #include "core/model/tensor_archive.h"
 #include "tests/fuzz/fuzz_input.h"
 
@@ -6,9 +9,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return deer::fuzz::expect_answer([&] {
     const deer::fuzz::InputFile file(deer::fuzz::input(data, size));
     const auto archive = deer::TensorArchive::open(file.path());
-    for (const auto& [name, entry] : archive->entries()) {
+    for (const auto& item : archive->entries()) {
       deer::fuzz::expect_answer([&] {
-        const auto tensor = archive->read(name);
+        const auto tensor = archive->read(item.first);
         // A stride of 0 makes a few bytes look like many numbers: touch the ends only.
         if (tensor.numel() == 0) return;
         auto first = tensor;
