@@ -24,7 +24,8 @@ seeds() {
     tensors) for f in clip_archive/golden.safetensors tiny_mpt1b/clip.pt clip_archive/ViT-tiny-14.pt; do
                cp "$here/../data/reference/$f" "$2/$(basename "$f")"; done ;;
     tokenizer) cp "$here/../../resources/demo/model/tokenizer.json" "$2" ;;
-    model_config) cp "$here/../data/reference/tiny_mpt1b/config.json" "$here/../../resources/demo/model/config.json" "$2" ;;
+    model_config) cp "$here/../data/reference/tiny_mpt1b/config.json" "$2"
+                  cp "$here/../../resources/demo/model/config.json" "$2/demo.json" ;;
     json) printf '{"a": [1, 2.5, "x"], "b": {"c": null}, "d": 18446744073709551615}' > "$2/small.json" ;;
   esac
   if [ -d "$here/seeds/$1" ]; then cp "$here/seeds/$1"/* "$2"; fi
