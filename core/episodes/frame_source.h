@@ -31,6 +31,9 @@ struct Observation {
   std::optional<std::array<double, 7>> action;
   /// Relative action in the world frame: position x 50, angle x 20, in [-1, 1]; gripper as above.
   std::optional<std::array<double, 7>> rel_action;
+
+  /// A live source: what was seen before does not lead here; whoever remembers it should forget it.
+  bool starts_episode = false;
 };
 
 using ObservationPtr = std::shared_ptr<const Observation>;
