@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
@@ -11,9 +12,13 @@
 namespace deer::cli {
 namespace {
 
+const std::map<std::string, at::ScalarType> kDtypes = {
+    {"float32", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};
+
 struct Arguments {
   std::string source;
   std::string out;
+  std::string dtype;
   PublishedPieces pieces;
 };
 
@@ -39,7 +44,9 @@ void run(const Arguments& arguments) {
     if (!fs::exists(tokenizer)) tokenizer = fs::path(arguments.source) / "mpt" / "tokenizer.json";
   }
   const bool show = ::isatty(STDERR_FILENO) != 0;
-  convert_model(files, arguments.out, [&](std::int64_t done, std::int64_t total) {
+  std::optional<at::ScalarType> dtype;
+  if (!arguments.dtype.empty()) dtype = kDtypes.at(arguments.dtype);
+  convert_model(files, arguments.out, dtype, [&](std::int64_t done, std::int64_t total) {
     if (show)
       std::fprintf(stderr, "\rreading tensors: %lld of %lld", static_cast<long long>(done),
                    static_cast<long long>(total));
@@ -63,11 +70,15 @@ void add_convert(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("convert", "Make one model.safetensors and config.json from the published pieces");
   command->add_option("OUT", arguments->out, "Folder to write")->required();
-  command->add_option("--from", arguments->source, "Folder with clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
+  command->add_option("--from", arguments->source,
+                      "Folder with clip.pt, mpt/, openflamingo.pt and a .pth checkpoint, or any model folder");
   command->add_option("--clip", arguments->pieces.clip, "CLIP: OpenAI archive or open_clip state dict");
   command->add_option("--llm", arguments->pieces.llm, "Folder of the MPT model with config.json");
   command->add_option("--flamingo", arguments->pieces.flamingo, "OpenFlamingo checkpoint");
   command->add_option("--checkpoint", arguments->pieces.checkpoint, "DeeR checkpoint (.pth)");
+  command
+      ->add_option("--dtype", arguments->dtype, "Round the numbers to float32, bfloat16 or float16; else as they are")
+      ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
   command->callback([arguments] { run(*arguments); });
 }
 

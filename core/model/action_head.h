@@ -41,15 +41,22 @@ class ActionHead {
   /// A window from `state` (zeros if empty): `features` [B, W, d_model]; outputs for every step.
   HeadOutput window(const at::Tensor& features, const RecurrentState& state = {}) const;
 
- private:
   struct LstmLayer {
-    at::Tensor weight_ih, weight_hh, bias_ih, bias_hh, norm_weight, norm_bias;
+    at::Tensor weight_ih, weight_hh, bias_ih, bias_hh;  ///< [4 * hidden, in], gate order i, f, g, o
+    at::Tensor norm_weight, norm_bias;                  ///< undefined without lstm_layernorm
   };
   struct MlpLayer {
-    at::Tensor weight, bias, norm_weight, norm_bias;
+    at::Tensor weight, bias;
+    at::Tensor norm_weight, norm_bias;  ///< undefined in the last layer and without mlp_layernorm
   };
   using Mlp = std::vector<MlpLayer>;
 
+  const ActionHeadConfig& config() const { return config_; }
+  const std::vector<LstmLayer>& lstm() const { return lstm_; }
+  const Mlp& arm() const { return arm_; }
+  const Mlp& gripper() const { return gripper_; }
+
+ private:
   Mlp take_mlp(WeightBinder& weights, const std::string& prefix, std::int64_t outputs) const;
   at::Tensor run_lstm(const at::Tensor& feature, const RecurrentState& state, RecurrentState& next) const;
   static at::Tensor run_mlp(const Mlp& mlp, at::Tensor x);

@@ -78,6 +78,7 @@ void read_head(const JsonFields& in, ActionHeadConfig& out) {
   }
   out.mlp_hidden.assign(hidden.begin(), hidden.begin() + used);
   out.exit_dropout = in.number("exit_dropout", 0);
+  out.lstm_dropout = in.number("lstm_dropout", 0);
   out.pooling = in.text("pooling", "max") == "max" ? Pooling::max : Pooling::average;
   if (in.integer("out_features", 6) != 6) in.fail("out_features", "6 (several steps per prediction are not supported)");
 }
@@ -313,6 +314,7 @@ Json to_json(const ModelConfig& c) {
                 {"mlp_num_hidden_layers", c.head.mlp_hidden.size()},
                 {"dropout_mode", dropout_mode},
                 {"exit_dropout", c.head.exit_dropout},
+                {"lstm_dropout", c.head.lstm_dropout},
                 {"pooling", c.head.pooling == Pooling::max ? "max" : "average"}}}};
   if (!c.name.empty()) out["name"] = c.name;
   if (!c.note.empty()) out["note"] = c.note;

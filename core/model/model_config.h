@@ -73,7 +73,8 @@ struct ActionHeadConfig {
   bool mlp_layernorm = false;
   std::vector<std::int64_t> mlp_hidden{1024, 512, 256};  ///< widths in use
   DropoutMode dropout_mode = DropoutMode::wo_last;
-  double exit_dropout = 0;  ///< only whether it is > 0 matters for names
+  double exit_dropout = 0;  ///< in the MLPs, in training; whether it is > 0 also matters for names
+  double lstm_dropout = 0;  ///< between LSTM layers, in training
   Pooling pooling = Pooling::max;
 };
 

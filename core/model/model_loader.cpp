@@ -167,7 +167,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   return out;
 }
 
-void convert_model(const ModelFiles& files, const fs::path& folder,
+void convert_model(const ModelFiles& files, const fs::path& folder, std::optional<at::ScalarType> dtype,
                    const std::function<void(std::int64_t, std::int64_t)>& progress) {
   // Building the network checks that nothing is missing or misshapen before anything is written.
   LoadOptions options;
@@ -179,7 +179,10 @@ void convert_model(const ModelFiles& files, const fs::path& folder,
   const auto shared = static_cast<std::int64_t>(names.size());
   for (const auto& name : names) {
     if (is_expected_surplus(name, files.config)) continue;
-    if (auto tensor = files.weights->find(name)) tensors[name] = std::move(*tensor);
+    if (auto tensor = files.weights->find(name)) {
+      const bool rounds = dtype && at::isFloatingType(tensor->scalar_type());
+      tensors[name] = rounds ? tensor->to(*dtype) : std::move(*tensor);
+    }
     if (progress) progress(static_cast<std::int64_t>(tensors.size()), shared);
   }
   std::error_code error;

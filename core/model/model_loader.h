@@ -46,8 +46,10 @@ ModelFiles open_published_model(const std::filesystem::path& folder);
 /// Builds the network on the device. Throws FileError, OutOfMemory or Cancelled.
 LoadedModel load_model(const ModelFiles& files, const LoadOptions& options = {});
 
-/// Reads everything and writes DIR/model.safetensors and DIR/config.json. Throws FileError.
+/// Reads everything and writes DIR/model.safetensors and DIR/config.json, numbers as they are stored or rounded to
+/// `dtype`. Throws FileError.
 void convert_model(const ModelFiles& files, const std::filesystem::path& folder,
+                   std::optional<at::ScalarType> dtype = {},
                    const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 }  // namespace deer

@@ -192,6 +192,7 @@ void options_of_checkpoint(const TensorArchive& checkpoint, const CheckpointName
 
   auto& head = out.head;
   head.exit_dropout = real_field(fields, "exit_dropout", 0);
+  head.lstm_dropout = real_field(fields, "lstm_dropout", 0);
   const auto mode = word(fields, "dropout_mode", "wo_last");
   head.dropout_mode = mode == "layerwise" ? DropoutMode::layerwise
                       : mode == "last"    ? DropoutMode::last

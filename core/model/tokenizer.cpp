@@ -24,28 +24,6 @@ std::optional<JsonFields> only_step(const JsonFields& file, const char* key, con
   return JsonFields(file.file(), it->front(), where + "[0]");
 }
 
-// End of the word that begins at `at`, by GPT-2's pattern:
-//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-std::size_t word_end(std::string_view text, const std::vector<TextChar>& chars, std::size_t at) {
-  const auto count = chars.size();
-  const auto rest = text.substr(chars[at].begin);
-  if (rest.front() == '\'') {
-    for (const std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
-      if (rest.starts_with(ending)) return at + ending.size();
-    }
-  }
-  const std::size_t first = rest.front() == ' ' ? at + 1 : at;
-  if (first < count && chars[first].kind != CharKind::space) {
-    auto end = first;
-    while (end < count && chars[end].kind == chars[first].kind) ++end;
-    return end;
-  }
-  auto end = at;
-  while (end < count && chars[end].kind == CharKind::space) ++end;
-  // The last blank of a run belongs to the word after it.
-  return end < count && end - at > 1 ? end - 1 : end;
-}
-
 }  // namespace
 
 void Tokenizer::Matcher::add(AddedToken token) {
@@ -198,14 +176,7 @@ void Tokenizer::encode_words(std::string_view text, std::vector<std::int64_t>& i
     bpe_->encode(text, ids);
     return;
   }
-  const auto chars = classify(text);
-  for (std::size_t at = 0; at < chars.size();) {
-    const auto end = word_end(text, chars, at);
-    const auto begin_byte = chars[at].begin;
-    const auto end_byte = end < chars.size() ? chars[end].begin : text.size();
-    bpe_->encode(text.substr(begin_byte, end_byte - begin_byte), ids);
-    at = end;
-  }
+  for (const auto word : split_words(text)) bpe_->encode(word, ids);
 }
 
 std::optional<std::int64_t> Tokenizer::id_of(std::string_view token) const {

@@ -9,9 +9,7 @@
 #include "core/base/error.h"
 
 namespace deer {
-namespace {
 
-// GPT-2's alphabet: printable Latin-1 bytes stand for themselves, the others for U+0100 onwards.
 const std::array<std::string, 256>& byte_alphabet() {
   static const auto alphabet = [] {
     std::array<std::string, 256> out;
@@ -29,6 +27,8 @@ const std::array<std::string, 256>& byte_alphabet() {
   }();
   return alphabet;
 }
+
+namespace {
 
 std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);

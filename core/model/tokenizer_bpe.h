@@ -15,6 +15,10 @@
 
 namespace deer {
 
+/// GPT-2's alphabet, in which a tokenizer.json writes bytes: printable Latin-1 bytes stand for
+/// themselves, the others for U+0100 onwards, each as UTF-8.
+const std::array<std::string, 256>& byte_alphabet();
+
 /// Byte-level byte-pair encoding: the "model" part of a tokenizer.json, with the bytes of a word
 /// written in GPT-2's printable alphabet. Immutable, so safe to share between threads.
 class BytePairEncoding {

@@ -100,6 +100,28 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
+// End of the word that begins at `at`, by GPT-2's pattern:
+//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+std::size_t word_end(std::string_view text, const std::vector<TextChar>& chars, std::size_t at) {
+  const auto count = chars.size();
+  const auto rest = text.substr(chars[at].begin);
+  if (rest.front() == '\'') {
+    for (const std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
+      if (rest.starts_with(ending)) return at + ending.size();
+    }
+  }
+  const std::size_t first = rest.front() == ' ' ? at + 1 : at;
+  if (first < count && chars[first].kind != CharKind::space) {
+    auto end = first;
+    while (end < count && chars[end].kind == chars[first].kind) ++end;
+    return end;
+  }
+  auto end = at;
+  while (end < count && chars[end].kind == CharKind::space) ++end;
+  // The last blank of a run belongs to the word after it.
+  return end < count && end - at > 1 ? end - 1 : end;
+}
+
 }  // namespace
 
 void check_text(std::string_view text) {
@@ -156,6 +178,19 @@ std::string_view python_strip(std::string_view text) {
   text.remove_prefix(leading(text, is_python_space));
   text.remove_suffix(trailing(text, is_python_space));
   return text;
+}
+
+std::vector<std::string_view> split_words(std::string_view text) {
+  const auto chars = classify(text);
+  std::vector<std::string_view> words;
+  for (std::size_t at = 0; at < chars.size();) {
+    const auto end = word_end(text, chars, at);
+    const auto begin_byte = chars[at].begin;
+    const auto end_byte = end < chars.size() ? chars[end].begin : text.size();
+    words.push_back(text.substr(begin_byte, end_byte - begin_byte));
+    at = end;
+  }
+  return words;
 }
 
 }  // namespace deer

@@ -24,6 +24,10 @@ void check_text(std::string_view text);
 /// The characters of `text`, in order.
 std::vector<TextChar> classify(std::string_view text);
 
+/// `text` cut into words by GPT-2's pattern:
+///   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+std::vector<std::string_view> split_words(std::string_view text);
+
 /// `text` in Unicode normalisation form C, by utf8proc's tables. Hugging Face's are of Unicode 9: two
 /// combining marks in a row, one of them newer than that, may keep another order there.
 std::string to_nfc(std::string_view text);

@@ -3,6 +3,7 @@
 
 // The one place that knows LibTorch versions: 1.13 (Debian) and 2.x.
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
 #include <torch/csrc/api/include/torch/version.h>
 
 namespace deer {
@@ -20,6 +21,42 @@ inline at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::
 #endif
 }
 
+/// Runs what LibTorch lists as safe in `dtype` while it lives; kFloat changes nothing. For this thread.
+class AutocastGuard {
+ public:
+  AutocastGuard(at::Device device, at::ScalarType dtype) : type_(device.type()), on_(dtype != at::kFloat) {
+    if (!on_) return;
+    at::autocast::increment_nesting();
+#if TORCH_VERSION_MAJOR >= 2 && TORCH_VERSION_MINOR >= 4
+    at::autocast::set_autocast_enabled(type_, true);
+    at::autocast::set_autocast_dtype(type_, dtype);
+#else
+    if (type_ == at::kCPU) {
+      at::autocast::set_cpu_enabled(true);
+      at::autocast::set_autocast_cpu_dtype(dtype);
+    } else {
+      at::autocast::set_enabled(true);
+      at::autocast::set_autocast_gpu_dtype(dtype);
+    }
+#endif
+  }
+  ~AutocastGuard() {
+    if (!on_) return;
+#if TORCH_VERSION_MAJOR >= 2 && TORCH_VERSION_MINOR >= 4
+    at::autocast::set_autocast_enabled(type_, false);
+#else
+    type_ == at::kCPU ? at::autocast::set_cpu_enabled(false) : at::autocast::set_enabled(false);
+#endif
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  }
+  AutocastGuard(const AutocastGuard&) = delete;
+  AutocastGuard& operator=(const AutocastGuard&) = delete;
+
+ private:
+  at::DeviceType type_;
+  bool on_;
+};
+
 /// [batch, length, heads * dim_head] to [batch, heads, length, dim_head].
 inline at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
@@ -31,7 +68,8 @@ inline at::Tensor merge_heads(const at::Tensor& x) {
 }
 
 inline at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {}) {
-  return at::layer_norm(x, {weight.size(0)}, weight, bias, 1e-5);
+  // Under autocast x may be narrower than the weights, which old LibTorch does not take.
+  return at::layer_norm(x.to(weight.scalar_type()), {weight.size(0)}, weight, bias, 1e-5);
 }
 
 }  // namespace deer

@@ -56,6 +56,12 @@ std::shared_ptr<const WeightSource> whole_model_source(std::shared_ptr<const Ten
 
 at::Tensor WeightBinder::take(const std::string& name, std::vector<std::int64_t> shape, at::ScalarType dtype) {
   const auto found = source_.shape(name);
+  if (!found && make_missing) {
+    auto tensor = make_missing(name, shape).to(device_, dtype);
+    parameters_ += tensor.numel();
+    bytes_ += tensor.numel() * static_cast<std::int64_t>(tensor.element_size());
+    return tensor;
+  }
   if (!found) {
     missing_.push_back(name);
     return {};

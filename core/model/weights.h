@@ -92,6 +92,9 @@ class WeightBinder {
     return source_.shape(name).value_or(std::vector<std::int64_t>{});
   }
 
+  /// Makes parameters that the source lacks, for a network that starts from nothing. May be empty.
+  std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)> make_missing;
+
   /// Called after each parameter with its name; may throw Cancelled.
   std::function<void(const std::string&)> on_parameter;
 

@@ -63,6 +63,15 @@ void Comparer::golden(const TensorArchive& archive, const std::string& name, con
   tensors(shown.empty() ? name : shown, ours, archive.read(name), tolerance);
 }
 
+void Comparer::golden_relative(const TensorArchive& archive, const std::string& name, const at::Tensor& ours,
+                               double tolerance, const std::string& shown) {
+  used_.insert({archive.path(), name});
+  const auto golden = archive.read(name).to(at::kDouble);
+  const double largest = golden.numel() > 0 ? golden.abs().max().item<double>() : 0.0;
+  const double scale = largest > 0 ? largest : 1.0;
+  tensors(shown.empty() ? name : shown, ours.to(at::kDouble) / scale, golden / scale, tolerance);
+}
+
 void Comparer::condition(const std::string& name, bool passed, const std::string& problem, std::int64_t count) {
   Comparison out;
   out.name = name;

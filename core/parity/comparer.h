@@ -27,6 +27,10 @@ class Comparer {
   void golden(const TensorArchive& archive, const std::string& name, const at::Tensor& ours, double tolerance,
               const std::string& shown = {});
 
+  /// The same, the tolerance being a part of the largest golden number: for gradients, which are small.
+  void golden_relative(const TensorArchive& archive, const std::string& name, const at::Tensor& ours, double tolerance,
+                       const std::string& shown = {});
+
   void condition(const std::string& name, bool passed, const std::string& problem, std::int64_t count = 1);
 
   /// Fails for each of `names` that `archive` lacks.
@@ -59,5 +63,6 @@ bool compare_clip(const std::filesystem::path& folder, const ParityOptions& opti
 bool compare_images(const std::filesystem::path& folder, Comparer& comparer);
 bool compare_text(const std::filesystem::path& folder, Comparer& comparer);
 bool compare_thresholds(const std::filesystem::path& folder, Comparer& comparer);
+bool compare_training(const std::filesystem::path& folder, const ParityOptions& options, Comparer& comparer);
 
 }  // namespace deer

@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 
 bool compare_kinds(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
   const bool found[] = {compare_model(folder, options, comparer), compare_clip(folder, options, comparer),
-                        compare_images(folder, comparer), compare_text(folder, comparer),
-                        compare_thresholds(folder, comparer)};
+                        compare_images(folder, comparer),         compare_text(folder, comparer),
+                        compare_thresholds(folder, comparer),     compare_training(folder, options, comparer)};
   return std::any_of(std::begin(found), std::end(found), [](bool f) { return f; });
 }
 
@@ -64,7 +64,7 @@ bool run_parity(const fs::path& folder, const ParityOptions& options,
   if (comparer.empty()) {
     throw FileError(folder,
                     "holds no golden data: expected outputs.safetensors, golden.safetensors, images.safetensors, "
-                    "prompts.json or cases.json, here or one level down");
+                    "prompts.json, cases.json or steps.json, here or one level down");
   }
   return comparer.all_passed();
 }

@@ -32,6 +32,7 @@ struct ParityOptions {
 ///   images.safetensors, random_shift.safetensors   preprocessing and augmentation
 ///   prompts.json                               the tokenizer
 ///   cases.json, cases.safetensors              the threshold solver
+///   steps.json, batch.safetensors              the training, from the model there or in ../../tiny_<name>
 /// A folder without any of these is searched one level down. `report` is called for each comparison
 /// as it is made. Returns false if one failed. Throws Error if files are broken or nothing is found.
 bool run_parity(const std::filesystem::path& folder, const ParityOptions& options,

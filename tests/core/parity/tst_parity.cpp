@@ -64,6 +64,7 @@ class ParityTest : public QObject {
   void a_changed_golden_number_fails();
   void a_changed_decision_fails();
   void a_changed_weight_fails();
+  void a_changed_gradient_fails();
   void unknown_golden_tensors_fail();
   void golden_infinities_fail();
   void missing_golden_tensors_fail();
@@ -83,6 +84,8 @@ void ParityTest::golden_data() {
   QTest::newRow("preprocess") << "preprocess" << 16;
   QTest::newRow("text") << "text" << 150;
   QTest::newRow("thresholds") << "thresholds" << 94;
+  QTest::newRow("training of MPT-1b") << "training/mpt1b" << 100;
+  QTest::newRow("training of MPT-7b") << "training/mpt7b" << 100;
 }
 
 void ParityTest::golden() {
@@ -125,6 +128,19 @@ void ParityTest::a_changed_weight_fails() {
   QVERIFY(!outcome.failed.filter("hidden.layer3").isEmpty());
   // The layers before it are untouched.
   QVERIFY(outcome.failed.filter("hidden.layer2").isEmpty());
+}
+
+void ParityTest::a_changed_gradient_fails() {
+  QTemporaryDir dir;
+  fs::copy(kReference / "tiny_mpt1b", fs::path(dir.path().toStdString()) / "tiny_mpt1b", fs::copy_options::recursive);
+  fs::create_directories(fs::path(dir.path().toStdString()) / "training");
+  const auto outcome = run(changed_copy(dir, "training/mpt1b", "exit_step.safetensors", [](auto& tensors) {
+    auto& gradient = tensors["grad.module.extra_exit.gripper.mlp.1.bias"];
+    gradient += gradient.abs().max() * 1e-3;
+  }));
+  QVERIFY(!outcome.passed);
+  QCOMPARE(outcome.failed.size(), 1);
+  QVERIFY(outcome.failed.front().startsWith("exit.grad.module.extra_exit.gripper.mlp.1.bias"));
 }
 
 void ParityTest::unknown_golden_tensors_fail() {

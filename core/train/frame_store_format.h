@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace deer {
+
+/// frames.bin: this header, then five arrays, each beginning on a page; little-endian.
+/// frames.json names the spans, and is written last: a store without it is not finished.
+inline constexpr const char* kFrameStoreData = "frames.bin";
+inline constexpr const char* kFrameStoreIndex = "frames.json";
+inline constexpr std::int64_t kFrameStoreVersion = 1;
+inline constexpr std::array<char, 8> kFrameStoreMagic = {'D', 'E', 'E', 'R', 'F', 'R', 'M', '1'};
+inline constexpr std::int64_t kMaxStoredFrames = std::int64_t{1} << 32;
+inline constexpr std::int64_t kMaxStoredImageSize = 4096;
+
+struct FrameStoreHeader {
+  std::array<char, 8> magic = kFrameStoreMagic;
+  std::uint64_t id = 0;
+  std::int64_t frames = 0;
+  std::int64_t image_size = 0;
+};
+
+struct FrameStoreLayout {
+  static constexpr std::int64_t kRobotObs = 15, kSceneObs = 24, kActions = 7;
+
+  FrameStoreLayout(std::int64_t frames, std::int64_t image_size) {
+    image_bytes = 3 * image_size * image_size;
+    static_images = kPage;
+    gripper_images = page_after(static_images + frames * image_bytes);
+    robot_obs = page_after(gripper_images + frames * image_bytes);
+    scene_obs = page_after(robot_obs + frames * kRobotObs * kFloat);
+    rel_actions = page_after(scene_obs + frames * kSceneObs * kFloat);
+    end = rel_actions + frames * kActions * kFloat;
+  }
+
+  std::int64_t image_bytes, static_images, gripper_images, robot_obs, scene_obs, rel_actions, end;
+
+ private:
+  static constexpr std::int64_t kPage = 4096;
+  static constexpr std::int64_t kFloat = 4;
+  static std::int64_t page_after(std::int64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
+};
+
+}  // namespace deer
