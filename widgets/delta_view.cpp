@@ -76,6 +76,8 @@ QString DeltaView::reason_sentence(const FrameRecord& record, const ExitPolicy& 
           .arg(policy.steps_per_stage);
     case ExitReason::fixed:
       return tr("Stopped at %1: the policy always uses this exit.").arg(exit);
+    case ExitReason::forced:
+      return tr("Stopped at %1: set by hand for this frame.").arg(exit);
     case ExitReason::scheduled:
       return tr("Stopped at %1: the exit for step %2.").arg(exit, format_count(record.step));
     case ExitReason::repeated:

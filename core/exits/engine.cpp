@@ -156,8 +156,9 @@ class ModelEngine final : public Engine {
       if (stop.stop_requested()) throw Cancelled();
       if (record->step == 0) rollout.reset();
       RecordedFeatures features(*record, model_->device());
-      auto replayed = rollout.step(features, RunMode::probe);
+      auto replayed = rollout.step(features, RunMode::probe, record->frame);
       replayed.frame = record->frame;
+      replayed.prompt_tokens = record->prompt_tokens;
       out.push_back(std::make_shared<const FrameRecord>(std::move(replayed)));
     }
     return out;
@@ -177,7 +178,7 @@ class ModelEngine final : public Engine {
 
     if (!new_instruction && mode == RunMode::policy && rollout_.repeats_next()) {
       NoFeatures none;
-      auto repeated = rollout_.step(none, mode);
+      auto repeated = rollout_.step(none, mode, input.frame);
       repeated.frame = input.frame;
       return std::make_shared<const FrameRecord>(std::move(repeated));
     }
@@ -200,12 +201,12 @@ class ModelEngine final : public Engine {
     if (new_instruction) {
       Rollout fresh(*model_);
       fresh.set_policy(rollout_.policy());
-      record = fresh.step(features, mode);
+      record = fresh.step(features, mode, input.frame);
       rollout_ = std::move(fresh);
       text_ = std::move(text);
       instruction_ = input.instruction;
     } else {
-      record = rollout_.step(features, mode);
+      record = rollout_.step(features, mode, input.frame);
     }
     if (std::any_of(record.arm.begin(), record.arm.end(), [](float value) { return !std::isfinite(value); })) {
       throw Error("frame " + std::to_string(input.frame) +
@@ -215,6 +216,7 @@ class ModelEngine final : public Engine {
     times.head_ms = record.times.head_ms - times.llm_ms;
     record.times = times;
     record.frame = input.frame;
+    record.prompt_tokens = static_cast<int>(text_.input_ids.size(1));
     return std::make_shared<const FrameRecord>(std::move(record));
   }
 

@@ -56,6 +56,8 @@ std::string_view to_string(ExitReason reason) {
       return "scheduled";
     case ExitReason::fixed:
       return "fixed";
+    case ExitReason::forced:
+      return "forced";
     case ExitReason::repeated:
       return "repeated";
   }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +69,10 @@ struct ExitPolicy {
   /// Forget the recurrent state every so many executed steps; 0 never. The reference's `replan`, with
   /// or without `refresh`, does just this to an LSTM head.
   int refresh_every = 0;
+
+  /// Exit layers of single frames, by FrameRecord::frame, whatever the criterion says. For what-if questions
+  /// and calibration; any layer that the model keeps.
+  std::map<std::int64_t, int> forced_layers;
 
   bool operator==(const ExitPolicy&) const = default;
 };

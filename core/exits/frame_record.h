@@ -30,6 +30,7 @@ enum class ExitReason {
   held,              ///< steps_per_stage: the exit of the last decision
   scheduled,         ///< Criterion::time_step: the exit that this step calls for
   fixed,             ///< the policy names the exit
+  forced,            ///< the policy names the exit of this very frame
   repeated,          ///< executions: the last prediction again; the network was not called
 };
 
@@ -54,6 +55,7 @@ struct FrameRecord {
   std::int64_t frame = 0;  ///< index in its episode
   int step = 0;            ///< executed steps since the last reset
   RunMode mode = RunMode::policy;
+  int prompt_tokens = 0;  ///< of the instruction as the model reads it; 0 if the network was not called
 
   int exit_layer = 0;   ///< layer whose action was executed; depth = exit_layer + 1
   int exit_index = -1;  ///< its place among the exits; -1 for a layer that is not an exit

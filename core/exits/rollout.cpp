@@ -77,6 +77,12 @@ void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers,
   if (policy.executions < 1) throw Error("executions is " + std::to_string(policy.executions) + ", expected 1 or more");
   if (policy.refresh_every < 0)
     throw Error("refresh every is " + std::to_string(policy.refresh_every) + ", expected 0 or more");
+  for (const auto& [frame, layer] : policy.forced_layers) {
+    if (layer < 0 || layer >= layers) {
+      throw Error("frame " + std::to_string(frame) + " is forced to layer " + std::to_string(layer) +
+                  ", which does not exist: the model has layers 0 to " + std::to_string(layers - 1));
+    }
+  }
   if (policy.criterion == Criterion::fixed_exit) {
     const int layer = policy.fixed_layer.value_or(deepest);
     if (policy.max_layer && layer >= *policy.max_layer) {
@@ -184,7 +190,9 @@ Rollout::Decision Rollout::probe_until_exit(FeatureSource& features, FrameRecord
   return {exits.back(), ExitReason::deepest_allowed};
 }
 
-Rollout::Decision Rollout::decide(FeatureSource& features, FrameRecord& record) const {
+Rollout::Decision Rollout::decide(FeatureSource& features, FrameRecord& record, std::int64_t frame) const {
+  const auto forced = policy_.forced_layers.find(frame);
+  if (forced != policy_.forced_layers.end()) return {forced->second, ExitReason::forced};
   const auto& exits = model_->exit_layers();
   const int deepest = deepest_allowed_exit(policy_, exits);
   switch (policy_.criterion) {
@@ -204,7 +212,7 @@ Rollout::Decision Rollout::decide(FeatureSource& features, FrameRecord& record) 
   return probe_until_exit(features, record);
 }
 
-FrameRecord Rollout::step(FeatureSource& features, RunMode mode) {
+FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t frame) {
   const auto start = Clock::now();
   const c10::NoGradGuard no_grad;
   const auto& exits = model_->exit_layers();
@@ -216,7 +224,7 @@ FrameRecord Rollout::step(FeatureSource& features, RunMode mode) {
   if (repeats) {
     decision = {last_->exit_layer, ExitReason::repeated};
   } else {
-    decision = decide(features, record);
+    decision = decide(features, record, frame);
   }
   RecurrentState next = state_;
   if (repeats) {

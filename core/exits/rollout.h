@@ -62,8 +62,8 @@ class Rollout {
   void reset();
 
   /// One frame. Fills everything but `frame`, `mode` and the times before the head. If it throws,
-  /// the state is as it was before.
-  FrameRecord step(FeatureSource& features, RunMode mode);
+  /// the state is as it was before. `frame` looks up the policy's forced layers.
+  FrameRecord step(FeatureSource& features, RunMode mode, std::int64_t frame = -1);
 
   /// Without a state to carry the next step is the first of an episode.
   int steps() const { return steps_; }
@@ -86,7 +86,7 @@ class Rollout {
 
   const ActionHead* head_for(int layer) const;
   ExitProbe probe(FeatureSource& features, int layer) const;
-  Decision decide(FeatureSource& features, FrameRecord& record) const;
+  Decision decide(FeatureSource& features, FrameRecord& record, std::int64_t frame) const;
   Decision probe_until_exit(FeatureSource& features, FrameRecord& record) const;
   void probe_next(FeatureSource& features, FrameRecord& record, std::size_t index, bool by_policy) const;
   void make_command(FrameRecord& record) const;
