@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/json_file.h"
+
+namespace deer {
+
+/// What one instruction of a chain came to. Sums are over its steps; those of an expert are zero.
+struct SubtaskResult {
+  std::string task;
+  std::string instruction;
+  bool success = false;
+  std::int64_t steps = 0;
+  std::int64_t calls = 0;  ///< steps in which the network ran; fewer than steps where predictions are repeated
+  std::int64_t depth = 0;  ///< layers run, over the calls
+  double llm_gflops = 0;
+  double total_gflops = 0;
+  double full_llm_gflops = 0;       ///< what the same calls would have taken at full depth
+  double model_ms = 0;              ///< wall time in the model, of it:
+  double vision_ms = 0;             ///< preprocessing, image tower and resampler
+  double llm_ms = 0;                ///< decoder
+  double head_ms = 0;               ///< action head
+  double world_ms = 0;              ///< simulation and rendering
+  std::vector<std::int64_t> exits;  ///< calls that left after each exit, shallow to deep
+};
+
+/// One chain: its instructions up to the first that failed.
+struct ChainResult {
+  int index = 0;
+  std::vector<SubtaskResult> subtasks;
+
+  int solved() const;  ///< instructions carried out in a row
+};
+
+Json to_json(const ChainResult& result);
+/// Throws FileError naming the field.
+ChainResult chain_result_from_json(const JsonFields& json);
+
+/// Both ends of a 95 % confidence interval.
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+/// Wilson's score interval of a share.
+Interval wilson_interval(std::int64_t successes, std::int64_t tries);
+
+/// Interval of sum(numerators) / sum(denominators) over units drawn anew with replacement (percentile
+/// bootstrap, 10,000 draws of a fixed seed): the units are chains, whose steps belong together.
+Interval bootstrap_ratio(std::span<const double> numerators, std::span<const double> denominators);
+
+struct Estimate {
+  double value = 0;
+  Interval interval;
+};
+
+struct TaskStatistics {
+  std::int64_t tries = 0;
+  std::int64_t successes = 0;
+  Estimate success_rate;
+  double mean_steps = 0;  ///< of the successes
+  double mean_depth = 0;  ///< over the calls of all tries
+};
+
+/// CALVIN's figures: how many instructions in a row, and at what depth.
+struct BenchmarkStatistics {
+  std::int64_t chains = 0;
+  Estimate average_length;             ///< instructions in a row
+  std::vector<Estimate> success_rate;  ///< share of chains with at least 1, 2, … in a row
+  std::int64_t steps = 0;
+  std::int64_t calls = 0;
+  Estimate mean_depth;           ///< layers run, over all calls
+  double mean_depth_solved = 0;  ///< over calls in tasks that were solved: the reference's figure
+  Estimate mean_llm_gflops;      ///< a step
+  double mean_full_llm_gflops = 0;
+  Estimate mean_total_gflops;  ///< a step
+  std::vector<std::int64_t> exits;
+  double model_ms = 0;  ///< a call
+  double vision_ms = 0;
+  double llm_ms = 0;
+  double head_ms = 0;
+  double world_ms = 0;  ///< a step
+  std::map<std::string, TaskStatistics> per_task;
+};
+
+/// A pure function of the results, in whatever order they come. `length` is that of a whole chain.
+BenchmarkStatistics benchmark_statistics(std::vector<ChainResult> results, int length = 5);
+
+/// The fields that docs/world.md describes.
+Json to_json(const BenchmarkStatistics& statistics);
+
+}  // namespace deer

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/json_file.h"
+#include "core/episodes/calvin_index.h"
+#include "core/sim/tasks.h"
+
+namespace deer {
+
+/// How experts are recorded.
+struct RecorderOptions {
+  std::vector<const Task*> tasks;  ///< to draw from; empty: all
+  /// Size of a disturbance, in units of the relative action (1 is 20 mm or 0.05 rad a step). While one
+  /// lasts, the arm does what the expert says plus an offset that stays the same; what is recorded is
+  /// what the expert would do in the state that came of it. So the recording shows how to come back
+  /// from where an imperfect policy ends up. 0: none.
+  double noise = 0.5;
+  double noise_chance = 0.04;  ///< that a disturbance begins in a step; it lasts 2 to 6 steps
+  int tasks_a_segment = 8;     ///< before the table is laid anew
+  int max_steps = 240;         ///< of one try
+  /// A task done in fewer steps goes on to so many, undisturbed and annotated too: training wants
+  /// windows of 12 inside an annotation.
+  int min_steps = 16;
+};
+
+/// A part of a recording, to be made by one process: what it holds depends on these numbers alone.
+struct ShardPlan {
+  std::string split;  ///< "training" or "validation"
+  int number = 0;
+  std::int64_t first_frame_id = 0;
+  std::int64_t frame_ids = 0;  ///< reserved
+  int tasks = 0;               ///< annotated tasks to record
+  int scatter = 0;             ///< frames of scattered scenes to record
+  std::uint64_t seed = 0;
+};
+
+Json to_json(const ShardPlan& plan);
+ShardPlan shard_plan_from_json(const JsonFields& json);
+
+/// Divides a recording of `tasks` annotated tasks and `scatter` scattered frames into shards of about
+/// `tasks_a_shard` tasks, from `first_frame_id` on. Throws Error if CALVIN's seven-digit frame ids do not suffice.
+std::vector<ShardPlan> plan_shards(const std::string& split, int tasks, int scatter, std::uint64_t seed,
+                                   std::int64_t first_frame_id, int tasks_a_shard = 50);
+
+/// What a shard came to.
+struct ShardResult {
+  CalvinIndex index;
+  std::map<std::string, int> tries;  ///< by task
+  std::map<std::string, int> successes;
+  double simulation_s = 0;  ///< where the time went
+  double rendering_s = 0;
+  double writing_s = 0;
+
+  void add(const ShardResult& other);
+};
+
+Json to_json(const ShardResult& result);
+ShardResult shard_result_from_json(const JsonFields& json);
+
+/// Records a shard into `folder`/`plan.split`. The index files are left to the caller, who adds up the
+/// shards and calls write_calvin_index().
+///
+/// A play segment is a random table on which experts do one task after another, each from where the last
+/// one ended, drawn from those that are possible, rarer ones more often. A task that succeeded is
+/// annotated with one of its phrasings, over exactly its steps (but at least options.min_steps); a failed
+/// try stays as unannotated play.
+/// Scattered scenes form one segment without annotations; they do not follow from each other, and their
+/// actions are zero.
+///
+/// `progress` is called with the annotated tasks and the frames so far. Throws Cancelled.
+ShardResult record_shard(const std::filesystem::path& folder, const ShardPlan& plan, const RecorderOptions& options,
+                         const std::function<void(int tasks, std::int64_t frames)>& progress = {},
+                         const std::stop_token& stop = {});
+
+}  // namespace deer
