@@ -19,9 +19,18 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("deer ") + deer::kVersion);
   app.require_subcommand(1);
   deer::cli::add_run(app);
+  deer::cli::add_train(app);
   deer::cli::add_info(app);
   deer::cli::add_parity(app);
   deer::cli::add_convert(app);
+  deer::cli::add_solve(app);
+#ifdef DEER_HAVE_EPISODES
+  deer::cli::add_calibrate(app);
+#endif
+#ifdef DEER_HAVE_SIM
+  deer::cli::add_demos(app);
+  deer::cli::add_eval(app);
+#endif
   constexpr int kFailed = 1;
   constexpr int kUsage = 2;
   try {

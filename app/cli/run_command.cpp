@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 
 #include "app/cli/commands.h"
+#include "app/cli/policy_options.h"
 #include "core/base/error.h"
 #include "core/exits/engine.h"
 
@@ -21,18 +21,7 @@ struct Arguments {
   std::string episode;
   std::size_t index = 0;
   std::int64_t frames = -1;
-  std::optional<std::string> thresholds;
-  std::string criterion;
-  std::string delta_type = "L2";
-  std::optional<int> exit_layer;
-  std::optional<int> max_layer;
-  int steps_per_stage = 1;
-  int steps_per_exit = 60;
-  int executions = 1;
-  int refresh_every = 0;
-  bool ensemble = false;
-  bool own_head = false;
-  bool leave_above = false;
+  PolicyOptions policy;
   bool probe = false;
   bool table = false;
   std::string gripper;
@@ -41,53 +30,6 @@ struct Arguments {
 };
 
 #ifdef DEER_HAVE_EPISODES
-
-// "0.02,0.03,always", or a file with a JSON list or an object {"thresholds": [...]}.
-std::vector<double> parse_thresholds(const std::string& text) {
-  std::vector<double> out;
-  std::error_code error;
-  if (std::filesystem::is_regular_file(text, error)) {
-    const Json json = read_json(text);
-    const Json wrapped = json.is_array() ? Json{{"thresholds", json}} : json;
-    return JsonFields(text, wrapped).numbers("thresholds");
-  }
-  std::istringstream words(text);
-  std::string word;
-  while (std::getline(words, word, ',')) {
-    char* end = nullptr;
-    const double value = word == "always"  ? kAlwaysLeave
-                         : word == "never" ? kNeverLeave
-                                           : std::strtod(word.c_str(), &end);
-    if ((end != nullptr && (end == word.c_str() || *end != '\0')) || std::isnan(value)) {
-      throw Error("threshold '" + printable(word) + "' is not a number, 'always' or 'never' (and no such file exists)");
-    }
-    out.push_back(value);
-  }
-  return out;
-}
-
-ExitPolicy make_policy(const Arguments& arguments, const Engine& engine) {
-  ExitPolicy policy = engine.policy();
-  if (arguments.thresholds) {
-    policy.thresholds = parse_thresholds(*arguments.thresholds);
-    policy.criterion = Criterion::action_delta;
-  }
-  if (!arguments.criterion.empty()) policy.criterion = parse_criterion(arguments.criterion);
-  policy.delta_type = parse_delta_type(arguments.delta_type);
-  policy.max_layer = arguments.max_layer;
-  policy.steps_per_stage = arguments.steps_per_stage;
-  policy.steps_per_exit = arguments.steps_per_exit;
-  policy.executions = arguments.executions;
-  policy.refresh_every = arguments.refresh_every;
-  policy.action_ensemble = arguments.ensemble;
-  if (arguments.exit_layer) {
-    policy.criterion = Criterion::fixed_exit;
-    policy.fixed_layer = arguments.exit_layer;
-  }
-  policy.use_own_head = arguments.own_head;
-  policy.leq = !arguments.leave_above;
-  return policy;
-}
 
 void print_table_head(const ModelSummary& model) {
   std::printf("%s: %s, %d layers, exits after layers", model.name.c_str(), model.family.c_str(), model.layers);
@@ -148,7 +90,7 @@ void run(const Arguments& arguments) {
   }
   const auto source = collection->open(arguments.index);
   const auto engine = Engine::load(arguments.model, arguments.engine);
-  engine->set_policy(make_policy(arguments, *engine));
+  engine->set_policy(arguments.policy.apply(engine->policy()));
   const auto& model = engine->summary();
   if (!model.unused_tensors.empty()) {
     std::cerr << "deer: note: " << model.unused_tensors.size() << " tensors of the model are not used, '"
@@ -199,30 +141,12 @@ void add_run(CLI::App& app) {
   command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")
       ->capture_default_str();
   command->add_option("--frames", a->frames, "Stop after so many frames")->check(CLI::NonNegativeNumber);
-  command->add_option("--thresholds", a->thresholds, "One per exit: 0.02,0.03,always; or a JSON file");
-  command->add_option("--exit", a->exit_layer, "Leave every frame after this layer (zero-based), without probing");
-  command->add_flag("--own-head", a->own_head, "With --exit: use the head trained on that layer alone");
-  command->add_option("--criterion", a->criterion, "action_delta, feature_similarity, time_step or fixed_exit");
-  command->add_flag("--leave-above", a->leave_above,
-                    "Leave where the value is above the threshold (reference: leq off)");
-  command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();
-  command->add_option("--max-layer", a->max_layer, "Budget: use layers below this one only");
-  command->add_option("--steps-per-stage", a->steps_per_stage, "Decide anew every so many steps")
-      ->capture_default_str();
-  command->add_option("--steps-per-exit", a->steps_per_exit, "With time_step: steps until the next deeper exit")
-      ->capture_default_str();
-  command->add_option("--executions", a->executions, "Repeat each prediction so many times")->capture_default_str();
-  command->add_option("--refresh-every", a->refresh_every, "Forget the recurrent state every so many steps; 0 never")
-      ->capture_default_str();
-  command->add_flag("--ensemble", a->ensemble, "Command the mean of a step's last two probes");
+  a->policy.add_to(*command);
   command->add_flag("--probe", a->probe, "Evaluate every exit of every frame");
   command->add_flag("--table", a->table, "Print a table to read instead of JSON");
   command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
   command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");
-  command->add_option("--tokenizer", a->engine.tokenizer, "tokenizer.json, if the model folder has none");
-  command->add_option("--device", a->engine.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command->add_option("--dtype", a->engine.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
-  command->add_option("--load-layers", a->engine.max_layer, "Load only so many layers");
+  add_engine_options(*command, a->engine);
   command->callback([a] { run(*a); });
 }
 

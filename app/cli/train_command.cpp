@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+#include "core/train/training_run.h"
+
+namespace deer::cli {
+namespace {
+
+// SIGINT and SIGTERM ask for a stop; a second one ends the program at once.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    // Before any other thread starts: they inherit it.
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::jthread([this](const std::stop_token& done) {
+      const timespec patience{0, 200'000'000};
+      while (!done.stop_requested()) {
+        if (sigtimedwait(&signals_, nullptr, &patience) < 0) continue;
+        if (source_.stop_requested()) std::_Exit(130);
+        std::fputs("stopping after this step; once more to stop at once\n", stderr);
+        source_.request_stop();
+      }
+    });
+  }
+
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  sigset_t signals_;
+  std::stop_source source_;
+  std::jthread thread_;
+};
+
+std::string duration(double seconds) {
+  const auto total = static_cast<long long>(seconds);
+  char text[32];
+  std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", total / 3600, total / 60 % 60, total % 60);
+  return text;
+}
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return values.empty() ? 0 : sum / static_cast<double>(values.size());
+}
+
+void print_losses(const LossValues& loss) {
+  std::printf("loss %.4f (arm %.5f, gripper %.4f)", loss.total, mean(loss.arm), mean(loss.gripper));
+}
+
+RunCallbacks callbacks() {
+  RunCallbacks out;
+  out.note = [](const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  };
+  out.preparing = [last = std::string()](const std::string& what, std::int64_t done, std::int64_t total) mutable {
+    const auto line = what + " " + std::to_string(total > 0 ? done * 20 / total * 5 : 100) + " %";
+    if (line != last) std::printf("%s of %lld\n", line.c_str(), static_cast<long long>(total));
+    std::fflush(stdout);
+    last = line;
+  };
+  out.vision.progress = [](const VisionProgress& p) {
+    std::printf("vision  %lld/%lld  loss %.4f  lr %.2e  %.0f images/s  %s left\n", static_cast<long long>(p.step),
+                static_cast<long long>(p.steps), p.loss, p.learning_rate, p.images_per_second,
+                duration(p.seconds_left).c_str());
+    std::fflush(stdout);
+  };
+  out.vision.validation = [](const VisionValidation& v) {
+    std::printf("vision  %lld  validation loss %.4f\n", static_cast<long long>(v.step), v.loss);
+    for (const auto& e : v.errors) {
+      std::printf("        %-8s %-16s %8.2f %s\n", e.camera.c_str(), e.quantity.c_str(), e.error, e.unit.c_str());
+    }
+    std::fflush(stdout);
+  };
+  out.training.progress = [](const TrainingProgress& p) {
+    std::printf("%s  %lld/%lld  epoch %.2f  ", p.stage.c_str(), static_cast<long long>(p.step),
+                static_cast<long long>(p.steps), p.epoch);
+    print_losses(p.loss);
+    std::printf("  gradient %.3f  lr %.2e  %.0f frames/s  %s left\n", p.gradient_norm, p.learning_rate, p.frames_per_s,
+                duration(p.seconds_left).c_str());
+    std::fflush(stdout);
+  };
+  out.training.validation = [](const TrainingValidation& v) {
+    std::printf("%s  %lld  validation ", v.stage.c_str(), static_cast<long long>(v.step));
+    print_losses(v.loss);
+    std::printf("\n        arm by output:");
+    for (const double value : v.loss.arm) std::printf(" %.5f", value);
+    std::printf("\n");
+    std::fflush(stdout);
+  };
+  return out;
+}
+
+void run(const std::string& file) {
+  const auto config = read_train_config(file);
+  const StopOnSignal signals;
+  const auto processes = DataParallel::from_environment();
+  try {
+    run_training(config, processes, processes.is_first() ? callbacks() : RunCallbacks{}, signals.token());
+  } catch (const Cancelled&) {
+    if (processes.is_first()) std::cerr << "stopped; the same command goes on from here\n";
+    constexpr int kInterrupted = 130;
+    throw CLI::RuntimeError(kInterrupted);
+  }
+  if (processes.is_first()) std::printf("%s holds the trained model\n", config.output.string().c_str());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto file = std::make_shared<std::string>();
+  auto* command = app.add_subcommand(
+      "train", "Train a multi-exit policy by DeeR's method; stops and goes on, alone or under torchrun --no-python");
+  command->add_option("CONFIG", *file, "JSON: data, model, stages (docs/training.md)")->required();
+  command->callback([file] { run(*file); });
+}
+
+}  // namespace deer::cli

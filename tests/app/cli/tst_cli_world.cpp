@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <signal.h>
+
+#include <QProcess>
+#include <QTest>
+#include <fstream>
+
+#include "core/base/json_file.h"
+#include "core/base/mapped_file.h"
+#include "core/episodes/calvin_dataset.h"
+#include "core/episodes/calvin_frame.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fs = std::filesystem;
+using namespace deer;
+using namespace deer::test;
+
+namespace {
+
+const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/model");
+
+struct Result {
+  int code = -1;
+  QString out;
+  QString err;
+};
+
+Result deer_program(const QStringList& arguments) {
+  QProcess process;
+  process.start(QStringLiteral(DEER_PROGRAM), arguments);
+  process.waitForFinished(300'000);
+  return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
+          QString::fromUtf8(process.readAllStandardOutput()), QString::fromUtf8(process.readAllStandardError())};
+}
+
+QString text(const fs::path& path) { return QString::fromStdString(path.string()); }
+
+// Results without what differs from run to run: times and memory.
+Json timeless(Json json) {
+  if (json.is_object()) {
+    for (const char* key : {"seconds", "jobs", "peak_memory_bytes", "milliseconds"}) json.erase(key);
+    for (auto it = json.begin(); it != json.end();) {
+      it = it.key().ends_with("_ms") ? json.erase(it) : std::next(it);
+    }
+  }
+  for (auto& item : json) {
+    if (item.is_structured()) item = timeless(item);
+  }
+  return json;
+}
+
+std::string content(const fs::path& file) {
+  const auto mapped = MappedFile::open(file);
+  return {reinterpret_cast<const char*>(mapped->bytes().data()), mapped->size()};
+}
+
+}  // namespace
+
+// The commands that simulate, as a person starts them.
+class CliWorldTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void the_experts_are_good() {
+    const TemporaryFolder folder;
+    const auto file = folder / "expert.json";
+    const auto result = deer_program({"eval", "--expert", "--chains", "6", "--seed", "3", "--json", text(file)});
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    QVERIFY(result.out.contains("average length"));
+    const auto json = read_json(file);
+    QCOMPARE(json["chains"].get<int>(), 6);
+    QVERIFY(json["average_length"].get<double>() > 3.5);
+    QCOMPARE(json["success_rate"].size(), std::size_t{5});
+    QVERIFY(!fs::exists(folder / "expert.json.chains"));
+  }
+
+  void jobs_do_not_change_results() {
+    const TemporaryFolder folder;
+    for (const char* jobs : {"1", "3"}) {
+      const auto result =
+          deer_program({"eval", kModel, "--chains", "4", "--max-steps", "12", "--thresholds", "0.02,0.05,always",
+                        "--jobs", jobs, "--json", text(folder / (std::string("jobs") + jobs))});
+      QVERIFY2(result.code == 0, qPrintable(result.err));
+    }
+    const auto one = read_json(folder / "jobs1");
+    QCOMPARE(timeless(one).dump(1), timeless(read_json(folder / "jobs3")).dump(1));
+    QCOMPARE(one["steps"].get<int>(), 48);
+    QCOMPARE(one["model"]["exit_layers"].dump(), std::string("[1,3,5]"));
+    QVERIFY(one["mean_llm_gflops"].get<double>() < one["mean_full_llm_gflops"].get<double>());
+    QVERIFY(one["mean_llm_gflops"].get<double>() < one["mean_total_gflops"].get<double>());
+    QCOMPARE(one["settings"]["model_sha1"]["config.json"].get<std::string>().size(), std::size_t{40});
+    std::int64_t exits = 0;
+    for (const auto& count : one["exit_histogram"]) exits += count.get<std::int64_t>();
+    QCOMPARE(exits, 48);
+  }
+
+  void a_fixed_exit_costs_what_it_costs() {
+    const TemporaryFolder folder;
+    const auto result = deer_program({"eval", kModel, "--chains", "1", "--max-steps", "5", "--exit", "3", "--length",
+                                      "1", "--json", text(folder / "fixed")});
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    const auto json = read_json(folder / "fixed");
+    QCOMPARE(json["mean_depth"].get<double>(), 4.0);
+    QVERIFY(qFuzzyCompare(json["mean_llm_gflops"].get<double>(), json["mean_full_llm_gflops"].get<double>() * 4 / 6));
+    QCOMPARE(json["success_rate"].size(), std::size_t{1});
+  }
+
+  void an_interrupted_evaluation_goes_on() {
+    const TemporaryFolder folder;
+    const QStringList arguments = {"eval",   "--expert", "--length", "2", "--chains", "14",
+                                   "--seed", "4",        "--jobs",   "1", "--json",   text(folder / "result")};
+    QProcess process;
+    process.start(QStringLiteral(DEER_PROGRAM), arguments);
+    // A few chains, then Ctrl-C.
+    const auto log = folder / "result.chains";
+    const auto lines = [&] {
+      std::ifstream in(log);
+      return std::count(std::istreambuf_iterator<char>(in), {}, '\n');
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(lines() > 2, 60'000);
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(30'000));
+    QCOMPARE(process.exitCode(), 130);
+    QVERIFY(lines() > 2 && lines() <= 14);
+    QVERIFY(!fs::exists(folder / "result"));
+
+    auto other = arguments;
+    other[7] = "5";
+    QVERIFY(deer_program(other).err.contains("other settings"));
+    const auto resumed = deer_program(arguments);
+    QVERIFY2(resumed.code == 0, qPrintable(resumed.err));
+    QVERIFY(resumed.err.contains("going on after"));
+    auto whole = arguments;
+    whole.back() = text(folder / "whole");
+    QCOMPARE(deer_program(whole).code, 0);
+    QCOMPARE(timeless(read_json(folder / "result")).dump(), timeless(read_json(folder / "whole")).dump());
+  }
+
+  void demos_make_a_dataset() {
+    const TemporaryFolder folder;
+    const QStringList arguments = {"demos",
+                                   text(folder / "data"),
+                                   "--episodes",
+                                   "6",
+                                   "--seed",
+                                   "2",
+                                   "--tasks",
+                                   "turn_on_led,turn_off_led",
+                                   "--scatter",
+                                   "4",
+                                   "--jobs",
+                                   "2",
+                                   "--validation-share",
+                                   "0.34"};
+    const auto result = deer_program(arguments);
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    const auto dataset = CalvinDataset::open(folder / "data", {});
+    QVERIFY(dataset->warnings().empty());
+    QCOMPARE(dataset->splits().size(), std::size_t{2});
+    QCOMPARE(dataset->splits()[0].annotations.size(), std::size_t{4});
+    QCOMPARE(dataset->splits()[1].annotations.size(), std::size_t{2});
+    for (const auto& split : dataset->splits()) {
+      for (const auto& segment : split.segments) {
+        for (auto id = segment.first; id <= segment.last; ++id) QVERIFY(fs::exists(calvin_frame_path(split.path, id)));
+      }
+    }
+    QVERIFY(!fs::exists(folder / "data/.recording"));
+    QCOMPARE(read_json(folder / "data/recording.json")["annotations"].get<int>(), 6);
+    QVERIFY(deer_program(arguments).err.contains("already holds a finished recording"));
+  }
+
+  void a_killed_recording_goes_on() {
+    const TemporaryFolder folder;
+    const auto arguments = [&](const char* out) {
+      return QStringList{
+          "demos",   text(folder / out), "--episodes", "6", "--seed",  "2", "--tasks", "turn_on_led,turn_off_led",
+          "--split", "training",         "--jobs",     "1", "--shard", "3"};
+    };
+    QProcess process;
+    process.start(QStringLiteral(DEER_PROGRAM), arguments("killed"));
+    // Two shards: killed without warning once the first is finished.
+    QTRY_VERIFY_WITH_TIMEOUT(fs::exists(folder / "killed/.recording/training-0.json"), 200'000);
+    process.kill();
+    process.waitForFinished();
+    const auto other = deer_program(arguments("killed") << "--noise"
+                                                        << "0.1");
+    QVERIFY(other.err.contains("other settings"));
+    const auto resumed = deer_program(arguments("killed"));
+    QVERIFY2(resumed.code == 0, qPrintable(resumed.err));
+    QVERIFY(resumed.err.contains("going on after"));
+    QCOMPARE(deer_program(arguments("whole")).code, 0);
+    int files = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "whole/training")) {
+      if (!entry.is_regular_file()) continue;
+      ++files;
+      const auto twin = folder / "killed/training" / fs::relative(entry.path(), folder / "whole/training");
+      QVERIFY2(content(entry.path()) == content(twin), twin.c_str());
+    }
+    QVERIFY(files > 60);
+  }
+
+  void errors_are_one_line_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("part");
+    QTest::newRow("no such model") << QStringList{"eval", "/nowhere"} << "/nowhere";
+    QTest::newRow("too few thresholds") << QStringList{"eval", kModel, "--thresholds", "0.1", "--chains", "1"}
+                                        << "thresholds given, expected 3";
+    QTest::newRow("no such task") << QStringList{"eval", "--expert", "--tasks", "juggle"} << "no task \"juggle\"";
+    QTest::newRow("no chain") << QStringList{"eval", "--expert", "--tasks", "open_drawer"} << "no chain of 5";
+    QTest::newRow("no folder") << QStringList{"eval", "--expert", "--json", "/nowhere/file"} << "is no folder";
+    QTest::newRow("worker by hand") << QStringList{"eval", "--expert", "--worker"} << "for worker processes";
+    QTest::newRow("nothing to record") << QStringList{"demos", "/tmp/none", "--episodes", "0"} << "nothing to record";
+    QTest::newRow("not empty") << QStringList{"demos", DEER_SOURCE_DIR, "--episodes", "1"} << "is not empty";
+  }
+  void errors_are_one_line() {
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, part);
+    const auto result = deer_program(arguments);
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.err.contains(part), qPrintable(result.err));
+    QCOMPARE(result.err.count('\n'), 1);
+  }
+};
+
+QTEST_GUILESS_MAIN(CliWorldTest)
+#include "tst_cli_world.moc"
