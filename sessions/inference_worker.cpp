@@ -31,9 +31,7 @@ void InferenceWorker::load(quint64 command, const std::filesystem::path& path, c
     if (stop.stop_requested()) return Q_EMIT finished(command);
     engine_ = std::move(engine);
     source_.reset();
-    probes_.clear();
-    published_ = 0;
-    state_stale_ = false;
+    forget_records(rollout_);
     Q_EMIT loaded(command, engine_->summary(), engine_->policy());
   } catch (const Cancelled&) {
     Q_EMIT finished(command);
@@ -47,8 +45,13 @@ void InferenceWorker::load(quint64 command, const std::filesystem::path& path, c
 }
 
 void InferenceWorker::set_episode(quint64 rollout, FrameSourcePtr source) {
-  rollout_ = rollout;
+  end_live();
   source_ = std::move(source);
+  forget_records(rollout);
+}
+
+void InferenceWorker::forget_records(quint64 rollout) {
+  rollout_ = rollout;
   probes_.clear();
   batch_.clear();
   published_ = 0;
@@ -57,18 +60,21 @@ void InferenceWorker::set_episode(quint64 rollout, FrameSourcePtr source) {
 }
 
 void InferenceWorker::advance(const Advance& task) {
-  if (task.stop.stop_requested() || !engine_) return Q_EMIT finished(task.command);
+  const bool live = task.run && live_.frames;
+  if (task.stop.stop_requested() || (!engine_ && !live)) return Q_EMIT finished(task.command);
   try {
-    if (!(engine_->policy() == task.policy)) engine_->set_policy(task.policy);
+    if (engine_ && !(engine_->policy() == task.policy)) engine_->set_policy(task.policy);
   } catch (const std::exception& error) {
     return Q_EMIT policy_refused(task.command, QString::fromUtf8(error.what()));
   }
   batch_.clear();
   bool replaying = true;
   try {
-    if (published_policy_ != task.policy_id || published_ < probes_.size()) replay_all(task);
+    qint64 fixed = 0;
+    if (published_policy_ != task.policy_id || published_ < probes_.size()) fixed = replay_all(task);
     replaying = false;
-    Q_EMIT replayed(task.command);
+    Q_EMIT replayed(task.command, fixed);
+    if (live) return run_live(task);
     if (task.run && source_) run(task);
     publish(task);
     Q_EMIT finished(task.command);
@@ -95,7 +101,7 @@ std::size_t InferenceWorker::stretch_start(std::size_t index) const {
   return index;
 }
 
-void InferenceWorker::replay_all(const Advance& task) {
+qint64 InferenceWorker::replay_all(const Advance& task) {
   // Stretches between two resets are independent: the one on screen goes first.
   std::vector<std::pair<std::size_t, std::size_t>> stretches;
   for (std::size_t end = probes_.size(); end > 0;) {
@@ -104,13 +110,19 @@ void InferenceWorker::replay_all(const Advance& task) {
     end = begin;
   }
   std::reverse(stretches.begin(), stretches.end());
-  const auto focus = static_cast<std::size_t>(std::max<qint64>(task.focus_frame, 0));
-  const auto shown = std::find_if(stretches.begin(), stretches.end(),
-                                  [&](const auto& s) { return focus >= s.first && focus < s.second; });
+  const auto shown = std::find_if(stretches.begin(), stretches.end(), [&](const auto& s) {
+    return task.focus_frame >= probes_[s.first]->frame && task.focus_frame <= probes_[s.second - 1]->frame;
+  });
   if (shown != stretches.end()) std::rotate(stretches.begin(), shown, shown + 1);
 
+  qint64 fixed = 0;
   for (const auto& [begin, end] : stretches) {
     const std::span<const FrameRecordPtr> stretch(probes_.data() + begin, end - begin);
+    // One frame whose deeper exits never ran, and what follows it cannot be known.
+    if (std::any_of(stretch.begin(), stretch.end(), [](const auto& r) { return r->mode == RunMode::policy; })) {
+      fixed += static_cast<qint64>(stretch.size());
+      continue;
+    }
     auto replayed_records = engine_->replay(stretch, task.policy, task.stop);
     if (task.stop.stop_requested()) throw Cancelled();
     Q_EMIT records(rollout_, task.policy_id, replayed_records);
@@ -119,6 +131,7 @@ void InferenceWorker::replay_all(const Advance& task) {
   if (published_policy_ != task.policy_id && !probes_.empty()) state_stale_ = true;
   published_policy_ = task.policy_id;
   published_ = probes_.size();
+  return fixed;
 }
 
 void InferenceWorker::replay_open_stretch(const Advance& task) {

@@ -3,7 +3,9 @@
 
 #include <QObject>
 #include <QString>
+#include <atomic>
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <stop_token>
@@ -11,6 +13,7 @@
 
 #include "core/episodes/frame_source.h"
 #include "core/exits/engine.h"
+#include "sessions/live_source.h"
 #include "sessions/session.h"
 
 namespace deer {
@@ -30,12 +33,23 @@ class InferenceWorker : public QObject {
   /// What advance() runs over from now on; forgets every record. `rollout` goes with all records made.
   void set_episode(quint64 rollout, FrameSourcePtr source);
 
+  /// The same for a live source, from its frame 0.
+  void set_live(quint64 rollout, LiveSource source);
+  /// Another model on the same live source: forgets every record. The next frame is `next_frame`.
+  void restart_live(quint64 rollout, qint64 next_frame);
+  /// Lets the live source go. Its records stay and can be replayed.
+  void end_live();
+  /// A batch of live_frames() was taken. While two are not, the next waits and grows. From any thread.
+  void batch_taken() { --batches_out_; }
+
   struct Advance {
     quint64 command = 0;
     quint64 policy_id = 0;
     ExitPolicy policy;
-    bool run = false;        ///< go on through frames without a record; otherwise only replay
-    qint64 focus_frame = 0;  ///< replay the stretch around this frame first
+    bool run = false;                      ///< go on through frames without a record; otherwise only replay
+    bool preview = false;                  ///< live: show one frame, without the model, and be done
+    qint64 focus_frame = 0;                ///< replay the stretch around this frame first
+    std::shared_ptr<LiveControl> control;  ///< of a live run; holds this policy at first
     std::stop_token stop;
   };
 
@@ -47,7 +61,13 @@ class InferenceWorker : public QObject {
   void progress(quint64 command, const QString& what, qint64 done, qint64 total);
   void loaded(quint64 command, const deer::ModelSummary& summary, const deer::ExitPolicy& policy);
   void records(quint64 rollout, quint64 policy_id, const std::vector<deer::FrameRecordPtr>& batch);
-  void replayed(quint64 command);  ///< every record there is was sent under the policy of this command
+  /// Every record there is was sent under the policy of this command, save `fixed` of a live run whose
+  /// features were not all computed: they stay as they were.
+  void replayed(quint64 command, qint64 fixed);
+  void live_frames(quint64 rollout, const deer::LiveBatch& batch);
+  void live_policy_taken(quint64 command, quint64 policy_id, const deer::ExitPolicy& policy);
+  void live_policy_refused(quint64 command, quint64 policy_id, const QString& reason);
+  void live_ended(quint64 command);  ///< the source has no more frames
   void finished(quint64 command);
   void failed(quint64 command, const deer::Problem& problem);
   void policy_refused(quint64 command, const QString& reason);
@@ -55,10 +75,20 @@ class InferenceWorker : public QObject {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void replay_all(const Advance& task);
+  qint64 replay_all(const Advance& task);  ///< answers with the records that could not be
   void replay_open_stretch(const Advance& task);
   void run(const Advance& task);
   void publish(const Advance& task);
+  void forget_records(quint64 rollout);
+
+  // Live, in inference_worker_live.cpp.
+  void run_live(const Advance& task);
+  void adopt_settings(const Advance& task, const LiveControl::Settings& settings);
+  bool take_live_frame(const Advance& task);
+  void step_live(const Advance& task, RunMode mode);
+  void add_live_frame(LiveFrame frame);
+  void publish_live(bool all);
+
   std::size_t stretch_start(std::size_t index) const;
 
   EngineFactory factory_;
@@ -66,8 +96,10 @@ class InferenceWorker : public QObject {
   FrameSourcePtr source_;
   quint64 rollout_ = 0;
 
-  std::vector<FrameRecordPtr> probes_;  ///< as step() made them, frame 0 onwards; the source of every replay
-  std::size_t published_ = 0;           ///< of probes_, sent under published_policy_
+  /// As step() made them, in order of frames; the source of every replay. A recorded episode's begin at
+  /// frame 0 and have no gaps.
+  std::vector<FrameRecordPtr> probes_;
+  std::size_t published_ = 0;  ///< of probes_, sent under published_policy_
   quint64 published_policy_ = 0;
   /// The engine's recurrent state was advanced under another policy: what step() decides is not what
   /// the present policy would, until the next reset. Features are right all the same.
@@ -75,6 +107,15 @@ class InferenceWorker : public QObject {
 
   std::vector<FrameRecordPtr> batch_;
   Clock::time_point last_batch_{};
+
+  LiveSource live_;
+  qint64 next_live_frame_ = 0;
+  ObservationPtr pending_;            ///< taken from the live source, and not yet through the model
+  std::optional<std::string> given_;  ///< for frames that bring no instruction
+  bool reset_next_ = false;           ///< an instruction was given: the next step begins with an empty memory
+  LiveBatch live_batch_;
+  std::deque<Clock::time_point> live_times_;
+  std::atomic<int> batches_out_{0};
 };
 
 }  // namespace deer

@@ -19,7 +19,8 @@ Session::~Session() {
 }
 
 void Session::open_model(const std::filesystem::path& path, const EngineOptions& options) {
-  d_->run_wanted = false;
+  // A live run goes on with the new model.
+  d_->run_wanted = d_->run_wanted && d_->live;
   d_->begin_load(path, options);
 }
 
@@ -54,17 +55,24 @@ qint64 Session::current_frame() const { return d_->frame; }
 void Session::set_current_frame(qint64 frame) {
   if (frame_count() == 0) return;
   frame = std::clamp<qint64>(frame, 0, frame_count() - 1);
-  if (frame == d_->frame) return;
-  d_->direction = frame < d_->frame ? -1 : 1;
-  d_->frame = frame;
-  d_->loader.observation(frame);
-  d_->loader.look_ahead(frame, d_->direction);
-  Q_EMIT current_frame_changed(frame);
+  d_->following = frame == frame_count() - 1;
+  d_->move_to(frame);
 }
 
-ObservationPtr Session::observation(qint64 frame) { return d_->loader.observation(frame); }
-QString Session::frame_problem(qint64 frame) const { return d_->loader.problem(frame); }
-void Session::set_cache_bytes(std::size_t bytes) { d_->loader.set_cache_bytes(bytes); }
+ObservationPtr Session::observation(qint64 frame) {
+  return d_->live ? d_->live_frames.observation(frame) : d_->loader.observation(frame);
+}
+
+QString Session::frame_problem(qint64 frame) const {
+  if (!d_->live) return d_->loader.problem(frame);
+  if (!d_->live_frames.picture_dropped(frame)) return {};
+  return tr("This picture was let go to make room for newer ones. The preferences say how much memory they may take.");
+}
+
+void Session::set_cache_bytes(std::size_t bytes) {
+  d_->loader.set_cache_bytes(bytes);
+  d_->live_frames.set_room(bytes);
+}
 
 FrameRecordPtr Session::record(qint64 frame) const {
   if (frame < 0 || frame >= frame_count()) return nullptr;
@@ -113,6 +121,7 @@ void Session::set_policy(const ExitPolicy& policy) {
   d_->policy_id = ++d_->policy_count;
   Q_EMIT policy_changed();
   if (!d_->summary || d_->job == Private::Job::load) return;
+  if (d_->live_runs()) return d_->post_policy();
   // While a slider is dragged, let a replay that has just begun show its result before the next one.
   constexpr qint64 kPatienceMs = 250;
   const bool recent_replay = d_->job == Private::Job::advance && d_->replaying && d_->job_clock.elapsed() < kPatienceMs;
@@ -124,9 +133,15 @@ void Session::set_policy(const ExitPolicy& policy) {
 }
 
 void Session::run_episode() {
-  if (!d_->summary && d_->job != Private::Job::load) {
-    return d_->report(
-        {tr("There is no model to run"), tr("An episode can be run once a model is open."), tr("Open a model first.")});
+  if (live_ended()) {
+    return d_->report({tr("The live run has ended"), tr("Its frames stay, but no more will come."),
+                       tr("Open the simulated world, or another source, again.")});
+  }
+  if (!d_->summary && d_->job != Private::Job::load && !d_->watches()) {
+    return d_->report({tr("There is no model to run"),
+                       d_->live ? tr("The arm is moved by a model, and none is open.")
+                                : tr("An episode can be run once a model is open."),
+                       tr("Open a model first.")});
   }
   if (!d_->episode && !d_->opening) {
     return d_->report({tr("There is no episode to run"), tr("A model can be run once an episode is open."),
@@ -149,7 +164,9 @@ void Session::cancel() {
 Session::Activity Session::activity() const {
   if (d_->job == Private::Job::load) return Activity::loading_model;
   if (d_->opening) return Activity::opening_source;
-  if (d_->job == Private::Job::advance) return d_->replaying ? Activity::replaying : Activity::running;
+  if (d_->job == Private::Job::advance) {
+    return d_->replaying ? Activity::replaying : d_->live ? Activity::live : Activity::running;
+  }
   return Activity::idle;
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
+#include "sessions/live_source.h"
 
 namespace deer {
 
@@ -48,6 +49,7 @@ class Session : public QObject {
     opening_source,
     running,    ///< the model goes through the episode
     replaying,  ///< a changed policy is applied to the stored features
+    live,       ///< a live source is watched; the model, if there is one, runs on each frame
   };
   Q_ENUM(Activity)
 
@@ -70,7 +72,35 @@ class Session : public QObject {
   const OpenSourceOptions& source_options() const;
   void open_episode(std::size_t index);
   std::optional<std::size_t> episode_index() const;
-  const FrameSource* episode() const;  ///< for info() and instructions(), which do not block
+  const FrameSource* episode() const;  ///< for info(), which does not block
+  /// Stretches of frames with one instruction; of a live source, those seen so far.
+  const std::vector<InstructionSpan>& instructions() const;
+
+  // Live: frames come by themselves and stay, their pictures as long as set_cache_bytes() has room.
+  // Opening starts it, unless it takes commands and no model is open or being opened: then one frame is
+  // shown. run_episode() starts and goes on; cancel() and pause_live() stop it between two layers. The
+  // collection that was open stays open. A policy that changes while it runs holds from the next step on;
+  // once it stands, a change is replayed over the frames that were seen, as in a recorded episode.
+  void open_live(const QString& name, LiveOpener opener);
+  bool is_live() const;
+  bool live_ended() const;           ///< its frames stay, no more will come
+  bool live_takes_commands() const;  ///< the model acts on it
+  void pause_live();
+  void end_live();
+  /// A new instruction; the policy begins with an empty memory, as between CALVIN's subtasks.
+  void instruct(const QString& text);
+  /// Probe, unless set: every exit is evaluated, so that any policy can be replayed. In policy mode the model
+  /// really stops early, from the next step on; such frames keep the exit they were run with.
+  RunMode live_mode() const;
+  void set_live_mode(RunMode mode);
+  double live_rate_hz() const;  ///< achieved over the last second; 0 while it does not run
+  QString live_status() const;  ///< what the source says of how it goes; may be empty
+  qint64 fixed_count() const;   ///< evaluated frames that the last change of policy could not be replayed over
+  /// Whether the policy was changed while it ran, and what is shown is what was done under each.
+  bool several_policies() const;
+  /// The current frame moves on with the newest. Begins when the newest is made the current one, ends
+  /// when another is.
+  bool following() const;
 
   // Frames.
   qint64 frame_count() const;            ///< 0 if nothing is open
@@ -117,7 +147,8 @@ class Session : public QObject {
  Q_SIGNALS:
   void model_changed();
   void collection_changed();
-  void episode_changed();  ///< frames, records and current frame all start anew
+  void episode_changed();                        ///< frames, records and current frame all start anew
+  void frames_added(qint64 first, qint64 last);  ///< live: frame_count() has grown; instructions() perhaps too
   void current_frame_changed(qint64 frame);
   void hovered_frame_changed(qint64 frame);
   void selected_exit_changed(int exit_index);

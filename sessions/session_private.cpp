@@ -9,7 +9,10 @@
 namespace deer {
 
 Session::Private::Private(Session* session, EngineFactory factory, SourceOpener opener)
-    : q(session), worker(new InferenceWorker(std::move(factory))), loader(std::move(opener)) {
+    : q(session),
+      worker(new InferenceWorker(std::move(factory))),
+      loader(std::move(opener)),
+      live_frames(SourceLoader::kDefaultCacheBytes) {
   thread.setObjectName(QStringLiteral("inference"));
   worker->moveToThread(&thread);
   connect(worker, &InferenceWorker::loaded, this, &Private::on_loaded);
@@ -25,7 +28,12 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
     load_total = all;
     notify();
   });
+  connect(worker, &InferenceWorker::live_frames, this, &Private::on_live_frames);
+  connect(worker, &InferenceWorker::live_policy_taken, this, &Private::on_live_policy_taken);
+  connect(worker, &InferenceWorker::live_policy_refused, this, &Private::on_live_policy_refused);
+  connect(worker, &InferenceWorker::live_ended, this, &Private::on_live_ended);
   connect(&loader, &SourceLoader::opened, this, &Private::on_opened);
+  connect(&loader, &SourceLoader::live_opened, this, &Private::on_live_opened);
   connect(&loader, &SourceLoader::open_failed, this, [this](quint64 request, const Problem& what) {
     if (request != open_request || !opening) return;
     opening = false;
@@ -46,7 +54,14 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
 Session::Private::~Private() {
   stop.request_stop();
   disconnect(worker, nullptr, this, nullptr);
-  thread.quit();
+  retire(std::move(episode));
+  QMetaObject::invokeMethod(
+      worker,
+      [w = worker] {
+        w->end_live();
+        QThread::currentThread()->quit();
+      },
+      Qt::QueuedConnection);
   thread.wait();
   delete worker;
 }
@@ -57,6 +72,7 @@ void Session::Private::stop_worker() {
   ++command;
   job = Job::none;
   replaying = false;
+  live_rate_hz = 0;
 }
 
 void Session::Private::begin_load(const std::filesystem::path& path, const EngineOptions& wanted) {
@@ -90,6 +106,15 @@ void Session::Private::begin_advance(bool run_frames) {
   task.policy_id = policy_id;
   task.policy = policy;
   task.run = run_frames;
+  task.preview = run_frames && live && !summary && !watches();
+  if (live && run_frames) {
+    // One for each run: what is said to this one does not reach the one that is just ending.
+    const auto before = std::exchange(live_control, std::make_shared<LiveControl>());
+    live_control->set_policy(policy, policy_id);
+    live_control->set_mode(live_mode);
+    if (auto text = before->take_instruction()) live_control->instruct(std::move(*text));
+    task.control = live_control;
+  }
   task.focus_frame = frame;
   task.stop = stop.get_token();
   QMetaObject::invokeMethod(
@@ -112,13 +137,15 @@ void Session::Private::catch_up() {
 }
 
 void Session::Private::start_run_if_ready() {
-  if (!run_wanted || !summary || !episode || opening || job != Job::none) return;
+  if (!run_wanted || !(summary || watches()) || !episode || opening || job != Job::none) return;
   begin_advance(true);
 }
 
 void Session::Private::use_episode(FrameSourcePtr source, std::optional<std::size_t> index) {
   const auto length = source ? source->length().value_or(0) : 0;
-  episode = std::move(source);
+  live = false;
+  live_frames.clear();
+  auto before = std::exchange(episode, std::move(source));
   episode_index = index;
   loader.set_source(episode);
   if (job == Job::advance) stop_worker();
@@ -127,6 +154,7 @@ void Session::Private::use_episode(FrameSourcePtr source, std::optional<std::siz
   hovered = -1;
   direction = 1;
   start_rollout();
+  retire(std::move(before));
   Q_EMIT q->episode_changed();
   if (frame < 0) return;
   loader.observation(frame);
@@ -137,10 +165,18 @@ void Session::Private::start_rollout() {
   const auto had = evaluated;
   std::fill(records.begin(), records.end(), nullptr);
   evaluated = 0;
+  fixed = 0;
+  several_policies = false;
   replayed_policy_id = policy_id;
   ++rollout;
-  QMetaObject::invokeMethod(
-      worker, [w = worker, id = rollout, source = episode] { w->set_episode(id, source); }, Qt::QueuedConnection);
+  if (live) {
+    QMetaObject::invokeMethod(
+        worker, [w = worker, id = rollout, next = static_cast<qint64>(records.size())] { w->restart_live(id, next); },
+        Qt::QueuedConnection);
+  } else {
+    QMetaObject::invokeMethod(
+        worker, [w = worker, id = rollout, source = episode] { w->set_episode(id, source); }, Qt::QueuedConnection);
+  }
   if (had > 0 && !records.empty()) Q_EMIT q->records_changed(0, static_cast<qint64>(records.size()) - 1);
 }
 
@@ -177,8 +213,12 @@ void Session::Private::on_records(quint64 from_rollout, quint64 from_policy, con
   if (job == Job::advance && !replaying) notify();
 }
 
-void Session::Private::on_replayed(quint64 from) {
+void Session::Private::on_replayed(quint64 from, qint64 fixed_records) {
   if (from != command) return;
+  if (replaying) {
+    fixed = fixed_records;
+    several_policies = false;
+  }
   accepted_policy = sent_policy;
   accepted_policy_id = replayed_policy_id = sent_policy_id;
   replaying = false;
@@ -186,13 +226,17 @@ void Session::Private::on_replayed(quint64 from) {
   job_clock.start();
   // Records may have been shown under the policy before until now.
   if (evaluated > 0) Q_EMIT q->records_changed(0, static_cast<qint64>(records.size()) - 1);
-  if (sent_policy_id != policy_id) return begin_advance(run_wanted);
+  if (sent_policy_id != policy_id) {
+    if (!live_runs()) return begin_advance(run_wanted);
+    post_policy();
+  }
   notify();
 }
 
 void Session::Private::on_finished(quint64 from) {
   if (from != command) return;
   if (job == Job::advance && sent_run) run_wanted = false;
+  live_rate_hz = 0;
   job = Job::none;
   replaying = false;
   policy_timer.stop();
@@ -209,11 +253,12 @@ void Session::Private::on_failed(quint64 from, const Problem& what) {
   policy_timer.stop();
   if (was_loading) {
     // The model before is still there: go on with what was asked for in the meantime.
-    run_wanted = run_wanted && summary;
+    run_wanted = run_wanted && (summary || watches());
     catch_up();
     start_run_if_ready();
   } else {
     run_wanted = false;
+    live_rate_hz = 0;
   }
   notify();
   report(what);
@@ -280,6 +325,8 @@ QString Session::Private::progress_text() const {
       return opening_what;
     case Activity::running:
       return running_text();
+    case Activity::live:
+      return tr("Live: %1 frames").arg(records.size());
     case Activity::replaying:
       return tr("Applying the policy to %1 frames").arg(evaluated);
     case Activity::idle:

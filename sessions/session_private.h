@@ -6,6 +6,7 @@
 #include <QTimer>
 
 #include "sessions/inference_worker.h"
+#include "sessions/live_frames.h"
 #include "sessions/playback.h"
 #include "sessions/session.h"
 #include "sessions/source_loader.h"
@@ -26,7 +27,8 @@ class Session::Private : public QObject {
   void use_episode(FrameSourcePtr source, std::optional<std::size_t> index);
   void start_rollout();  ///< empty records; the worker starts from frame 0
   void start_run_if_ready();
-  void notify();  ///< activity_changed
+  void retire(std::shared_ptr<void> held);  ///< destroyed on the worker's thread
+  void notify();                            ///< activity_changed
   QString running_text() const;
   QString progress_text() const;
   void catch_up();  ///< replays if records are under an older policy and nothing is going on
@@ -36,12 +38,24 @@ class Session::Private : public QObject {
   // Answers of the worker and the loader.
   void on_loaded(quint64 command, const ModelSummary& loaded_summary, const ExitPolicy& model_policy);
   void on_records(quint64 from_rollout, quint64 from_policy, const std::vector<FrameRecordPtr>& batch);
-  void on_replayed(quint64 command);
+  void on_replayed(quint64 command, qint64 fixed_records);
   void on_finished(quint64 command);
   void on_failed(quint64 command, const Problem& what);
   void on_policy_refused(quint64 command, const QString& reason);
   void on_opened(quint64 request, std::shared_ptr<const EpisodeCollection> opened, std::size_t index,
                  FrameSourcePtr source, const Problem& what);
+
+  // Live, in session_live.cpp.
+  bool watches() const { return live && !live_takes_commands; }  ///< it can run without a model
+  bool live_runs() const { return live && job == Job::advance && sent_run && !replaying; }
+  void post_policy();  ///< to the live run that goes on
+  void use_live(LiveSource source);
+  void move_to(qint64 to);
+  void on_live_opened(quint64 request);
+  void on_live_frames(quint64 from_rollout, const LiveBatch& batch);
+  void on_live_policy_taken(quint64 command, quint64 id, const ExitPolicy& taken);
+  void on_live_policy_refused(quint64 command, quint64 id, const QString& reason);
+  void on_live_ended(quint64 command);
 
   Session* q;
   QThread thread;
@@ -69,6 +83,18 @@ class Session::Private : public QObject {
 
   std::vector<FrameRecordPtr> records;
   qint64 evaluated = 0;
+
+  bool live = false;
+  bool live_ended = false;
+  bool live_takes_commands = false;
+  bool following = true;
+  LiveFrames live_frames;
+  std::shared_ptr<LiveControl> live_control;  ///< of the newest live run; never null while live
+  RunMode live_mode = RunMode::probe;
+  double live_rate_hz = 0;
+  QString live_status;
+  qint64 fixed = 0;
+  bool several_policies = false;
 
   ExitPolicy policy;         ///< what the person asked for
   quint64 policy_count = 1;  ///< numbers policies; never goes back

@@ -9,7 +9,6 @@
 namespace deer {
 namespace {
 
-constexpr std::size_t kDefaultCacheBytes = std::size_t{256} << 20;
 constexpr std::size_t kMostWanted = 256;  // requests kept; scrubbing past more forgets the oldest
 constexpr qint64 kAhead = 16;
 constexpr qint64 kBehind = 4;
@@ -78,7 +77,7 @@ void SourceLoader::open(quint64 request, const std::filesystem::path& path, cons
                         std::size_t first_episode) {
   {
     const std::lock_guard lock(mutex_);
-    open_request_ = OpenRequest{request, path, options, nullptr, first_episode};
+    open_request_ = OpenRequest{request, path, options, nullptr, first_episode, {}};
   }
   wake_opener_.notify_one();
 }
@@ -87,9 +86,22 @@ void SourceLoader::open_episode(quint64 request, std::shared_ptr<const EpisodeCo
                                 std::size_t index) {
   {
     const std::lock_guard lock(mutex_);
-    open_request_ = OpenRequest{request, {}, {}, std::move(collection), index};
+    open_request_ = OpenRequest{request, {}, {}, std::move(collection), index, {}};
   }
   wake_opener_.notify_one();
+}
+
+void SourceLoader::open_live(quint64 request, LiveOpener opener) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_request_ = OpenRequest{request, {}, {}, nullptr, 0, std::move(opener)};
+  }
+  wake_opener_.notify_one();
+}
+
+LiveSource SourceLoader::take_live(quint64 request) {
+  const std::lock_guard lock(mutex_);
+  return request == opened_live_number_ ? std::exchange(opened_live_, {}) : LiveSource();
 }
 
 void SourceLoader::set_source(FrameSourcePtr source) {
@@ -144,13 +156,33 @@ void SourceLoader::open_loop(std::stop_token stop) {
     OpenRequest request;
     {
       std::unique_lock lock(mutex_);
-      if (!wake_opener_.wait(lock, stop, [&] { return open_request_.has_value(); })) return;
-      if (stop.stop_requested()) return;
+      if (!wake_opener_.wait(lock, stop, [&] { return open_request_.has_value(); }) || stop.stop_requested()) {
+        opened_live_ = {};
+        return;
+      }
       request = std::move(*open_request_);
       open_request_.reset();
     }
-    serve(request);
+    request.live ? serve_live(request) : serve(request);
   }
+}
+
+void SourceLoader::fail(const OpenRequest& request, const Problem& problem) {
+  QMetaObject::invokeMethod(
+      this, [this, number = request.number, problem] { Q_EMIT open_failed(number, problem); }, Qt::QueuedConnection);
+}
+
+void SourceLoader::serve_live(const OpenRequest& request) {
+  try {
+    auto opened = request.live();
+    const std::lock_guard lock(mutex_);
+    std::swap(opened_live_, opened);
+    opened_live_number_ = request.number;
+  } catch (const std::exception& error) {
+    return fail(request, {tr("Cannot open the live source"), QString::fromUtf8(error.what()), {}});
+  }
+  QMetaObject::invokeMethod(
+      this, [this, number = request.number] { Q_EMIT live_opened(number); }, Qt::QueuedConnection);
 }
 
 void SourceLoader::serve(const OpenRequest& request) {
@@ -158,11 +190,8 @@ void SourceLoader::serve(const OpenRequest& request) {
   try {
     if (!collection) collection = opener_(request.path, request.options);
   } catch (const std::exception& error) {
-    Problem problem{tr("Cannot open the data"), QString::fromUtf8(error.what()),
-                    tr("Choose a CALVIN dataset, a folder of images or a video.")};
-    QMetaObject::invokeMethod(
-        this, [this, number = request.number, problem] { Q_EMIT open_failed(number, problem); }, Qt::QueuedConnection);
-    return;
+    return fail(request, {tr("Cannot open the data"), QString::fromUtf8(error.what()),
+                          tr("Choose a CALVIN dataset, a folder of images or a video.")});
   }
   FrameSourcePtr episode;
   Problem problem;

@@ -51,6 +51,8 @@ class SourceLoader : public QObject {
   Q_OBJECT
 
  public:
+  static constexpr std::size_t kDefaultCacheBytes = std::size_t{256} << 20;
+
   explicit SourceLoader(SourceOpener opener, QObject* parent = nullptr);
   ~SourceLoader() override;
 
@@ -58,6 +60,12 @@ class SourceLoader : public QObject {
   void open(quint64 request, const std::filesystem::path& path, const OpenSourceOptions& options,
             std::size_t first_episode);
   void open_episode(quint64 request, std::shared_ptr<const EpisodeCollection> collection, std::size_t index);
+
+  /// Answers live_opened() or open_failed().
+  void open_live(quint64 request, LiveOpener opener);
+  /// What live_opened() speaks of; empty if it was taken or another request came. It is not left to the
+  /// queue of events, so that it cannot end with it on this thread.
+  LiveSource take_live(quint64 request);
 
   /// The source that observation() reads from; empties the cache.
   void set_source(FrameSourcePtr source);
@@ -72,6 +80,7 @@ class SourceLoader : public QObject {
   /// `episode` is null, and `problem` says why, if the collection opened but its episode did not.
   void opened(quint64 request, std::shared_ptr<const deer::EpisodeCollection> collection, std::size_t index,
               deer::FrameSourcePtr episode, const deer::Problem& problem);
+  void live_opened(quint64 request);
   void open_failed(quint64 request, const deer::Problem& problem);
   void ready(qint64 frame);
 
@@ -82,11 +91,14 @@ class SourceLoader : public QObject {
     OpenSourceOptions options;
     std::shared_ptr<const EpisodeCollection> collection;  // already open: only the episode is wanted
     std::size_t index = 0;
+    LiveOpener live;  // instead of all that
   };
 
   void open_loop(std::stop_token stop);
   void read_loop(std::stop_token stop);
   void serve(const OpenRequest& request);
+  void serve_live(const OpenRequest& request);
+  void fail(const OpenRequest& request, const Problem& problem);
   void take(quint64 epoch, qint64 frame, const ObservationPtr& observation, const QString& problem);
 
   SourceOpener opener_;
@@ -95,6 +107,8 @@ class SourceLoader : public QObject {
   std::condition_variable_any wake_opener_;
   std::condition_variable_any wake_reader_;
   std::optional<OpenRequest> open_request_;
+  quint64 opened_live_number_ = 0;
+  LiveSource opened_live_;
   FrameSourcePtr source_;
   quint64 epoch_ = 0;
   std::deque<qint64> wanted_;  // newest first

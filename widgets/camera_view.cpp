@@ -71,10 +71,13 @@ void CameraView::refresh() {
   const FrameSource* episode = session_->episode();
   if (!episode || frame < 0) {
     const bool opening = session_->activity() == Session::Activity::opening_source;
+    const bool waiting = opening || session_->is_live();
     empty_->set(EmptyState::Icon::picture,
-                opening ? session_->activity_text() : tr("Open an episode to see the camera."),
-                opening || camera_ == Camera::gripper ? QString() : tr("Open dataset…"));
-    return show_state(opening ? State::loading : State::empty);
+                opening   ? session_->activity_text()
+                : waiting ? tr("Waiting for the first frame…")
+                          : tr("Open an episode to see the camera."),
+                waiting || camera_ == Camera::gripper ? QString() : tr("Open dataset…"));
+    return show_state(waiting ? State::loading : State::empty);
   }
   if (camera_ == Camera::gripper && !episode->info().has_gripper_camera) {
     empty_->set(EmptyState::Icon::picture, tr("No gripper camera in this source"));
@@ -86,7 +89,9 @@ void CameraView::refresh() {
     dim_timer_->stop();
     dimmed_ = false;
     if (!image || image->empty()) {
-      empty_->set(EmptyState::Icon::picture, tr("This frame has no picture from this camera."));
+      const QString reason = session_->frame_problem(frame);
+      empty_->set(EmptyState::Icon::picture,
+                  reason.isEmpty() ? tr("This frame has no picture from this camera.") : reason);
       return show_state(State::empty);
     }
     if (image != source_) {

@@ -90,6 +90,14 @@ void FrameView::show_empty() {
   } else if (!session_->model()) {
     offer_ = Offer::model;
     empty_->set(EmptyState::Icon::model, tr("Open a model to see %1.").arg(purpose_), tr("Open model…"));
+  } else if (session_->is_live() && activity != Session::Activity::live && !session_->live_ended() &&
+             session_->following()) {
+    offer_ = Offer::run;
+    empty_->set(EmptyState::Icon::chart, tr("Start the live run to see %1.").arg(purpose_), tr("Start"));
+  } else if (session_->is_live()) {
+    offer_ = Offer::none;
+    empty_->set(EmptyState::Icon::chart, session_->frame_count() == 0 ? tr("Waiting for the first frame…")
+                                                                      : tr("The model did not run on this frame."));
   } else if (session_->frame_count() == 0) {
     offer_ = Offer::dataset;
     empty_->set(EmptyState::Icon::chart, tr("Open an episode to see %1.").arg(purpose_), tr("Open dataset…"));

@@ -72,6 +72,7 @@ PlaybackBar::PlaybackBar(Session* session, QWidget* parent)
   connect(loop_, &QToolButton::toggled, this, &PlaybackBar::loop_toggled);
   connect(session, &Session::current_frame_changed, this, &PlaybackBar::update_counter);
   connect(session, &Session::episode_changed, this, &PlaybackBar::update_counter);
+  connect(session, &Session::frames_added, this, &PlaybackBar::update_counter);
   connect(&Theme::instance(), &Theme::changed, this, &PlaybackBar::update_icons);
   update_icons();
   update_counter();
@@ -82,6 +83,7 @@ bool PlaybackBar::loop() const { return loop_->isChecked(); }
 QString PlaybackBar::counter_text() const { return counter_->text(); }
 
 void PlaybackBar::set_playing(bool playing) {
+  if (playing == playing_) return;
   playing_ = playing;
   play_->setAccessibleName(playing ? tr("Pause") : tr("Play"));
   play_->setToolTip(play_->accessibleName());

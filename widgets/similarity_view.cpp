@@ -70,6 +70,8 @@ SimilarityView::SimilarityView(Session* session, QWidget* parent)
   readout_->setText(tr("Cosine similarity of pooled features"));
   connect(session, &Session::model_changed, this, &SimilarityView::forget_mean);
   connect(session, &Session::episode_changed, this, &SimilarityView::forget_mean);
+  connect(session, &Session::frames_added, this,
+          [this](qint64, qint64 last) { counted_.resize(static_cast<std::size_t>(last + 1), false); });
   connect(session, &Session::records_changed, this, &SimilarityView::count_later);
   forget_mean();
 }

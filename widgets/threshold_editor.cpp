@@ -109,6 +109,7 @@ ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
   mean_depth_->setAccessibleName(tr("Mean depth"));
   mean_depth_->setFont(Theme::number_font(theme.title_font()));
   result_->setAccessibleName(tr("Basis of the result"));
+  result_->setWordWrap(true);
   result_->setFont(Theme::number_font(theme.label_font()));
 
   build_controls();
@@ -350,6 +351,7 @@ void ThresholdEditor::show_policy() {
 void ThresholdEditor::count_frames(qint64 first, qint64 last) {
   const ModelSummary* model = session_->model();
   const auto frames = static_cast<std::size_t>(std::max<qint64>(0, session_->frame_count()));
+  if (frames > taken_.size() && first > 0 && first <= static_cast<qint64>(taken_.size())) taken_.resize(frames, -1);
   if (taken_.size() != frames || (first <= 0 && last + 1 >= static_cast<qint64>(frames))) {
     taken_.assign(frames, -1);
     std::fill(counts_.begin(), counts_.end(), 0);
@@ -395,8 +397,18 @@ void ThresholdEditor::update_result() {
 }
 
 QString ThresholdEditor::result_text() const {
+  if (evaluated_ == 0 && session_->is_live()) return tr("start the live run to see what this policy does");
   if (evaluated_ == 0) return tr("run all exits to see what this policy does");
   if (!session_->records_current()) return tr("applying the change to %1 frames…").arg(format_count(evaluated_));
+  if (session_->is_live() && session_->activity() == Session::Activity::live) {
+    return tr("as executed, %1 frames").arg(format_count(evaluated_));
+  }
+  if (session_->several_policies())
+    return tr("as executed under several policies, %1 frames").arg(format_count(evaluated_));
+  if (session_->fixed_count() > 0) {
+    return tr("exact, %1 frames; %2 of them as executed, without all exits")
+        .arg(format_count(evaluated_), format_count(session_->fixed_count()));
+  }
   return tr("exact, %1 frames").arg(format_count(evaluated_));
 }
 

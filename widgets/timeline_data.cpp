@@ -26,6 +26,22 @@ void MinMaxColumn::reset(qint64 frames) {
   dirty_last_ = -1;
 }
 
+void MinMaxColumn::grow(qint64 frames) {
+  if (frames <= size()) return;
+  values_.resize(static_cast<std::size_t>(frames), std::numeric_limits<float>::quiet_NaN());
+  // Extents of what is not there yet are empty, so that only a new top has to be filled.
+  std::size_t level = 0;
+  for (qint64 nodes = (frames + kFan - 1) / kFan;; nodes = (nodes + kFan - 1) / kFan, ++level) {
+    if (level == levels_.size()) {
+      levels_.emplace_back();
+      dirty_first_ = 0;
+      dirty_last_ = frames - 1;
+    }
+    levels_[level].resize(static_cast<std::size_t>(nodes));
+    if (nodes == 1) break;
+  }
+}
+
 void MinMaxColumn::set(qint64 frame, float value) {
   values_[static_cast<std::size_t>(frame)] = value;
   if (dirty_last_ < dirty_first_) {
@@ -77,6 +93,13 @@ Extent MinMaxColumn::extent(qint64 first, qint64 last) const {
     at += step;
   }
   return sum;
+}
+
+void TimelineData::grow(qint64 frames) {
+  depth_.grow(frames);
+  for (auto& column : deltas_) column.grow(frames);
+  for (auto& column : predicted_) column.grow(frames);
+  for (auto& column : recorded_) column.grow(frames);
 }
 
 void TimelineData::reset(qint64 frames, std::vector<int> exit_layers) {

@@ -24,6 +24,7 @@ struct Extent {
 class MinMaxColumn {
  public:
   void reset(qint64 frames);  ///< every value NaN
+  void grow(qint64 frames);   ///< to so many; the new values are NaN
   void set(qint64 frame, float value);
   float at(qint64 frame) const { return values_[static_cast<std::size_t>(frame)]; }
   qint64 size() const { return static_cast<qint64>(values_.size()); }
@@ -51,6 +52,8 @@ class TimelineData {
 
   /// Forgets everything but, for the same number of frames, what was recorded.
   void set_exits(qint64 frames, std::vector<int> exit_layers);
+  /// More frames of the same episode.
+  void grow(qint64 frames);
   /// Forgets everything.
   void reset(qint64 frames, std::vector<int> exit_layers);
   void set_record(qint64 frame, const FrameRecord* record);  ///< null: no result

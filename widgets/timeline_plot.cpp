@@ -16,6 +16,8 @@ namespace {
 
 constexpr double kFewestFrames = 4;
 constexpr double kWheelStep = 0.8;
+constexpr qint64 kFirstRoom = 300;  // 10 s
+constexpr double kMoreRoom = 1.5;   // seldom enough for the eye to follow what is drawn
 
 /// Whole frames, with thousands separated.
 class FrameTicker : public QCPAxisTicker {
@@ -143,9 +145,22 @@ void TimelinePlot::data_reset() {
   rect_of(Track::instructions)->axis(QCPAxis::atLeft)->setRange(0, 1);
   label_exits();
   current_ = -1;
+  room_ = 0;
   show_all();
   data_changed();
 }
+
+void TimelinePlot::data_grown() {
+  const QCPRange visible = visible_frames();
+  const auto before = static_cast<double>(room_ > 0 ? room_ : data_->frames());
+  const bool saw_all = visible.lower <= -0.5 && visible.upper >= before - 0.5;
+  if (room_ < kFirstRoom) room_ = kFirstRoom;
+  while (room_ < data_->frames()) room_ = static_cast<qint64>(static_cast<double>(room_) * kMoreRoom);
+  if (saw_all) show_all();
+  data_changed();
+}
+
+double TimelinePlot::room() const { return static_cast<double>(std::max<qint64>({1, data_->frames(), room_})); }
 
 void TimelinePlot::label_exits() {
   const auto& layers = data_->exit_layers();
@@ -212,7 +227,7 @@ void TimelinePlot::set_frames(qint64 current, qint64 hovered) {
 QCPRange TimelinePlot::visible_frames() const { return rect_of(Track::action)->axis(QCPAxis::atBottom)->range(); }
 
 void TimelinePlot::set_visible_frames(QCPRange range) {
-  const double frames = std::max(1.0, static_cast<double>(data_->frames()));
+  const double frames = room();
   const double size = std::clamp(range.size(), std::min(kFewestFrames, frames), frames);
   if (size >= frames * (1 - 1e-9)) {
     range = {-0.5, frames - 0.5};
@@ -227,14 +242,14 @@ void TimelinePlot::set_visible_frames(QCPRange range) {
 
 void TimelinePlot::zoom(double factor, double center_frame) {
   const QCPRange visible = visible_frames();
-  const double frames = std::max(1.0, static_cast<double>(data_->frames()));
+  const double frames = room();
   const double size = std::clamp(visible.size() * factor, std::min(kFewestFrames, frames), frames);
   const double share = (center_frame - visible.lower) / visible.size();
   const double lower = center_frame - share * size;
   set_visible_frames({lower, lower + size});
 }
 
-void TimelinePlot::show_all() { set_visible_frames({-0.5, std::max(1.0, static_cast<double>(data_->frames())) - 0.5}); }
+void TimelinePlot::show_all() { set_visible_frames({-0.5, room() - 0.5}); }
 
 QRect TimelinePlot::track_rect(Track track) const { return rect_of(track)->rect(); }
 

@@ -26,6 +26,8 @@ class TimelinePlot : public QCustomPlot {
 
   /// The data are another episode's or model's: new axes, everything in view.
   void data_reset();
+  /// There are more frames. Whoever saw them all goes on seeing them all, with room for those to come.
+  void data_grown();
   /// Values changed; draws when the event loop comes to it.
   void data_changed();
   void set_spans(std::vector<InstructionSpan> spans);
@@ -65,6 +67,7 @@ class TimelinePlot : public QCustomPlot {
   void label_exits();
   void fit_action_range();
   qint64 frame_at(double x) const;
+  double room() const;
 
   const TimelineData* data_;
   std::vector<QCPAxisRect*> rects_;  // by Track
@@ -73,6 +76,7 @@ class TimelinePlot : public QCustomPlot {
   CursorLayer* cursor_ = nullptr;
   int dimension_ = 0;
   qint64 current_ = -1;
+  qint64 room_ = 0;  ///< frames that the axis has room for while they are still coming
   Drag drag_ = Drag::none;
   double pan_from_x_ = 0;
   QCPRange pan_from_range_;

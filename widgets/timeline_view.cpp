@@ -79,6 +79,7 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
   connect(session, &Session::hovered_frame_changed, this, follow);
   connect(session, &Session::episode_changed, this, [this] { start_anew(false); });
   connect(session, &Session::model_changed, this, [this] { start_anew(true); });
+  connect(session, &Session::frames_added, this, &TimelineView::take_frames);
   connect(session, &Session::records_changed, this, &TimelineView::take_records);
   connect(session, &Session::observation_ready, this, &TimelineView::take_observation);
   asking_->setInterval(kAskMs);
@@ -115,9 +116,12 @@ void TimelineView::start_anew(bool same_episode) {
   auto* stack = static_cast<QStackedLayout*>(layout());
   if (frames == 0) {
     const bool opening = session_->activity() == Session::Activity::opening_source;
+    const bool waiting = opening || session_->is_live();
     empty_->set(EmptyState::Icon::chart,
-                opening ? session_->activity_text() : tr("Open an episode to see the depth of every frame."),
-                opening ? QString() : tr("Open dataset…"));
+                opening   ? session_->activity_text()
+                : waiting ? tr("Waiting for the first frame…")
+                          : tr("Open an episode to see the depth of every frame."),
+                waiting ? QString() : tr("Open dataset…"));
     stack->setCurrentIndex(0);
     return;
   }
@@ -131,11 +135,20 @@ void TimelineView::start_anew(bool same_episode) {
     asking_->start();
   }
   plot_->data_reset();
-  plot_->set_spans(session_->episode() ? session_->episode()->instructions() : std::vector<InstructionSpan>{});
+  if (session_->is_live()) plot_->data_grown();
+  plot_->set_spans(session_->instructions());
   take_records(0, frames - 1);
   plot_->set_frames(session_->current_frame(), session_->hovered_frame());
   stack->setCurrentIndex(1);
   update_header();
+}
+
+void TimelineView::take_frames(qint64 first, qint64 last) {
+  if (data_->frames() != first || first == 0) return start_anew(false);
+  data_->grow(last + 1);
+  asked_.resize(static_cast<std::size_t>(last + 1), false);
+  plot_->set_spans(session_->instructions());
+  plot_->data_grown();
 }
 
 void TimelineView::take_records(qint64 first, qint64 last) {
@@ -151,7 +164,7 @@ float TimelineView::recorded_value(int dimension, qint64 frame) const { return d
 void TimelineView::ask_for_recorded() {
   // A request may be dropped for a newer one: wait for an answer, but not for ever.
   if (awaited_ >= 0 && ++awaited_ticks_ > kPatienceTicks) awaited_ = -1;
-  if (!isVisible() || awaited_ >= 0 || session_->playback()->playing()) return;
+  if (!isVisible() || awaited_ >= 0 || session_->playback()->playing() || session_->is_live()) return;
   const QCPRange visible = plot_->visible_frames();
   if (visible.size() > kMostAsked) return;
   const auto first = std::max<qint64>(0, std::llround(visible.lower + 0.5));

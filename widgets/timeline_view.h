@@ -51,6 +51,7 @@ class TimelineView : public QWidget {
  private:
   void start_anew(bool same_episode);
   void take_records(qint64 first, qint64 last);
+  void take_frames(qint64 first, qint64 last);
   void take_observation(qint64 frame);
   void ask_for_recorded();
   void update_header();

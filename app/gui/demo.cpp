@@ -38,6 +38,7 @@ PathKind path_kind(const std::filesystem::path& path) {
   const auto suffix = info.suffix().toLower();
   if (info.isFile()) {
     if (weights.contains(suffix)) return PathKind::model;
+    if (suffix == u"xml" || suffix == u"mjcf") return PathKind::scene;
     return videos.contains(suffix) ? PathKind::video : PathKind::data;
   }
   for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json", "model.pth",

@@ -3,6 +3,7 @@
 
 #include <QEvent>
 #include <QPainter>
+#include <algorithm>
 
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
@@ -18,6 +19,9 @@ Headline::Headline(Session* session, QWidget* parent) : QWidget(parent), session
   connect(session_, &Session::records_changed, this, &Headline::refresh);
   connect(session_, &Session::episode_changed, this, &Headline::refresh);
   connect(session_, &Session::model_changed, this, &Headline::refresh);
+  connect(session_, &Session::activity_changed, this, [this] {
+    if (session_->is_live()) refresh();
+  });
   connect(&Theme::instance(), &Theme::changed, this, qOverload<>(&QWidget::update));
   refresh();
 }
@@ -25,21 +29,29 @@ Headline::Headline(Session* session, QWidget* parent) : QWidget(parent), session
 void Headline::refresh() {
   const auto frame = session_->hovered_frame() >= 0 ? session_->hovered_frame() : session_->current_frame();
   instruction_.clear();
+  status_.clear();
   exit_.clear();
   depth_.clear();
   exit_index_ = -1;
-  if (const auto* const episode = session_->episode()) {
-    for (const auto& span : episode->instructions()) {
-      if (frame >= span.first && frame <= span.last) instruction_ = QString::fromStdString(span.instruction);
+  if (session_->episode()) {
+    const auto& spans = session_->instructions();
+    const auto after = std::upper_bound(spans.begin(), spans.end(), frame,
+                                        [](qint64 value, const InstructionSpan& span) { return value < span.first; });
+    if (after != spans.begin() && frame <= std::prev(after)->last) {
+      instruction_ = QString::fromStdString(std::prev(after)->instruction);
     }
     if (instruction_.isEmpty()) instruction_ = tr("No instruction");
+  }
+  if (session_->is_live() && frame == session_->frame_count() - 1) {
+    const bool needs_model = !session_->model() && session_->live_takes_commands();
+    status_ = needs_model ? tr("Open a model to see it act") : session_->live_status();
   }
   if (const auto record = session_->record(frame); record && session_->model()) {
     exit_index_ = record->exit_index;
     exit_ = exit_name(record->exit_index, record->exit_layer);
     depth_ = tr("%1 of %2 layers").arg(record->depth()).arg(session_->model()->layers);
   }
-  setAccessibleDescription(QStringList{instruction_, exit_, depth_}.join(QStringLiteral(", ")));
+  setAccessibleDescription(QStringList{instruction_, status_, exit_, depth_}.join(QStringLiteral(", ")));
   update();
 }
 
@@ -78,8 +90,15 @@ void Headline::paintEvent(QPaintEvent*) {
   }
   painter.setFont(theme.title_font());
   painter.setPen(colors.text);
-  painter.drawText(area, Qt::AlignLeft | Qt::AlignVCenter,
-                   painter.fontMetrics().elidedText(instruction_, Qt::ElideRight, area.width()));
+  const auto shown = painter.fontMetrics().elidedText(instruction_, Qt::ElideRight, area.width());
+  painter.drawText(area, Qt::AlignLeft | Qt::AlignVCenter, shown);
+  area.setLeft(area.left() + painter.fontMetrics().horizontalAdvance(shown) + spacing::kLarge);
+  painter.setFont(Theme::number_font(theme.body_font()));
+  painter.setPen(colors.muted_text);
+  // Half a sentence would be worse than none.
+  if (painter.fontMetrics().horizontalAdvance(status_) <= area.width()) {
+    painter.drawText(area, Qt::AlignLeft | Qt::AlignVCenter, status_);
+  }
 }
 
 void Headline::changeEvent(QEvent* event) {

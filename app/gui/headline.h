@@ -7,7 +7,8 @@
 
 namespace deer {
 
-/// The line between pictures and timeline: the instruction, and the exit taken, in its colour.
+/// The line between pictures and timeline: the instruction, how a live run gets on with it, and the exit
+/// taken, in its colour.
 class Headline : public QWidget {
   Q_OBJECT
 
@@ -15,6 +16,7 @@ class Headline : public QWidget {
   explicit Headline(Session* session, QWidget* parent = nullptr);
 
   QString instruction() const { return instruction_; }
+  QString status_text() const { return status_; }
   QString exit_text() const { return exit_; }    ///< "exit 3"
   QString depth_text() const { return depth_; }  ///< "6 of 12 layers"
 
@@ -30,6 +32,7 @@ class Headline : public QWidget {
 
   Session* session_;
   QString instruction_;
+  QString status_;
   QString exit_;
   QString depth_;
   int exit_index_ = -1;

@@ -4,6 +4,7 @@
 #include <QCommandLineParser>
 #include <QCoreApplication>
 
+#include "app/gui/world.h"
 #include "core/base/version.h"
 
 namespace deer {
@@ -32,6 +33,8 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   const auto frame = value("frame", tr("Show this frame of it, from 0."), tr("number"));
   const auto run = flag({QStringLiteral("run")}, tr("Run the model over the episode."));
   const auto demo = flag({QStringLiteral("demo")}, tr("Open and run the demo that comes with the program."));
+  const auto world = value("world", tr("Open the simulated world with this instruction, live."), tr("instruction"));
+  const auto seed = value("seed", tr("Which simulated world, from 0."), tr("number"));
   const auto screenshot = value(
       "screenshot", tr("Write a picture of the window once all is loaded and evaluated, and end."), tr("file.png"));
   const auto theme = value("theme", tr("light, dark or system."), tr("name"));
@@ -63,12 +66,18 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   options.episode = parser.value(episode);
   options.run = parser.isSet(run);
   options.demo = parser.isSet(demo);
+  options.world = parser.value(world);
   options.screenshot = parser.value(screenshot);
   options.theme = parser.value(theme);
   options.paths = parser.positionalArguments();
   bool ok = true;
   if (parser.isSet(index)) options.index = parser.value(index).toULongLong(&ok);
   if (!ok) return fail(tr("--index is '%1', expected a whole number from 0").arg(parser.value(index)));
+  if (parser.isSet(seed)) options.seed = parser.value(seed).toULongLong(&ok);
+  if (!ok) return fail(tr("--seed is '%1', expected a whole number from 0").arg(parser.value(seed)));
+  if (parser.isSet(world) && !has_simulated_world()) {
+    return fail(tr("--world: this build has no simulator (DEER_SIM is off)"));
+  }
   if (parser.isSet(frame)) options.frame = parser.value(frame).toLongLong(&ok);
   if (!ok || options.frame < -1) {
     return fail(tr("--frame is '%1', expected a whole number from 0").arg(parser.value(frame)));

@@ -16,12 +16,16 @@ struct LaunchOptions {
   qint64 frame = -1;  ///< zero-based; -1: where it would be anyway
   bool run = false;
   bool demo = false;
+  QString world;  ///< the instruction in the simulated world; empty: not opened
+  quint64 seed = 0;
   QString screenshot;
   QString theme;      ///< empty: as the preferences say
   QSize size;         ///< invalid: as before
   QStringList paths;  ///< whatever else is to be opened
 
-  bool asks_for_something() const { return demo || !model.isEmpty() || !episode.isEmpty() || !paths.isEmpty(); }
+  bool asks_for_something() const {
+    return demo || !model.isEmpty() || !episode.isEmpty() || !world.isEmpty() || !paths.isEmpty();
+  }
 };
 
 struct ParsedLaunch {

@@ -39,7 +39,8 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (!options.model.isEmpty()) session.open_model(deer::to_path(options.model), window.engine_options());
   if (!options.episode.isEmpty()) session.open_source(deer::to_path(options.episode), {}, options.index);
   window.open_paths(options.paths);
-  if (options.run && !options.demo) session.run_episode();
+  if (!options.world.isEmpty()) window.open_world({options.world, options.seed});
+  if (options.run && !options.demo && options.world.isEmpty()) session.run_episode();
   return application.exec();
 }
 

@@ -12,6 +12,7 @@
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QKeyEvent>
+#include <QLineEdit>
 #include <QMimeData>
 #include <QPainter>
 #include <QStackedWidget>
@@ -20,11 +21,13 @@
 #include "app/gui/command_palette.h"
 #include "app/gui/demo.h"
 #include "app/gui/message_bar.h"
+#include "app/gui/open_world_dialog.h"
 #include "app/gui/preferences_dialog.h"
 #include "app/gui/welcome_page.h"
 #include "core/base/error.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
+#include "widgets/playback_bar.h"
 #include "widgets/theme.h"
 
 namespace deer {
@@ -37,6 +40,7 @@ bool wants_key(const QWidget* focus, int key) {
   const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Home || key == Qt::Key_End;
   const bool digit = key >= Qt::Key_0 && key <= Qt::Key_9;
   if (qobject_cast<const QAbstractItemView*>(focus)) return arrows || digit;
+  if (qobject_cast<const QLineEdit*>(focus)) return arrows;
   if (qobject_cast<const QAbstractSpinBox*>(focus) || qobject_cast<const QComboBox*>(focus)) {
     return arrows || digit || key == Qt::Key_Space;
   }
@@ -63,6 +67,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   add_playback_commands();
   add_exit_commands();
   add_model_commands();
+  add_live_commands();
   add_view_commands();
   add_help_commands();
   welcome_ = new WelcomePage(commands_, pages_);
@@ -127,6 +132,9 @@ void MainWindow::open_paths(const QStringList& paths) {
       case PathKind::video:
         videos << path;
         break;
+      case PathKind::scene:
+        open_scene(path);
+        break;
       case PathKind::data:
         open_source(path);
         break;
@@ -186,6 +194,45 @@ void MainWindow::open_source(const QString& path, const OpenSourceOptions& optio
   session_->open_source(to_path(path), options);
 }
 
+void MainWindow::open_scene(const QString& path) {
+  messages_->remove(tr("Cannot open the live source"));
+  frame_to_restore_.reset();
+  if (!has_simulated_world()) {
+    return show_problem({tr("Cannot open the scene"), tr("%1: this build has no simulator").arg(path),
+                         tr("Use a build with DEER_SIM on.")});
+  }
+  session_->open_live(QFileInfo(path).fileName(), scene_opener(to_path(path)));
+}
+
+void MainWindow::open_world(const WorldChoice& choice) {
+  messages_->remove(tr("Cannot open the live source"));
+  frame_to_restore_.reset();
+  world_ = choice;
+  session_->open_live(tr("the simulated world"), world_opener(choice));
+}
+
+void MainWindow::choose_world() {
+  auto* const dialog = new OpenWorldDialog(world_, session_->model() != nullptr, this);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &QDialog::accepted, this, [this, dialog] { open_world(dialog->choice()); });
+  dialog->open();
+}
+
+void MainWindow::play(bool wanted) {
+  auto* const playback = session_->playback();
+  if (session_->is_live() && !session_->live_ended() && session_->following() && !playback->playing()) {
+    wanted ? session_->run_episode() : session_->pause_live();
+  } else {
+    wanted ? playback->play() : playback->pause();
+  }
+  show_playing();
+}
+
+void MainWindow::show_playing() {
+  const bool live = session_->activity() == Session::Activity::live && session_->following();
+  playback_bar_->set_playing(session_->playback()->playing() || live);
+}
+
 void MainWindow::choose_video() {
   auto* const dialog = new OpenVideoDialog(this);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
@@ -235,7 +282,7 @@ void MainWindow::save_session() {
     state.source = collection->path();
     state.source_options = session_->source_options();
     state.episode = session_->episode_index().value_or(0);
-    state.frame = std::max<qint64>(session_->current_frame(), 0);
+    state.frame = session_->is_live() ? 0 : std::max<qint64>(session_->current_frame(), 0);
   }
   state.window_geometry = saveGeometry();
   if (!shows_welcome()) state.window_layout = saveState(kLayoutVersion);
@@ -259,7 +306,7 @@ bool MainWindow::shows_welcome() const { return pages_->currentWidget() == welco
 
 void MainWindow::update_page() {
   const bool busy = session_->activity() != Session::Activity::idle;
-  const bool welcome = !session_->model() && !session_->collection();
+  const bool welcome = !session_->model() && !session_->collection() && !session_->episode();
   if (welcome) welcome_->set_busy(busy ? session_->activity_text() : QString(), session_->progress());
   if (welcome == shows_welcome() && pages_->property("shown").toBool()) return;
   pages_->setProperty("shown", true);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "app/gui/command_table.h"
+#include "app/gui/world.h"
 #include "sessions/session.h"
 #include "sessions/session_store.h"
 
@@ -20,6 +21,7 @@ class ActivityLine;
 class CommandPalette;
 class FactsLine;
 class Headline;
+class LiveBar;
 class MessageBar;
 class PlaybackBar;
 class ThresholdEditor;
@@ -37,10 +39,11 @@ class MainWindow : public QMainWindow {
 
   /// Puts back what was open, size and layout, as the preferences say.
   void restore_last();
-  void restore_layout();                      ///< size and place alone; docks follow when something is open
-  void open_paths(const QStringList& paths);  ///< models, datasets, folders, videos, as they come
-  bool open_demo();                           ///< false, and a message, if it is not there
-  void set_theme(const QString& theme);       ///< light, dark or system
+  void restore_layout();                       ///< size and place alone; docks follow when something is open
+  void open_paths(const QStringList& paths);   ///< models, datasets, folders, videos, as they come
+  bool open_demo();                            ///< false, and a message, if it is not there
+  void open_world(const WorldChoice& choice);  ///< live; has_simulated_world() must hold
+  void set_theme(const QString& theme);        ///< light, dark or system
 
   CommandTable* commands() const { return commands_; }
   MessageBar* messages() const { return messages_; }
@@ -68,6 +71,7 @@ class MainWindow : public QMainWindow {
   void add_view_commands();
   void add_playback_commands();
   void add_model_commands();
+  void add_live_commands();
   void add_help_commands();
   void add_exit_commands();
   void build_menus();
@@ -87,7 +91,11 @@ class MainWindow : public QMainWindow {
   void fill_recent(QMenu* menu);
   void open_model(const QString& path);
   void open_source(const QString& path, const OpenSourceOptions& options = {});
+  void open_scene(const QString& path);
   void choose_video();
+  void choose_world();
+  void play(bool wanted);  ///< the episode, or the live run if its newest frame is shown
+  void show_playing();
   void show_preferences();
   void show_about();
   void apply(const Preferences& preferences);
@@ -104,6 +112,7 @@ class MainWindow : public QMainWindow {
   FolderChooser choose_folder_;
   std::optional<ExitPolicy> policy_to_restore_;
   std::optional<qint64> frame_to_restore_;
+  WorldChoice world_;  ///< as chosen last
 
   CommandTable* commands_;
   CommandPalette* palette_ = nullptr;
@@ -113,6 +122,7 @@ class MainWindow : public QMainWindow {
   MessageBar* messages_ = nullptr;
   QLabel* notice_ = nullptr;
   Headline* headline_ = nullptr;
+  LiveBar* live_bar_ = nullptr;
   TimelineView* timeline_ = nullptr;
   ThresholdEditor* thresholds_ = nullptr;
   PlaybackBar* playback_bar_ = nullptr;

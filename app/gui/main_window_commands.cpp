@@ -10,12 +10,14 @@
 
 #include "app/gui/command_palette.h"
 #include "app/gui/demo.h"
+#include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/preferences_dialog.h"
 #include "core/base/version.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
+#include "widgets/playback_bar.h"
 #include "widgets/theme.h"
 #include "widgets/threshold_editor.h"
 #include "widgets/timeline_view.h"
@@ -49,6 +51,25 @@ void MainWindow::add_file_commands() {
                   tr("Open one or two videos and give an instruction."),
                   {QKeySequence(tr("Ctrl+Shift+O"))},
                   [this] { choose_video(); }});
+  if (has_simulated_world()) {
+    commands_->add({"file.open_world",
+                    menu,
+                    tr("Open simulated &world…"),
+                    tr("Let the model act in a simulated world, on a task that you write."),
+                    {QKeySequence(tr("Ctrl+L"))},
+                    [this] { choose_world(); }});
+    commands_->add({"file.open_scene",
+                    menu,
+                    tr("Open MuJoCo &scene…"),
+                    tr("Watch any MuJoCo scene that has a camera named static."),
+                    {},
+                    [this, start] {
+                      const auto path =
+                          QFileDialog::getOpenFileName(this, tr("Open MuJoCo scene"), start(saved_.recent_sources),
+                                                       tr("MuJoCo scenes (*.xml *.mjcf);;All files (*)"));
+                      if (!path.isEmpty()) open_scene(path);
+                    }});
+  }
   commands_->add({.id = "edit.preferences",
                   .menu = menu,
                   .text = tr("&Preferences…"),
@@ -122,8 +143,8 @@ void MainWindow::add_playback_commands() {
                     .separator_before = separator});
   };
   add(
-      "playback.toggle", tr("&Play or pause"), tr("Play the episode, or pause it."), tr("Space"),
-      [playback] { playback->toggle(); }, has_frames);
+      "playback.toggle", tr("&Play or pause"), tr("Play the episode or the live run, or pause it."), tr("Space"),
+      [this] { play(!playback_bar_->playing()); }, has_frames);
   add(
       "playback.back", tr("Frame &back"), tr("Show the frame before."), tr("Left"), [playback] { playback->step(-1); },
       has_frames, true);
@@ -208,10 +229,14 @@ void MainWindow::add_model_commands() {
   commands_->add({"model.run",
                   menu,
                   tr("&Run the model"),
-                  tr("Evaluate every exit of every frame of the episode."),
+                  tr("Evaluate every exit of every frame of the episode, or go on with the live run."),
                   {QKeySequence(tr("F5"))},
                   [this] { session_->run_episode(); },
                   [this] {
+                    if (session_->is_live()) {
+                      return !session_->live_ended() && session_->activity() == Session::Activity::idle &&
+                             (session_->model() || !session_->live_takes_commands());
+                    }
                     return session_->model() && session_->episode() &&
                            session_->activity() != Session::Activity::running &&
                            (session_->evaluated_count() < session_->frame_count() || !session_->records_current());
@@ -231,6 +256,42 @@ void MainWindow::add_model_commands() {
                   .run = [this] { thresholds_->reset_to_suggested(); },
                   .enabled = [this] { return session_->model() && !session_->model()->suggested_thresholds.empty(); },
                   .separator_before = true});
+}
+
+void MainWindow::add_live_commands() {
+  const auto menu = tr("&Live");
+  const auto open = [this] { return session_->is_live() && !session_->live_ended(); };
+  commands_->add({"live.pause",
+                  menu,
+                  tr("&Pause"),
+                  tr("Let the live run stand; F5 goes on with it."),
+                  {QKeySequence(tr("F6"))},
+                  [this] { session_->pause_live(); },
+                  [this] { return session_->activity() == Session::Activity::live; }});
+  commands_->add({"live.stop",
+                  menu,
+                  tr("&Stop"),
+                  tr("End the live run; its frames stay."),
+                  {QKeySequence(tr("Shift+F6"))},
+                  [this] { session_->end_live(); },
+                  open});
+  commands_->add({.id = "live.instruct",
+                  .menu = menu,
+                  .text = tr("Give a new &instruction"),
+                  .tip = tr("Write what the model is to do next."),
+                  .shortcuts = {QKeySequence(tr("Ctrl+I"))},
+                  .run = [this] { live_bar_->edit_instruction(); },
+                  .enabled = open,
+                  .separator_before = true});
+  commands_->add(
+      {"live.every_exit",
+       menu,
+       tr("Evaluate &every exit"),
+       tr("Run all exits of each live frame, so that other thresholds can be tried on it afterwards."),
+       {},
+       [this] { session_->set_live_mode(session_->live_mode() == RunMode::probe ? RunMode::policy : RunMode::probe); },
+       {},
+       [this] { return session_->live_mode() == RunMode::probe; }});
 }
 
 void MainWindow::add_view_commands() {

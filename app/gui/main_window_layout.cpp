@@ -13,6 +13,7 @@
 
 #include "app/gui/command_palette.h"
 #include "app/gui/headline.h"
+#include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/status_line.h"
@@ -194,10 +195,18 @@ void MainWindow::build_bars() {
   playback_tools_->setMovable(false);
   playback_tools_->setFloatable(false);
   playback_tools_->toggleViewAction()->setVisible(false);
-  playback_tools_->addWidget(playback_bar_);
+  live_bar_ = new LiveBar(session_);
+  auto* const tools = new QWidget;
+  auto* const row = new QHBoxLayout(tools);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(spacing::kLarge);
+  row->addWidget(playback_bar_);
+  row->addWidget(live_bar_, 1);
+  playback_tools_->addWidget(tools);
   addToolBar(Qt::BottomToolBarArea, playback_tools_);
   activity_ = new ActivityLine(session_);
   facts_ = new FactsLine(session_);
+  connect(live_bar_, &LiveBar::newest_requested, this, [this] { commands_->trigger(QStringLiteral("playback.last")); });
   connect(activity_, &ActivityLine::cancel_requested, session_, &Session::cancel);
   statusBar()->setSizeGripEnabled(false);
   statusBar()->addWidget(activity_, 1);
@@ -209,9 +218,13 @@ void MainWindow::connect_session() {
   follow(&Session::problem, &MainWindow::show_problem);
   follow(&Session::activity_changed, [this] {
     update_page();
+    show_playing();
     commands_->update();
   });
-  follow(&Session::current_frame_changed, [this] { commands_->update(); });
+  follow(&Session::current_frame_changed, [this] {
+    show_playing();
+    commands_->update();
+  });
   follow(&Session::policy_changed, [this] { commands_->update(); });
   follow(&Session::model_changed, [this] {
     const auto* const model = session_->model();
@@ -237,6 +250,10 @@ void MainWindow::connect_session() {
   });
   follow(&Session::episode_changed, [this] {
     if (frame_to_restore_) session_->set_current_frame(*std::exchange(frame_to_restore_, std::nullopt));
+    if (session_->is_live() && !session_->episode()->info().path.empty()) {
+      SessionStore::add_recent(saved_.recent_sources, to_qstring(session_->episode()->info().path));
+    }
+    update_page();
     update_title();
     commands_->update();
   });
@@ -246,11 +263,10 @@ void MainWindow::connect_session() {
 void MainWindow::connect_playback() {
   auto* const playback = session_->playback();
   auto* const bar = playback_bar_;
-  connect(playback, &Playback::playing_changed, bar, &PlaybackBar::set_playing);
+  connect(playback, &Playback::playing_changed, this, &MainWindow::show_playing);
   connect(playback, &Playback::speed_changed, bar, &PlaybackBar::set_speed);
   connect(playback, &Playback::looping_changed, bar, &PlaybackBar::set_loop);
-  connect(bar, &PlaybackBar::play_toggled, this,
-          [playback](bool play) { play ? playback->play() : playback->pause(); });
+  connect(bar, &PlaybackBar::play_toggled, this, &MainWindow::play);
   connect(bar, &PlaybackBar::step_requested, playback, &Playback::step);
   connect(bar, &PlaybackBar::first_requested, this, [playback] { playback->go_to(0); });
   connect(bar, &PlaybackBar::last_requested, this, [this, playback] { playback->go_to(session_->frame_count() - 1); });

@@ -3,6 +3,7 @@
 
 #include <QPixmap>
 #include <QWidget>
+#include <algorithm>
 #include <cstdio>
 
 namespace deer {
@@ -26,10 +27,13 @@ Screenshot::Screenshot(const LaunchOptions& options, Session* session, QWidget* 
 }
 
 bool Screenshot::settled() const {
+  if (session_->activity() == Session::Activity::live) {
+    return session_->frame_count() > std::max<qint64>(options_.frame, 0);
+  }
   if (session_->activity() != Session::Activity::idle) return false;
   if (!problem_.isEmpty()) return true;
   const bool wants_model = options_.demo || !options_.model.isEmpty();
-  const bool wants_episode = options_.demo || !options_.episode.isEmpty();
+  const bool wants_episode = options_.demo || !options_.episode.isEmpty() || !options_.world.isEmpty();
   if (wants_model && !session_->model()) return false;
   if (wants_episode && !session_->episode()) return false;
   if (options_.run && session_->evaluated_count() < session_->frame_count()) return false;

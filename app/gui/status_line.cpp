@@ -71,8 +71,10 @@ QString ActivityLine::text() const { return text_->text(); }
 
 void ActivityLine::refresh() {
   const bool idle = session_->activity() == Session::Activity::idle;
-  bar_->setVisible(!idle);
-  cancel_->setVisible(!idle);
+  // A live run has its own controls, and nothing to wait for.
+  const bool waits = !idle && session_->activity() != Session::Activity::live;
+  bar_->setVisible(waits);
+  cancel_->setVisible(waits);
   if (!idle) {
     text_->setText(session_->activity_text());
     const double progress = session_->progress();
@@ -84,6 +86,8 @@ void ActivityLine::refresh() {
   const auto done = session_->evaluated_count();
   if (frames == 0) {
     text_->setText(tr("Ready"));
+  } else if (done == 0 && frames == 1) {
+    text_->setText(tr("1 frame, not evaluated"));
   } else if (done == 0) {
     text_->setText(tr("%1 frames, none evaluated").arg(format_count(frames)));
   } else if (done < frames) {

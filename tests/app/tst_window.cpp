@@ -566,6 +566,7 @@ void WindowTest::command_line_data() {
   row("index", {"--index", "-1"}, 2, "--index is '-1'");
   row("index word", {"--index", "two"}, 2, "--index is 'two'");
   row("theme", {"--theme", "pink"}, 2, "--theme is 'pink'");
+  row("seed", {"--world", "open the drawer", "--seed", "x"}, 2, "--seed is 'x'");
   row("size", {"--size", "big"}, 2, "--size is 'big'");
   row("size small", {"--size", "10x10"}, 2, "--size is '10x10'");
   row("run alone", {"--run"}, 2, "--run needs");

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   const auto run = [&](auto&& suite) { failures += QTest::qExec(&suite, argc, argv); };
   run(deer::test::SessionTest());
   run(deer::test::PlaybackTest());
+  run(deer::test::LiveTest());
   run(deer::test::StoreTest());
   return failures;
 }

@@ -70,6 +70,38 @@ class PlaybackTest : public QObject {
   qint64 now_ns_ = 0;
 };
 
+class LiveTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init();
+  void cleanup();
+  void frames_and_records_arrive_and_commands_go_back();
+  void keeps_the_pace_of_the_source();
+  void without_a_model_there_is_only_something_to_watch();
+  void a_world_without_a_model_shows_one_frame();
+  void an_instruction_begins_with_an_empty_memory_data();
+  void an_instruction_begins_with_an_empty_memory();
+  void a_new_episode_begins_with_an_empty_memory();
+  void cancel_is_immediate();
+  void thresholds_change_from_the_next_step_on();
+  void a_change_in_the_last_moment_is_not_lost();
+  void a_policy_that_does_not_fit_is_refused_and_the_run_goes_on();
+  void old_pictures_make_room();
+  void a_busy_window_bounds_what_waits();
+  void an_error_keeps_what_was_seen();
+  void a_source_that_cannot_be_opened_keeps_what_is_open();
+  void the_end_keeps_the_frames_and_lets_the_source_go_data();
+  void the_end_keeps_the_frames_and_lets_the_source_go();
+  void frames_in_policy_mode_stay_as_they_were_run();
+  void another_model_goes_on_with_the_same_source();
+  void looking_back_stays_there();
+  void live_frames_make_spans();
+
+ private:
+  std::unique_ptr<LogGuard> guard_;
+};
+
 class StoreTest : public QObject {
   Q_OBJECT
 

@@ -52,6 +52,7 @@ class TimelineTest : public QObject {
   void initTestCase();
   void cleanup();
   void extents_match_a_plain_search();
+  void columns_grow();
   void buckets_are_aligned();
   void bars_have_their_exits_colour();
   void heat_has_its_deltas_colour();
@@ -100,6 +101,27 @@ void TimelineTest::extents_match_a_plain_search() {
     QCOMPARE(found.min, expected.min);
     QCOMPARE(found.max, expected.max);
   }
+}
+
+void TimelineTest::columns_grow() {
+  MinMaxColumn column, whole;
+  column.reset(0);
+  constexpr int kFrames = 600;
+  whole.reset(kFrames);
+  for (int frame = 0; frame < kFrames; ++frame) {
+    const auto value = float((frame * 37) % 101) - 50;
+    if (frame % 7 == 0) column.grow(std::min(kFrames, frame + 7));
+    if (frame % 11 == 3) continue;
+    column.set(frame, value);
+    whole.set(frame, value);
+    const Extent all = column.extent(0, frame);
+    const Extent expected = whole.extent(0, frame);
+    QCOMPARE(all.count, expected.count);
+    QCOMPARE(all.min, expected.min);
+    QCOMPARE(all.max, expected.max);
+  }
+  QCOMPARE(column.size(), kFrames);
+  QCOMPARE(column.all().count, whole.all().count);
 }
 
 void TimelineTest::buckets_are_aligned() {

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/episodes/frame_source.h"
+#include "core/exits/exit_policy.h"
+#include "core/exits/frame_record.h"
+
+namespace deer {
+
+/// Something to watch and, perhaps, to act on: a simulated world, later a camera. Everything in it is used
+/// on the inference thread alone, and is destroyed there.
+struct LiveSource {
+  FrameSourcePtr frames;        ///< length() empty; read by next()
+  bool takes_commands = false;  ///< act() moves what is seen, so that there is nothing to watch without a model
+
+  /// Makes it a new instruction; it comes with the frames from the next one on. May be empty: then the
+  /// instruction is given to frames that bring none.
+  std::function<void(const std::string&)> instruct;
+
+  /// A short line about how it goes ("2 done, 1 failed"), asked for after a frame. May be empty; does not throw.
+  std::function<std::string()> status;
+};
+
+/// Makes a live source; called on a worker thread. May throw.
+using LiveOpener = std::function<LiveSource()>;
+
+/// A frame of a live run. The record is null if no model ran on it.
+struct LiveFrame {
+  ObservationPtr seen;
+  FrameRecordPtr record;
+};
+
+struct LiveBatch {
+  std::vector<LiveFrame> frames;  ///< in order, without gaps
+  double rate_hz = 0;             ///< achieved over the last second; 0 until two frames are there
+  std::string status;
+};
+
+/// What a person may change while one live run goes on; the worker looks before each step.
+class LiveControl {
+ public:
+  struct Settings {
+    ExitPolicy policy;
+    std::uint64_t policy_id = 0;
+    RunMode mode = RunMode::probe;
+  };
+
+  Settings settings() const {
+    const std::scoped_lock lock(mutex_);
+    return settings_;
+  }
+  std::uint64_t policy_id() const {
+    const std::scoped_lock lock(mutex_);
+    return settings_.policy_id;
+  }
+  void set_policy(const ExitPolicy& policy, std::uint64_t id) {
+    const std::scoped_lock lock(mutex_);
+    settings_.policy = policy;
+    settings_.policy_id = id;
+  }
+  void set_mode(RunMode mode) {
+    const std::scoped_lock lock(mutex_);
+    settings_.mode = mode;
+  }
+  void instruct(std::string text) {
+    const std::scoped_lock lock(mutex_);
+    instruction_ = std::move(text);
+  }
+  /// The instruction given since the last call.
+  std::optional<std::string> take_instruction() {
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(instruction_, std::nullopt);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Settings settings_;
+  std::optional<std::string> instruction_;
+};
+
+}  // namespace deer
