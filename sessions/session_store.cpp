@@ -216,8 +216,9 @@ void SessionStore::set_aside_if_unreadable(const std::filesystem::path& path) {
 
 void SessionStore::add_recent(QStringList& list, const QString& entry) {
   if (entry.isEmpty()) return;
-  list.removeAll(entry);
-  list.prepend(entry);
+  const QString kept = entry;  // it may be one of the list's own
+  list.removeAll(kept);
+  list.prepend(kept);
   while (list.size() > kRecent) list.removeLast();
 }
 

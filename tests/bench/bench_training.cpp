@@ -69,9 +69,10 @@ int main(int argc, char** argv) {
   set_up_cpu(argv);
   const SingleThreadedMath single;
   std::map<std::string, std::int64_t> size = {
-      {"width", 96},   {"patches", 64}, {"depth", 2},   {"latents", 16},  {"d", 128},    {"heads", 4}, {"layers", 12},
-      {"interval", 2}, {"every", 1},    {"xheads", 4},  {"dim_head", 32}, {"ff", 4},     {"mlp", 4},   {"text", 10},
-      {"hidden", 128}, {"windows", 32}, {"window", 12}, {"steps", 5},     {"decoder", 1}};
+      {"width", 96},  {"patches", 64}, {"depth", 2},    {"latents", 16}, {"d", 128},       {"heads", 4},
+      {"layers", 12}, {"interval", 2}, {"every", 1},    {"xheads", 4},   {"dim_head", 32}, {"ff", 4},
+      {"mlp", 4},     {"text", 10},    {"hidden", 128}, {"windows", 32}, {"window", 12},   {"steps", 5},
+      {"decoder", 1}, {"workers", 0},  {"part", 8}};
   bool half = false;
   bool count_operators = false;
   for (int i = 1; i < argc; ++i) {
