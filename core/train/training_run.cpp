@@ -142,9 +142,14 @@ class Run {
       instructions.insert(phrasings.begin(), phrasings.end());
     }
     const std::vector<std::string> list(instructions.begin(), instructions.end());
-    // Every process derives the same sizes; one writes.
-    return write_word_tokenizer(make ? file : fs::path(file.string() + ".rank" + std::to_string(processes_.rank())),
-                                list);
+    // Every process derives the same sizes; the first one's file stays.
+    if (make) return write_word_tokenizer(file, list);
+    auto own = file;
+    own += ".rank" + std::to_string(processes_.rank());
+    const auto sizes = write_word_tokenizer(own, list);
+    std::error_code error;
+    fs::remove(own, error);
+    return sizes;
   }
 
   void prepare_tower(bool make, const VisionConfig& sizes) {
