@@ -91,7 +91,7 @@ class Run {
     return read_model_config(file);
   }
 
-  void open_store(bool make, std::int64_t image_size) {
+  void open_store([[maybe_unused]] bool make, std::int64_t image_size) {
 #ifdef DEER_HAVE_EPISODES
     if (make && !config_.sources.empty()) {
       FrameStoreOptions options;
