@@ -12,13 +12,15 @@ namespace deer {
 inline at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                             const at::Tensor& bias = {}) {
 #if TORCH_VERSION_MAJOR >= 2
-  const auto mask = bias.defined() ? c10::optional<at::Tensor>(bias) : c10::nullopt;
-  return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, scale);
-#else
+  // The fused operator's backward is slow on the CPU, several times so in bfloat16 (2.11).
+  if (!q.is_cpu() || !(q.requires_grad() || k.requires_grad())) {
+    const auto mask = bias.defined() ? c10::optional<at::Tensor>(bias) : c10::nullopt;
+    return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, scale);
+  }
+#endif
   auto scores = at::matmul(q * scale, k.transpose(-2, -1));
   if (bias.defined()) scores = scores + bias;
   return at::matmul(at::softmax(scores, -1), v);
-#endif
 }
 
 /// Runs what LibTorch lists as safe in `dtype` while it lives; kFloat changes nothing. For this thread.
