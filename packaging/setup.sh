@@ -17,9 +17,10 @@ packages=(
   build-essential cmake ninja-build ccache
   libtorch-dev libopenblas0-pthread
   nlohmann-json3-dev libcli11-dev libutf8proc-dev zlib1g-dev
-  libgloo-dev libmujoco-dev libegl-dev
+  libgloo-dev libhdf5-dev libmujoco-dev libegl-dev
   libopencv-dev libyaml-cpp-dev liburdfdom-dev liborocos-kdl-dev libeigen3-dev
   qt6-base-dev libqcustomplot-dev libqt6svg6 libgl1-mesa-dri fonts-dejavu-core
+  libvtk9-dev libassimp-dev
   xvfb xauth
 )
 

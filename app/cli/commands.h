@@ -7,14 +7,18 @@ namespace deer::cli {
 
 // Each adds its sub-command with options and help. A command that fails throws deer::Error; one that
 // ends with "no" (parity) throws CLI::RuntimeError with the exit status.
+void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_demos(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_info(CLI::App& app);
 void add_parity(CLI::App& app);
+void add_replay(CLI::App& app);
 void add_run(CLI::App& app);
 void add_solve(CLI::App& app);
+void add_trace(CLI::App& app);
 void add_train(CLI::App& app);
+void add_tune(CLI::App& app);
 
 }  // namespace deer::cli

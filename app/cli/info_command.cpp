@@ -14,6 +14,10 @@
 #ifdef DEER_HAVE_EPISODES
 #include "core/episodes/open_source.h"
 #endif
+#ifdef DEER_HAVE_TRACE
+#include "app/cli/trace_info.h"
+#include "core/trace/trace_reader.h"
+#endif
 
 namespace deer::cli {
 namespace {
@@ -181,6 +185,11 @@ void run(const Arguments& arguments) {
     if (path.extension() == weights) throw FileError(path, "is a file of weights: name the model's folder");
   }
   if (path.extension() == ".jsonl") return print_run(path, arguments.json);
+#ifdef DEER_HAVE_TRACE
+  if (fs::is_regular_file(path, error) && TraceReader::looks_like_trace(path)) {
+    return print_trace(path, arguments.json, arguments.limit);
+  }
+#endif
 #ifdef DEER_HAVE_EPISODES
   print_source(path, arguments);
 #else
@@ -192,10 +201,10 @@ void run(const Arguments& arguments) {
 
 void add_info(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  auto* command = app.add_subcommand("info", "Describe a model, a dataset, a run, or this machine");
+  auto* command = app.add_subcommand("info", "Describe a model, a dataset, a run, a trace, or this machine");
   command->add_option(
       "PATH", arguments->path,
-      "Model folder, dataset, image folder, video or output of deer run (.jsonl); nothing: this machine");
+      "Model folder, dataset, image folder, video, trace or output of deer run (.jsonl); nothing: this machine");
   command->add_flag("--json", arguments->json, "Print JSON");
   command->add_option("--limit", arguments->limit, "Episodes to list")->capture_default_str();
   command->callback([arguments] { run(*arguments); });

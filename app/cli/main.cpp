@@ -23,9 +23,15 @@ int main(int argc, char** argv) {
   deer::cli::add_info(app);
   deer::cli::add_parity(app);
   deer::cli::add_convert(app);
+  deer::cli::add_bench(app);
   deer::cli::add_solve(app);
+  deer::cli::add_tune(app);
 #ifdef DEER_HAVE_EPISODES
   deer::cli::add_calibrate(app);
+#endif
+#ifdef DEER_HAVE_TRACE
+  deer::cli::add_trace(app);
+  deer::cli::add_replay(app);
 #endif
 #ifdef DEER_HAVE_SIM
   deer::cli::add_demos(app);

@@ -1,43 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <csignal>
 #include <cstdio>
 #include <iostream>
-#include <thread>
 
 #include "app/cli/commands.h"
+#include "app/cli/stop_on_signal.h"
 #include "core/base/error.h"
 #include "core/train/training_run.h"
 
 namespace deer::cli {
 namespace {
-
-// SIGINT and SIGTERM ask for a stop; a second one ends the program at once.
-class StopOnSignal {
- public:
-  StopOnSignal() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    // Before any other thread starts: they inherit it.
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    thread_ = std::jthread([this](const std::stop_token& done) {
-      const timespec patience{0, 200'000'000};
-      while (!done.stop_requested()) {
-        if (sigtimedwait(&signals_, nullptr, &patience) < 0) continue;
-        if (source_.stop_requested()) std::_Exit(130);
-        std::fputs("stopping after this step; once more to stop at once\n", stderr);
-        source_.request_stop();
-      }
-    });
-  }
-
-  std::stop_token token() const { return source_.get_token(); }
-
- private:
-  sigset_t signals_;
-  std::stop_source source_;
-  std::jthread thread_;
-};
 
 std::string duration(double seconds) {
   const auto total = static_cast<long long>(seconds);
@@ -102,7 +73,7 @@ RunCallbacks callbacks() {
 
 void run(const std::string& file) {
   const auto config = read_train_config(file);
-  const StopOnSignal signals;
+  const StopOnSignal signals("step");
   const auto processes = DataParallel::from_environment();
   try {
     run_training(config, processes, processes.is_first() ? callbacks() : RunCallbacks{}, signals.token());

@@ -90,10 +90,13 @@ class LineReader {
   std::string buffer_;
 };
 
-// The environment of a worker: one thread for the arithmetic, so that results do not depend on how
-// many workers there are, and the CPUs shared out for software rendering.
-std::vector<std::string> worker_environment(int workers) {
-  std::vector<std::string> out = {"OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"};
+// The environment of a worker: as many threads for the arithmetic however many workers there are, so that
+// results do not depend on that, and the CPUs shared out for software rendering.
+std::vector<std::string> worker_environment(int workers, int threads) {
+  std::vector<std::string> out;
+  for (const char* name : {"OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "MKL_NUM_THREADS="}) {
+    out.push_back(name + std::to_string(threads));
+  }
   if (std::getenv("LP_NUM_THREADS") == nullptr) {
     // 0: Mesa's software renderer works in the calling thread.
     const int each = usable_cpus() / workers;
@@ -120,14 +123,14 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 class Worker {
  public:
-  Worker(std::vector<std::string> command, int workers) {
+  Worker(std::vector<std::string> command, int workers, int threads) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
       throw Error(std::string("cannot make a socket for a worker process: ") + std::strerror(errno));
     }
     socket_ = ends[0];
     command.insert(command.begin(), "deer");
-    auto environment = worker_environment(workers);
+    auto environment = worker_environment(workers, threads);
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
@@ -215,7 +218,7 @@ bool WorkerPool::run(const Json& setup, const std::vector<Json>& jobs, const Eve
     send_line(worker.socket(), jobs[*worker.job]);
   };
   for (std::size_t i = 0; i < count; ++i) {
-    pool.emplace_back(command, static_cast<int>(count));
+    pool.emplace_back(command, static_cast<int>(count), threads);
     send_line(pool.back().socket(), setup);
     give_job(pool.back());
   }

@@ -15,6 +15,7 @@ namespace deer::cli {
 struct WorkerPool {
   std::vector<std::string> command;  ///< arguments after the program's name; the command must call serve_jobs()
   int workers = 1;
+  int threads = 1;  ///< for the arithmetic of each
 
   struct Events {
     /// A job's result, in the order in which they come.

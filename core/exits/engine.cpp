@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/exits/batch_replay.h"
 #include "core/exits/rollout.h"
 #include "core/model/device.h"
 #include "core/model/image_preprocess.h"
@@ -113,6 +114,7 @@ class ModelEngine final : public Engine {
       summary_.note += std::to_string(summary_.unused_tensors.size()) + " tensors of its files are not used";
     }
     summary_.suggested_thresholds = config.suggested_thresholds;
+    summary_.config = std::make_shared<const ModelConfig>(config);
     ExitPolicy policy;
     if (!config.suggested_thresholds.empty()) {
       policy.thresholds = config.suggested_thresholds;
@@ -162,6 +164,19 @@ class ModelEngine final : public Engine {
       out.push_back(std::make_shared<const FrameRecord>(std::move(replayed)));
     }
     return out;
+  }
+
+  void replay_many(const ReplayFrames& frames, std::span<const ExitPolicy> policies, const ReplaySink& sink,
+                   std::stop_token stop) const override {
+    try {
+      deer::replay_many(*model_, frames, policies, sink, stop);
+    } catch (const c10::Error& error) {
+      throw Error("replay: LibTorch failed: " + printable(error.what_without_backtrace(), 300));
+    }
+  }
+
+  std::unique_ptr<Replayer> replayer(ReplayFrames frames) const override {
+    return make_replayer(*model_, std::move(frames));
   }
 
  private:
@@ -241,7 +256,39 @@ class ModelEngine final : public Engine {
   PreparedText text_;
 };
 
+// For engines that replay one policy at a time.
+class PlainReplayer final : public Replayer {
+ public:
+  PlainReplayer(const Engine& engine, ReplayFrames frames) : engine_(engine), frames_(std::move(frames)) {}
+
+  const std::vector<FrameRecordPtr>& update(const ExitPolicy& policy, std::stop_token stop) override {
+    return records_ = engine_.replay(frames_.read(0, frames_.count()), policy, std::move(stop));
+  }
+  const std::vector<FrameRecordPtr>& records() const override { return records_; }
+  std::int64_t frames_run() const override { return frames_.count(); }
+
+ private:
+  const Engine& engine_;
+  const ReplayFrames frames_;
+  std::vector<FrameRecordPtr> records_;
+};
+
 }  // namespace
+
+void Engine::replay_many(const ReplayFrames& frames, std::span<const ExitPolicy> policies, const ReplaySink& sink,
+                         std::stop_token stop) const {
+  const auto recorded = frames.read(0, frames.count());
+  for (std::size_t number = 0; number < policies.size(); ++number) {
+    auto replayed = replay(recorded, policies[number], stop);
+    for (std::size_t i = 0; i < replayed.size(); ++i) {
+      sink(number, static_cast<std::int64_t>(i), std::move(replayed[i]));
+    }
+  }
+}
+
+std::unique_ptr<Replayer> Engine::replayer(ReplayFrames frames) const {
+  return std::make_unique<PlainReplayer>(*this, std::move(frames));
+}
 
 std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions& options,
                                      const ProgressCallback& progress, std::stop_token stop) {

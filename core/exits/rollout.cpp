@@ -43,77 +43,21 @@ at::Tensor DecoderFeatures::pooled(int layer) {
   return out;
 }
 
-at::Tensor RecordedFeatures::pooled(int layer) {
-  const ExitProbe* probe = record_.probe_at(layer);
-  if (probe == nullptr && record_.predecessor.layer == layer) probe = &record_.predecessor;
+const std::vector<float>& recorded_feature(const FrameRecord& record, int layer) {
+  const ExitProbe* probe = record.probe_at(layer);
+  if (probe == nullptr && record.predecessor.layer == layer) probe = &record.predecessor;
   if (probe == nullptr || probe->feature.empty()) {
-    throw Error("frame " + std::to_string(record_.frame) + " was recorded without the feature of layer " +
+    throw Error("frame " + std::to_string(record.frame) + " was recorded without the feature of layer " +
                 std::to_string(layer) + ": run the model on it again, in probe mode");
   }
+  return probe->feature;
+}
+
+at::Tensor RecordedFeatures::pooled(int layer) {
+  const auto& feature = recorded_feature(record_, layer);
   // The record outlives the tensor: nothing here keeps it.
-  auto* data = const_cast<float*>(probe->feature.data());
-  return at::from_blob(data, {1, static_cast<std::int64_t>(probe->feature.size())}, at::kFloat).to(device_);
-}
-
-int deepest_allowed_exit(const ExitPolicy& policy, const std::vector<int>& exit_layers) {
-  if (!policy.max_layer) return exit_layers.back();
-  int deepest = -1;
-  for (const int layer : exit_layers) {
-    if (layer <= *policy.max_layer - 1) deepest = layer;
-  }
-  return deepest;
-}
-
-void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers, int layers) {
-  const int deepest = deepest_allowed_exit(policy, exit_layers);
-  if (deepest < 0) {
-    throw Error("max layer " + std::to_string(*policy.max_layer) + " allows no exit: the first one is after layer " +
-                std::to_string(exit_layers.front()));
-  }
-  if (policy.steps_per_stage < 1)
-    throw Error("steps per stage is " + std::to_string(policy.steps_per_stage) + ", expected 1 or more");
-  if (policy.steps_per_exit < 1)
-    throw Error("steps per exit is " + std::to_string(policy.steps_per_exit) + ", expected 1 or more");
-  if (policy.executions < 1) throw Error("executions is " + std::to_string(policy.executions) + ", expected 1 or more");
-  if (policy.refresh_every < 0)
-    throw Error("refresh every is " + std::to_string(policy.refresh_every) + ", expected 0 or more");
-  for (const auto& [frame, layer] : policy.forced_layers) {
-    if (layer < 0 || layer >= layers) {
-      throw Error("frame " + std::to_string(frame) + " is forced to layer " + std::to_string(layer) +
-                  ", which does not exist: the model has layers 0 to " + std::to_string(layers - 1));
-    }
-  }
-  if (policy.criterion == Criterion::fixed_exit) {
-    const int layer = policy.fixed_layer.value_or(deepest);
-    if (policy.max_layer && layer >= *policy.max_layer) {
-      throw Error("exit layer " + std::to_string(layer) + " is beyond max layer " + std::to_string(*policy.max_layer));
-    }
-    if (layer < 0 || layer >= layers) {
-      throw Error("exit layer " + std::to_string(layer) + " does not exist: the model has layers 0 to " +
-                  std::to_string(layers - 1));
-    }
-    return;
-  }
-  if (policy.use_own_head) throw Error("a layer's own head can only be used with a fixed exit");
-  if (policy.criterion == Criterion::time_step) return;
-  if (policy.action_ensemble && policy.steps_per_stage > 1) {
-    throw Error("action ensemble needs a decision at every step: set steps per stage to 1");
-  }
-  if (exit_layers.front() == 0) {
-    throw Error(
-        "the first exit is after layer 0, which has no layer before it to compare with: dynamic exit needs an exit "
-        "interval of 2 or more");
-  }
-  const auto reachable = static_cast<std::size_t>(
-      std::count_if(exit_layers.begin(), exit_layers.end(), [&](int layer) { return layer <= deepest; }));
-  // The deepest reachable exit is taken whatever its threshold says.
-  if (policy.thresholds.size() + 1 < reachable || policy.thresholds.size() > exit_layers.size()) {
-    throw Error(std::to_string(policy.thresholds.size()) + " thresholds given, expected " + std::to_string(reachable) +
-                " (one per exit, shallow to deep)");
-  }
-  for (const double threshold : policy.thresholds) {
-    if (std::isnan(threshold)) throw Error("a threshold is not a number");
-  }
+  auto* data = const_cast<float*>(feature.data());
+  return at::from_blob(data, {1, static_cast<std::int64_t>(feature.size())}, at::kFloat).to(device_);
 }
 
 void Rollout::set_policy(const ExitPolicy& policy) {
@@ -127,6 +71,14 @@ void Rollout::set_policy(const ExitPolicy& policy) {
              (policy.criterion != Criterion::fixed_exit ||
               policy.fixed_layer.value_or(model_->exit_layers().back()) != model_->exit_layers().back())) {
     throw Error("this checkpoint has no shared exit head (multi_exit is off): only its last layer can be used");
+  }
+  for (const auto& [frame, layer] : policy.forced_layers) {
+    if (model_->shared_head() == nullptr || policy.use_own_head) {
+      if (model_->head_of_layer(layer) == nullptr) {
+        throw Error("frame " + std::to_string(frame) + " is forced to layer " + std::to_string(layer) +
+                    ", which has no head of its own");
+      }
+    }
   }
   policy_ = policy;
 }
@@ -168,66 +120,37 @@ void Rollout::probe_next(FeatureSource& features, FrameRecord& record, std::size
                        ? feature_distance(probed.feature, previous->feature)
                        : action_delta(policy_.delta_type, probed.arm, previous->arm);
   }
-  if (index < policy_.thresholds.size() && policy_.criterion != Criterion::fixed_exit &&
-      policy_.criterion != Criterion::time_step) {
-    probed.threshold = static_cast<float>(policy_.thresholds[index]);
-  }
+  probed.threshold = threshold_at(policy_, index);
   probed.evaluated_by_policy = by_policy;
   record.exits.push_back(std::move(probed));
 }
 
-Rollout::Decision Rollout::probe_until_exit(FeatureSource& features, FrameRecord& record) const {
+Decision Rollout::decide(FeatureSource& features, FrameRecord& record, std::int64_t frame) const {
   const auto& exits = model_->exit_layers();
-  const int deepest = deepest_allowed_exit(policy_, exits);
+  if (const auto at_once = decide_at_once(policy_, exits, steps_, held_layer_, frame)) return *at_once;
   for (std::size_t i = 0; i < exits.size(); ++i) {
     probe_next(features, record, i, true);
-    const auto& probed = record.exits[i];
-    if (i < policy_.thresholds.size() && (probed.delta <= static_cast<float>(policy_.thresholds[i])) == policy_.leq) {
-      return {exits[i], ExitReason::within_threshold};
-    }
-    if (exits[i] >= deepest) return {exits[i], ExitReason::deepest_allowed};
+    if (const auto here = decide_at_exit(policy_, exits, i, record.exits[i].delta)) return *here;
   }
   return {exits.back(), ExitReason::deepest_allowed};
-}
-
-Rollout::Decision Rollout::decide(FeatureSource& features, FrameRecord& record, std::int64_t frame) const {
-  const auto forced = policy_.forced_layers.find(frame);
-  if (forced != policy_.forced_layers.end()) return {forced->second, ExitReason::forced};
-  const auto& exits = model_->exit_layers();
-  const int deepest = deepest_allowed_exit(policy_, exits);
-  switch (policy_.criterion) {
-    case Criterion::fixed_exit:
-      return {policy_.fixed_layer.value_or(deepest), ExitReason::fixed};
-    case Criterion::time_step: {
-      const auto index = std::min(static_cast<std::size_t>(steps_ / policy_.steps_per_exit), exits.size() - 1);
-      return {std::min(exits[index], deepest), ExitReason::scheduled};
-    }
-    default:
-      break;
-  }
-  if (steps_ % policy_.steps_per_stage != 0 && held_layer_) {
-    const auto it = std::find_if(exits.begin(), exits.end(), [&](int layer) { return layer >= *held_layer_; });
-    return {std::min(it == exits.end() ? exits.back() : *it, deepest), ExitReason::held};
-  }
-  return probe_until_exit(features, record);
 }
 
 FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t frame) {
   const auto start = Clock::now();
   const c10::NoGradGuard no_grad;
   const auto& exits = model_->exit_layers();
-  if (policy_.refresh_every > 0 && steps_ > 0 && steps_ % policy_.refresh_every == 0) state_ = {};
+  if (refreshes(policy_, steps_)) state_ = {};
 
   FrameRecord record;
-  const bool repeats = repeats_next();
+  const bool repeated = repeats_next();
   Decision decision;
-  if (repeats) {
+  if (repeated) {
     decision = {last_->exit_layer, ExitReason::repeated};
   } else {
     decision = decide(features, record, frame);
   }
   RecurrentState next = state_;
-  if (repeats) {
+  if (repeated) {
     record.arm = last_->arm;
     record.gripper_probability = last_->gripper_probability;
     record.gripper_logit = last_->gripper_logit;
@@ -255,44 +178,27 @@ FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t fr
   record.mode = mode;
   record.exit_layer = decision.layer;
   record.reason = decision.reason;
-  const auto place = std::find(exits.begin(), exits.end(), decision.layer);
-  record.exit_index = place == exits.end() ? -1 : static_cast<int>(place - exits.begin());
-  if (!repeats) make_command(record);
+  record.exit_index = exit_index_of(exits, decision.layer);
+  if (!repeated) make_command(policy_, record);
   if (mode == RunMode::probe) {
     const bool was_probed = !record.exits.empty();
     for (std::size_t i = record.exits.size(); i < exits.size(); ++i) probe_next(features, record, i, false);
-    if (!was_probed && !repeats) {
+    if (!was_probed && !repeated) {
       for (auto& probed : record.exits) probed.evaluated_by_policy = probed.layer == decision.layer;
     }
   }
 
   // From here on nothing throws: the state moves as a whole.
   state_ = std::move(next);
-  if (!repeats) held_layer_ = decision.layer;
+  if (!repeated) held_layer_ = decision.layer;
   ++steps_;
   record.times.head_ms = milliseconds_since(start);
   if (policy_.executions > 1) {
-    if (!repeats) last_ = record;
+    if (!repeated) last_ = record;
   } else {
     last_.reset();
   }
   return record;
-}
-
-void Rollout::make_command(FrameRecord& record) const {
-  auto arm = record.arm;
-  float probability = record.gripper_probability;
-  if (policy_.action_ensemble && record.exits.size() >= 2 && policy_.criterion != Criterion::fixed_exit) {
-    const auto& last = record.exits[record.exits.size() - 1];
-    const auto& before = record.exits[record.exits.size() - 2];
-    for (std::size_t i = 0; i < arm.size(); ++i) arm[i] = (last.arm[i] + before.arm[i]) / 2;
-    probability = (last.gripper_probability + before.gripper_probability) / 2;
-  } else if (policy_.action_ensemble && record.exits.size() == 1) {
-    arm = record.exits[0].arm;
-    probability = record.exits[0].gripper_probability;
-  }
-  for (std::size_t i = 0; i < arm.size(); ++i) record.command[i] = static_cast<float>(c10::Half(arm[i]));
-  record.command[6] = probability > 0.5F ? 1.0F : -1.0F;
 }
 
 }  // namespace deer

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/exits/decision.h"
 #include "core/exits/exit_policy.h"
 #include "core/exits/frame_record.h"
 #include "core/model/multi_exit_model.h"
@@ -35,6 +36,9 @@ class DecoderFeatures final : public FeatureSource {
   DecoderPass& pass_;
   double milliseconds_ = 0;
 };
+
+/// The feature of `layer` in a record. Throws Error if it has none.
+const std::vector<float>& recorded_feature(const FrameRecord& record, int layer);
 
 /// Features of a frame recorded in probe mode.
 class RecordedFeatures final : public FeatureSource {
@@ -70,7 +74,7 @@ class Rollout {
   const RecurrentState& state() const { return state_; }
 
   /// True if the next step() repeats the last prediction and needs no features in policy mode.
-  bool repeats_next() const { return policy_.executions > 1 && steps_ % policy_.executions != 0 && last_; }
+  bool repeats_next() const { return repeats(policy_, steps_) && last_; }
 
  private:
   static ExitPolicy deepest_exit_policy() {
@@ -79,17 +83,10 @@ class Rollout {
     return policy;
   }
 
-  struct Decision {
-    int layer = 0;
-    ExitReason reason = ExitReason::deepest_allowed;
-  };
-
   const ActionHead* head_for(int layer) const;
   ExitProbe probe(FeatureSource& features, int layer) const;
   Decision decide(FeatureSource& features, FrameRecord& record, std::int64_t frame) const;
-  Decision probe_until_exit(FeatureSource& features, FrameRecord& record) const;
   void probe_next(FeatureSource& features, FrameRecord& record, std::size_t index, bool by_policy) const;
-  void make_command(FrameRecord& record) const;
 
   const MultiExitModel* model_;
   ExitPolicy policy_ = deepest_exit_policy();
@@ -98,12 +95,5 @@ class Rollout {
   std::optional<int> held_layer_;    ///< layer used at the last decision
   std::optional<FrameRecord> last_;  ///< only kept while predictions are repeated
 };
-
-/// Throws Error if `policy` cannot run on a model with these exits and layers: too few thresholds,
-/// NaN, a budget that allows no exit, a layer that does not exist.
-void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers, int layers);
-
-/// The deepest exit that the policy may use.
-int deepest_allowed_exit(const ExitPolicy& policy, const std::vector<int>& exit_layers);
 
 }  // namespace deer

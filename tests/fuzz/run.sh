@@ -26,6 +26,9 @@ seeds() {
     tokenizer) cp "$here/../../resources/demo/model/tokenizer.json" "$2" ;;
     model_config) cp "$here/../data/reference/tiny_mpt1b/config.json" "$2"
                   cp "$here/../../resources/demo/model/config.json" "$2/demo.json" ;;
+    trace) root=$here/../..
+           "$build/bin/deer" trace "$root/resources/demo/model" "$root/resources/demo/episodes" --index 0 --frames 2 \
+             --out "$2/two_frames.h5" --overwrite >/dev/null ;;
     json) printf '{"a": [1, 2.5, "x"], "b": {"c": null}, "d": 18446744073709551615}' > "$2/small.json" ;;
   esac
   if [ -d "$here/seeds/$1" ]; then cp "$here/seeds/$1"/* "$2"; fi

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/budget/thresholds_file.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <sstream>
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+#include "core/base/version.h"
+
+namespace deer {
+namespace {
+
+constexpr const char* kKind = "deer thresholds";
+constexpr std::size_t kMostExits = 255;
+
+// JSON has no NaN.
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+template <class T>
+Json maybe(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json to_json(const MeanAndPeak& cost) { return {{"mean", number(cost.mean)}, {"peak", number(cost.peak)}}; }
+
+std::string value_of(const std::map<std::string, std::string>& provenance, const char* key) {
+  const auto place = provenance.find(key);
+  return place == provenance.end() ? std::string() : place->second;
+}
+
+double parse_number(std::string_view word, const std::filesystem::path& file) {
+  if (word == "always") return kAlwaysLeave;
+  if (word == "never") return kNeverLeave;
+  double out = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
+  if (error != std::errc{} || end != word.data() + word.size() || std::isnan(out)) {
+    throw FileError(file, "'" + printable(word) + "' is no threshold: expected a number, 'always' or 'never'");
+  }
+  return out;
+}
+
+// The words after --thresholds up to the next option, or all.
+std::vector<double> from_text(std::string text, const std::filesystem::path& file) {
+  constexpr std::string_view kOption = "--thresholds";
+  const auto option = text.find(kOption);
+  const bool is_line = option != std::string::npos;
+  if (is_line) text.erase(0, option + kOption.size());
+  for (char& c : text) {
+    if (c == ',' || c == '=') c = ' ';
+  }
+  std::istringstream words(text);
+  std::vector<double> out;
+  std::string word;
+  while (words >> word && out.size() <= kMostExits) {
+    if (is_line && word.starts_with("--")) break;
+    out.push_back(parse_number(word, file));
+  }
+  return out;
+}
+
+}  // namespace
+
+Json to_json(const BudgetSolution& s, const BudgetRequest& request) {
+  Json constraints = Json::array();
+  for (const auto& state : s.constraints) {
+    constraints.push_back({{"constraint", to_string(state.constraint)},
+                           {"asked", state.asked},
+                           {"got", number(state.got)},
+                           {"least", number(state.least)},
+                           {"met", state.met},
+                           {"binds", state.binds}});
+  }
+  Json out = {
+      {"feasible", s.feasible},
+      {"thresholds", s.thresholds},
+      {"exit_layers", s.exit_layers},
+      {"samples", s.samples},
+      {"samples_by_exit", s.counts},
+      {"distribution", to_string(request.method)},
+      {"parameter", maybe(s.parameter)},
+      {"mean_depth", number(s.depth.mean)},
+      {"depth", to_json(s.depth)},
+      {"llm_gflops", to_json(s.llm_gflops)},
+      {"total_gflops", to_json(s.total_gflops)},
+      {"milliseconds", to_json(s.milliseconds)},
+      {"gflops_convention", "a multiply-add is one operation"},
+      {"mean_error", number(s.mean_error)},
+      {"mean_recorded_error", number(s.mean_recorded_error)},
+      {"saving", number(s.saving)},
+      {"constraints", constraints},
+      {"request",
+       {{"average_gflops", maybe(request.average_gflops)},
+        {"average_depth", maybe(request.average_depth)},
+        {"average_ms", maybe(request.average_ms)},
+        {"peak_gflops", maybe(request.peak_gflops)},
+        {"peak_ms", maybe(request.peak_ms)},
+        {"memory_bytes", maybe(request.memory_bytes)},
+        {"max_layer", maybe(request.max_layer)},
+        {"gflops", request.scope == GflopScope::llm ? "llm" : "total"},
+        {"skip_first", request.skip_first}}},
+  };
+  if (!s.problem.empty()) out["problem"] = s.problem;
+  if (s.memory.total() > 0) {
+    out["memory_bytes"] = {{"weights", s.memory.weights},
+                           {"activations", s.memory.activations},
+                           {"workspace", s.memory.workspace},
+                           {"total", s.memory.total()}};
+  }
+  if (std::isfinite(s.llm_gflops.mean)) out["mean_llm_gflops"] = s.llm_gflops.mean;
+  return out;
+}
+
+ThresholdsFile thresholds_of(const BudgetSolution& solution, const BudgetRequest& request, const CalibrationSet& set) {
+  ThresholdsFile out;
+  out.exit_layers = solution.exit_layers;
+  out.thresholds.assign(solution.thresholds.begin(), solution.thresholds.end());
+  out.provenance = set.provenance;
+  if (const auto name = value_of(set.provenance, "criterion"); !name.empty()) out.criterion = parse_criterion(name);
+  if (const auto name = value_of(set.provenance, "delta_type"); !name.empty()) out.delta_type = parse_delta_type(name);
+  out.solution = to_json(solution, request);
+  return out;
+}
+
+void write_thresholds(const std::filesystem::path& file, const ThresholdsFile& t) {
+  // The figures lie beside the thresholds, where people look for them.
+  Json out = t.solution.is_object() ? t.solution : Json::object();
+  out["kind"] = kKind;
+  out["version"] = kVersion;
+  out["thresholds"] = t.thresholds;
+  out["exit_layers"] = t.exit_layers;
+  out["criterion"] = to_string(t.criterion);
+  out["delta_type"] = to_string(t.delta_type);
+  out["provenance"] = t.provenance;
+  write_file_atomically(file, out.dump(1) + "\n");
+}
+
+ThresholdsFile read_thresholds(const std::filesystem::path& file) {
+  const auto mapped = MappedFile::open(file);
+  constexpr std::size_t kLargest = std::size_t{16} << 20;
+  if (mapped->size() > kLargest) throw FileError(file, "is too large for thresholds");
+  const std::string text(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->size());
+  ThresholdsFile out;
+  const auto start = text.find_first_not_of(" \t\r\n");
+  if (start != std::string::npos && (text[start] == '{' || text[start] == '[')) {
+    const Json json = parse_json(text, file);
+    const Json wrapped = json.is_array() ? Json{{"thresholds", json}} : json;
+    const JsonFields fields(file, wrapped);
+    out.thresholds = fields.numbers("thresholds");
+    if (fields.has("exit_layers")) {
+      for (const auto layer : fields.integers("exit_layers")) {
+        if (layer < 0 || layer > 100000 || (!out.exit_layers.empty() && layer <= out.exit_layers.back())) {
+          fields.fail("exit_layers", "layers from shallow to deep");
+        }
+        out.exit_layers.push_back(static_cast<int>(layer));
+      }
+      if (out.exit_layers.size() != out.thresholds.size()) fields.fail("exit_layers", "one layer for each threshold");
+    }
+    if (fields.has("criterion")) out.criterion = parse_criterion(fields.text("criterion"));
+    if (fields.has("delta_type")) out.delta_type = parse_delta_type(fields.text("delta_type"));
+    if (fields.has("provenance")) {
+      const auto provenance = fields.object("provenance");
+      for (const auto& [key, value] : provenance.json().items()) {
+        if (value.is_string()) out.provenance[key] = value.get<std::string>();
+      }
+    }
+    out.solution = wrapped;
+  } else {
+    out.thresholds = from_text(text, file);
+  }
+  if (out.thresholds.empty() || out.thresholds.size() > kMostExits) {
+    throw FileError(file, "holds " + std::string(out.thresholds.empty() ? "no" : "too many") + " thresholds");
+  }
+  for (const double threshold : out.thresholds) {
+    if (std::isnan(threshold)) throw FileError(file, "a threshold is not a number");
+  }
+  return out;
+}
+
+std::string reference_arguments(const ThresholdsFile& t, int last_exit_layer) {
+  std::string out = "--thresholds";
+  for (const double threshold : t.thresholds) {
+    char text[64];
+    // argparse takes "-1e+08" for an option.
+    std::snprintf(text, sizeof text, std::abs(threshold) >= 1e6 ? " %.1f" : " %.9g", threshold);
+    out += text;
+  }
+  if (!t.exit_layers.empty() && t.exit_layers.back() < last_exit_layer) {
+    out += " --max_layer " + std::to_string(t.exit_layers.back() + 1);
+  }
+  switch (t.criterion) {
+    case Criterion::action_delta:
+      break;
+    case Criterion::feature_similarity:
+      return out + " --value_type sim";
+    default:
+      throw Error("the reference's evaluation takes no thresholds for the criterion " +
+                  std::string(to_string(t.criterion)));
+  }
+  if (t.delta_type != DeltaType::l2) out += " --threshold_type " + std::string(to_string(t.delta_type));
+  return out;
+}
+
+}  // namespace deer

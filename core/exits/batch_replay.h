@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+
+#include "core/exits/frame_probes.h"
+#include "core/exits/replay.h"
+#include "core/model/multi_exit_model.h"
+
+namespace deer {
+
+/// An episode under a policy, from some frame on.
+struct ReplayLane {
+  const ExitPolicy* policy = nullptr;  ///< checked against the model; outlives the run
+  std::size_t number = 0;              ///< of the policy, for the sink
+  std::int64_t begin = 0;              ///< of the episode
+  std::int64_t end = 0;
+  std::int64_t position = 0;  ///< first frame to run
+  EpisodeState episode;       ///< at `position`
+  RecurrentState state;       ///< at `position`, [layers, 1, hidden]; empty: zeros
+  std::vector<int> past;      ///< layers taken from `begin` to `position`
+};
+
+/// Where one lane's frames go, and now and then its recurrent state before a frame (empty: zeros).
+class LaneSink {
+ public:
+  virtual ~LaneSink() = default;
+  /// `exact`: the numbers are those of one run after the other, to the last bit.
+  virtual void record(const ReplayLane& lane, std::shared_ptr<FrameRecord> record, bool exact) = 0;
+  virtual void checkpoint(const ReplayLane& /*lane*/, RecurrentState /*state*/) {}
+};
+
+/// Runs the action head for many episodes and policies at once, a step of each at a time. Lanes with
+/// the same history so far share their runs. Where a decision is so close that batching might turn it, the lane's
+/// frame is computed once more, one run after the other over its whole episode so far: decisions are therefore
+/// the ones that Rollout takes.
+class BatchReplay {
+ public:
+  BatchReplay(const MultiExitModel& model, const ReplayFrames& frames);
+  ~BatchReplay();
+
+  /// `checkpoint_every`: frames of an episode between checkpoints; 0: none. Throws Cancelled, Error.
+  void run(std::vector<ReplayLane> lanes, LaneSink& sink, const std::stop_token& stop,
+           std::int64_t checkpoint_every = 0);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// [begin, end) of each episode.
+std::vector<std::pair<std::int64_t, std::int64_t>> episodes_of(const ReplayFrames& frames);
+
+/// Throws Error if the policy does not fit the model.
+void check_policy(const MultiExitModel& model, const ExitPolicy& policy);
+
+/// Engine::replay_many() and Engine::replayer().
+void replay_many(const MultiExitModel& model, const ReplayFrames& frames, std::span<const ExitPolicy> policies,
+                 const ReplaySink& sink, const std::stop_token& stop);
+std::unique_ptr<Replayer> make_replayer(const MultiExitModel& model, ReplayFrames frames);
+
+}  // namespace deer

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/json_file.h"
+
+namespace deer {
+
+/// How pooled features are stored. Only float32 makes a replay exact.
+enum class FeatureType { float32, float16 };
+
+/// What a trace says of the run as a whole.
+struct TraceMetadata {
+  std::string model_path;        ///< as it was opened
+  std::string model_name;        ///< to show
+  std::string model_hash;        ///< identifies the weights; may be empty
+  std::string family;            ///< "MPT-1b" or "MPT-7b"
+  std::vector<int> exit_layers;  ///< zero-based, shallow to deep; at least one
+  int layers = 0;                ///< decoder layers that were in memory
+  int d_model = 0;               ///< numbers in a pooled feature
+  std::string device;
+  std::string dtype;
+  FeatureType features = FeatureType::float32;
+  Json policy;                                  ///< in force during the run
+  std::map<std::string, std::string> versions;  ///< program or library to version
+  std::string created;                          ///< ISO 8601, UTC
+};
+
+/// Where a frame came from, and what else is to be kept of it. The observation itself is not copied.
+struct TraceFrame {
+  std::string source;          ///< path that was opened; empty: none (live)
+  std::int32_t episode = -1;   ///< index in that source's collection of episodes
+  std::int64_t frame_id = -1;  ///< the source's own number
+  std::string instruction;
+  std::optional<std::array<double, 7>> recorded_action;  ///< relative action, as Observation::rel_action
+  std::vector<std::uint8_t> thumbnail;                   ///< bytes of a picture file (JPEG); may be empty
+};
+
+}  // namespace deer

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/trace/trace_format.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+
+namespace deer::trace_format {
+namespace {
+
+constexpr std::array<ColumnInfo, kColumns> kInfo = {{
+    {"frames/frame", Number::i64, false, 1, nullptr},
+    {"frames/step", Number::i32, false, 1, nullptr},
+    {"frames/mode", Number::u8, false, 1, "0 policy, 1 probe"},
+    {"frames/reason", Number::u8, false, 1,
+     "0 within_threshold, 1 deepest_allowed, 2 held, 3 scheduled, 4 fixed, 5 forced, 6 repeated"},
+    {"frames/prompt_tokens", Number::i32, false, 1, nullptr},
+    {"frames/exit_layer", Number::i32, false, 1, nullptr},
+    {"frames/exit_index", Number::i32, false, 1, "-1: the layer is no exit"},
+    {"frames/arm", Number::f32, false, 6, nullptr},
+    {"frames/gripper_probability", Number::f32, false, 1, nullptr},
+    {"frames/gripper_logit", Number::f32, false, 1, nullptr},
+    {"frames/command", Number::f32, false, 7, nullptr},
+    {"frames/times_ms", Number::f64, false, 5, "preprocess, vision, resampler, llm, head"},
+    {"frames/source", Number::i32, false, 1, "number in texts; -1: none"},
+    {"frames/episode", Number::i32, false, 1, "index in its source; -1: none"},
+    {"frames/frame_id", Number::i64, false, 1, nullptr},
+    {"frames/instruction", Number::i32, false, 1, "number in texts; -1: none"},
+    {"frames/recorded_action", Number::f64, false, 7, "NaN: none"},
+    {"frames/thumbnail_end", Number::u64, false, 1, "where its bytes in thumbnails/bytes end"},
+    {"probes/status", Number::u8, true, 1, "bits: 1 present, 2 evaluated by the policy, 4 feature stored"},
+    {"probes/layer", Number::i32, true, 1, nullptr},
+    {"probes/arm", Number::f32, true, 6, nullptr},
+    {"probes/gripper_probability", Number::f32, true, 1, nullptr},
+    {"probes/gripper_logit", Number::f32, true, 1, nullptr},
+    {"probes/delta", Number::f32, true, 1, "NaN: not evaluated"},
+    {"probes/threshold", Number::f32, true, 1, "NaN: none"},
+    {"probes/feature", Number::f32, true, 0, nullptr},
+}};
+
+constexpr std::size_t kSmallChunk = std::size_t{16} << 10;     // bytes
+constexpr std::size_t kFeatureChunk = std::size_t{128} << 10;  // bytes
+constexpr std::size_t kMaxChunkRows = 4096;
+
+template <typename Codes, typename Value>
+std::uint8_t code_in(const Codes& codes, Value value) {
+  return static_cast<std::uint8_t>(std::find(codes.begin(), codes.end(), value) - codes.begin());
+}
+
+}  // namespace
+
+const ColumnInfo& info(Column column) { return kInfo[static_cast<std::size_t>(column)]; }
+
+std::vector<hsize_t> row_shape(Column column, const TraceMetadata& metadata) {
+  const auto& c = info(column);
+  std::vector<hsize_t> shape;
+  if (c.per_slot) shape.push_back(slots(metadata));
+  if (c.width == 0) shape.push_back(static_cast<hsize_t>(metadata.d_model));
+  if (c.width > 1) shape.push_back(c.width);
+  return shape;
+}
+
+std::vector<hsize_t> chunk_shape(Column column, const TraceMetadata& metadata) {
+  auto shape = row_shape(column, metadata);
+  const bool is_feature = column == Column::probe_feature;
+  if (is_feature) shape[0] = 1;
+  std::size_t bytes = memory_size(info(column).number);
+  for (const auto size : shape) bytes *= size;
+  const auto rows = std::clamp<std::size_t>((is_feature ? kFeatureChunk : kSmallChunk) / bytes, 1, kMaxChunkRows);
+  shape.insert(shape.begin(), rows);
+  return shape;
+}
+
+h5::Id file_type(Number number) {
+  switch (number) {
+    case Number::u8:
+      return h5::Id(H5Tcopy(H5T_STD_U8LE));
+    case Number::i32:
+      return h5::Id(H5Tcopy(H5T_STD_I32LE));
+    case Number::i64:
+      return h5::Id(H5Tcopy(H5T_STD_I64LE));
+    case Number::u64:
+      return h5::Id(H5Tcopy(H5T_STD_U64LE));
+    case Number::f16:
+      return h5::float16_type();
+    case Number::f32:
+      return h5::Id(H5Tcopy(H5T_IEEE_F32LE));
+    case Number::f64:
+      break;
+  }
+  return h5::Id(H5Tcopy(H5T_IEEE_F64LE));
+}
+
+hid_t memory_type(Number number) {
+  switch (number) {
+    case Number::u8:
+      return H5T_NATIVE_UINT8;
+    case Number::i32:
+      return H5T_NATIVE_INT32;
+    case Number::i64:
+      return H5T_NATIVE_INT64;
+    case Number::u64:
+      return H5T_NATIVE_UINT64;
+    case Number::f16:
+    case Number::f32:
+      return H5T_NATIVE_FLOAT;
+    case Number::f64:
+      break;
+  }
+  return H5T_NATIVE_DOUBLE;
+}
+
+std::size_t memory_size(Number number) {
+  switch (number) {
+    case Number::u8:
+      return 1;
+    case Number::i32:
+    case Number::f16:
+    case Number::f32:
+      return 4;
+    default:
+      return 8;
+  }
+}
+
+Number stored_number(Column column, const TraceMetadata& metadata) {
+  if (column == Column::probe_feature && metadata.features == FeatureType::float16) return Number::f16;
+  return info(column).number;
+}
+
+std::uint8_t code_of(ExitReason reason) { return code_in(kReasons, reason); }
+std::uint8_t code_of(RunMode mode) { return code_in(kModes, mode); }
+
+std::string_view to_string(FeatureType type) { return type == FeatureType::float16 ? "float16" : "float32"; }
+
+Json metadata_json(const TraceMetadata& m) {
+  return {{"format", kFormat},
+          {"version", kVersion},
+          {"model",
+           {{"path", m.model_path},
+            {"name", m.model_name},
+            {"hash", m.model_hash},
+            {"family", m.family},
+            {"layers", m.layers},
+            {"d_model", m.d_model}}},
+          {"exit_layers", m.exit_layers},
+          {"device", m.device},
+          {"dtype", m.dtype},
+          {"features", to_string(m.features)},
+          {"exact", m.features == FeatureType::float32},
+          {"policy", m.policy},
+          {"versions", m.versions},
+          {"created", m.created}};
+}
+
+TraceMetadata metadata_from_json(const std::filesystem::path& file, const Json& json) {
+  const JsonFields fields(file, json, kMetadata);
+  if (fields.text("format") != kFormat) fields.fail("format", std::string("'") + kFormat + "'");
+  if (fields.integer("version") != kVersion) fields.fail("version", std::to_string(kVersion));
+  const auto model = fields.object("model");
+  TraceMetadata m;
+  m.model_path = model.text("path", "");
+  m.model_name = model.text("name", "");
+  m.model_hash = model.text("hash", "");
+  m.family = model.text("family", "");
+  m.layers = static_cast<int>(model.integer_in("layers", 1, 1 << 16));
+  m.d_model = static_cast<int>(model.integer_in("d_model", 1, kMaxWidth));
+  const auto exits = fields.integers("exit_layers");
+  if (exits.empty() || exits.size() > kMaxExits) fields.fail("exit_layers", "1 to " + std::to_string(kMaxExits));
+  std::int64_t before = -1;
+  for (const auto layer : exits) {
+    if (layer <= before || layer >= m.layers) fields.fail("exit_layers", "layers of the model, in order");
+    m.exit_layers.push_back(static_cast<int>(layer));
+    before = layer;
+  }
+  m.device = fields.text("device", "");
+  m.dtype = fields.text("dtype", "");
+  const auto features = fields.text("features");
+  if (features != "float32" && features != "float16") fields.fail("features", "float32 or float16");
+  m.features = features == "float16" ? FeatureType::float16 : FeatureType::float32;
+  if (fields.has("policy")) m.policy = json.at("policy");
+  if (fields.has("versions")) {
+    const auto versions = fields.object("versions");
+    for (const auto& [name, value] : versions.json().items()) {
+      m.versions[name] = versions.text(name.c_str());
+    }
+  }
+  m.created = fields.text("created", "");
+  return m;
+}
+
+}  // namespace deer::trace_format

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <hdf5.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/exits/frame_record.h"
+#include "core/trace/h5.h"
+#include "core/trace/trace.h"
+
+/// The layout of a trace file, shared by writer and reader and described in docs/trace.md.
+namespace deer::trace_format {
+
+inline constexpr const char* kFormat = "deer trace";
+inline constexpr int kVersion = 1;
+inline constexpr const char* kMetadata = "metadata";       // one text, JSON
+inline constexpr const char* kFrameCount = "frame_count";  // one int64: rows that count
+inline constexpr const char* kTextBytes = "texts/bytes";   // UTF-8, one after the other
+inline constexpr const char* kTextEnd = "texts/end";       // where each ends
+inline constexpr const char* kThumbnails = "thumbnails/bytes";
+
+// Sizes beyond which a file is not one of ours.
+inline constexpr int kMaxExits = 256;
+inline constexpr int kMaxWidth = 1 << 16;
+
+/// What is kept of every frame: a data set each, one row a frame.
+enum class Column {
+  frame,
+  step,
+  mode,
+  reason,
+  prompt_tokens,
+  exit_layer,
+  exit_index,
+  arm,
+  gripper_probability,
+  gripper_logit,
+  command,
+  times_ms,
+  source,
+  episode,
+  frame_id,
+  instruction,
+  recorded_action,
+  thumbnail_end,
+  probe_status,
+  probe_layer,
+  probe_arm,
+  probe_gripper_probability,
+  probe_gripper_logit,
+  probe_delta,
+  probe_threshold,
+  probe_feature,
+  count
+};
+inline constexpr std::size_t kColumns = static_cast<std::size_t>(Column::count);
+
+enum class Number { u8, i32, i64, u64, f16, f32, f64 };
+
+struct ColumnInfo {
+  const char* name;      ///< path in the file
+  Number number;         ///< as stored
+  bool per_slot;         ///< a row has one entry a slot
+  std::size_t width;     ///< numbers an entry; 0: d_model
+  const char* meanings;  ///< of codes, for people; or null
+};
+const ColumnInfo& info(Column column);
+
+/// Slots of a frame's probes: the exits in order, then the layer below the first exit, then a layer that is no
+/// exit (a fixed or forced one).
+inline std::size_t slots(const TraceMetadata& metadata) { return metadata.exit_layers.size() + 2; }
+
+/// Dimensions of a row (none for a single number).
+std::vector<hsize_t> row_shape(Column column, const TraceMetadata& metadata);
+
+/// Rows of a chunk: some 16 kB of a small column, some 128 kB of features, which have a chunk of their own a slot.
+std::vector<hsize_t> chunk_shape(Column column, const TraceMetadata& metadata);
+
+/// Type in the file, and type in memory (f16 is float there).
+h5::Id file_type(Number number);
+hid_t memory_type(Number number);
+std::size_t memory_size(Number number);
+Number stored_number(Column column, const TraceMetadata& metadata);
+
+/// Bits of probe_status.
+inline constexpr std::uint8_t kPresent = 1;
+inline constexpr std::uint8_t kByPolicy = 2;
+inline constexpr std::uint8_t kHasFeature = 4;
+inline constexpr std::uint8_t kAllBits = 7;
+
+/// Codes of the enumerations in the file: they never change, whatever happens to the enumerations here.
+std::uint8_t code_of(ExitReason reason);
+std::uint8_t code_of(RunMode mode);
+inline constexpr std::array kReasons = {ExitReason::within_threshold, ExitReason::deepest_allowed, ExitReason::held,
+                                        ExitReason::scheduled,        ExitReason::fixed,           ExitReason::forced,
+                                        ExitReason::repeated};
+inline constexpr std::array kModes = {RunMode::policy, RunMode::probe};
+
+std::string_view to_string(FeatureType type);
+
+Json metadata_json(const TraceMetadata& metadata);
+/// Throws FileError naming the field.
+TraceMetadata metadata_from_json(const std::filesystem::path& file, const Json& json);
+
+}  // namespace deer::trace_format

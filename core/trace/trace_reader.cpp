@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/trace/trace_reader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "core/base/error.h"
+#include "core/trace/trace_file.h"
+
+namespace deer {
+
+using namespace trace_format;
+
+namespace {
+
+class Reader final : public TraceReader {
+ public:
+  explicit Reader(TraceFile file) : file_(std::move(file)) {}
+
+  const std::filesystem::path& path() const override { return file_.path(); }
+  const TraceMetadata& metadata() const override { return file_.metadata(); }
+  std::int64_t frames() const override { return file_.frames(); }
+
+  std::vector<FrameRecordPtr> records(std::int64_t first, std::int64_t count, bool features) const override {
+    const auto frame = column<std::int64_t>(Column::frame, first, count);
+    const auto step = column<std::int32_t>(Column::step, first, count);
+    const auto mode = column<std::uint8_t>(Column::mode, first, count);
+    const auto reason = column<std::uint8_t>(Column::reason, first, count);
+    const auto tokens = column<std::int32_t>(Column::prompt_tokens, first, count);
+    const auto layer = column<std::int32_t>(Column::exit_layer, first, count);
+    const auto index = column<std::int32_t>(Column::exit_index, first, count);
+    const auto arm = column<float>(Column::arm, first, count);
+    const auto probability = column<float>(Column::gripper_probability, first, count);
+    const auto logit = column<float>(Column::gripper_logit, first, count);
+    const auto command = column<float>(Column::command, first, count);
+    const auto times = column<double>(Column::times_ms, first, count);
+    const auto probes = read_probes(first, count, features);
+    std::vector<FrameRecordPtr> out;
+    out.reserve(frame.size());
+    for (std::size_t i = 0; i < frame.size(); ++i) {
+      const auto row = first + static_cast<std::int64_t>(i);
+      auto record = std::make_shared<FrameRecord>();
+      record->frame = frame[i];
+      record->step = in_range(Column::step, row, step[i], 0, INT32_MAX);
+      record->mode = kModes[code(Column::mode, row, mode[i], kModes.size())];
+      record->reason = kReasons[code(Column::reason, row, reason[i], kReasons.size())];
+      record->prompt_tokens = in_range(Column::prompt_tokens, row, tokens[i], 0, INT32_MAX);
+      record->exit_layer = in_range(Column::exit_layer, row, layer[i], 0, metadata().layers - 1);
+      record->exit_index = in_range(Column::exit_index, row, index[i], -1, exits() - 1);
+      std::copy_n(arm.begin() + static_cast<std::ptrdiff_t>(6 * i), 6, record->arm.begin());
+      record->gripper_probability = probability[i];
+      record->gripper_logit = logit[i];
+      std::copy_n(command.begin() + static_cast<std::ptrdiff_t>(7 * i), 7, record->command.begin());
+      const auto* t = times.data() + 5 * i;
+      record->times = {t[0], t[1], t[2], t[3], t[4]};
+      fill_probes(*record, probes, row, i);
+      out.push_back(std::move(record));
+    }
+    return out;
+  }
+
+  std::vector<TraceFrame> details(std::int64_t first, std::int64_t count, bool thumbnails) const override {
+    const auto source = column<std::int32_t>(Column::source, first, count);
+    const auto episode = column<std::int32_t>(Column::episode, first, count);
+    const auto frame_id = column<std::int64_t>(Column::frame_id, first, count);
+    const auto instruction = column<std::int32_t>(Column::instruction, first, count);
+    const auto action = column<double>(Column::recorded_action, first, count);
+    std::vector<std::uint64_t> ends;
+    std::vector<std::uint8_t> pictures;
+    std::uint64_t begin = 0;
+    if (thumbnails && count > 0) {
+      ends = column<std::uint64_t>(Column::thumbnail_end, first, count);
+      if (first > 0) begin = column<std::uint64_t>(Column::thumbnail_end, first - 1, 1)[0];
+      if (begin > ends.back() || ends.back() > file_.thumbnail_size()) wrong_thumbnails(first);
+      pictures = file_.thumbnail_bytes(begin, ends.back());
+    }
+    std::vector<TraceFrame> out(source.size());
+    std::uint64_t picture = begin;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const auto row = first + static_cast<std::int64_t>(i);
+      auto& frame = out[i];
+      frame.source = text(Column::source, row, source[i]);
+      frame.episode = in_range(Column::episode, row, episode[i], -1, INT32_MAX);
+      frame.frame_id = frame_id[i];
+      frame.instruction = text(Column::instruction, row, instruction[i]);
+      const auto* values = action.data() + 7 * i;
+      if (std::none_of(values, values + 7, [](double value) { return std::isnan(value); })) {
+        std::copy_n(values, 7, frame.recorded_action.emplace().begin());
+      }
+      if (ends.empty()) continue;
+      if (ends[i] < picture || ends[i] > ends.back()) wrong_thumbnails(row);
+      frame.thumbnail.assign(pictures.begin() + static_cast<std::ptrdiff_t>(picture - begin),
+                             pictures.begin() + static_cast<std::ptrdiff_t>(ends[i] - begin));
+      picture = ends[i];
+    }
+    return out;
+  }
+
+  std::vector<std::int32_t> steps(std::int64_t first, std::int64_t count) const override {
+    return column<std::int32_t>(Column::step, first, count);
+  }
+  std::vector<std::int32_t> exit_layers(std::int64_t first, std::int64_t count) const override {
+    return column<std::int32_t>(Column::exit_layer, first, count);
+  }
+  std::vector<ExitReason> reasons(std::int64_t first, std::int64_t count) const override {
+    const auto codes = column<std::uint8_t>(Column::reason, first, count);
+    std::vector<ExitReason> out;
+    out.reserve(codes.size());
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      out.push_back(kReasons[code(Column::reason, first + static_cast<std::int64_t>(i), codes[i], kReasons.size())]);
+    }
+    return out;
+  }
+  std::vector<float> deltas(std::int64_t first, std::int64_t count) const override {
+    return of_exits(column<float>(Column::probe_delta, first, count));
+  }
+  std::vector<float> thresholds(std::int64_t first, std::int64_t count) const override {
+    return of_exits(column<float>(Column::probe_threshold, first, count));
+  }
+
+ private:
+  struct Probes {
+    std::vector<std::uint8_t> status;
+    std::vector<std::int32_t> layer;
+    std::vector<float> arm, probability, logit, delta, threshold, feature;
+  };
+
+  int exits() const { return static_cast<int>(metadata().exit_layers.size()); }
+
+  template <typename T>
+  std::vector<T> column(Column which, std::int64_t first, std::int64_t count) const {
+    // Before memory is taken for them.
+    if (first < 0 || count < 0 || first > frames() - count) {
+      file_.fail("has " + std::to_string(frames()) + " frames; asked for " + std::to_string(count) + " from frame " +
+                 std::to_string(first));
+    }
+    std::vector<T> out(static_cast<std::size_t>(count) * file_.row_numbers(which));
+    file_.read(which, first, count, out.data());
+    return out;
+  }
+
+  Probes read_probes(std::int64_t first, std::int64_t count, bool features) const {
+    Probes out;
+    out.status = column<std::uint8_t>(Column::probe_status, first, count);
+    out.layer = column<std::int32_t>(Column::probe_layer, first, count);
+    out.arm = column<float>(Column::probe_arm, first, count);
+    out.probability = column<float>(Column::probe_gripper_probability, first, count);
+    out.logit = column<float>(Column::probe_gripper_logit, first, count);
+    out.delta = column<float>(Column::probe_delta, first, count);
+    out.threshold = column<float>(Column::probe_threshold, first, count);
+    if (features) out.feature = column<float>(Column::probe_feature, first, count);
+    return out;
+  }
+
+  void fill_probes(FrameRecord& record, const Probes& probes, std::int64_t row, std::size_t i) const {
+    const auto count = slots(metadata());
+    const auto width = static_cast<std::size_t>(metadata().d_model);
+    for (std::size_t slot = 0; slot < count; ++slot) {
+      const auto at = i * count + slot;
+      const auto status = code(Column::probe_status, row, probes.status[at], kAllBits + 1);
+      if ((status & kPresent) == 0) continue;
+      ExitProbe probe;
+      probe.layer = in_range(Column::probe_layer, row, probes.layer[at], 0, metadata().layers - 1);
+      if (slot < metadata().exit_layers.size() && probe.layer != metadata().exit_layers[slot]) {
+        file_.fail("probes/layer: frame " + std::to_string(row) + " has layer " + std::to_string(probe.layer) +
+                   " at exit " + std::to_string(slot) + ", expected " + std::to_string(metadata().exit_layers[slot]));
+      }
+      std::copy_n(probes.arm.begin() + static_cast<std::ptrdiff_t>(6 * at), 6, probe.arm.begin());
+      probe.gripper_probability = probes.probability[at];
+      probe.gripper_logit = probes.logit[at];
+      probe.delta = probes.delta[at];
+      probe.threshold = probes.threshold[at];
+      probe.evaluated_by_policy = (status & kByPolicy) != 0;
+      if ((status & kHasFeature) != 0 && !probes.feature.empty()) {
+        const auto* begin = probes.feature.data() + at * width;
+        probe.feature.assign(begin, begin + width);
+      }
+      if (slot + 2 == count) {
+        record.predecessor = std::move(probe);
+      } else {
+        record.exits.push_back(std::move(probe));
+      }
+    }
+    // The layer that is no exit comes last in the file.
+    std::sort(record.exits.begin(), record.exits.end(),
+              [](const ExitProbe& a, const ExitProbe& b) { return a.layer < b.layer; });
+  }
+
+  std::vector<float> of_exits(const std::vector<float>& by_slot) const {
+    const auto count = slots(metadata());
+    const auto kept = metadata().exit_layers.size();
+    std::vector<float> out;
+    out.reserve(by_slot.size() / count * kept);
+    for (std::size_t at = 0; at < by_slot.size(); at += count) {
+      out.insert(out.end(), by_slot.begin() + static_cast<std::ptrdiff_t>(at),
+                 by_slot.begin() + static_cast<std::ptrdiff_t>(at + kept));
+    }
+    return out;
+  }
+
+  int in_range(Column which, std::int64_t row, std::int64_t value, std::int64_t low, std::int64_t high) const {
+    if (value < low || value > high) {
+      file_.fail(std::string(info(which).name) + ": frame " + std::to_string(row) + " holds " + std::to_string(value) +
+                 ", expected " + std::to_string(low) + " to " + std::to_string(high));
+    }
+    return static_cast<int>(value);
+  }
+  std::size_t code(Column which, std::int64_t row, std::uint8_t value, std::size_t codes) const {
+    return static_cast<std::size_t>(in_range(which, row, value, 0, static_cast<std::int64_t>(codes) - 1));
+  }
+  std::string text(Column which, std::int64_t row, std::int32_t number) const {
+    const auto count = static_cast<std::int64_t>(file_.texts().size());
+    if (in_range(which, row, number, -1, count - 1) < 0) return {};
+    return file_.texts()[static_cast<std::size_t>(number)];
+  }
+  [[noreturn]] void wrong_thumbnails(std::int64_t row) const {
+    file_.fail("frames/thumbnail_end: frame " + std::to_string(row) + " ends before it begins or beyond the last one");
+  }
+
+  TraceFile file_;
+};
+
+}  // namespace
+
+std::unique_ptr<TraceReader> TraceReader::open(const std::filesystem::path& file) {
+  return std::make_unique<Reader>(TraceFile::open(file, false));
+}
+
+bool TraceReader::looks_like_trace(const std::filesystem::path& file) {
+  std::array<char, 8> head{};
+  std::ifstream in(file, std::ios::binary);
+  in.read(head.data(), head.size());
+  return in && std::string_view(head.data(), head.size()) == "\x89HDF\r\n\x1a\n";
+}
+
+}  // namespace deer

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <signal.h>
+
+#include <QProcess>
+#include <QTest>
+#include <cmath>
+
+#include "core/base/json_file.h"
+#include "core/trace/trace_reader.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fs = std::filesystem;
+using namespace deer;
+
+namespace {
+
+const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/model");
+const QString kEpisodes = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/episodes");
+
+struct Result {
+  int code = -1;
+  QString out;
+  QString err;
+};
+
+Result finish(QProcess& process) {
+  process.waitForFinished(120'000);
+  return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
+          QString::fromUtf8(process.readAllStandardOutput()), QString::fromUtf8(process.readAllStandardError())};
+}
+
+Result deer_program(const QStringList& arguments) {
+  QProcess process;
+  process.start(QStringLiteral(DEER_PROGRAM), arguments);
+  return finish(process);
+}
+
+std::vector<Json> lines_of(const Result& result) {
+  std::vector<Json> out;
+  for (const auto& line : result.out.split('\n', Qt::SkipEmptyParts)) out.push_back(Json::parse(line.toStdString()));
+  return out;
+}
+
+QString text(const fs::path& path) { return QString::fromStdString(path.string()); }
+
+std::string difference(const Json& replayed, const Json& run) {
+  for (const char* key : {"frame_id", "instruction", "step", "exit_layer", "exit_index", "reason", "recorded_action"}) {
+    if (replayed.at(key) != run.at(key)) return std::string(key) + ": " + replayed.dump() + " and " + run.dump();
+  }
+  for (std::size_t i = 0; i < 6; ++i) {
+    if (std::abs(replayed.at("action")[i].get<double>() - run.at("action")[i].get<double>()) > 1e-5) return "action";
+  }
+  return {};
+}
+
+}  // namespace
+
+// deer trace, deer replay and deer info of a trace, as a person starts them.
+class CliTraceTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase();
+  void info_describes_a_trace();
+  void a_replay_is_a_run_data();
+  void a_replay_is_a_run();
+  void frames_can_be_forced();
+  void the_summary();
+  void an_interrupted_trace_goes_on_data();
+  void an_interrupted_trace_goes_on();
+  void errors_are_one_line();
+
+ private:
+  test::TemporaryFolder folder_;
+  QString trace_;
+  std::vector<int> episodes_;  // frames of each in the trace
+};
+
+void CliTraceTest::initTestCase() {
+  trace_ = text(folder_ / "trace.h5");
+  const auto result = deer_program(
+      {"trace", kModel, kEpisodes, "--out", trace_, "--index", "0,1", "--frames", "9", "--thumbnails", "32"});
+  QVERIFY2(result.code == 0, qPrintable(result.err));
+  const auto trace = TraceReader::open(trace_.toStdString());
+  for (const int step : trace->steps(0, trace->frames())) {
+    if (step == 0) episodes_.push_back(0);
+    ++episodes_.back();
+  }
+  QCOMPARE(trace->frames(), 18);
+  const auto details = trace->details(0, 18, true);
+  QCOMPARE(details[9].episode, 1);
+  QVERIFY(details[17].thumbnail.size() > 100);
+  QCOMPARE(details[17].thumbnail[0], std::uint8_t{0xFF});  // a JPEG
+  QCOMPARE(details[17].thumbnail[1], std::uint8_t{0xD8});
+  for (const auto& record : trace->records(0, 18)) QVERIFY(record->mode == RunMode::probe && record->exits.size() == 3);
+}
+
+void CliTraceTest::info_describes_a_trace() {
+  const auto json = Json::parse(deer_program({"info", trace_, "--json"}).out.toStdString());
+  QCOMPARE(json.at("frames").get<int>(), 18);
+  QCOMPARE(json.at("episodes").get<std::size_t>(), episodes_.size());
+  QVERIFY(json.at("exact").get<bool>());
+  QCOMPARE(json.at("model").at("hash").get<std::string>().size(), std::size_t{40});
+  const auto table = deer_program({"info", trace_});
+  QVERIFY(table.out.contains("18 frames in") && table.out.contains("deer-tiny") && table.out.contains("are exact"));
+}
+
+void CliTraceTest::a_replay_is_a_run_data() {
+  QTest::addColumn<QStringList>("options");
+  QTest::newRow("thresholds") << QStringList{"--thresholds", "0.03,0.02,always"};
+  QTest::newRow("never") << QStringList{"--thresholds", "never,never,always"};
+  QTest::newRow("cosine") << QStringList{"--thresholds", "0.01,0.01,always", "--delta-type", "cosine"};
+  QTest::newRow("a fixed exit, own head") << QStringList{"--exit", "3", "--own-head"};
+  QTest::newRow("repeated, refreshed") << QStringList{"--executions", "2", "--refresh-every", "4"};
+  QTest::newRow("what the model suggests") << QStringList{};
+}
+
+void CliTraceTest::a_replay_is_a_run() {
+  QFETCH(const QStringList, options);
+  const auto replayed = lines_of(deer_program(QStringList{"replay", trace_, "--lines"} + options));
+  QCOMPARE(replayed.size(), std::size_t{18});
+  std::vector<Json> run;
+  for (const char* index : {"0", "1"}) {
+    const auto part =
+        lines_of(deer_program(QStringList{"run", kModel, kEpisodes, "--index", index, "--frames", "9"} + options));
+    run.insert(run.end(), part.begin(), part.end());
+  }
+  QCOMPARE(run.size(), replayed.size());
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    const auto found = difference(replayed[i], run[i]);
+    QVERIFY2(found.empty(), ("frame " + std::to_string(i) + ", " + found).c_str());
+  }
+}
+
+void CliTraceTest::frames_can_be_forced() {
+  const QStringList common{"replay", trace_, "--thresholds", "always,always,always", "--lines"};
+  const auto plain = lines_of(deer_program(common));
+  const auto forced = lines_of(deer_program(common + QStringList{"--force", "3=5", "--force", "12=3"}));
+  QCOMPARE(forced.size(), std::size_t{18});
+  for (std::size_t i = 0; i < 18; ++i) {
+    QCOMPARE(forced[i].at("exit_layer").get<int>(), i == 3 ? 5 : i == 12 ? 3 : 1);
+    QCOMPARE(forced[i].at("reason") == "forced", i == 3 || i == 12);
+    // What comes before, or in another episode, stays as it was.
+    const bool may_differ = (i >= 3 && i < 9) || i >= 12;
+    if (!may_differ) QVERIFY(forced[i].at("action") == plain[i].at("action"));
+  }
+  QVERIFY(forced[4].at("action") != plain[4].at("action"));
+}
+
+void CliTraceTest::the_summary() {
+  const auto file = folder_ / "summary.json";
+  const auto thresholds = folder_.write("thresholds.json", R"({"thresholds": [-1e8, -1e8, 1e8]})");
+  const auto result = deer_program({"replay", trace_, "--thresholds", text(thresholds), "--json", text(file)});
+  QVERIFY2(result.code == 0, qPrintable(result.err));
+  QVERIFY(result.out.contains("18 frames") && result.out.contains("left after layer 5"));
+  const auto json = read_json(file);
+  const auto& summary = json.at("summary");
+  QVERIFY(json.at("exact").get<bool>());
+  QCOMPARE(summary.at("frames_by_exit_layer").at("5").get<int>(), 18);
+  QCOMPARE(summary.at("saving").get<double>(), 0.0);
+  QCOMPARE(summary.at("error_to_deepest").at("peak").get<double>(), 0.0);
+  QVERIFY(summary.at("error_to_recorded").at("mean").get<double>() > 0);
+  QVERIFY(summary.at("cost").at("mean").get<double>() > 0);
+}
+
+void CliTraceTest::an_interrupted_trace_goes_on_data() {
+  QTest::addColumn<int>("signal");
+  QTest::newRow("Ctrl-C") << SIGINT;
+  QTest::newRow("killed") << SIGKILL;
+}
+
+void CliTraceTest::an_interrupted_trace_goes_on() {
+  QFETCH(const int, signal);
+  const auto file = folder_ / ("interrupted" + std::to_string(signal) + ".h5");
+  const QStringList command{"trace", kModel, kEpisodes, "--out", text(file), "--index", "0,1,0,1"};
+  QProcess process;
+  process.start(QStringLiteral(DEER_PROGRAM), command);
+  QTRY_VERIFY_WITH_TIMEOUT(fs::exists(file), 60'000);
+  if (signal == SIGKILL) QTest::qWait(300);
+  ::kill(static_cast<pid_t>(process.processId()), signal);
+  const auto result = finish(process);
+  if (signal == SIGINT) {
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    QVERIFY(result.err.contains("stopping after this frame"));
+  }
+  const auto before = TraceReader::open(file)->frames();
+  const auto resumed = deer_program(command + QStringList{"--resume"});
+  QVERIFY2(resumed.code == 0, qPrintable(resumed.err));
+  const auto whole = TraceReader::open(file);
+  QVERIFY2(before < whole->frames(), "the first run was not interrupted");
+  const auto undisturbed = folder_ / ("undisturbed" + std::to_string(signal) + ".h5");
+  QCOMPARE(deer_program({"trace", kModel, kEpisodes, "--out", text(undisturbed), "--index", "0,1,0,1"}).code, 0);
+  const auto expected = TraceReader::open(undisturbed);
+  QCOMPARE(whole->frames(), expected->frames());
+  const auto a = whole->records(0, whole->frames());
+  const auto b = expected->records(0, whole->frames());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    QCOMPARE(a[i]->frame, b[i]->frame);
+    QCOMPARE(a[i]->exit_layer, b[i]->exit_layer);
+    QCOMPARE(a[i]->exits[2].feature, b[i]->exits[2].feature);
+  }
+  // Nothing is left to do, and other settings do not go on.
+  QCOMPARE(deer_program(command + QStringList{"--resume"}).code, 0);
+  const auto other = deer_program(command + QStringList{"--resume", "--exit", "3"});
+  QVERIFY(other.code == 1 && other.err.contains("other settings"));
+}
+
+void CliTraceTest::errors_are_one_line() {
+  const auto fails = [](const QStringList& arguments, const char* says) {
+    const auto result = deer_program(arguments);
+    const bool good = result.code == 1 && result.err.contains(QLatin1String(says)) && result.err.count('\n') == 1;
+    if (!good) qWarning("%d %s", result.code, qPrintable(result.err));
+    return good;
+  };
+  QVERIFY(fails({"trace", kModel, kEpisodes, "--out", trace_}, "exists: go on with --resume"));
+  QVERIFY(fails({"trace", kModel, kEpisodes, "--out", text(folder_ / "no" / "t.h5"), "--frames", "1"},
+                "cannot be created"));
+  QVERIFY(fails({"trace", kModel, kEpisodes, "--out", text(folder_ / "t.h5"), "--index", "99"}, "too large"));
+  QVERIFY(fails({"replay", text(folder_.write("text.h5", std::string(100, 'x')))}, "is not a trace"));
+  QVERIFY(fails({"replay", trace_, "--force", "1"}, "FRAME=LAYER"));
+  QVERIFY(fails({"replay", trace_, "--force", "18=1"}, "frames 0 to 17"));
+  QVERIFY(fails({"replay", trace_, "--force", "1=9"}, "which does not exist"));
+  QVERIFY(fails({"replay", trace_, "--force", "1=2"}, "without the feature of layer 2"));
+  // Another model, even by a single number.
+  fs::copy(kModel.toStdString(), folder_ / "other");
+  auto config = read_json(folder_ / "other" / "config.json");
+  config["note"] = "another";
+  folder_.write("other/config.json", config.dump());
+  QVERIFY(fails({"replay", trace_, "--model", text(folder_ / "other")}, "is not the model"));
+}
+
+QTEST_GUILESS_MAIN(CliTraceTest)
+#include "tst_cli_trace.moc"
