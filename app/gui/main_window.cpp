@@ -3,6 +3,7 @@
 
 #include <QAbstractButton>
 #include <QAbstractItemView>
+#include <QAbstractSlider>
 #include <QAbstractSpinBox>
 #include <QApplication>
 #include <QCloseEvent>
@@ -17,7 +18,9 @@
 #include <QPainter>
 #include <QStackedWidget>
 #include <QToolBar>
+#include <QUndoStack>
 
+#include "app/gui/arm_part.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/demo.h"
 #include "app/gui/message_bar.h"
@@ -25,22 +28,24 @@
 #include "app/gui/preferences_dialog.h"
 #include "app/gui/welcome_page.h"
 #include "core/base/error.h"
+#include "sessions/budget.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
 #include "widgets/playback_bar.h"
 #include "widgets/theme.h"
+#include "widgets/threshold_editor.h"
 
 namespace deer {
 namespace {
 
-constexpr int kLayoutVersion = 1;  // of QMainWindow::saveState; raise it when docks change
+constexpr int kLayoutVersion = 2;  // of QMainWindow::saveState; raise it when docks change
 
 /// Keys that a focused control needs for itself, although they are shortcuts elsewhere.
 bool wants_key(const QWidget* focus, int key) {
   const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Home || key == Qt::Key_End;
   const bool digit = key >= Qt::Key_0 && key <= Qt::Key_9;
   if (qobject_cast<const QAbstractItemView*>(focus)) return arrows || digit;
-  if (qobject_cast<const QLineEdit*>(focus)) return arrows;
+  if (qobject_cast<const QLineEdit*>(focus) || qobject_cast<const QAbstractSlider*>(focus)) return arrows;
   if (qobject_cast<const QAbstractSpinBox*>(focus) || qobject_cast<const QComboBox*>(focus)) {
     return arrows || digit || key == Qt::Key_Space;
   }
@@ -69,6 +74,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   add_model_commands();
   add_live_commands();
   add_view_commands();
+  if (arm_) arm_->add_commands(commands_);
   add_help_commands();
   welcome_ = new WelcomePage(commands_, pages_);
   connect(welcome_, &WelcomePage::path_chosen, this, [this](const QString& path) { open_paths({path}); });
@@ -100,6 +106,9 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
 MainWindow::~MainWindow() {
   qApp->removeEventFilter(this);
   session_->disconnect(this);
+  // What is destroyed before the docks are gone must not ask for them.
+  thresholds_->undo_stack()->disconnect(commands_);
+  budget_->disconnect();
 }
 
 void MainWindow::restore_layout() {
@@ -245,6 +254,21 @@ void MainWindow::choose_video() {
   dialog->open();
 }
 
+void MainWindow::choose_calibration() {
+  const auto path = QFileDialog::getOpenFileName(this, tr("Open calibration set"), {},
+                                                 tr("Calibration sets (*.safetensors *.pth);;All files (*)"));
+  if (!path.isEmpty()) budget_->open_calibration(to_path(path));
+}
+
+void MainWindow::choose_thresholds(bool save) {
+  const auto kinds = tr("Thresholds (*.json *.txt);;All files (*)");
+  const auto path =
+      save ? QFileDialog::getSaveFileName(this, tr("Save thresholds"), QStringLiteral("thresholds.json"), kinds)
+           : QFileDialog::getOpenFileName(this, tr("Load thresholds"), {}, kinds);
+  if (path.isEmpty()) return;
+  save ? budget_->save_thresholds(to_path(path)) : budget_->load_thresholds(to_path(path));
+}
+
 void MainWindow::show_preferences() {
   auto* const dialog = new PreferencesDialog(preferences_, this);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
@@ -285,7 +309,7 @@ void MainWindow::save_session() {
     state.frame = session_->is_live() ? 0 : std::max<qint64>(session_->current_frame(), 0);
   }
   state.window_geometry = saveGeometry();
-  if (!shows_welcome()) state.window_layout = saveState(kLayoutVersion);
+  if (!shows_welcome()) state.window_layout = pack_layout(saveState(kLayoutVersion));
   try {
     store_.save(state);
     store_.save(preferences_);
@@ -315,9 +339,9 @@ void MainWindow::update_page() {
   }
   playback_tools_->setVisible(!welcome);
   pages_->setCurrentWidget(welcome ? static_cast<QWidget*>(welcome_) : workbench_);
-  if (!welcome && (saved_.window_layout.isEmpty() || !restoreState(saved_.window_layout, kLayoutVersion))) {
-    arrange_docks();
-  }
+  if (welcome) return;
+  arrange_pictures();
+  if (!restoreState(unpack_layout(saved_.window_layout), kLayoutVersion)) arrange_docks();
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {

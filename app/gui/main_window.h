@@ -12,12 +12,16 @@
 
 class QDockWidget;
 class QLabel;
+class QSplitter;
 class QStackedWidget;
 class QToolBar;
 
 namespace deer {
 
 class ActivityLine;
+class ArmPart;
+class Budget;
+class BudgetPanel;
 class CommandPalette;
 class FactsLine;
 class Headline;
@@ -85,7 +89,10 @@ class MainWindow : public QMainWindow {
   View* offer_opening(View* view);  ///< connects a view's requests to open something to the commands
 
   void arrange_docks();
-  void update_page();  ///< welcome or workbench
+  void arrange_pictures();
+  QByteArray pack_layout(const QByteArray& docks) const;  ///< with the centre's part of the layout
+  QByteArray unpack_layout(const QByteArray& layout);     ///< puts the centre back; answers the docks' part
+  void update_page();                                     ///< welcome or workbench
   void update_title();
   void update_notice();
   void fill_recent(QMenu* menu);
@@ -93,6 +100,8 @@ class MainWindow : public QMainWindow {
   void open_source(const QString& path, const OpenSourceOptions& options = {});
   void open_scene(const QString& path);
   void choose_video();
+  void choose_calibration();
+  void choose_thresholds(bool save);
   void choose_world();
   void play(bool wanted);  ///< the episode, or the live run if its newest frame is shown
   void show_playing();
@@ -122,9 +131,13 @@ class MainWindow : public QMainWindow {
   MessageBar* messages_ = nullptr;
   QLabel* notice_ = nullptr;
   Headline* headline_ = nullptr;
+  QSplitter* pictures_ = nullptr;
+  ArmPart* arm_ = nullptr;  ///< null in a build without it
   LiveBar* live_bar_ = nullptr;
   TimelineView* timeline_ = nullptr;
   ThresholdEditor* thresholds_ = nullptr;
+  Budget* budget_ = nullptr;
+  BudgetPanel* budget_panel_ = nullptr;
   PlaybackBar* playback_bar_ = nullptr;
   QToolBar* playback_tools_ = nullptr;
   ActivityLine* activity_ = nullptr;

@@ -15,6 +15,7 @@
 #include "app/gui/message_bar.h"
 #include "app/gui/preferences_dialog.h"
 #include "core/base/version.h"
+#include "sessions/budget.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
 #include "widgets/playback_bar.h"
@@ -256,6 +257,37 @@ void MainWindow::add_model_commands() {
                   .run = [this] { thresholds_->reset_to_suggested(); },
                   .enabled = [this] { return session_->model() && !session_->model()->suggested_thresholds.empty(); },
                   .separator_before = true});
+  const auto with_model = [this] { return session_->model() != nullptr; };
+  const auto solved = [this] { return budget_->policy().has_value(); };
+  commands_->add({.id = "budget.open_calibration",
+                  .menu = menu,
+                  .text = tr("Open &calibration set…"),
+                  .tip = tr("Criterion values of a sample of frames, as deer calibrate writes them."),
+                  .run = [this] { choose_calibration(); },
+                  .enabled = with_model,
+                  .separator_before = true});
+  commands_->add({"budget.apply",
+                  menu,
+                  tr("&Apply the budget"),
+                  tr("Put the thresholds of the budget in force."),
+                  {QKeySequence(tr("Ctrl+B"))},
+                  [this] { budget_->apply(); },
+                  solved});
+  commands_->add({"budget.save",
+                  menu,
+                  tr("Sa&ve thresholds…"),
+                  tr("Write the budget's thresholds to a file that deer run and deer eval take."),
+                  {},
+                  [this] { choose_thresholds(true); },
+                  solved});
+  commands_->add({"budget.load",
+                  menu,
+                  tr("&Load thresholds…"),
+                  tr("Lock the thresholds of a file: JSON, or the reference's arguments."),
+                  {},
+                  [this] { choose_thresholds(false); },
+                  with_model});
+  connect(budget_, &Budget::solution_changed, commands_, &CommandTable::update);
 }
 
 void MainWindow::add_live_commands() {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <QDataStream>
 #include <QDockWidget>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -11,6 +12,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "app/gui/arm_part.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/headline.h"
 #include "app/gui/live_bar.h"
@@ -18,9 +20,11 @@
 #include "app/gui/message_bar.h"
 #include "app/gui/status_line.h"
 #include "app/gui/welcome_page.h"
+#include "sessions/budget.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
 #include "widgets/action_view.h"
+#include "widgets/budget_panel.h"
 #include "widgets/camera_view.h"
 #include "widgets/delta_view.h"
 #include "widgets/episode_browser.h"
@@ -32,6 +36,11 @@
 #include "widgets/timeline_view.h"
 
 namespace deer {
+namespace {
+
+constexpr quint32 kPackedLayout = 0x44454c31;  // what pack_layout() writes first
+
+}  // namespace
 
 template <typename View>
 View* MainWindow::offer_opening(View* view) {
@@ -47,12 +56,19 @@ View* MainWindow::offer_opening(View* view) {
 
 void MainWindow::build_centre() {
   workbench_ = new QWidget;
-  auto* const cameras = new QWidget(workbench_);
-  auto* const camera_row = new QHBoxLayout(cameras);
-  camera_row->setContentsMargins(0, 0, 0, 0);
-  camera_row->setSpacing(spacing::kSmall);
-  camera_row->addWidget(offer_opening(new CameraView(session_, Camera::fixed, cameras)), 1);
-  camera_row->addWidget(offer_opening(new CameraView(session_, Camera::gripper, cameras)), 1);
+  pictures_ = new QSplitter(Qt::Horizontal, workbench_);
+  pictures_->setChildrenCollapsible(false);
+  pictures_->addWidget(offer_opening(new CameraView(session_, Camera::fixed, pictures_)));
+  pictures_->addWidget(offer_opening(new CameraView(session_, Camera::gripper, pictures_)));
+  arm_ = ArmPart::make(session_, this);
+  if (arm_) {
+    pictures_->addWidget(arm_->view());
+    connect(arm_, &ArmPart::open_dataset_requested, this,
+            [this] { commands_->trigger(QStringLiteral("file.open_dataset")); });
+    connect(arm_, &ArmPart::problem, this, &MainWindow::show_problem);
+    connect(arm_, &ArmPart::warning, this,
+            [this](const Problem& problem) { messages_->add(MessageBar::Level::warning, problem); });
+  }
   headline_ = new Headline(session_, workbench_);
   timeline_ = offer_opening(new TimelineView(session_, workbench_));
 
@@ -60,7 +76,7 @@ void MainWindow::build_centre() {
   auto* const upper_layout = new QVBoxLayout(upper);
   upper_layout->setContentsMargins(0, 0, 0, 0);
   upper_layout->setSpacing(spacing::kSmall);
-  upper_layout->addWidget(cameras, 1);
+  upper_layout->addWidget(pictures_, 1);
   upper_layout->addWidget(headline_);
   auto* const splitter = new QSplitter(Qt::Vertical, workbench_);
   splitter->setObjectName(QStringLiteral("centre"));
@@ -111,6 +127,15 @@ QDockWidget* MainWindow::add_dock(const QString& name, const QString& title, QWi
 
 void MainWindow::build_docks() {
   thresholds_ = offer_opening(new ThresholdEditor(session_));
+  budget_ = new Budget(session_, this);
+  connect(budget_, &Budget::problem, this, &MainWindow::show_problem);
+  budget_panel_ = offer_opening(new BudgetPanel(session_, budget_));
+  connect(budget_panel_, &BudgetPanel::open_calibration_requested, this,
+          [this] { commands_->trigger(QStringLiteral("budget.open_calibration")); });
+  connect(budget_panel_, &BudgetPanel::save_thresholds_requested, this,
+          [this] { commands_->trigger(QStringLiteral("budget.save")); });
+  connect(budget_panel_, &BudgetPanel::load_thresholds_requested, this,
+          [this] { commands_->trigger(QStringLiteral("budget.load")); });
   add_dock(QStringLiteral("episodes"), tr("Episodes"), offer_opening(new EpisodeBrowser(session_)),
            Qt::LeftDockWidgetArea);
   add_dock(QStringLiteral("inspector"), tr("Frame"), offer_opening(new FrameInspector(session_)),
@@ -120,9 +145,44 @@ void MainWindow::build_docks() {
            Qt::RightDockWidgetArea);
   add_dock(QStringLiteral("actions"), tr("Actions"), offer_opening(new ActionView(session_)), Qt::RightDockWidgetArea);
   add_dock(QStringLiteral("thresholds"), tr("Thresholds"), thresholds_, Qt::RightDockWidgetArea);
+  add_dock(QStringLiteral("budget"), tr("Budget"), budget_panel_, Qt::RightDockWidgetArea);
+}
+
+void MainWindow::arrange_pictures() {
+  // Cameras are square, so that they need no more width than height; the arm takes what is left.
+  const auto shares = arm_ ? QList<int>{300, 200, 500} : QList<int>{500, 500};
+  pictures_->setSizes(shares);
+  for (int i = 0; i < pictures_->count(); ++i) {
+    pictures_->setStretchFactor(i, shares[i] / 100);
+    pictures_->widget(i)->show();
+  }
+}
+
+QByteArray MainWindow::pack_layout(const QByteArray& docks) const {
+  QByteArray out;
+  QDataStream stream(&out, QIODevice::WriteOnly);
+  const bool arm_shown = arm_ && !arm_->view()->isHidden();
+  stream << kPackedLayout << docks << pictures_->saveState() << arm_shown << (arm_ ? arm_->save_state() : QByteArray());
+  return out;
+}
+
+QByteArray MainWindow::unpack_layout(const QByteArray& layout) {
+  QDataStream stream(layout);
+  quint32 kind = 0;
+  QByteArray docks, pictures, arm;
+  bool arm_shown = true;
+  stream >> kind >> docks >> pictures >> arm_shown >> arm;
+  if (stream.status() != QDataStream::Ok || kind != kPackedLayout) return {};
+  pictures_->restoreState(pictures);
+  if (arm_) {
+    arm_->view()->setVisible(arm_shown);
+    arm_->restore_state(arm);
+  }
+  return docks;
 }
 
 void MainWindow::arrange_docks() {
+  arrange_pictures();
   const auto dock = [this](const char* name) { return findChild<QDockWidget*>(QStringLiteral("dock_") + name); };
   for (auto* const one : docks_) {
     one->setFloating(false);
@@ -132,6 +192,7 @@ void MainWindow::arrange_docks() {
   addDockWidget(Qt::LeftDockWidgetArea, dock("inspector"));
   addDockWidget(Qt::RightDockWidgetArea, dock("deltas"));
   addDockWidget(Qt::RightDockWidgetArea, dock("thresholds"));
+  tabifyDockWidget(dock("thresholds"), dock("budget"));
   // The table of actions is wide and the matrix square: below the timeline where there is room for them.
   const bool roomy = width() >= 1440 && height() >= 900;
   if (roomy) {
@@ -145,6 +206,7 @@ void MainWindow::arrange_docks() {
   }
   for (auto* const one : docks_) one->setVisible(!shows_welcome());
   dock("deltas")->raise();
+  dock("budget")->raise();
   // What the frame is about gets the height it needs; lists and the editor, which scroll, take the rest.
   const int room = height() - 110;  // menus, playback, status
   const int inspector = std::min(room * 2 / 3, 500);

@@ -2,6 +2,7 @@
 #include "app/gui/screenshot.h"
 
 #include <QPixmap>
+#include <QVariant>
 #include <QWidget>
 #include <algorithm>
 #include <cstdio>
@@ -37,6 +38,11 @@ bool Screenshot::settled() const {
   if (wants_model && !session_->model()) return false;
   if (wants_episode && !session_->episode()) return false;
   if (options_.run && session_->evaluated_count() < session_->frame_count()) return false;
+  // Views that draw in the background say when they are through.
+  for (const auto* const view : window_->findChildren<QWidget*>()) {
+    const auto through = view->isVisible() ? view->property("settled") : QVariant();
+    if (through.isValid() && !through.toBool()) return false;
+  }
   const auto frame = session_->current_frame();
   return frame < 0 || session_->observation(frame) || !session_->frame_problem(frame).isEmpty();
 }

@@ -11,6 +11,9 @@ namespace deer {
 /// Where CALVIN's scene D has the arm's base in the world: no rotation.
 inline constexpr Pose kSceneDWorldFromBase = {{-0.34, -0.46, 0.24}, {1, 0, 0, 0, 1, 0, 0, 0, 1}};
 
+/// Height of the table there, as the simulated world has it: CALVIN's blocks, 5 cm, lie at 0.46.
+inline constexpr double kSceneDTableTop = 0.44;
+
 /// The tool centre point's link in resources/panda/panda.urdf, between the finger tips.
 inline constexpr const char* kPandaTcpLink = "panda_tcp";
 

@@ -2,11 +2,9 @@
 #include "core/robot/robot_model.h"
 
 #include <console_bridge/console.h>
-#include <urdf_model/model.h>
 #include <urdf_parser/urdf_parser.h>
 
 #include <cmath>
-#include <kdl/segment.hpp>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -15,6 +13,8 @@
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/robot/robot_tree.h"
+#include "core/robot/xml_tags.h"
 
 namespace deer {
 namespace {
@@ -43,35 +43,9 @@ class LogCatcher final : public console_bridge::OutputHandler {
   std::string first_;
 };
 
-// The XML parser recurses: refuse depths that only an attack needs before it sees them.
-bool is_too_deep(const std::string& xml) {
-  int depth = 0;
-  for (std::size_t at = xml.find('<'); at != std::string::npos; at = xml.find('<', at + 1)) {
-    const char next = at + 1 < xml.size() ? xml[at + 1] : '\0';
-    if (next == '!' || next == '?') continue;
-    const auto end = xml.find('>', at);
-    if (next == '/') {
-      --depth;
-    } else if (end == std::string::npos || xml[end - 1] != '/') {
-      ++depth;
-    }
-    if (depth > kMaxDepth) return true;
-  }
-  return false;
-}
-
 KDL::Frame frame(const urdf::Pose& pose) {
   return {KDL::Rotation::Quaternion(pose.rotation.x, pose.rotation.y, pose.rotation.z, pose.rotation.w),
           KDL::Vector(pose.position.x, pose.position.y, pose.position.z)};
-}
-
-Pose pose(const KDL::Frame& f) {
-  Pose out;
-  for (int r = 0; r < 3; ++r) {
-    out.position[static_cast<std::size_t>(r)] = f.p(r);
-    for (int c = 0; c < 3; ++c) out.rotation[static_cast<std::size_t>(3 * r + c)] = f.M(r, c);
-  }
-  return out;
 }
 
 std::optional<RobotVisual> visual(const urdf::Visual& source) {
@@ -85,28 +59,23 @@ std::optional<RobotVisual> visual(const urdf::Visual& source) {
   } else if (const auto* sphere = dynamic_cast<const urdf::Sphere*>(source.geometry.get())) {
     out.kind = RobotVisual::Kind::sphere;
     out.size = {sphere->radius, 0, 0};
+  } else if (const auto* mesh = dynamic_cast<const urdf::Mesh*>(source.geometry.get())) {
+    out.kind = RobotVisual::Kind::mesh;
+    out.size = {mesh->scale.x, mesh->scale.y, mesh->scale.z};
+    out.mesh = mesh->filename;
   } else {
     return std::nullopt;
   }
-  out.link_from_visual = pose(frame(source.origin));
+  out.link_from_visual = pose_from_kdl(frame(source.origin));
   if (source.material) {
     const auto& color = source.material->color;
     out.rgba = {color.r, color.g, color.b, color.a};
+    out.has_color = source.material->texture_filename.empty();
   }
   return out;
 }
 
 }  // namespace
-
-struct RobotModel::Tree {
-  std::string name;
-  std::vector<RobotJoint> joints;
-  std::vector<RobotLink> links;
-  std::vector<KDL::Segment> segments;  // for each link, the joint that carries it and its frame
-  std::vector<int> joint_of;           // for each link, index into joints, or -1 if it is fixed
-
-  void add(const urdf::Link& link, int parent, const std::filesystem::path& source);
-};
 
 namespace {
 
@@ -139,20 +108,19 @@ std::pair<KDL::Joint, std::optional<RobotJoint>> convert(const urdf::Joint& join
 
 }  // namespace
 
-void RobotModel::Tree::add(const urdf::Link& link, int parent, const std::filesystem::path& source) {
+void RobotModel::Tree::add(const urdf::Link& link, int parent) {
   RobotLink out;
   out.name = link.name;
   out.parent = parent;
   for (const auto& drawn : link.visual_array) {
     if (auto shape = drawn ? visual(*drawn) : std::nullopt) out.visuals.push_back(*shape);
   }
-  int joint_index = -1;
   KDL::Segment segment(link.name);
   if (link.parent_joint) {
     const auto origin = frame(link.parent_joint->parent_to_joint_origin_transform);
     auto [kdl_joint, joint] = convert(*link.parent_joint, source);
     if (joint) {
-      joint_index = static_cast<int>(joints.size());
+      out.joint = static_cast<int>(joints.size());
       joints.push_back(std::move(*joint));
     }
     segment = KDL::Segment(link.name, kdl_joint, origin);
@@ -164,7 +132,6 @@ void RobotModel::Tree::add(const urdf::Link& link, int parent, const std::filesy
   }
   links.push_back(std::move(out));
   segments.push_back(std::move(segment));
-  joint_of.push_back(joint_index);
 }
 
 RobotModel::RobotModel(std::unique_ptr<const Tree> tree) : tree_(std::move(tree)) {}
@@ -180,7 +147,7 @@ RobotModel RobotModel::load(const std::filesystem::path& urdf) {
 }
 
 RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::path& source) {
-  if (is_too_deep(urdf)) throw FileError(source, "XML is nested too deep for a URDF");
+  if (is_nested_deeper(urdf, kMaxDepth)) throw FileError(source, "XML is nested too deep for a URDF");
   urdf::ModelInterfaceSharedPtr model;
   {
     const LogCatcher log;
@@ -200,6 +167,7 @@ RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::pat
   });
   auto tree = std::make_unique<Tree>();
   tree->name = model->getName();
+  tree->source = source;
   // Depth first with a stack of our own; children in the order of the file.
   std::vector<std::pair<urdf::LinkConstSharedPtr, int>> open{{model->getRoot(), -1}};
   std::set<const urdf::Link*> seen;
@@ -209,7 +177,7 @@ RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::pat
     if (!seen.insert(link.get()).second || seen.size() > kMaxLinks) {
       throw FileError(source, "link '" + printable(link->name) + "' does not hang on one chain of joints");
     }
-    tree->add(*link, parent, source);
+    tree->add(*link, parent);
     const int index = static_cast<int>(tree->links.size()) - 1;
     for (auto child = link->child_links.rbegin(); child != link->child_links.rend(); ++child) {
       open.emplace_back(*child, index);
@@ -222,6 +190,7 @@ RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::pat
   return RobotModel(std::move(tree));
 }
 
+const std::filesystem::path& RobotModel::source() const { return tree_->source; }
 const std::string& RobotModel::name() const { return tree_->name; }
 const std::vector<RobotJoint>& RobotModel::joints() const { return tree_->joints; }
 const std::vector<RobotLink>& RobotModel::links() const { return tree_->links; }
@@ -243,12 +212,12 @@ std::vector<Pose> RobotModel::base_from_links(std::span<const double> positions)
   std::vector<KDL::Frame> frames(tree_->links.size());
   std::vector<Pose> out(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    const int joint = tree_->joint_of[i];
+    const int joint = tree_->links[i].joint;
     const double position = joint < 0 ? 0 : positions[static_cast<std::size_t>(joint)];
     const auto own = tree_->segments[i].pose(position);
     const int parent = tree_->links[i].parent;
     frames[i] = parent < 0 ? KDL::Frame::Identity() : frames[static_cast<std::size_t>(parent)] * own;
-    out[i] = pose(frames[i]);
+    out[i] = pose_from_kdl(frames[i]);
   }
   return out;
 }

@@ -23,18 +23,21 @@ struct RobotJoint {
   double max_velocity = 0;  ///< rad/s or m/s; 0 if the file names none
 };
 
-/// A primitive shape to draw a link with, in the link's frame.
+/// A shape to draw a link with, in the link's frame.
 struct RobotVisual {
-  enum class Kind { box, cylinder, sphere };
+  enum class Kind { box, cylinder, sphere, mesh };
   Kind kind = Kind::box;
-  Vector3 size{};  ///< m: box x y z; cylinder radius, length (along z), 0; sphere radius, 0, 0
+  Vector3 size{};    ///< m: box x y z; cylinder radius, length (along z), 0; sphere radius, 0, 0. Mesh: scale x y z
+  std::string mesh;  ///< its name as the URDF has it; find_mesh() tells where it is
   Pose link_from_visual;
   std::array<double, 4> rgba = {0.7, 0.7, 0.7, 1};
+  bool has_color = false;  ///< the URDF names one; it goes before those of a mesh
 };
 
 struct RobotLink {
   std::string name;
   int parent = -1;  ///< index of the link it hangs on; -1 for the root
+  int joint = -1;   ///< index into joints() of the joint that carries it; -1 if that is fixed
   std::vector<RobotVisual> visuals;
 };
 
@@ -42,7 +45,7 @@ struct RobotLink {
 class RobotModel {
  public:
   /// Throws FileError if the file is no valid URDF, or has joints other than revolute, continuous,
-  /// prismatic and fixed. Meshes are passed over: only primitive visuals are kept.
+  /// prismatic and fixed. Meshes are named, not read.
   static RobotModel load(const std::filesystem::path& urdf);
   static RobotModel parse(const std::string& urdf, const std::filesystem::path& source);
 
@@ -51,6 +54,7 @@ class RobotModel {
   ~RobotModel();
 
   const std::string& name() const;
+  const std::filesystem::path& source() const;    ///< the file it came from, as given
   const std::vector<RobotJoint>& joints() const;  ///< from the root to the tips, order of the file among siblings
   const std::vector<RobotLink>& links() const;    ///< parents before children; the first is the root
 
@@ -65,6 +69,7 @@ class RobotModel {
   Pose base_from_link(std::string_view link, std::span<const double> positions) const;
 
  private:
+  friend class InverseKinematics;
   struct Tree;
   explicit RobotModel(std::unique_ptr<const Tree> tree);
   std::unique_ptr<const Tree> tree_;

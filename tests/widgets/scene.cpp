@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/model/model_config.h"
 
 namespace deer::test {
 namespace {
@@ -31,6 +32,7 @@ class SceneEngine final : public Engine {
     summary_.device = "cpu";
     summary_.dtype = "float32";
     summary_.suggested_thresholds = Scene::thresholds();
+    summary_.config = std::make_shared<const ModelConfig>();  // the published sizes, 12 layers
     policy_.thresholds = Scene::thresholds();
   }
 
@@ -129,6 +131,7 @@ class SceneSource final : public FrameSource {
     observation->rgb_static = Scene::picture(index, Scene::kPicture);
     if (scene_.gripper_camera) observation->rgb_gripper = Scene::picture(index + 40, 84);
     observation->rel_action = Scene::recorded(index);
+    if (scene_.robot_obs) observation->robot_obs = scene_.robot_obs(index);
     return observation;
   }
 

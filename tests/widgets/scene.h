@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
+#include <functional>
 #include <memory>
 
 #include "core/episodes/open_source.h"
@@ -19,6 +21,7 @@ struct Scene {
   int slow_frame = -1;  ///< its reading takes three seconds
   int load_ms = 0;      ///< of the model
   int step_ms = 0;
+  std::function<std::array<double, 15>(std::int64_t frame)> robot_obs;  ///< empty: the source has none
 
   static constexpr int kExits = 6;
   static constexpr int kPicture = 200;

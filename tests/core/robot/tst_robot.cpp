@@ -196,6 +196,12 @@ class TestRobot : public QObject {
     std::string deep;
     for (int i = 0; i < 200'000; ++i) deep += "<a>";
     DEER_VERIFY_ERROR(parse(deep), "nested too deep");
+    // Ends that are none make no room.
+    for (const char* const hidden : {"<a><!--</a>-->", "<a b='/>'>", "<a><![CDATA[</a>]]>"}) {
+      std::string disguised;
+      for (int i = 0; i < 200'000; ++i) disguised += hidden;
+      DEER_VERIFY_ERROR(parse(disguised), "nested too deep");
+    }
   }
 };
 

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace deer {
+
+/// Throws FileError for a Collada text that is nested too deep, whose scene contains itself, or that
+/// unfolds to an unreasonable number of parts: the reader follows all of these without looking back.
+void check_collada(std::string_view xml, const std::filesystem::path& file);
+
+}  // namespace deer

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <urdf_model/model.h>
+
+#include <kdl/segment.hpp>
+
+#include "core/robot/robot_model.h"
+
+namespace deer {
+
+/// What a RobotModel holds. For the sources of this folder alone: nobody else sees KDL.
+struct RobotModel::Tree {
+  std::string name;
+  std::filesystem::path source;
+  std::vector<RobotJoint> joints;
+  std::vector<RobotLink> links;
+  std::vector<KDL::Segment> segments;  ///< for each link, the joint that carries it and its frame
+
+  void add(const urdf::Link& link, int parent);
+};
+
+inline Pose pose_from_kdl(const KDL::Frame& f) {
+  Pose out;
+  for (int r = 0; r < 3; ++r) {
+    out.position[static_cast<std::size_t>(r)] = f.p(r);
+    for (int c = 0; c < 3; ++c) out.rotation[static_cast<std::size_t>(3 * r + c)] = f.M(r, c);
+  }
+  return out;
+}
+
+inline KDL::Frame kdl_from_pose(const Pose& pose) {
+  const auto& m = pose.rotation;
+  return {KDL::Rotation(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8]),
+          KDL::Vector(pose.position[0], pose.position[1], pose.position[2])};
+}
+
+}  // namespace deer

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <condition_variable>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "core/budget/budget_solver.h"
+#include "core/budget/optimal_thresholds.h"
+#include "sessions/session.h"
+
+namespace deer {
+
+/// A curve of mean cost against mean action error, and the one below which no thresholds are known.
+struct BudgetCurves {
+  std::vector<ParetoPoint> family;   ///< of the exit distribution that was asked for; empty for `optimal`
+  std::vector<ParetoPoint> optimal;  ///< from a subsample
+};
+
+/// What the policy did over the frames evaluated so far, in the terms of a budget.
+struct BudgetReality {
+  qint64 frames = 0;
+  double mean_depth = 0;
+  double mean_llm_gflops = 0;  ///< NaN if the model's sizes are not known
+  double mean_error = 0;       ///< of the executed actions against the deepest exit's; NaN if exits are missing
+};
+
+/// Thresholds for what a person can afford: the calibration set that is open, what is asked, and what that gives.
+/// Solving happens on a thread of its own, the newest request first; no call waits. GUI thread only.
+class Budget : public QObject {
+  Q_OBJECT
+
+ public:
+  /// `session` must outlive it. A model whose folder holds calibration.safetensors brings its own set.
+  explicit Budget(Session* session, QObject* parent = nullptr);
+  ~Budget() override;
+
+  /// The calibration set that lies in a model's folder.
+  static constexpr const char* kCalibrationFile = "calibration.safetensors";
+
+  // The calibration set. Null until one is open and a model with the same exits is.
+  void open_calibration(const std::filesystem::path& file);
+  const CalibrationSet* set() const;
+  std::filesystem::path calibration_file() const { return file_; }
+  bool opening() const { return opening_; }
+
+  // Costs of the open model, empty where they are not known, for prompts of prompt_tokens().
+  const ExitCosts& costs() const { return costs_; }
+  int prompt_tokens() const { return tokens_; }
+  /// Measures milliseconds on this device, with a second copy of the model. cancel_measuring() stops it.
+  void measure_timings();
+  void cancel_measuring();
+  bool measuring() const { return measuring_; }
+  double measuring_progress() const { return measured_share_; }
+
+  // The request, and the newest solution: null before the first, or after the set or the model changed.
+  const BudgetRequest& request() const { return request_; }
+  void set_request(const BudgetRequest& request);  ///< solves anew
+  const BudgetSolution* solution() const { return solution_ ? &*solution_ : nullptr; }
+  bool solving() const { return solved_number_ != wanted_number_; }
+  const BudgetCurves& curves() const { return curves_; }
+
+  /// The policy in force with the solution's thresholds. Nothing if there is no feasible solution.
+  std::optional<ExitPolicy> policy() const;
+  /// Puts it in force; false if there is none.
+  bool apply();
+  /// Whether the session's policy is the solution's.
+  bool applied() const;
+
+  /// Over the session's records: exact, since they were replayed under the policy in force.
+  BudgetReality reality() const;
+
+  // Thresholds in files. Both answer with problem() if it goes wrong.
+  void save_thresholds(const std::filesystem::path& file);
+  void load_thresholds(const std::filesystem::path& file);  ///< locks every exit at the file's threshold
+  /// The argument line for the reference's evaluation; empty without a solution.
+  QString reference_line() const;
+
+ Q_SIGNALS:
+  void set_changed();  ///< the calibration set, or the model's costs
+  void request_changed();
+  void solution_changed();  ///< also when a solve begins
+  void curves_changed();
+  void measuring_changed();
+  void problem(const deer::Problem& problem);
+
+ private:
+  struct Task;
+  struct Solved;
+
+  void work(std::stop_token stop);
+  void serve(const Task& task);
+  void post(Task task);
+  void measure(const Task& task, std::stop_token stop);
+  void model_changed();
+  void update_costs();
+  void start_anew();
+  void solve();
+  template <typename Function>
+  void answer(Function function);
+  static ExitCosts costs_of(const ModelSummary& model, int tokens);
+
+  Session* session_;
+  std::filesystem::path file_;
+  std::shared_ptr<const PreparedCalibration> set_;    ///< as read
+  std::shared_ptr<const PreparedCalibration> small_;  ///< a subsample, for curves and quick answers
+  bool fits_ = false;                                 ///< the model has the set's exits
+  bool opening_ = false;
+  bool measuring_ = false;
+  double measured_share_ = 0;
+  std::optional<StageTimings> timings_;
+  ExitCosts costs_;
+  int tokens_ = 0;
+  bool tokens_seen_ = false;  ///< tokens_ is that of a record, not a guess
+  BudgetRequest request_;
+  std::optional<BudgetSolution> solution_;
+  BudgetCurves curves_;
+  quint64 wanted_number_ = 0;
+  quint64 solved_number_ = 0;
+  quint64 open_number_ = 0;
+  quint64 curve_number_ = 0;
+
+  std::mutex mutex_;  // guards the block below
+  std::condition_variable_any wake_;
+  std::unique_ptr<Task> open_task_;
+  std::unique_ptr<Task> solve_task_;
+  std::unique_ptr<Task> curve_task_;
+  std::stop_source solve_stop_;
+  std::stop_source measure_stop_;
+
+  std::jthread thread_;
+  std::jthread measure_thread_;
+};
+
+}  // namespace deer
