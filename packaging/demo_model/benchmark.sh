@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Measures the demo model in closed loop: full depth, each exit, thresholds for several average depths, and the
+# other criteria. Results go to build/demo/benchmark/*.json; a row that is there is not measured again. table.py
+# makes docs/benchmark.md's table and plot of them (needs python3-matplotlib).
+# Usage: packaging/demo_model/benchmark.sh [CHAINS [SEED]]      (200, 1)
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+chains=${1:-200}
+seed=${2:-1}
+demo=$root/resources/demo
+out=$root/build/demo/benchmark
+deer=$root/build/dev/bin/deer
+tasks=$(<"$root/packaging/demo_model/tasks.txt")
+mkdir -p "$out"
+export LP_NUM_THREADS=0
+
+row() { # row NAME POLICY-OPTION...
+  local file=$out/$1.json
+  shift
+  [[ -s $file ]] || "$deer" eval "$demo/model" --tasks "$tasks" --chains "$chains" --seed "$seed" --json "$file" "$@"
+}
+
+budget() { # budget DEPTH
+  "$deer" solve "$demo/calibration.safetensors" --average-depth "$1" --json "$out/thresholds_$1.txt" > "$out/solve_$1.log"
+  row "dynamic_$1" --thresholds "$out/thresholds_$1.txt"
+}
+
+row full --exit 11
+for depth in 4 3 2.5 5 6; do budget "$depth"; done
+for layer in 1 3 5 7 9; do row "exit_$layer" --exit "$layer"; done
+
+similar=$out/feature_similarity.safetensors
+[[ -s $similar ]] || "$deer" calibrate "$demo/model" "$root/build/demo/data" --split validation --samples 4000 --seed 1 \
+  --criterion feature_similarity --out "$similar"
+for depth in 4 3; do
+  "$deer" solve "$similar" --average-depth "$depth" --json "$out/similar_$depth.txt" > "$out/similar_$depth.log"
+  row "similarity_$depth" --criterion feature_similarity --thresholds "$out/similar_$depth.txt"
+done
+for steps in 20 60; do row "time_$steps" --criterion time_step --steps-per-exit "$steps"; done
