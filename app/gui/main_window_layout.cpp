@@ -85,6 +85,7 @@ void MainWindow::build_centre() {
   splitter->addWidget(timeline_);
   splitter->setStretchFactor(0, 5);
   splitter->setStretchFactor(1, 6);
+  splitter->setSizes({500, 600});
   auto* const workbench_layout = new QVBoxLayout(workbench_);
   workbench_layout->setContentsMargins(spacing::kSmall, spacing::kSmall, spacing::kSmall, spacing::kSmall);
   workbench_layout->addWidget(splitter);
