@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "core/train/map_weights.h"
+
 namespace deer {
 namespace {
 
@@ -56,32 +58,11 @@ at::Tensor initial_value(const std::string& name, const std::vector<std::int64_t
   return normal(1.0 / std::sqrt(inputs * writers));
 }
 
-class NothingYet final : public WeightSource {
- public:
-  explicit NothingYet(const ParameterMap& given) : given_(given) {}
-  std::optional<at::Tensor> find(const std::string& name) const override { return given_.at(name); }
-  std::optional<std::vector<std::int64_t>> shape(const std::string& name) const override {
-    const auto it = given_.find(name);
-    if (it == given_.end()) return std::nullopt;
-    return it->second.sizes().vec();
-  }
-  std::set<std::string> names() const override {
-    std::set<std::string> out;
-    for (const auto& [name, tensor] : given_) out.insert(name);
-    return out;
-  }
-  const std::filesystem::path& path() const override { return path_; }
-
- private:
-  const ParameterMap& given_;
-  std::filesystem::path path_ = "pretrained parameters";
-};
-
 }  // namespace
 
 ParameterMap initial_parameters(const ModelConfig& config, const ModelInit& init, const ParameterMap& pretrained) {
   ParameterMap out = pretrained;
-  const NothingYet source(pretrained);
+  const MapWeights source(pretrained, "pretrained parameters");
   WeightBinder binder(source, at::kCPU, at::kFloat);
   binder.make_missing = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
     return out[name] = initial_value(name, shape, config, init);

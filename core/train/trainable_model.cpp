@@ -7,36 +7,10 @@
 
 #include "core/base/error.h"
 #include "core/model/torch_compat.h"
+#include "core/train/map_weights.h"
 
 namespace deer {
 namespace {
-
-class ParametersInMemory final : public WeightSource {
- public:
-  ParametersInMemory(const ParameterMap& parameters, std::filesystem::path path)
-      : parameters_(parameters), path_(std::move(path)) {}
-
-  std::optional<at::Tensor> find(const std::string& name) const override {
-    const auto it = parameters_.find(name);
-    if (it == parameters_.end()) return std::nullopt;
-    return it->second;
-  }
-  std::optional<std::vector<std::int64_t>> shape(const std::string& name) const override {
-    const auto it = parameters_.find(name);
-    if (it == parameters_.end()) return std::nullopt;
-    return it->second.sizes().vec();
-  }
-  std::set<std::string> names() const override {
-    std::set<std::string> out;
-    for (const auto& [name, tensor] : parameters_) out.insert(name);
-    return out;
-  }
-  const std::filesystem::path& path() const override { return path_; }
-
- private:
-  const ParameterMap& parameters_;
-  std::filesystem::path path_;
-};
 
 std::string final_norm_name(DecoderFamily family) {
   return family == DecoderFamily::mpt_1b ? "lang_encoder.transformer.ln_f.weight"
@@ -112,7 +86,7 @@ TrainableModel::TrainableModel(ModelConfig config, ParameterMap parameters, at::
                                const std::filesystem::path& source)
     : parameters_(std::move(parameters)) {
   for (auto& [name, tensor] : parameters_) tensor = tensor.to(device, at::kFloat).contiguous();
-  const ParametersInMemory weights(parameters_, source);
+  const MapWeights weights(parameters_, source);
   WeightBinder binder(weights, device, at::kFloat);
   const auto norm = parameters_.find(final_norm_name(config.decoder.family));
   if (norm != parameters_.end()) final_norm_ = norm->second;

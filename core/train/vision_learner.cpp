@@ -6,7 +6,9 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/model/torch_compat.h"
 #include "core/train/parallel_work.h"
+#include "core/train/resampler_pretraining.h"
 #include "core/train/seeded_random.h"
 #include "core/train/vision_points.h"
 #include "core/train/vision_tower_pass.h"
@@ -16,10 +18,19 @@ namespace {
 
 constexpr double kHuberBeta = 0.1;  // in standard deviations: errors of millimetres must still count
 
-std::vector<ParameterSpec> all_specs(const VisionConfig& vision, const std::array<VisionCamera, 2>& cameras) {
-  auto specs = vision_tower_specs(vision);
+std::vector<ParameterSpec> all_specs(const VisionPretrainingOptions& options,
+                                     const std::array<VisionCamera, 2>& cameras) {
+  auto specs = vision_tower_specs(options.vision);
   for (const auto& camera : cameras) {
     for (auto& spec : state_reader_specs(camera.prefix(), camera.sizes)) specs.push_back(std::move(spec));
+  }
+  if (options.resampler) {
+    for (auto& spec : resampler_specs(*options.resampler)) specs.push_back(std::move(spec));
+    for (const auto& camera : cameras) {
+      for (auto& spec : latent_reader_specs(camera.latent_prefix(), *options.resampler, camera.sizes.outputs)) {
+        specs.push_back(std::move(spec));
+      }
+    }
   }
   return specs;
 }
@@ -88,6 +99,7 @@ struct VisionLearner::Worker {
   at::Tensor tower_values, tower_gradients;        // [P] what the tower computes with: the float32 ones, or bfloat16
   std::map<std::string, at::Tensor> leaves;        // float32
   std::map<std::string, at::Tensor> tower_leaves;  // the same or bfloat16
+  std::optional<PerceiverResampler> resampler;     // on the leaves
   double loss = 0;
 };
 
@@ -95,7 +107,7 @@ VisionLearner::VisionLearner(const FrameStore& store, const std::vector<std::int
                              const VisionPretrainingOptions& options)
     : options_(options),
       cameras_(make_cameras(store, training_frames, options)),
-      parameters_(all_specs(options.vision, cameras_), options.seed),
+      parameters_(all_specs(options, cameras_), options.seed),
       gradients_(at::zeros_like(parameters_.values())) {
   for (int i = worker_count(options.workers); i > 0; --i) {
     auto worker = std::make_unique<Worker>();
@@ -109,16 +121,17 @@ VisionLearner::VisionLearner(const FrameStore& store, const std::vector<std::int
       worker->tower_gradients = at::zeros_like(worker->tower_values);
       worker->tower_leaves = parameters_.leaves(worker->tower_values, worker->tower_gradients);
     }
+    if (options.resampler) worker->resampler = make_resampler(*options.resampler, worker->leaves);
     workers_.push_back(std::move(worker));
   }
 }
 
 VisionLearner::~VisionLearner() = default;
 
-std::map<std::string, at::Tensor> VisionLearner::tower() const {
+std::map<std::string, at::Tensor> VisionLearner::taught() const {
   std::map<std::string, at::Tensor> out;
   for (const auto& [name, tensor] : parameters_.views(parameters_.values())) {
-    if (name.starts_with(kVisionPrefix)) out[name] = tensor.clone();
+    if (name.starts_with(kVisionPrefix) || name.starts_with(kResamplerPrefix)) out[name] = tensor.clone();
   }
   return out;
 }
@@ -159,16 +172,18 @@ VisionLearner::Changes VisionLearner::draw_changes(const VisionCamera& camera, s
   return out;
 }
 
-at::Tensor VisionLearner::loss(const VisionCamera& camera, const StateReading& reading,
-                               std::span<const std::int64_t> frames, const Changes& changes, bool with_points) const {
+at::Tensor VisionLearner::value_loss(const VisionCamera& camera, const at::Tensor& values,
+                                     std::span<const std::int64_t> frames) const {
   const auto index = index_of(frames);
   const auto truth = (camera.targets.values.index_select(0, index) - camera.mean) / camera.scale;
-  const auto error = at::smooth_l1_loss(reading.values, truth, at::Reduction::None, kHuberBeta);
+  const auto error = at::smooth_l1_loss(values, truth, at::Reduction::None, kHuberBeta);
   const auto weights = camera.targets.weights.index_select(0, index);
-  auto out = (error * weights).sum() / static_cast<double>(truth.size(1));
-  if (!with_points || camera.sizes.points == 0) return out;
+  return (error * weights).sum() / static_cast<double>(truth.size(1));
+}
 
-  auto points = camera.points.index_select(0, index).clone();
+at::Tensor VisionLearner::point_loss(const VisionCamera& camera, const at::Tensor& looks,
+                                     std::span<const std::int64_t> frames, const Changes& changes) const {
+  auto points = camera.points.index_select(0, index_of(frames)).clone();
   for (std::size_t i = 0; i < changes.shifts.size(); ++i) {
     const double unit = -2.0 / static_cast<double>(options_.vision.image_size);
     const auto row = points.select(0, static_cast<std::int64_t>(i));
@@ -176,13 +191,13 @@ at::Tensor VisionLearner::loss(const VisionCamera& camera, const StateReading& r
     row.select(1, 1) += unit * changes.shifts[i].y;
   }
   const auto side = options_.vision.image_size / options_.vision.patch_size;
-  const auto missed = -(patch_shares(points, side) * reading.looks).sum(2);
+  const auto missed = -(patch_shares(points, side) * looks).sum(2);
   const auto visible = points.select(2, 2);
-  return out + (missed * visible).sum() * (options_.point_weight / static_cast<double>(camera.sizes.points));
+  return (missed * visible).sum() * (options_.point_weight / static_cast<double>(camera.sizes.points));
 }
 
 at::Tensor VisionLearner::pass(Worker& worker, std::span<const std::int64_t> frames, const std::int64_t* step,
-                               std::array<at::Tensor, 2>* readings) const {
+                               std::array<at::Tensor, 4>* readings) const {
   const auto count = static_cast<std::int64_t>(frames.size());
   std::array<Changes, 2> changes;
   std::vector<at::Tensor> images;
@@ -191,14 +206,28 @@ at::Tensor VisionLearner::pass(Worker& worker, std::span<const std::int64_t> fra
     images.push_back(read_images(cameras_[i].images, frames, changes[i].shifts, changes[i].colours));
   }
   const auto tokens = tower_tokens(options_.vision, worker.leaves, worker.tower_leaves, at::cat(images));
-  at::Tensor total;
+  at::Tensor latents;
+  if (worker.resampler) {
+    const AutocastGuard autocast(at::kCPU, options_.bfloat16 ? at::kBFloat16 : at::kFloat);
+    latents = worker.resampler->forward(tokens).to(at::kFloat);
+  }
+  auto total = at::zeros({});
   for (std::size_t i = 0; i < cameras_.size(); ++i) {
     const auto& camera = cameras_[i];
-    const auto part = tokens.narrow(0, static_cast<std::int64_t>(i) * count, count);
-    const auto reading = read_state(worker.leaves, camera.prefix(), camera.sizes, part);
-    if (readings != nullptr) (*readings)[i] = reading.values * camera.scale + camera.mean;
-    const auto lost = loss(camera, reading, frames, changes[i], step != nullptr);
-    total = total.defined() ? total + lost : lost;
+    const auto first = static_cast<std::int64_t>(i) * count;
+    const auto learn = [&](const at::Tensor& values, std::size_t place) {
+      if (readings != nullptr) (*readings)[place] = values * camera.scale + camera.mean;
+      total = total + value_loss(camera, values, frames);
+    };
+    const auto reading = read_state(worker.leaves, camera.prefix(), camera.sizes, tokens.narrow(0, first, count));
+    learn(reading.values, i);
+    if (step != nullptr && camera.sizes.points > 0) {
+      total = total + point_loss(camera, reading.looks, frames, changes[i]);
+    }
+    if (worker.resampler) {
+      const auto values = read_latents(worker.leaves, camera.latent_prefix(), latents.narrow(0, first, count));
+      learn(values, cameras_.size() + i);
+    }
   }
   return total;
 }
@@ -236,14 +265,17 @@ VisionReading VisionLearner::read(std::span<const std::int64_t> frames, const st
   VisionReading out;
   for (std::size_t i = 0; i < cameras_.size(); ++i) {
     out.values[i] = at::empty({count, cameras_[i].sizes.outputs}, at::kFloat);
+    if (options_.resampler) out.values[cameras_.size() + i] = at::empty_like(out.values[i]);
   }
   for (auto& worker : workers_) worker->loss = 0;
   share_out(count, stop, [&](Worker& worker, std::int64_t first, std::int64_t many) {
     const c10::NoGradGuard no_gradients;
     const auto part = frames.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(many));
-    std::array<at::Tensor, 2> readings;
+    std::array<at::Tensor, 4> readings;
     worker.loss += pass(worker, part, nullptr, &readings).item<double>();
-    for (std::size_t i = 0; i < readings.size(); ++i) out.values[i].narrow(0, first, many).copy_(readings[i]);
+    for (std::size_t i = 0; i < readings.size(); ++i) {
+      if (readings[i].defined()) out.values[i].narrow(0, first, many).copy_(readings[i]);
+    }
   });
   for (const auto& worker : workers_) out.loss += worker->loss;
   return out;

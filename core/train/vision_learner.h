@@ -25,15 +25,18 @@ struct VisionCamera {
   int shift = 0;  ///< largest, in pixels
 
   std::string prefix() const { return name + "_reader."; }
+  std::string latent_prefix() const { return name + "_latent_reader."; }
 };
 
 /// What the readers said of some frames, in physical units, and the loss summed over the frames.
 struct VisionReading {
-  std::array<at::Tensor, 2> values;  ///< by camera: [B, T]
+  /// By camera: [B, T]; then the same as read from the resampler's latents, undefined if none is taught.
+  std::array<at::Tensor, 4> values;
   double loss = 0;
 };
 
-/// The tower, the readers and their gradients. Threads work on parts of a batch with leaves of their own.
+/// The tower, the resampler if it is taught, the readers and their gradients. Threads work on parts of a batch with
+/// leaves of their own.
 class VisionLearner {
  public:
   VisionLearner(const FrameStore& store, const std::vector<std::int64_t>& training_frames,
@@ -43,7 +46,7 @@ class VisionLearner {
   FlatParameters& parameters() { return parameters_; }
   const FlatParameters& parameters() const { return parameters_; }
   const std::array<VisionCamera, 2>& cameras() const { return cameras_; }
-  std::map<std::string, at::Tensor> tower() const;  ///< float32 copies
+  std::map<std::string, at::Tensor> taught() const;  ///< tower and resampler, float32 copies
 
   /// Mean loss over `frames` with the augmentation of `step`; gradients() are then those of it.
   double compute_gradients(std::span<const std::int64_t> frames, std::int64_t step, const std::stop_token& stop);
@@ -62,12 +65,14 @@ class VisionLearner {
   void share_out(std::int64_t count, const std::stop_token& stop,
                  const std::function<void(Worker&, std::int64_t, std::int64_t)>& work);
   Changes draw_changes(const VisionCamera& camera, std::span<const std::int64_t> frames, std::int64_t step) const;
-  at::Tensor loss(const VisionCamera& camera, const StateReading& reading, std::span<const std::int64_t> frames,
-                  const Changes& changes, bool with_points) const;
+  at::Tensor value_loss(const VisionCamera& camera, const at::Tensor& values,
+                        std::span<const std::int64_t> frames) const;
+  at::Tensor point_loss(const VisionCamera& camera, const at::Tensor& looks, std::span<const std::int64_t> frames,
+                        const Changes& changes) const;
   /// The loss summed over `frames`. With a step, the pictures are changed at random; without, the
   /// readings are given out.
   at::Tensor pass(Worker& worker, std::span<const std::int64_t> frames, const std::int64_t* step,
-                  std::array<at::Tensor, 2>* readings) const;
+                  std::array<at::Tensor, 4>* readings) const;
 
   const VisionPretrainingOptions options_;
   std::array<VisionCamera, 2> cameras_;

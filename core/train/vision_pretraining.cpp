@@ -71,6 +71,10 @@ void check(const FrameStore& store, const VisionPretrainingOptions& options) {
   if (options.steps < 1 || options.frames_per_step < 1 || options.frames_per_pass < 1) {
     throw Error("vision pretraining: steps, frames_per_step and frames_per_pass must be at least 1");
   }
+  if (options.resampler && options.resampler->dim != vision.width) {
+    throw Error("the resampler is " + std::to_string(options.resampler->dim) + " wide, the vision tower " +
+                std::to_string(vision.width));
+  }
   const auto finite = [](const at::Tensor& numbers) { return at::isfinite(numbers).all().item<bool>(); };
   if (!finite(store.robot_obs()) || !finite(store.scene_obs())) {
     throw FileError(store.folder(), "some frames have no robot_obs or scene_obs, which the vision tower is taught");
@@ -87,6 +91,10 @@ std::string signature(const FrameStore& store, const VisionPretrainingOptions& o
       << o.learning_rate << ' ' << o.weight_decay << ' ' << o.warmup_steps << ' ' << o.gradient_norm << ' '
       << o.static_shift << ' ' << o.gripper_shift << ' ' << o.brightness << ' ' << o.contrast << ' ' << o.colour << ' '
       << o.point_weight << ' ' << o.seed << ' ' << o.validation_share << ' ' << o.bfloat16;
+  if (const auto& r = o.resampler) {
+    out << ' ' << r->dim << ' ' << r->depth << ' ' << r->dim_head << ' ' << r->heads << ' ' << r->latents << ' '
+        << r->ff_mult;
+  }
   return out.str();
 }
 
@@ -230,13 +238,15 @@ class Run {
     const auto index =
         at::from_blob(const_cast<std::int64_t*>(frames.data()), {static_cast<std::int64_t>(frames.size())}, at::kLong);
     for (std::size_t i = 0; i < reading.values.size(); ++i) {
-      const auto& camera = learner_.cameras()[i];
+      if (!reading.values[i].defined()) continue;  // no resampler
+      const auto& camera = learner_.cameras()[i % learner_.cameras().size()];
+      const auto name = camera.name + (i < learner_.cameras().size() ? "" : " latents");
       const auto& quantities = camera.targets.quantities;
       const auto errors = target_errors(quantities, reading.values[i], camera.targets.values.index_select(0, index),
                                         camera.targets.weights.index_select(0, index));
       for (std::size_t q = 0; q < errors.size(); ++q) {
-        out.errors.push_back({camera.name, quantities[q].name, quantities[q].unit(), errors[q]});
-        validation_log_->row() << step_ << ',' << camera.name << ',' << quantities[q].name << ',' << errors[q] << ','
+        out.errors.push_back({name, quantities[q].name, quantities[q].unit(), errors[q]});
+        validation_log_->row() << step_ << ',' << name << ',' << quantities[q].name << ',' << errors[q] << ','
                                << quantities[q].unit() << '\n';
       }
     }
@@ -246,7 +256,7 @@ class Run {
   }
 
   void save() const {
-    save_vision_tower(folder_ / kTowerFile, options_.vision, learner_.tower(), {{"step", std::to_string(step_)}});
+    save_vision_tower(folder_ / kTowerFile, options_.vision, learner_.taught(), {{"step", std::to_string(step_)}});
     write_safetensors(folder_ / kStateFile,
                       {{"parameters", learner_.parameters().values()},
                        {"first_moment", adam_.first_moment},

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@ namespace deer {
 
 struct VisionPretrainingOptions {
   VisionConfig vision{.image_size = 96, .patch_size = 12, .width = 96, .layers = 4, .heads = 4, .mlp_width = 384};
+  /// The resampler is taught along with the tower: a linear layer has to tell the same state from its latents.
+  std::optional<PerceiverConfig> resampler;
   std::int64_t steps = 4000;
   std::int64_t frames_per_step = 128;  ///< each with the pictures of both cameras
   double learning_rate = 1e-3;
@@ -46,7 +49,7 @@ struct VisionProgress {
 };
 
 struct VisionError {
-  std::string camera;    ///< "static" or "gripper"
+  std::string camera;    ///< "static" or "gripper"; "static latents", "gripper latents" as read behind the resampler
   std::string quantity;  ///< "tcp", "red_block", …
   std::string unit;      ///< "mm", "deg", "% wrong"
   double error = 0;      ///< mean over the validation frames
@@ -64,9 +67,10 @@ struct VisionCallbacks {  ///< called on the thread that called
 };
 
 /// Teaches a new vision tower to see: from the patch tokens of either camera, a small reader has to
-/// tell the state of the scene (see vision_targets.h). The reader is thrown away, the tower is kept.
+/// tell the state of the scene (see vision_targets.h). The reader is thrown away; the tower is kept, and
+/// so is the resampler if it was taught.
 ///
-/// Writes to `folder`: vision.safetensors (the tower under the model's names), state.safetensors (to
+/// Writes to `folder`: vision.safetensors (the tower and resampler under the model's names), state.safetensors (to
 /// resume from), log.csv and validation.csv. A run that was stopped or killed goes on from its last
 /// save, and ends as it would have without the break. Returns the last validation.
 /// Throws Error if the store lacks states or has pictures of another size, FileError if `folder` holds

@@ -16,7 +16,8 @@ constexpr std::array kBlockNames = {"red_block", "blue_block", "pink_block"};
 constexpr std::array kJointNames = {"slider", "drawer", "button", "switch"};
 constexpr std::array kLampNames = {"bulb", "led"};
 
-constexpr double kNearM = 0.15;  // a block this far from the TCP counts 1/e in the gripper's camera
+constexpr double kFallenM = 0.2;  // a block below this height has left the scene and may be anywhere
+constexpr double kNearM = 0.15;   // a block this far from the TCP counts 1/e in the gripper's camera
 
 class Builder {
  public:
@@ -27,9 +28,9 @@ class Builder {
     values_.push_back(columns);
     weights_.push_back(weight.defined() ? weight.expand_as(columns) : at::ones_like(columns));
   }
-  void add_angle(std::string name, const at::Tensor& angle, int multiple = 1) {
+  void add_angle(std::string name, const at::Tensor& angle, int multiple = 1, const at::Tensor& weight = {}) {
     const auto turned = angle * multiple;
-    add(std::move(name), VisionTarget::Kind::angle, at::cat({turned.sin(), turned.cos()}, 1), {}, multiple);
+    add(std::move(name), VisionTarget::Kind::angle, at::cat({turned.sin(), turned.cos()}, 1), weight, multiple);
   }
   CameraTargets finish() {
     out_.values = at::cat(values_, 1).contiguous();
@@ -42,6 +43,11 @@ class Builder {
   std::int64_t width_ = 0;
   std::vector<at::Tensor> values_, weights_;
 };
+
+// 1 where the block is in the scene, else 0: [N, 1].
+at::Tensor block_is_there(const at::Tensor& scene_obs, std::int64_t block) {
+  return block_position(scene_obs, block).narrow(1, 2, 1).gt(kFallenM).to(at::kFloat);
+}
 
 // world_from_tcp rotations [N, 3, 3]: R = Rz Ry Rx.
 at::Tensor rotations(const at::Tensor& euler) {
@@ -97,10 +103,11 @@ CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tenso
     const std::string name = kBlockNames[i];
     const auto position = block_position(scene_obs, static_cast<std::int64_t>(i));
     const auto yaw = scene_obs.narrow(1, kBlocks + static_cast<std::int64_t>(i) * kBlockStride + kBlockEuler + 2, 1);
-    out.add(name, Kind::vector, position);
-    out.add("tcp_to_" + name, Kind::vector, position - tcp);
-    out.add_angle(name + "_yaw", yaw);
-    out.add_angle(name + "_yaw_quarter", yaw, 4);
+    const auto there = block_is_there(scene_obs, static_cast<std::int64_t>(i));
+    out.add(name, Kind::vector, position, there);
+    out.add("tcp_to_" + name, Kind::vector, position - tcp, there);
+    out.add_angle(name + "_yaw", yaw, 1, there);
+    out.add_angle(name + "_yaw_quarter", yaw, 4, there);
   }
   for (std::size_t i = 0; i < kJointNames.size(); ++i) {
     out.add(kJointNames[i], Kind::length, scene_obs.narrow(1, kFirstJoint + static_cast<std::int64_t>(i), 1));
@@ -116,11 +123,12 @@ CameraTargets gripper_camera_targets(const at::Tensor& robot_obs, const at::Tens
   Builder out;
   for (std::size_t i = 0; i < kBlockNames.size(); ++i) {
     const auto local = block_from_tcp(robot_obs, scene_obs, static_cast<std::int64_t>(i));
-    const auto weight = (-local.square().sum(1, true) / (kNearM * kNearM)).exp();
+    const auto weight = (-local.square().sum(1, true) / (kNearM * kNearM)).exp() *
+                        block_is_there(scene_obs, static_cast<std::int64_t>(i));
     out.add(std::string(kBlockNames[i]) + "_from_tcp", Kind::vector, local, weight);
   }
   out.add("gripper_opening", Kind::length, robot_obs.narrow(1, kOpening, 1));
-  out.add("tcp_height", Kind::length, robot_obs.narrow(1, kTcp + 2, 1));
+  out.add("tcp", Kind::vector, tcp_position(robot_obs));
   out.add_angle("tcp_yaw", robot_obs.narrow(1, kTcpEuler + 2, 1));
   return out.finish();
 }

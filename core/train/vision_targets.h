@@ -38,11 +38,12 @@ struct CameraTargets {
 
 /// From the fixed camera: TCP pose, gripper opening, blocks' positions, yaw and vectors from the TCP,
 /// and the states of slider, drawer, button, switch and lamps. All in the world frame.
+/// A block that has fallen off the table counts nothing.
 /// A block's yaw is given once as it is and once times four, which is what can be seen of a cube.
 CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs);
 
 /// From the gripper's camera: blocks in the TCP frame, which count less the farther they are, gripper
-/// opening, height of the TCP and its yaw.
+/// opening, and the TCP's place over the table and its yaw, which what lies below tells.
 CameraTargets gripper_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs);
 
 /// Parts of the states, for N frames: positions [N, 3] in metres. Blocks are numbered as in scene_obs.

@@ -7,35 +7,13 @@
 #include "core/base/error.h"
 #include "core/model/tensor_archive.h"
 #include "core/train/chunked_file.h"
+#include "core/train/map_weights.h"
+#include "core/train/resampler_pretraining.h"
 
 namespace deer {
 namespace {
 
 constexpr const char* kConfigField = "vision_config";
-
-class MapSource final : public WeightSource {
- public:
-  MapSource(const std::map<std::string, at::Tensor>& tensors, std::filesystem::path path)
-      : tensors_(tensors), path_(std::move(path)) {}
-  std::optional<at::Tensor> find(const std::string& name) const override {
-    const auto found = tensors_.find(name);
-    return found == tensors_.end() ? std::nullopt : std::optional(found->second);
-  }
-  std::optional<std::vector<std::int64_t>> shape(const std::string& name) const override {
-    const auto tensor = find(name);
-    return tensor ? std::optional(tensor->sizes().vec()) : std::nullopt;
-  }
-  std::set<std::string> names() const override {
-    std::set<std::string> out;
-    for (const auto& [name, tensor] : tensors_) out.insert(name);
-    return out;
-  }
-  const std::filesystem::path& path() const override { return path_; }
-
- private:
-  const std::map<std::string, at::Tensor>& tensors_;
-  std::filesystem::path path_;
-};
 
 Json config_json(const VisionConfig& config) {
   return {{"image_size", config.image_size}, {"patch_size", config.patch_size}, {"width", config.width},
@@ -109,7 +87,7 @@ std::vector<ParameterSpec> vision_tower_specs(const VisionConfig& config) {
 
 VisionEncoder make_vision_tower(const VisionConfig& config, const std::map<std::string, at::Tensor>& tensors,
                                 at::ScalarType dtype, const std::filesystem::path& source) {
-  const MapSource weights(tensors, source);
+  const MapWeights weights(tensors, source);
   WeightBinder binder(weights, at::kCPU, dtype);
   VisionEncoder out(config, binder, kVisionPrefix);
   binder.finish();
@@ -127,7 +105,9 @@ SavedTower freeze_vision_tower(const VisionConfig& config, const std::map<std::s
   SavedTower out;
   out.config = config;
   for (const auto& [name, tensor] : tensors) {
-    if (name.starts_with(kVisionPrefix)) out.tensors[name] = tensor.detach().to(at::kCPU, at::kFloat).clone();
+    const auto copy = [&] { return tensor.detach().to(at::kCPU, at::kFloat).clone(); };
+    if (name.starts_with(kVisionPrefix)) out.tensors[name] = copy();
+    if (name.starts_with(kResamplerPrefix)) out.resampler[name] = copy();
   }
   make_vision_tower(config, out.tensors, at::kFloat, source);  // throws if they do not fit
   out.hash = hash_tower(config, out.tensors);
@@ -140,7 +120,7 @@ SavedTower load_vision_tower(const std::filesystem::path& path) {
   const auto config = read_config(path, parse_json(fields.text(kConfigField), path));
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, entry] : archive->entries()) {
-    if (name.starts_with(kVisionPrefix)) tensors[name] = archive->read(name);
+    if (name.starts_with(kVisionPrefix) || name.starts_with(kResamplerPrefix)) tensors[name] = archive->read(name);
   }
   return freeze_vision_tower(config, tensors, path);
 }

@@ -21,13 +21,14 @@ VisionEncoder make_vision_tower(const VisionConfig& config, const std::map<std::
 /// A frozen tower with what identifies it.
 struct SavedTower {
   VisionConfig config;
-  std::map<std::string, at::Tensor> tensors;  ///< float32, by the model's names
-  std::uint64_t hash = 0;                     ///< of configuration and weights
+  std::map<std::string, at::Tensor> tensors;    ///< float32, by the model's names
+  std::map<std::string, at::Tensor> resampler;  ///< taught along with the tower; may be empty
+  std::uint64_t hash = 0;                       ///< of the tower's configuration and weights
 
   VisionEncoder encoder(at::ScalarType dtype = at::kFloat) const { return make_vision_tower(config, tensors, dtype); }
 };
 
-/// Copies the tower out of a model's parameters (names without kVisionPrefix are passed over). Throws
+/// Copies the tower, and the resampler if it is there, out of a model's parameters. Throws
 /// FileError naming `source` if they do not fit the configuration.
 SavedTower freeze_vision_tower(const VisionConfig& config, const std::map<std::string, at::Tensor>& tensors,
                                const std::filesystem::path& source = "vision tower");
