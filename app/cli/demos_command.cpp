@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <ATen/Parallel.h>
+
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -6,6 +8,7 @@
 #include <map>
 
 #include "app/cli/commands.h"
+#include "app/cli/model_actor.h"
 #include "app/cli/progress.h"
 #include "app/cli/task_list.h"
 #include "app/cli/worker_pool.h"
@@ -34,25 +37,39 @@ struct Arguments {
   int scatter = 0;
   int shard = 50;
   RecorderOptions recorder;
+  std::string model;
+  PolicyOptions policy;
+  EngineOptions engine;
   bool worker = false;
 };
 
 Json settings_of(const Arguments& a) {
-  return {{"version", kVersion},
-          {"episodes", a.episodes},
-          {"seed", a.seed},
-          {"split", a.split},
-          {"validation_share", a.validation_share},
-          {"tasks", names_of(a.recorder.tasks)},
-          {"scatter", a.scatter},
-          {"tasks_a_shard", a.shard},
-          {"noise", a.recorder.noise},
-          {"noise_chance", a.recorder.noise_chance},
-          {"tasks_a_segment", a.recorder.tasks_a_segment}};
+  Json out = {{"version", kVersion},
+              {"episodes", a.episodes},
+              {"seed", a.seed},
+              {"split", a.split},
+              {"validation_share", a.validation_share},
+              {"tasks", names_of(a.recorder.tasks)},
+              {"scatter", a.scatter},
+              {"tasks_a_shard", a.shard},
+              {"noise", a.recorder.noise},
+              {"noise_chance", a.recorder.noise_chance},
+              {"tasks_a_segment", a.recorder.tasks_a_segment}};
+  if (!a.model.empty()) {
+    out["model"] = a.model;
+    out["policy"] = to_json(a.policy.apply({}));
+    out["learner_steps"] = a.recorder.learner_steps;
+  }
+  return out;
 }
 
-Job make_recorder(const Json& setup) {
+Job make_recorder(const Arguments& a, const Json& setup) {
   RecorderOptions options;
+  options.learner_steps = a.recorder.learner_steps;
+  if (!a.model.empty()) {
+    at::set_num_threads(1);
+    options.learner = std::make_shared<ModelActor>(a.model, a.engine, a.policy);
+  }
   const JsonFields fields("setup", setup);
   options.noise = fields.number("noise");
   options.noise_chance = fields.number("noise_chance");
@@ -180,13 +197,13 @@ void print_summary(const ShardResult& all, double seconds, std::int64_t frames_n
     const int done = found == all.successes.end() ? 0 : found->second;
     std::printf("%-28s %6d %6d %7.1f%%\n", task.c_str(), tries, done, 100.0 * done / tries);
   }
-  const double total = std::max(1e-9, all.simulation_s + all.rendering_s + all.writing_s);
+  const double total = std::max(1e-9, all.simulation_s + all.rendering_s + all.writing_s + all.learner_s);
   std::printf(
       "%zu annotated tasks, %lld frames; %.0f frames/s in %d processes; time: %.0f%% simulation, %.0f%% "
-      "rendering, %.0f%% writing\n",
+      "rendering, %.0f%% writing, %.0f%% model\n",
       all.index.annotations.size(), static_cast<long long>(all.index.frames()),
       static_cast<double>(frames_now) / std::max(1e-9, seconds), jobs, 100 * all.simulation_s / total,
-      100 * all.rendering_s / total, 100 * all.writing_s / total);
+      100 * all.rendering_s / total, 100 * all.writing_s / total, 100 * all.learner_s / total);
 }
 
 void record(Arguments a) {
@@ -231,7 +248,9 @@ void record(Arguments a) {
     last_index = Clock::now();
   };
   events.idle = show;
-  const bool complete = WorkerPool{{"demos", "--worker"}, a.jobs}.run(setup, recording.jobs(), events);
+  auto command = own_arguments();
+  command.push_back("--worker");
+  const bool complete = WorkerPool{command, a.jobs}.run(setup, recording.jobs(), events);
   progress.finish();
   const auto all = recording.write_indices();
   if (!complete) {
@@ -269,16 +288,23 @@ void add_demos(CLI::App& app) {
   command->add_option("--noise-chance", a->recorder.noise_chance, "That a disturbance begins in a step")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  command->add_option("--model", a->model,
+                      "A model that acts at the beginning of every try; what the expert would do is recorded");
+  command->add_option("--learner-steps", a->recorder.learner_steps, "At most, that the model acts in a try")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
   command->add_option("--segment", a->recorder.tasks_a_segment, "Tasks before the table is laid anew")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->add_option("--shard", a->shard, "Tasks recorded in one go; what an interruption can lose")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  a->policy.add_to(*command);
+  add_engine_options(*command, a->engine);
   command->add_flag("--worker", a->worker)->group("");
   command->callback([=] {
     if (a->worker) {
-      serve_jobs(make_recorder);
+      serve_jobs([&](const Json& setup) { return make_recorder(*a, setup); });
       return;
     }
     if (out->count() == 0) throw CLI::RequiredError("OUT");

@@ -5,6 +5,9 @@
 #include "app/cli/commands.h"
 #include "app/cli/stop_on_signal.h"
 #include "core/base/error.h"
+#ifdef DEER_HAVE_SIM
+#include "core/sim/expert_labels.h"
+#endif
 #include "core/train/training_run.h"
 
 namespace deer::cli {
@@ -71,8 +74,28 @@ RunCallbacks callbacks() {
   return out;
 }
 
+#ifdef DEER_HAVE_SIM
+// Windows of the simulated world's recordings can be labelled for any of their tasks.
+decltype(CalvinWindowsOptions::relabel) experts_of(const std::set<std::string>& names) {
+  std::vector<const Task*> tasks;
+  for (const Task& task : all_tasks()) {
+    if (names.contains(task.name)) tasks.push_back(&task);
+  }
+  if (tasks.empty()) throw Error("'relabel_share' needs recordings of the simulated world's tasks");
+  return [tasks](std::span<const float> robot_obs, std::span<const float> scene_obs,
+                 std::uint64_t seed) -> std::optional<CalvinWindowsOptions::Relabelled> {
+    auto labels = label_with_another_task(robot_obs, scene_obs, tasks, seed);
+    if (!labels) return std::nullopt;
+    return CalvinWindowsOptions::Relabelled{std::move(labels->instruction), std::move(labels->actions)};
+  };
+}
+#endif
+
 void run(const std::string& file) {
-  const auto config = read_train_config(file);
+  auto config = read_train_config(file);
+#ifdef DEER_HAVE_SIM
+  config.experts = experts_of;
+#endif
   const StopOnSignal signals("step");
   const auto processes = DataParallel::from_environment();
   try {

@@ -162,7 +162,7 @@ Motion grasp(const TableState& state, std::size_t block, const Then& then) {
   goal[2] = std::max(goal[2] - 0.002, 0.365);
   const double yaw = grasp_yaw(pose);
   const double turned = std::abs(wrap_angle(euler_xyz(state.world_from_tcp)[2] - yaw));
-  const bool there = distance_xy(tcp, goal) < 0.011 && std::abs(tcp[2] - goal[2]) < 0.011 && turned < 0.2;
+  const bool there = distance_xy(tcp, goal) < 0.015 && std::abs(tcp[2] - goal[2]) < 0.013 && turned < 0.25;
   if (there && state.gripper_opening > 0.03) return {goal, yaw, 0.5, false};
   Motion motion = descend(state, goal, yaw, state.gripper_opening > 0.03 || clear_of_blocks(state));
   // Not down on the block with closed fingers.

@@ -64,6 +64,7 @@ struct PlayTable::Impl {
   Lamp bulb, led;
   bool button_down = false;
   TableState state;
+  std::optional<Images> rendered;  // of the present state
 };
 
 PlayTable::Impl::Impl(const PlayTableOptions& wanted)
@@ -105,6 +106,7 @@ void PlayTable::Impl::clear() {
   mj_resetData(&scene.model(), &scene.data());
   button_down = false;
   state = {};
+  rendered.reset();
 }
 
 void PlayTable::Impl::set_objects(const InitialTable& initial) {
@@ -192,6 +194,7 @@ void PlayTable::Impl::show_lamps() {
 
 void PlayTable::Impl::update() {
   const mjData& data = scene.data();
+  rendered.reset();
   state.world_from_tcp = arm.world_from_tcp(data);
   state.gripper_opening = arm.opening(data);
   state.gripper_commanded_open = arm.target().open_gripper;
@@ -357,9 +360,12 @@ PlayTable::Images PlayTable::render() {
   constexpr int kStaticSize = 200;
   constexpr int kGripperSize = 84;
   if (!impl_->renderer) throw Error("the play table was made without cameras");
-  impl_->show_lamps();
-  return {impl_->renderer->render(impl_->scene, impl_->static_camera, kStaticSize, kStaticSize),
-          impl_->renderer->render(impl_->scene, impl_->gripper_camera, kGripperSize, kGripperSize)};
+  if (!impl_->rendered) {
+    impl_->show_lamps();
+    impl_->rendered = {impl_->renderer->render(impl_->scene, impl_->static_camera, kStaticSize, kStaticSize),
+                       impl_->renderer->render(impl_->scene, impl_->gripper_camera, kGripperSize, kGripperSize)};
+  }
+  return *impl_->rendered;
 }
 
 ImagePtr PlayTable::render_static(int width, int height) {

@@ -44,6 +44,10 @@ struct TableState {
   SceneObs scene_obs() const;
 };
 
+/// The state that a recording tells. Contacts are not recorded: they are guessed from where things are, and may
+/// be wrong for a few steps around a touch.
+TableState observed_state(const RobotObs& robot, const SceneObs& scene);
+
 /// Where a chain of tasks begins, coarsely; the rest is drawn from the seed.
 struct InitialTable {
   bool slider_left = false;
@@ -99,6 +103,7 @@ class PlayTable {
     ImagePtr rgb_static;   ///< 200 x 200
     ImagePtr rgb_gripper;  ///< 84 x 84
   };
+  /// The same pictures until the table moves.
   Images render();
   /// The static camera's view at another size, for a person.
   ImagePtr render_static(int width, int height);

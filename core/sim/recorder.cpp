@@ -122,7 +122,13 @@ class ShardRecorder {
       if (task == nullptr) return;
       if (!record_task(*task)) ++failures;
       tell();
+      if (a_block_has_left()) return;
     }
+  }
+
+  bool a_block_has_left() const {
+    constexpr double kFallenM = 0.2;
+    return std::ranges::any_of(table_.state().blocks, [](const Pose& block) { return block.position[2] < kFallenM; });
   }
 
   // Rarely tried tasks are the likelier. Null if none can be begun.
@@ -148,18 +154,32 @@ class ShardRecorder {
     const auto first = writer_.next_frame_id();
     ++result_.tries[task.name];
     bool success = false;
+    const auto& instruction = task.instructions[random_.index(task.instructions.size())];
+    int learner_steps = 0;
+    if (options_.learner) {
+      options_.learner->begin(task, instruction, start);
+      learner_steps = static_cast<int>(random_.index(static_cast<std::size_t>(options_.learner_steps) + 1));
+    }
     for (int step = 0; step < options_.max_steps && !(success && step >= options_.min_steps); ++step) {
       const auto action = expert.act(table_.state());
       write(action);
-      Stopwatch watch;
-      table_.step(success ? action : disturbance_.disturb(action));
-      watch.lap(result_.simulation_s);
+      if (step < learner_steps && !success) {
+        SubtaskResult account;
+        const auto learnt = options_.learner->act(table_, account);
+        result_.learner_s += account.model_ms / 1000;
+        Stopwatch watch;
+        table_.step(learnt);
+        watch.lap(result_.simulation_s);
+      } else {
+        Stopwatch watch;
+        table_.step(success ? action : disturbance_.disturb(action));
+        watch.lap(result_.simulation_s);
+      }
       success = success || succeeded(task, start, table_.state());
     }
     if (!success) return false;
     ++result_.successes[task.name];
-    writer_.annotate({first, writer_.next_frame_id() - 1}, task.instructions[random_.index(task.instructions.size())],
-                     task.name);
+    writer_.annotate({first, writer_.next_frame_id() - 1}, instruction, task.name);
     return true;
   }
 
@@ -263,12 +283,14 @@ void ShardResult::add(const ShardResult& other) {
   simulation_s += other.simulation_s;
   rendering_s += other.rendering_s;
   writing_s += other.writing_s;
+  learner_s += other.learner_s;
 }
 
 Json to_json(const ShardResult& result) {
   return {{"index", result.index.to_json()},   {"tries", result.tries},
           {"successes", result.successes},     {"simulation_s", result.simulation_s},
-          {"rendering_s", result.rendering_s}, {"writing_s", result.writing_s}};
+          {"rendering_s", result.rendering_s}, {"writing_s", result.writing_s},
+          {"learner_s", result.learner_s}};
 }
 
 ShardResult shard_result_from_json(const JsonFields& json) {
@@ -287,6 +309,7 @@ ShardResult shard_result_from_json(const JsonFields& json) {
   out.simulation_s = json.number("simulation_s");
   out.rendering_s = json.number("rendering_s");
   out.writing_s = json.number("writing_s");
+  out.learner_s = json.number("learner_s", 0);
   return out;
 }
 

@@ -5,18 +5,25 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/base/json_file.h"
 #include "core/episodes/calvin_index.h"
+#include "core/sim/chain_runner.h"
 #include "core/sim/tasks.h"
 
 namespace deer {
 
 /// How experts are recorded.
 struct RecorderOptions {
+  /// Acts at the beginning of every try instead of the expert, for `learner_steps` steps at most, the number drawn for
+  /// each try; then the expert takes over. What is recorded is what the expert would do in the states that the learner
+  /// gets into (Ross et al. 2011, DAgger). May be null.
+  std::shared_ptr<TableActor> learner;
+  int learner_steps = 90;
   std::vector<const Task*> tasks;  ///< to draw from; empty: all
   /// Size of a disturbance, in units of the relative action (1 is 20 mm or 0.05 rad a step). While one
   /// lasts, the arm does what the expert says plus an offset that stays the same; what is recorded is
@@ -58,6 +65,7 @@ struct ShardResult {
   double simulation_s = 0;  ///< where the time went
   double rendering_s = 0;
   double writing_s = 0;
+  double learner_s = 0;
 
   void add(const ShardResult& other);
 };

@@ -14,7 +14,7 @@ namespace deer {
 namespace {
 
 // What a random number is for, so that one seed serves all.
-enum Draw : std::uint64_t { kStaticShift, kGripperShift, kVariant, kPhrasing };
+enum Draw : std::uint64_t { kStaticShift, kGripperShift, kVariant, kPhrasing, kRelabel };
 
 int scaled_shift(int wanted, double at_224, std::int64_t image_size) {
   return wanted >= 0 ? wanted : static_cast<int>(std::lround(at_224 * static_cast<double>(image_size) / 224));
@@ -113,6 +113,18 @@ const std::string& CalvinWindows::instruction(const FrameSpan& span, std::uint64
   return choice == count ? span.instruction : others->second[static_cast<std::size_t>(choice)];
 }
 
+std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::relabelled(const Place& place, std::uint64_t seed,
+                                                                          std::uint64_t window) const {
+  if (!options_.augment || !options_.relabel || options_.relabel_share <= 0) return std::nullopt;
+  SeededRandom random{seed, window, kRelabel};
+  if (random.uniform(0, 1) >= options_.relabel_share) return std::nullopt;
+  const auto rows = [&](const at::Tensor& all) {
+    const auto part = all.narrow(0, place.first, options_.window);
+    return std::span<const float>(part.data_ptr<float>(), static_cast<std::size_t>(part.numel()));
+  };
+  return options_.relabel(rows(store_->robot_obs()), rows(store_->scene_obs()), random.next());
+}
+
 WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uint64_t seed) const {
   const auto count = static_cast<std::int64_t>(windows.size());
   const auto steps = options_.window;
@@ -120,6 +132,7 @@ WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uin
   std::vector<std::string> instructions;
   std::vector<PixelShift> static_shifts, gripper_shifts;
   std::vector<int> variants;
+  std::vector<std::optional<CalvinWindowsOptions::Relabelled>> other_actions;
   for (std::size_t i = 0; i < windows.size(); ++i) {
     if (windows[i] < 0 || windows[i] >= size()) {
       throw Error("window " + std::to_string(windows[i]) + " is not in 0 to " + std::to_string(size() - 1));
@@ -139,8 +152,10 @@ WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uin
         gripper_shifts.push_back(random_shift(row_seed, number, kGripperShift, options_.gripper_shift));
       }
     }
-    instructions.push_back(
-        instruction(store_->spans()[static_cast<std::size_t>(place.span)], row_seed, static_cast<std::uint64_t>(i)));
+    other_actions.push_back(relabelled(place, row_seed, static_cast<std::uint64_t>(i)));
+    instructions.push_back(other_actions.back() ? other_actions.back()->instruction
+                                                : instruction(store_->spans()[static_cast<std::size_t>(place.span)],
+                                                              row_seed, static_cast<std::uint64_t>(i)));
   }
 
   WindowBatch out;
@@ -157,6 +172,10 @@ WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uin
   out.attention_mask = numbers(prompts.attention_mask, prompts.rows, prompts.columns);
   const auto index = numbers(frames, 1, count * steps).view({-1});
   out.actions = in_windows(store_->rel_actions().index_select(0, index));
+  for (std::size_t i = 0; i < other_actions.size(); ++i) {
+    if (!other_actions[i]) continue;
+    out.actions[static_cast<std::int64_t>(i)].copy_(at::tensor(other_actions[i]->actions).view({steps, -1}));
+  }
   return out;
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,16 @@ struct CalvinWindowsOptions {
   /// Other ways to say a task: which one goes with a window is drawn by seed, the annotation's own
   /// instruction among them.
   std::map<std::string, std::vector<std::string>> phrasings;
-  bool augment = true;  ///< image shift, token variants and phrasings; without it every batch is as recorded
+  /// Another instruction for a window of recorded states, and the actions it asks for.
+  struct Relabelled {
+    std::string instruction;
+    std::vector<float> actions;  ///< [steps, 7]
+  };
+  /// Called for `relabel_share` of the windows with robot_obs [steps, 15], scene_obs [steps, 24] and a random number;
+  /// nothing leaves the window as it is. Must be thread-safe. For recordings whose experts can still be asked.
+  std::function<std::optional<Relabelled>(std::span<const float>, std::span<const float>, std::uint64_t)> relabel;
+  double relabel_share = 0;
+  bool augment = true;  ///< image shift, token variants, phrasings and relabelling; without it all is as recorded
   /// Image shift in pixels of the store's pictures, drawn for each frame, as the reference's 10 and 4 at 224.
   /// Negative: those, scaled.
   int static_shift = -1, gripper_shift = -1;
@@ -58,6 +69,8 @@ class CalvinWindows final : public WindowSource {
 
  private:
   void list_places();
+  std::optional<CalvinWindowsOptions::Relabelled> relabelled(const Place& place, std::uint64_t seed,
+                                                             std::uint64_t window) const;
   const std::string& instruction(const FrameSpan& span, std::uint64_t seed, std::uint64_t window) const;
 
   std::shared_ptr<const FrameStore> store_;

@@ -49,7 +49,7 @@ fs::path beside(const fs::path& file, const std::string& path) {
 
 void read_data(const JsonFields& in, TrainConfig& out) {
   refuse_unknown(in, {"sources", "store", "window", "validation_share", "balance_tasks", "task_weight", "phrasings",
-                      "token_variants", "static_shift", "gripper_shift", "augment"});
+                      "token_variants", "static_shift", "gripper_shift", "augment", "relabel_share"});
   const auto& json = in.json();
   if (in.has("sources")) {
     if (!json["sources"].is_array()) in.fail("sources", "a list of folders");
@@ -61,6 +61,7 @@ void read_data(const JsonFields& in, TrainConfig& out) {
   if (in.has("store")) out.store = beside(out.file, in.text("store"));
   if (out.sources.empty() && !in.has("store")) in.fail("sources", "a list of folders with CALVIN recordings");
   read(in, "window", 2, out.windows.window, 4096);
+  read(in, "relabel_share", 0.0, out.windows.relabel_share, 1.0);
   read(in, "validation_share", 0.0, out.windows.validation_share, 0.9);
   out.windows.balance_tasks = in.boolean("balance_tasks", false);
   out.windows.augment = in.boolean("augment", true);
@@ -105,7 +106,7 @@ void read_model(const JsonFields& in, TrainConfig& out) {
 VisionPretrainingOptions read_vision(const JsonFields& in) {
   refuse_unknown(in, {"stage", "steps", "frames_per_step", "learning_rate", "weight_decay", "warmup_steps",
                       "gradient_norm", "static_shift", "gripper_shift", "brightness", "contrast", "colour",
-                      "validation_share", "validation_frames", "validate_every", "frames_per_pass"});
+                      "validation_share", "validation_frames", "validate_every", "frames_per_pass", "resampler"});
   VisionPretrainingOptions out;
   read(in, "steps", 1, out.steps);
   read(in, "frames_per_step", 1, out.frames_per_step);
@@ -122,6 +123,8 @@ VisionPretrainingOptions read_vision(const JsonFields& in) {
   read(in, "validation_frames", 1, out.validation_frames);
   read(in, "validate_every", 1, out.validate_every);
   read(in, "frames_per_pass", 1, out.frames_per_pass);
+  // Its sizes come with the model's.
+  if (in.boolean("resampler", false)) out.resampler.emplace();
   return out;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,8 @@ struct TrainConfig {
   std::vector<std::filesystem::path> sources;  ///< CALVIN recordings
   std::filesystem::path store;                 ///< prepared frames
   CalvinWindowsOptions windows;
+  /// Who can be asked what these tasks want in a recorded state, for windows.relabel; set by the caller if it knows.
+  std::function<decltype(CalvinWindowsOptions::relabel)(const std::set<std::string>& tasks)> experts;
   int token_variants = 1;  ///< shifted versions of each picture in the token cache; 0: no cache, images
   int token_static_shift = 4, token_gripper_shift = 2;
 

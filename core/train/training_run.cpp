@@ -56,10 +56,10 @@ class Run {
   }
 
   void prepare(bool make) {
-    const auto vision = start_ ? start_->config.vision : vision_sizes();
-    open_store(make, vision.image_size);
+    const auto sizes = start_ ? start_->config : sizes_without_tokenizer();
+    open_store(make, sizes.vision.image_size);
     prepare_tokenizer(make);
-    prepare_tower(make, vision);
+    prepare_tower(make, sizes);
     if (config_.token_variants > 0) {
       const auto path = config_.output / "tokens.bin";
       if (!make) {
@@ -79,10 +79,10 @@ class Run {
   }
 
   // Of the new model's config, which cannot be read as a whole before the tokenizer is known.
-  VisionConfig vision_sizes() const {
+  ModelConfig sizes_without_tokenizer() const {
     Json json = config_.model;
     json["tokenizer"] = {{"length", 4}, {"eos", 0}, {"endofchunk", 1}, {"image", 2}, {"pad", 3}};
-    return parse_sizes(json).vision;
+    return parse_sizes(json);
   }
 
   ModelConfig parse_sizes(const Json& json) const {
@@ -107,10 +107,15 @@ class Run {
       throw FileError(config_.store, "has pictures of " + std::to_string(store_->image_size()) +
                                          " pixels a side, the model takes " + std::to_string(image_size));
     }
-    std::set<std::string> tasks;
-    for (const auto& span : store_->spans()) tasks.insert(span.task);
+    const auto tasks = tasks_of_store();
     note(std::to_string(store_->size()) + " frames, " + std::to_string(store_->spans().size()) + " annotations, " +
          std::to_string(tasks.size()) + " tasks");
+  }
+
+  std::set<std::string> tasks_of_store() const {
+    std::set<std::string> out;
+    for (const auto& span : store_->spans()) out.insert(span.task);
+    return out;
   }
 
   void prepare_tokenizer(bool make) {
@@ -152,12 +157,13 @@ class Run {
     return sizes;
   }
 
-  void prepare_tower(bool make, const VisionConfig& sizes) {
+  void prepare_tower(bool make, const ModelConfig& sizes) {
     const auto folder = config_.output / "vision";
     if (config_.vision) {
       if (make) {
         auto options = *config_.vision;
-        options.vision = sizes;
+        options.vision = sizes.vision;
+        if (options.resampler) options.resampler = sizes.perceiver;
         pretrain_vision(*store_, folder, options, callbacks_.vision, stop_);
       }
     } else if (start_) {
@@ -181,6 +187,13 @@ class Run {
   void train() {
     auto options = config_.windows;
     options.part = CalvinWindowsOptions::Part::training;
+    if (options.relabel_share > 0) {
+      if (!config_.experts) {
+        throw FileError(config_.file,
+                        "'relabel_share' is above 0, but this program was built without the simulated world");
+      }
+      options.relabel = config_.experts(tasks_of_store());
+    }
     const CalvinWindows training(store_, tokens_, *prompts_, options);
     options.part = CalvinWindowsOptions::Part::validation;
     options.augment = false;
@@ -198,14 +211,18 @@ class Run {
          std::to_string(validation ? validation->size() : 0) + " to validate");
 
     const auto device = resolve_device(config_.device);
-    auto model = start_ ? TrainableModel(*start_, device)
-                        : TrainableModel(*model_config_,
-                                         initial_parameters(*model_config_, config_.init, tower_->tensors), device);
+    auto model = start_ ? TrainableModel(*start_, device) : TrainableModel(*model_config_, new_parameters(), device);
     std::int64_t parameters = 0;
     for (const auto& [name, tensor] : model.parameters()) parameters += tensor.numel();
     note(std::to_string(parameters) + " parameters, exits after layers " + exits_text());
     train_model(model, training, validation ? &*validation : nullptr, config_.output, config_.training, processes_,
                 callbacks_.training, stop_);
+  }
+
+  ParameterMap new_parameters() const {
+    auto pretrained = tower_->tensors;
+    pretrained.insert(tower_->resampler.begin(), tower_->resampler.end());
+    return initial_parameters(*model_config_, config_.init, pretrained);
   }
 
   std::string exits_text() const {

@@ -169,6 +169,29 @@ class CliWorldTest : public QObject {
     QVERIFY(deer_program(arguments).err.contains("already holds a finished recording"));
   }
 
+  void a_model_plays_and_the_experts_are_recorded() {
+    const TemporaryFolder folder;
+    const QStringList arguments = {"demos",           text(folder / "data"),
+                                   "--episodes",      "2",
+                                   "--seed",          "2",
+                                   "--tasks",         "turn_on_led,turn_off_led",
+                                   "--jobs",          "1",
+                                   "--split",         "training",
+                                   "--model",         kModel,
+                                   "--exit",          "1",
+                                   "--learner-steps", "5"};
+    const auto result = deer_program(arguments);
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    QVERIFY2(result.out.contains("% model"), qPrintable(result.out));
+    const auto summary = read_json(folder / "data/recording.json");
+    QCOMPARE(summary["annotations"].get<int>(), 2);
+    QCOMPARE(summary["learner_steps"].get<int>(), 5);
+    auto wrong = arguments;
+    wrong[1] = text(folder / "other");
+    wrong.replaceInStrings(kModel, "/nowhere");
+    QVERIFY(deer_program(wrong).err.contains("/nowhere"));
+  }
+
   void a_killed_recording_goes_on() {
     const TemporaryFolder folder;
     const auto arguments = [&](const char* out) {

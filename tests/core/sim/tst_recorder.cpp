@@ -145,6 +145,55 @@ class TestRecorder : public QObject {
     QVERIFY2(largest <= 2 * kMetresPerUnit, qPrintable(QString::number(largest)));
   }
 
+  void a_learner_acts_and_the_expert_is_recorded() {
+    class Riser final : public TableActor {
+     public:
+      void begin(const Task& task, const std::string& instruction, const TableState&) override {
+        ++begun;
+        fits = fits && std::ranges::count(task.instructions, instruction) == 1;
+      }
+      std::array<double, 7> act(PlayTable& table, SubtaskResult& account) override {
+        seen.push_back(table.robot_obs());
+        account.model_ms += 1;
+        return {0, 0, 1, 0, 0, 0, 1};
+      }
+      int begun = 0;
+      bool fits = true;
+      std::vector<RobotObs> seen;
+    };
+    const TemporaryFolder folder;
+    const auto riser = std::make_shared<Riser>();
+    auto options = quick_tasks(0);
+    options.tasks = {&task_named("turn_on_led"), &task_named("turn_off_led")};
+    options.learner = riser;
+    options.learner_steps = 12;
+    auto plan = small_plan();
+    plan.scatter = 0;
+    const auto result = record_shard(folder.path(), plan, options);
+    QCOMPARE(riser->begun, 4);
+    QVERIFY(riser->fits);
+    QVERIFY(riser->seen.size() > 4 && riser->seen.size() <= 48);
+    QVERIFY(std::abs(result.learner_s - 0.001 * static_cast<double>(riser->seen.size())) < 1e-9);
+    // Each state that the learner acted in is recorded with what the expert would have done there, who came down.
+    std::size_t found = 0;
+    for (const auto& annotation : result.index.annotations) {
+      double height = 0;
+      for (auto id = annotation.frames.first; id <= annotation.frames.last; ++id) {
+        const auto frame = read_calvin_frame(calvin_frame_path(folder / "training", id));
+        const auto at = std::ranges::find_if(riser->seen, [&](const RobotObs& obs) {
+          return std::abs(obs[2] - (*frame.robot_obs)[2]) < 1e-9 && std::abs(obs[0] - (*frame.robot_obs)[0]) < 1e-9;
+        });
+        if (at == riser->seen.end()) continue;
+        ++found;
+        if ((*frame.robot_obs)[2] > 0.62) QVERIFY((*frame.rel_action)[2] < 0.5);
+        QCOMPARE((*frame.rel_action)[6], -1.0);
+        height = std::max(height, (*frame.robot_obs)[2]);
+      }
+      QVERIFY(annotation.frames.length() < 240);
+    }
+    QCOMPARE(found, riser->seen.size());
+  }
+
   void the_same_plan_gives_the_same_files() {
     const TemporaryFolder one;
     const TemporaryFolder two;

@@ -6,6 +6,7 @@
 #include "core/model/tensor_archive.h"
 #include "core/train/calvin_windows.h"
 #include "core/train/frame_store_build.h"
+#include "core/train/resampler_pretraining.h"
 #include "core/train/token_cache.h"
 #include "core/train/vision_points.h"
 #include "core/train/vision_pretraining.h"
@@ -62,6 +63,7 @@ class TestVisionPretraining : public QObject {
   void pointsLieInThePicture();
   void errorsAreInPhysicalUnits();
   void lossFalls();
+  void resamplerIsTaughtAlong();
   void resumeEqualsUninterrupted();
   void refusesWhatDoesNotFit();
   void cacheEqualsTheTower();
@@ -69,6 +71,7 @@ class TestVisionPretraining : public QObject {
   void cacheIsMadeAnewForAnotherTower();
   void refusesBrokenCaches();
   void windowsOfTokens();
+  void windowsAreRelabelled();
 
  private:
   TemporaryFolder folder_;
@@ -147,6 +150,13 @@ void TestVisionPretraining::targetsAreInTheRightFrame() {
   QVERIFY(near(column(gripper, "red_block_from_tcp"), {0.1, 0, 0}));
   QVERIFY(std::abs(gripper.weights[0][0].item<double>() - std::exp(-std::pow(0.1 / 0.15, 2))) < 1e-6);
   QVERIFY(gripper.weights[0][3].item<double>() < 1e-6);  // the blue block is far away
+  // A block that has fallen off the table is not asked for, however far it fell.
+  auto fallen = scene.clone();
+  fallen[0][8] = -200;
+  const auto weights = static_camera_targets(robot, fallen).weights[0];
+  constexpr int kOfABlock = 3 + 3 + 2 + 2;
+  QCOMPARE(weights.eq(0).sum().item<int>(), 3 * kOfABlock);  // the other two lie at the origin
+  QCOMPARE(fixed.weights.eq(0).sum().item<int>(), 2 * kOfABlock);
   // Roll, pitch and yaw together: R = Rz Ry Rx.
   robot[0][3] = 0.3, robot[0][4] = -0.4, robot[0][5] = 0.5;
   const double x[3] = {std::cos(0.5) * std::cos(-0.4), std::sin(0.5) * std::cos(-0.4), -std::sin(-0.4)};
@@ -231,6 +241,31 @@ void TestVisionPretraining::lossFalls() {
     std::string line;
     QVERIFY(std::getline(log, line) && line.starts_with("step,loss"));
   }
+}
+
+void TestVisionPretraining::resamplerIsTaughtAlong() {
+  auto options = small_run(150);
+  const PerceiverConfig sizes{.dim = 32, .depth = 2, .heads = 2, .dim_head = 16, .latents = 6, .ff_mult = 2};
+  options.resampler = sizes;
+  const auto last = pretrain_vision(*store_, folder_ / "resampler", options);
+  // What the latents tell is told by the latents alone.
+  QVERIFY(error_of_quantity(last, "static latents", "slider") < 30);
+  QVERIFY(error_of_quantity(last, "static latents", "bulb") < 15);
+  const auto tower = load_vision_tower(folder_ / "resampler" / "vision.safetensors");
+  QCOMPARE(tower.resampler.size(), resampler_specs(sizes).size());
+  const auto resampler = make_resampler(sizes, tower.resampler);
+  const auto tokens = tower.encoder().forward(at::rand({2, 3, 32, 32})).tokens;
+  const auto latents = resampler.forward(tokens);
+  QCOMPARE(latents.sizes().vec(), (std::vector<std::int64_t>{2, 6, 32}));
+  QVERIFY(!at::allclose(latents, make_resampler(sizes, FlatParameters(resampler_specs(sizes), 3)
+                                                           .views(FlatParameters(resampler_specs(sizes), 3).values()))
+                                     .forward(tokens)));
+  // The tower without the resampler is another run.
+  options.resampler.reset();
+  DEER_VERIFY_ERROR(pretrain_vision(*store_, folder_ / "resampler", options), "other data or settings");
+  options.resampler = sizes;
+  options.resampler->dim = 16;
+  DEER_VERIFY_ERROR(pretrain_vision(*store_, folder_ / "narrow", options), "resampler is 16 wide");
 }
 
 void TestVisionPretraining::resumeEqualsUninterrupted() {
@@ -412,6 +447,50 @@ void TestVisionPretraining::windowsOfTokens() {
   QVERIFY(at::equal(a.static_tokens, varied.batch(some, 1).static_tokens));
   QVERIFY(!at::equal(a.static_tokens, varied.batch(some, 2).static_tokens));
   QVERIFY(at::equal(a.actions, batch.actions));
+}
+
+void TestVisionPretraining::windowsAreRelabelled() {
+  write_word_tokenizer(folder_ / "tokenizer.json", std::vector<std::string>{"open the drawer", "press it"});
+  const PromptEncoder encoder(Tokenizer::load(folder_ / "tokenizer.json"));
+  CalvinWindowsOptions options;
+  options.part = CalvinWindowsOptions::Part::all;
+  options.static_shift = options.gripper_shift = 0;
+  const CalvinWindows plain(store_, nullptr, encoder, options);
+  options.relabel_share = 0.5;
+  // The action tells which state was asked about.
+  options.relabel = [](std::span<const float> robot, std::span<const float> scene, std::uint64_t) {
+    CalvinWindowsOptions::Relabelled out{"press it", {}};
+    for (std::size_t step = 0; step < 12; ++step) {
+      for (std::size_t i = 0; i < 6; ++i) out.actions.push_back(robot[15 * step] + scene[24 * step]);
+      out.actions.push_back(1);
+    }
+    return std::optional(out);
+  };
+  const CalvinWindows windows(store_, nullptr, encoder, options);
+  std::vector<std::int64_t> all;
+  for (std::int64_t i = 0; i < 40; ++i) all.push_back(i % windows.size());
+  const auto expected_ids = encoder.encode(std::vector<std::string>{"press it"}).input_ids;
+  const auto batch = windows.batch(all, 9);
+  const auto as_recorded = plain.batch(all, 9);
+  int relabelled = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    const auto first = windows.place(all[i]).first;
+    const auto asked =
+        store_->robot_obs().narrow(0, first, 12).select(1, 0) + store_->scene_obs().narrow(0, first, 12).select(1, 0);
+    const bool pressed = batch.input_ids[row]
+                             .narrow(0, 0, static_cast<std::int64_t>(expected_ids.size()))
+                             .equal(at::tensor(expected_ids));
+    QCOMPARE(at::equal(batch.actions[row].select(1, 2), asked), pressed);
+    QCOMPARE(!at::equal(batch.actions[row], as_recorded.actions[row]), pressed);
+    relabelled += pressed ? 1 : 0;
+  }
+  QVERIFY2(relabelled > 8 && relabelled < 32, qPrintable(QString::number(relabelled)));
+  QVERIFY(at::equal(batch.rgb_static, as_recorded.rgb_static));
+  QVERIFY(at::equal(windows.batch(all, 9).actions, batch.actions));
+  // Nothing is asked where batches are to be as recorded.
+  options.augment = false;
+  QVERIFY(at::equal(CalvinWindows(store_, nullptr, encoder, options).batch(all, 9).actions, as_recorded.actions));
 }
 
 QTEST_GUILESS_MAIN(TestVisionPretraining)
