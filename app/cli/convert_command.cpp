@@ -6,6 +6,7 @@
 #include <map>
 
 #include "app/cli/commands.h"
+#include "app/cli/policy_options.h"
 #include "core/base/error.h"
 #include "core/model/model_loader.h"
 
@@ -20,6 +21,8 @@ struct Arguments {
   std::string out;
   std::string dtype;
   PublishedPieces pieces;
+  PolicyOptions suggested;  // only its thresholds
+  std::optional<std::string> name, note;
 };
 
 void run(const Arguments& arguments) {
@@ -43,6 +46,10 @@ void run(const Arguments& arguments) {
     tokenizer = fs::path(arguments.source) / "tokenizer.json";
     if (!fs::exists(tokenizer)) tokenizer = fs::path(arguments.source) / "mpt" / "tokenizer.json";
   }
+  if (arguments.suggested.thresholds) files.config.suggested_thresholds = arguments.suggested.apply({}).thresholds;
+  if (arguments.name) files.config.name = *arguments.name;
+  if (arguments.note) files.config.note = *arguments.note;
+  files.config.check(arguments.out);
   const bool show = ::isatty(STDERR_FILENO) != 0;
   std::optional<at::ScalarType> dtype;
   if (!arguments.dtype.empty()) dtype = kDtypes.at(arguments.dtype);
@@ -79,6 +86,10 @@ void add_convert(CLI::App& app) {
   command
       ->add_option("--dtype", arguments->dtype, "Round the numbers to float32, bfloat16 or float16; else as they are")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
+  command->add_option("--thresholds", arguments->suggested.thresholds,
+                      "Thresholds that the model comes with: 0.02,0.03,always; or a JSON file");
+  command->add_option("--name", arguments->name, "What to call the model on screen");
+  command->add_option("--note", arguments->note, "A remark for the person");
   command->callback([arguments] { run(*arguments); });
 }
 

@@ -48,6 +48,7 @@ class CliTest : public QObject {
   void info_describes();
   void parity_says_yes_and_no();
   void convert_makes_a_model_that_runs();
+  void convert_gives_a_model_its_thresholds();
   void errors_are_one_line_data();
   void errors_are_one_line();
   void wrong_usage();
@@ -150,6 +151,25 @@ void CliTest::convert_makes_a_model_that_runs() {
   const auto ours = lines_of(deer_program({"run", out, kEpisodes, "--frames", "2", "--exit", "5"}).out);
   QCOMPARE(ours.size(), std::size_t{2});
   for (std::size_t i = 0; i < 2; ++i) QVERIFY(ours[i].at("action") == theirs[i].at("action"));
+}
+
+void CliTest::convert_gives_a_model_its_thresholds() {
+  test::TemporaryFolder folder;
+  const auto out = QString::fromStdString((folder / "named").string());
+  const auto result = deer_program(
+      {"convert", out, "--from", kModel, "--thresholds", "never,0.5,always", "--name", "tiny", "--note", "for tests"});
+  QVERIFY2(result.code == 0, qPrintable(result.err));
+  const auto config = read_json(folder / "named" / "config.json");
+  QCOMPARE(config.at("name").get<std::string>(), std::string("tiny"));
+  QCOMPARE(config.at("note").get<std::string>(), std::string("for tests"));
+  QVERIFY((config.at("suggested_thresholds").get<std::vector<double>>() == std::vector<double>{-1e8, 0.5, 1e8}));
+  // They are the policy in force unless another is asked for.
+  for (const auto& line : lines_of(deer_program({"run", out, kEpisodes, "--frames", "3"}).out)) {
+    QVERIFY(line.at("exit_layer").get<int>() > 1);
+  }
+  const auto few = deer_program({"convert", out, "--from", kModel, "--thresholds", "0.5,always"});
+  QCOMPARE(few.code, 1);
+  QVERIFY2(few.err.contains("'suggested_thresholds' has 2 values, expected 3"), qPrintable(few.err));
 }
 
 void CliTest::errors_are_one_line_data() {
