@@ -129,7 +129,8 @@ void RunViewsTest::a_frame_exit_by_exit() {
   // The scene's records say what the stages took; layers 1 to 4 of 12, and the head's runs.
   const auto& times = session->record(42)->times;
   const double ms = times.preprocess_ms + times.vision_ms + times.resampler_ms + times.llm_ms * 4 / 12;
-  QVERIFY(view.value("cost so far").startsWith("≈ "));
+  QVERIFY(view.value("cost so far").contains("in the LLM"));
+  QVERIFY(view.value("cost so far").contains("≈ "));
   QVERIFY(view.model()->steps()[1].total_ms > ms);
   QVERIFY(view.model()->steps()[1].total_ms < ms + times.head_ms);
 }
@@ -443,7 +444,9 @@ void RunViewsTest::pictures_in_files() {
   while (!xml.atEnd()) {
     xml.readNext();
     if (xml.isStartElement() && (xml.name() == u"polyline" || xml.name() == u"path")) ++lines;
-    if (xml.isStartElement() && xml.name() == u"image") ++pictures;
+    // The style draws the small parts of its controls as pictures.
+    const bool large = xml.attributes().value("height").toDouble() > 60;
+    if (xml.isStartElement() && xml.name() == u"image" && large) ++pictures;
     if (xml.isCharacters()) text += xml.text();
     if (xml.isStartElement() && xml.name() == u"svg") QVERIFY(xml.attributes().value("viewBox").contains(u"700"));
   }
