@@ -230,6 +230,7 @@ void MainWindow::arrange_docks() {
     splitDockWidget(dock("actions"), dock("similarity"), Qt::Horizontal);
     tabifyDockWidget(dock("actions"), dock("action_plots"));
     tabifyDockWidget(dock("action_plots"), dock("latency"));
+    tabifyDockWidget(dock("latency"), dock("compare"));
     resizeDocks({dock("actions")}, {280}, Qt::Vertical);
     resizeDocks({dock("actions"), dock("similarity")}, {2 * width(), width()}, Qt::Horizontal);
   } else {
@@ -239,13 +240,9 @@ void MainWindow::arrange_docks() {
     tabifyDockWidget(dock("action_plots"), dock("latency"));
     tabifyDockWidget(dock("latency"), dock("compare"));
   }
-  for (auto* const one : docks_) one->setVisible(!shows_welcome());
-  if (!roomy) {
-    // Wide views: the menu shows them where there is room to be made.
-    dock("action_plots")->hide();
-    dock("latency")->hide();
-    dock("compare")->hide();
-  }
+  // Where there is no room for them, the menu shows the wide views.
+  const QList<QDockWidget*> wide{dock("action_plots"), dock("latency"), dock("compare")};
+  for (auto* const one : docks_) one->setVisible(!shows_welcome() && (roomy || !wide.contains(one)));
   dock("deltas")->raise();
   dock("budget")->raise();
   dock("inspector")->raise();
