@@ -21,7 +21,7 @@ class NumberTicker : public QCPAxisTicker {
 
 }  // namespace
 
-ParetoPlot::ParetoPlot(QWidget* parent) : QCustomPlot(parent) {
+ParetoPlot::ParetoPlot(QWidget* parent) : VectorPlot(parent) {
   setAccessibleName(tr("Cost against action error"));
   setMouseTracking(true);
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);

@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "core/budget/optimal_thresholds.h"
-#include "widgets/qcp.h"
+#include "widgets/vector_plot.h"
 
 namespace deer {
 
 /// Mean cost against mean action error: the curve of an exit distribution, the least error that was found, where the
 /// solution lies, what the policy really did, and points that a person saved. Wheel zooms, drag pans, double click
 /// resets, as in every plot.
-class ParetoPlot : public QCustomPlot {
+class ParetoPlot : public VectorPlot {
   Q_OBJECT
 
  public:

@@ -15,6 +15,7 @@ class SimilarityMatrix : public QWidget {
 
   /// Row-major [n, n]; NaN: not evaluated. `taken` is marked; -1 for none.
   void set_values(std::vector<double> values, int exits, int taken);
+  const std::vector<double>& values() const { return values_; }
   QRect cell(int row, int column) const;
   QString text(int row, int column) const;
 

@@ -1,172 +1,228 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/similarity_view.h"
 
-#include <QCheckBox>
-#include <QElapsedTimer>
+#include <QComboBox>
 #include <QLabel>
 #include <QTimer>
+#include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "sessions/playback.h"
+#include "sessions/similarity.h"
 #include "widgets/number_format.h"
+#include "widgets/series_plot.h"
 #include "widgets/similarity_matrix.h"
 #include "widgets/theme.h"
 
 namespace deer {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-constexpr qint64 kSliceMs = 6;
-
-double cosine(const std::vector<float>& a, const std::vector<float>& b) {
-  if (a.empty() || a.size() != b.size()) return kMissing;
-  double dot = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    dot += static_cast<double>(a[i]) * b[i];
-    aa += static_cast<double>(a[i]) * a[i];
-    bb += static_cast<double>(b[i]) * b[i];
-  }
-  const double norm = std::sqrt(aa) * std::sqrt(bb);
-  return norm > 0 ? dot / norm : kMissing;
-}
+constexpr int kDrawEveryMs = 100;
+constexpr int kAlignEveryMs = 600;
+constexpr int kWideEnough = 520;
+constexpr int kHighEnough = 400;
 
 }  // namespace
 
 SimilarityView::SimilarityView(Session* session, QWidget* parent)
     : FrameView(session, tr("how alike the exits’ features are"), parent),
+      similarity_(new Similarity(session, this)),
+      measure_(new QComboBox),
+      over_time_(new QToolButton),
       title_(new QLabel),
       readout_(new QLabel),
-      mean_(new QCheckBox(tr("Mean of the episode"))),
+      left_(new QWidget),
+      both_(new QBoxLayout(QBoxLayout::LeftToRight)),
       matrix_(new SimilarityMatrix),
-      slice_(new QTimer(this)) {
+      plot_(new SeriesPlot),
+      drawing_(new QTimer(this)),
+      aligning_(new QTimer(this)) {
   setAccessibleName(tr("Similarity of features"));
   title_->setAccessibleName(tr("What is shown"));
   readout_->setAccessibleName(tr("Value under the pointer"));
-  mean_->setAccessibleName(mean_->text());
-  for (QLabel* label : {title_, readout_}) label->setFont(Theme::number_font(Theme::instance().body_font()));
-  title_->setWordWrap(true);
-  readout_->setWordWrap(true);
+  measure_->setAccessibleName(tr("Measure"));
+  measure_->addItems({tr("This frame"), tr("Mean"), tr("Linear CKA")});
+  measure_->setItemData(0, tr("Cosine similarity of pooled features in one frame."), Qt::ToolTipRole);
+  measure_->setItemData(1, tr("The same, averaged over the loop or the whole episode."), Qt::ToolTipRole);
+  measure_->setItemData(2,
+                        tr("Linear centred kernel alignment over the loop or the whole episode: 1 where one exit’s "
+                           "features are a rotation of the other’s. It comes out too high with far fewer frames than "
+                           "the features have numbers."),
+                        Qt::ToolTipRole);
+  measure_->setToolTip(tr("What the matrix compares, and over which frames."));
+  over_time_->setText(tr("Over time"));
+  over_time_->setAccessibleName(over_time_->text());
+  over_time_->setToolTip(tr("Show each exit’s similarity to the deepest exit over the frames."));
+  over_time_->setCheckable(true);
+  over_time_->setAutoRaise(true);
+  for (QLabel* label : {title_, readout_}) {
+    label->setFont(Theme::number_font(Theme::instance().body_font()));
+    label->setWordWrap(true);
+  }
+  plot_->setAccessibleName(tr("Similarity to the deepest exit over time"));
+  plot_->set_y_label(tr("cosine to the deepest exit"));
+  plot_->set_x_label(tr("frame"));
+  plot_->set_y_range(std::array{0.0, 1.0});
 
   auto* content = new QWidget;
   auto* column = new QVBoxLayout(content);
   column->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
   column->setSpacing(spacing::kSmall);
-  column->addWidget(title_);
-  column->addWidget(matrix_, 1);
-  column->addWidget(readout_);
-  column->addWidget(mean_);
+  auto* head = new QHBoxLayout;
+  head->setSpacing(spacing::kSmall);
+  head->addWidget(measure_);
+  head->addWidget(title_, 1);
+  head->addWidget(over_time_);
+  column->addLayout(head);
+  auto* under = new QVBoxLayout(left_);
+  under->setContentsMargins(0, 0, 0, 0);
+  under->setSpacing(spacing::kTiny);
+  under->addWidget(matrix_, 1);
+  under->addWidget(readout_);
+  both_->setSpacing(spacing::kSmall);
+  both_->addWidget(left_, 1);
+  both_->addWidget(plot_, 1);
+  column->addLayout(both_, 1);
   set_content(content);
 
-  slice_->setInterval(0);
-  connect(slice_, &QTimer::timeout, this, &SimilarityView::extend_mean);
-  connect(mean_, &QCheckBox::toggled, this, [this] {
-    refresh_later();
-    slice_->start();
+  drawing_->setSingleShot(true);
+  drawing_->setInterval(kDrawEveryMs);
+  aligning_->setSingleShot(true);
+  aligning_->setInterval(kAlignEveryMs);
+  connect(drawing_, &QTimer::timeout, this, &SimilarityView::show_lines);
+  connect(aligning_, &QTimer::timeout, this, [this] {
+    if (this->measure() == Measure::cka) similarity_->ask_cka(range()[0], range()[1]);
   });
-  connect(matrix_, &SimilarityMatrix::hovered, this, [this](const QString& text) {
-    readout_->setText(text.isEmpty() ? tr("Cosine similarity of pooled features") : text);
-  });
-  readout_->setText(tr("Cosine similarity of pooled features"));
-  connect(session, &Session::model_changed, this, &SimilarityView::forget_mean);
-  connect(session, &Session::episode_changed, this, &SimilarityView::forget_mean);
-  connect(session, &Session::frames_added, this,
-          [this](qint64, qint64 last) { counted_.resize(static_cast<std::size_t>(last + 1), false); });
-  connect(session, &Session::records_changed, this, &SimilarityView::count_later);
-  forget_mean();
+  connect(measure_, &QComboBox::currentIndexChanged, this, &SimilarityView::range_changed);
+  connect(over_time_, &QToolButton::toggled, this, &SimilarityView::arrange);
+  const auto hint = [this] {
+    readout_->setText(this->measure() == Measure::cka ? tr("Linear CKA of pooled features")
+                                                      : tr("Cosine similarity of pooled features"));
+  };
+  connect(matrix_, &SimilarityMatrix::hovered, this,
+          [this, hint](const QString& text) { text.isEmpty() ? hint() : readout_->setText(text); });
+  connect(measure_, &QComboBox::currentIndexChanged, this, hint);
+  hint();
+  connect(similarity_, &Similarity::started_anew, this, &SimilarityView::start_anew);
+  connect(similarity_, &Similarity::cosines_changed, this, &SimilarityView::take);
+  connect(similarity_, &Similarity::cka_changed, this, &SimilarityView::refresh_later);
+  connect(session->playback(), &Playback::loop_range_changed, this, &SimilarityView::range_changed);
+  connect(plot_, &SeriesPlot::frame_chosen, this, [session](qint64 frame) { session->playback()->go_to(frame); });
+  connect(plot_, &SeriesPlot::frame_hovered, session, &Session::set_hovered_frame);
+  const auto follow = [this] { plot_->set_frames(this->session()->current_frame(), this->session()->hovered_frame()); };
+  connect(session, &Session::current_frame_changed, plot_, follow);
+  connect(session, &Session::hovered_frame_changed, plot_, follow);
+  start_anew();
+  arrange();
 }
 
-void SimilarityView::set_episode_mean(bool mean) { mean_->setChecked(mean); }
-bool SimilarityView::episode_mean() const { return mean_->isChecked(); }
+void SimilarityView::set_measure(Measure measure) { measure_->setCurrentIndex(static_cast<int>(measure)); }
+SimilarityView::Measure SimilarityView::measure() const { return static_cast<Measure>(measure_->currentIndex()); }
+void SimilarityView::set_over_time(bool over_time) { over_time_->setChecked(over_time); }
+QString SimilarityView::title() const { return title_->text(); }
 
-std::vector<double> SimilarityView::similarities(const FrameRecord& record) {
-  const std::size_t n = record.exits.size();
-  std::vector<double> result(n * n, kMissing);
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = i; j < n; ++j) {
-      result[i * n + j] = result[j * n + i] = cosine(record.exits[i].feature, record.exits[j].feature);
-    }
-  }
-  return result;
+std::array<qint64, 2> SimilarityView::range() const {
+  const auto* const playback = session()->playback();
+  return {playback->loop_first(), playback->loop_last()};
 }
 
-void SimilarityView::forget_mean() {
-  const std::size_t n = session()->model() ? session()->model()->exit_layers.size() : 0;
-  sum_.assign(n * n, 0);
-  count_.assign(n * n, 0);
-  counted_.assign(static_cast<std::size_t>(std::max<qint64>(0, session()->frame_count())), false);
-  counted_frames_ = 0;
-  next_ = 0;
-  slice_->start();
+QString SimilarityView::range_text() const {
+  const auto [first, last] = range();
+  if (first <= 0 && last >= session()->frame_count() - 1) return tr("episode");
+  return tr("frames %1 to %2").arg(format_count(first), format_count(last));
 }
 
-void SimilarityView::count_later(qint64 first, qint64) {
-  next_ = std::min(next_, std::max<qint64>(first, 0));
-  slice_->start();
-}
-
-void SimilarityView::extend_mean() {
-  if (!mean_->isChecked() || sum_.empty()) return slice_->stop();
-  QElapsedTimer clock;
-  clock.start();
-  const auto frames = static_cast<qint64>(counted_.size());
-  while (next_ < frames && clock.elapsed() < kSliceMs) count_frame(next_++);
-  if (next_ >= frames) slice_->stop();
+void SimilarityView::range_changed() {
+  if (measure() == Measure::cka) similarity_->ask_cka(range()[0], range()[1]);
   refresh_later();
 }
 
-void SimilarityView::count_frame(qint64 frame) {
-  const auto place = static_cast<std::size_t>(frame);
-  if (counted_[place]) return;
-  const FrameRecordPtr record = session()->record(frame);
-  if (!record) return;
-  counted_[place] = true;
-  ++counted_frames_;
-  const std::vector<int>& layers = session()->model()->exit_layers;
-  const std::size_t n = layers.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    const ExitProbe* a = record->probe_at(layers[i]);
-    for (std::size_t j = i; a && j < n; ++j) {
-      const ExitProbe* b = record->probe_at(layers[j]);
-      const double similarity = b ? cosine(a->feature, b->feature) : kMissing;
-      if (std::isnan(similarity)) continue;
-      for (const std::size_t at : {i * n + j, j * n + i}) {
-        sum_[at] += similarity;
-        ++count_[at];
-        if (i == j) break;
-      }
+void SimilarityView::start_anew() {
+  const auto exits = static_cast<int>(similarity_->exits());
+  to_deepest_.assign(static_cast<std::size_t>(std::max(exits - 1, 0)), {});
+  std::vector<SeriesPlot::Line> lines;
+  for (int exit = 0; exit + 1 < exits; ++exit) {
+    lines.push_back({.name = tr("exit %1").arg(exit + 1), .ink = SeriesPlot::Ink::exit, .exit = exit, .exits = exits});
+  }
+  plot_->set_lines(std::move(lines));
+  plot_->show_all();
+  refresh_later();
+}
+
+void SimilarityView::take(qint64 first, qint64 last) {
+  const auto exits = similarity_->exits();
+  for (std::size_t exit = 0; exit + 1 < exits; ++exit) {
+    auto& values = to_deepest_[exit];
+    values.resize(static_cast<std::size_t>(similarity_->frames()), kNotEvaluated);
+    for (qint64 frame = first; frame <= last; ++frame) {
+      values[static_cast<std::size_t>(frame)] = static_cast<float>(similarity_->cosine(frame, exit, exits - 1));
     }
   }
+  if (!drawing_->isActive()) drawing_->start();
+  if (measure() == Measure::cka && !aligning_->isActive()) aligning_->start();
+  if (measure() == Measure::mean || (shown_frame() >= first && shown_frame() <= last)) refresh_later();
+}
+
+void SimilarityView::show_lines() {
+  bool below_zero = false;
+  for (std::size_t exit = 0; exit < to_deepest_.size(); ++exit) {
+    const auto& values = to_deepest_[exit];
+    below_zero = below_zero || std::any_of(values.begin(), values.end(), [](float value) { return value < 0; });
+    plot_->set_values(exit, values);
+  }
+  plot_->set_y_range(std::array{below_zero ? -1.0 : 0.0, 1.0});
+  plot_->refresh();
+  plot_->set_frames(session()->current_frame(), session()->hovered_frame());
+}
+
+void SimilarityView::show_cka() {
+  const auto* const cka = similarity_->cka();
+  const auto exits = static_cast<int>(similarity_->exits());
+  if (!cka) {
+    title_->setText(tr("computing…"));
+    if (!similarity_->computing_cka()) similarity_->ask_cka(range()[0], range()[1]);
+    return matrix_->set_values(std::vector<double>(static_cast<std::size_t>(exits * exits), std::nan("")), exits, -1);
+  }
+  const auto& found = cka->matrix;
+  title_->setText(found.frames == 0 ? tr("%1: needs three frames with every exit").arg(range_text())
+                  : found.frames == found.frames_offered
+                      ? tr("%1, %2 frames").arg(range_text(), format_count(found.frames))
+                      : tr("%1, %2 of %3 frames")
+                            .arg(range_text(), format_count(found.frames), format_count(found.frames_offered)));
+  matrix_->set_values(found.values, exits, -1);
 }
 
 void SimilarityView::show_record(const FrameRecordPtr& record) {
-  const ModelSummary* model = session()->model();
-  if (!model) return;
-  const std::vector<int>& layers = model->exit_layers;
-  const std::size_t n = layers.size();
-  std::vector<double> values(n * n, kMissing);
-  if (mean_->isChecked()) {
-    for (std::size_t i = 0; i < values.size() && i < sum_.size(); ++i) {
-      if (count_[i] > 0) values[i] = sum_[i] / static_cast<double>(count_[i]);
+  const auto exits = static_cast<int>(similarity_->exits());
+  if (exits == 0) return;
+  switch (measure()) {
+    case Measure::frame:
+      title_->setText(tr("frame %1").arg(format_count(record->frame)));
+      return matrix_->set_values(similarity_->cosines(record->frame).values, exits, record->exit_index);
+    case Measure::mean: {
+      const auto mean = similarity_->mean(range()[0], range()[1]);
+      title_->setText(tr("%1, mean of %2 frames").arg(range_text(), format_count(mean.frames)));
+      return matrix_->set_values(mean.values, exits, -1);
     }
-    title_->setText(tr("mean of %1 frames").arg(format_count(counted_frames_)));
-    return matrix_->set_values(std::move(values), static_cast<int>(n), -1);
+    case Measure::cka:
+      return show_cka();
   }
-  // The record may hold only some of the exits: put each into its place.
-  const std::vector<double> seen = similarities(*record);
-  const std::size_t m = record->exits.size();
-  const auto place_of = [&layers](int layer) {
-    return std::find(layers.begin(), layers.end(), layer) - layers.begin();
-  };
-  for (std::size_t i = 0; i < m; ++i) {
-    const auto row = static_cast<std::size_t>(place_of(record->exits[i].layer));
-    for (std::size_t j = 0; row < n && j < m; ++j) {
-      const auto column = static_cast<std::size_t>(place_of(record->exits[j].layer));
-      if (column < n) values[row * n + column] = seen[i * m + j];
-    }
-  }
-  title_->setText(tr("frame %1").arg(format_count(record->frame)));
-  matrix_->set_values(std::move(values), static_cast<int>(n), record->exit_index);
+}
+
+void SimilarityView::resizeEvent(QResizeEvent* event) {
+  FrameView::resizeEvent(event);
+  arrange();
+}
+
+void SimilarityView::arrange() {
+  const bool wide = width() >= kWideEnough, high = height() >= kHighEnough;
+  both_->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  const bool room = wide || high;
+  over_time_->setVisible(!room);
+  left_->setVisible(room || !over_time_->isChecked());
+  plot_->setVisible(room || over_time_->isChecked());
 }
 
 }  // namespace deer

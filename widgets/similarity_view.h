@@ -5,50 +5,64 @@
 
 #include "widgets/frame_view.h"
 
-class QCheckBox;
+class QBoxLayout;
+class QComboBox;
 class QLabel;
 class QTimer;
+class QToolButton;
 
 namespace deer {
 
+class SeriesPlot;
+class Similarity;
 class SimilarityMatrix;
 
-/// Cosine similarity of the pooled features of every two exits, for one frame or averaged over the
-/// evaluated frames.
+/// How alike the exits are: the cosine of every two exits' pooled features in one frame, its mean or the linear CKA
+/// over the loop or the whole episode, and each exit's similarity to the deepest one over time.
 class SimilarityView : public FrameView {
   Q_OBJECT
 
  public:
+  enum class Measure { frame, mean, cka };
+
   explicit SimilarityView(Session* session, QWidget* parent = nullptr);
 
-  void set_episode_mean(bool mean);
-  bool episode_mean() const;
-  SimilarityMatrix* matrix() const { return matrix_; }
+  void set_measure(Measure measure);
+  Measure measure() const;
+  /// Where there is no room for both: the lines over time in the matrix's place.
+  void set_over_time(bool over_time);
+  QString title() const;  ///< what is shown, and of how many frames
 
-  /// Row-major [n, n] for n exits of the record, NaN where a feature is missing.
-  static std::vector<double> similarities(const FrameRecord& record);
+  SimilarityMatrix* matrix() const { return matrix_; }
+  SeriesPlot* plot() const { return plot_; }
+  Similarity* similarity() const { return similarity_; }
 
  protected:
   void show_record(const FrameRecordPtr& record) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
-  void forget_mean();
-  void count_later(qint64 first, qint64 last);
-  void extend_mean();
-  void count_frame(qint64 frame);
+  void start_anew();
+  void take(qint64 first, qint64 last);
+  void show_lines();
+  void show_cka();
+  void arrange();
+  void range_changed();
+  std::array<qint64, 2> range() const;  ///< the loop's, or the episode's
+  QString range_text() const;
 
+  Similarity* similarity_;
+  QComboBox* measure_;
+  QToolButton* over_time_;
   QLabel* title_;
   QLabel* readout_;
-  QCheckBox* mean_;
+  QWidget* left_;
+  QBoxLayout* both_;
   SimilarityMatrix* matrix_;
-
-  // Running mean over frames already counted; features do not depend on the policy.
-  std::vector<double> sum_;
-  std::vector<qint64> count_;
-  std::vector<bool> counted_;
-  qint64 counted_frames_ = 0;
-  qint64 next_ = 0;  // frames before it are counted or have no record
-  QTimer* slice_;
+  SeriesPlot* plot_;
+  QTimer* drawing_;                             ///< gathers what comes in while a model runs
+  QTimer* aligning_;                            ///< likewise, before the CKA is asked for again
+  std::vector<std::vector<float>> to_deepest_;  ///< [exits - 1][frames]
 };
 
 }  // namespace deer

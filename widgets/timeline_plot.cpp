@@ -47,7 +47,7 @@ class ValueTicker : public QCPAxisTicker {
 
 }  // namespace
 
-TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent) : QCustomPlot(parent), data_(data) {
+TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent) : VectorPlot(parent), data_(data) {
   setAccessibleName(tr("Timeline"));
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);

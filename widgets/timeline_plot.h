@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/episodes/frame_source.h"
-#include "widgets/qcp.h"
+#include "widgets/vector_plot.h"
 
 namespace deer {
 
@@ -15,7 +15,7 @@ class TimelineData;
 
 /// Draws TimelineData in three tracks on one frame axis, and turns the mouse into scrubbing, hovering,
 /// zooming and panning. Knows no session.
-class TimelinePlot : public QCustomPlot {
+class TimelinePlot : public VectorPlot {
   Q_OBJECT
 
  public:

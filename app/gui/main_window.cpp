@@ -26,6 +26,7 @@
 #include "app/gui/message_bar.h"
 #include "app/gui/open_world_dialog.h"
 #include "app/gui/preferences_dialog.h"
+#include "app/gui/views_part.h"
 #include "app/gui/welcome_page.h"
 #include "core/base/error.h"
 #include "sessions/budget.h"
@@ -38,7 +39,7 @@
 namespace deer {
 namespace {
 
-constexpr int kLayoutVersion = 2;  // of QMainWindow::saveState; raise it when docks change
+constexpr int kLayoutVersion = 3;  // of QMainWindow::saveState; raise it when docks change
 
 /// Keys that a focused control needs for itself, although they are shortcuts elsewhere.
 bool wants_key(const QWidget* focus, int key) {
@@ -75,6 +76,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   add_live_commands();
   add_view_commands();
   if (arm_) arm_->add_commands(commands_);
+  views_->add_commands(commands_);
   add_help_commands();
   welcome_ = new WelcomePage(commands_, pages_);
   connect(welcome_, &WelcomePage::path_chosen, this, [this](const QString& path) { open_paths({path}); });

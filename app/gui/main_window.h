@@ -30,6 +30,7 @@ class MessageBar;
 class PlaybackBar;
 class ThresholdEditor;
 class TimelineView;
+class ViewsPart;
 class WelcomePage;
 
 /// The window: views of one session, laid out in docks, and the commands that drive it.
@@ -53,6 +54,7 @@ class MainWindow : public QMainWindow {
   MessageBar* messages() const { return messages_; }
   CommandPalette* palette_dialog() const { return palette_; }
   FactsLine* facts() const { return facts_; }
+  ViewsPart* views() const { return views_; }
   bool shows_welcome() const;
   EngineOptions engine_options() const;  ///< as the preferences say
 
@@ -81,6 +83,7 @@ class MainWindow : public QMainWindow {
   void build_menus();
   void build_centre();
   void build_docks();
+  void build_view_docks();
   void build_bars();
   void connect_session();
   void connect_playback();
@@ -138,6 +141,7 @@ class MainWindow : public QMainWindow {
   ThresholdEditor* thresholds_ = nullptr;
   Budget* budget_ = nullptr;
   BudgetPanel* budget_panel_ = nullptr;
+  ViewsPart* views_ = nullptr;
   PlaybackBar* playback_bar_ = nullptr;
   QToolBar* playback_tools_ = nullptr;
   ActivityLine* activity_ = nullptr;

@@ -19,16 +19,22 @@
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/status_line.h"
+#include "app/gui/views_part.h"
 #include "app/gui/welcome_page.h"
 #include "sessions/budget.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
+#include "widgets/action_plots.h"
 #include "widgets/action_view.h"
 #include "widgets/budget_panel.h"
+#include "widgets/calibration_view.h"
 #include "widgets/camera_view.h"
+#include "widgets/compare_view.h"
 #include "widgets/delta_view.h"
 #include "widgets/episode_browser.h"
+#include "widgets/exit_steps.h"
 #include "widgets/frame_inspector.h"
+#include "widgets/latency_view.h"
 #include "widgets/playback_bar.h"
 #include "widgets/similarity_view.h"
 #include "widgets/theme.h"
@@ -147,6 +153,27 @@ void MainWindow::build_docks() {
   add_dock(QStringLiteral("actions"), tr("Actions"), offer_opening(new ActionView(session_)), Qt::RightDockWidgetArea);
   add_dock(QStringLiteral("thresholds"), tr("Thresholds"), thresholds_, Qt::RightDockWidgetArea);
   add_dock(QStringLiteral("budget"), tr("Budget"), budget_panel_, Qt::RightDockWidgetArea);
+  build_view_docks();
+}
+
+void MainWindow::build_view_docks() {
+  views_ = new ViewsPart(session_, budget_, this);
+  add_dock(QStringLiteral("exits"), tr("Exits"), offer_opening(views_->exits()), Qt::LeftDockWidgetArea);
+  add_dock(QStringLiteral("action_plots"), tr("Actions over time"), offer_opening(views_->action_plots()),
+           Qt::BottomDockWidgetArea);
+  add_dock(QStringLiteral("calibration"), tr("Calibration"), views_->calibration(), Qt::RightDockWidgetArea);
+  add_dock(QStringLiteral("latency"), tr("Latency"), offer_opening(views_->latency()), Qt::BottomDockWidgetArea);
+  connect(views_, &ViewsPart::open_calibration_requested, this,
+          [this] { commands_->trigger(QStringLiteral("budget.open_calibration")); });
+  auto* const compare = add_dock(QStringLiteral("compare"), tr("Compare"), views_->compare(), Qt::BottomDockWidgetArea);
+  connect(views_, &ViewsPart::compare_requested, compare, [compare] {
+    compare->show();
+    compare->raise();
+  });
+  connect(views_, &ViewsPart::problem, this, &MainWindow::show_problem);
+  connect(views_, &ViewsPart::warning, this,
+          [this](const Problem& problem) { messages_->add(MessageBar::Level::warning, problem); });
+  views_->add_exports();
 }
 
 void MainWindow::arrange_pictures() {
@@ -194,20 +221,33 @@ void MainWindow::arrange_docks() {
   addDockWidget(Qt::RightDockWidgetArea, dock("deltas"));
   addDockWidget(Qt::RightDockWidgetArea, dock("thresholds"));
   tabifyDockWidget(dock("thresholds"), dock("budget"));
+  tabifyDockWidget(dock("budget"), dock("calibration"));
+  tabifyDockWidget(dock("inspector"), dock("exits"));
   // The table of actions is wide and the matrix square: below the timeline where there is room for them.
   const bool roomy = width() >= 1440 && height() >= 900;
   if (roomy) {
     addDockWidget(Qt::BottomDockWidgetArea, dock("actions"));
     splitDockWidget(dock("actions"), dock("similarity"), Qt::Horizontal);
+    tabifyDockWidget(dock("actions"), dock("action_plots"));
+    tabifyDockWidget(dock("action_plots"), dock("latency"));
+    tabifyDockWidget(dock("latency"), dock("compare"));
     resizeDocks({dock("actions")}, {280}, Qt::Vertical);
     resizeDocks({dock("actions"), dock("similarity")}, {2 * width(), width()}, Qt::Horizontal);
   } else {
     tabifyDockWidget(dock("deltas"), dock("similarity"));
     tabifyDockWidget(dock("similarity"), dock("actions"));
+    tabifyDockWidget(dock("exits"), dock("action_plots"));
+    tabifyDockWidget(dock("action_plots"), dock("latency"));
+    tabifyDockWidget(dock("latency"), dock("compare"));
   }
-  for (auto* const one : docks_) one->setVisible(!shows_welcome());
+  // Where there is no room for them, the menu shows the wide views.
+  const QList<QDockWidget*> wide{dock("action_plots"), dock("latency"), dock("compare")};
+  for (auto* const one : docks_) one->setVisible(!shows_welcome() && (roomy || !wide.contains(one)));
   dock("deltas")->raise();
   dock("budget")->raise();
+  dock("inspector")->raise();
+  dock("actions")->raise();
+  if (!roomy) dock("deltas")->raise();
   // What the frame is about gets the height it needs; lists and the editor, which scroll, take the rest.
   const int room = height() - 110;  // menus, playback, status
   const int inspector = std::min(room * 2 / 3, 500);

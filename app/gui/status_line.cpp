@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/status_line.h"
 
-#include <unistd.h>
-
-#include <QFile>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QProgressBar>
 #include <QToolButton>
 
 #include "sessions/paths.h"
+#include "sessions/process_memory.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 
@@ -28,13 +26,6 @@ QLabel* add_label(QHBoxLayout* layout, const QString& name) {
 QString ms(double value) { return format_fixed(value, value < 100 ? 1 : 0); }
 
 }  // namespace
-
-std::int64_t resident_bytes() {
-  QFile file(QStringLiteral("/proc/self/statm"));
-  if (!file.open(QFile::ReadOnly)) return 0;
-  const auto fields = file.readAll().split(' ');
-  return fields.size() > 1 ? fields[1].toLongLong() * sysconf(_SC_PAGESIZE) : 0;
-}
 
 QString format_bytes(double bytes) {
   if (bytes >= 1e9) return format_quantity(bytes / 1e9, QStringLiteral("GB"));

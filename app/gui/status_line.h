@@ -3,7 +3,6 @@
 
 #include <QTimer>
 #include <QWidget>
-#include <cstdint>
 
 #include "sessions/session.h"
 
@@ -12,9 +11,6 @@ class QProgressBar;
 class QToolButton;
 
 namespace deer {
-
-/// Bytes of memory that this process has in use; 0 where the system does not tell.
-std::int64_t resident_bytes();
 
 /// "1.2 GB"
 QString format_bytes(double bytes);

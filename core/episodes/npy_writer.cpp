@@ -20,7 +20,8 @@ void put(std::string& out, T value) {
 std::string descr(const NpyType& type) {
   if (type.kind == 'O') return "|O";
   const char order = type.size == 1 ? '|' : '<';
-  return std::string(1, order) + type.kind + std::to_string(type.size);
+  // Of text, numpy counts the characters.
+  return std::string(1, order) + type.kind + std::to_string(type.kind == 'U' ? type.size / 4 : type.size);
 }
 
 std::string npy_header(const NpyType& type, const std::vector<std::uint64_t>& shape) {
@@ -43,7 +44,8 @@ std::string npy_header(const NpyType& type, const std::vector<std::uint64_t>& sh
 void check(const NpyView& array) {
   std::uint64_t bytes = array.type.size;
   for (const auto extent : array.shape) bytes *= extent;
-  if (array.type.is_number() && bytes == array.data.size()) return;
+  const bool text = array.type.kind == 'U' && array.type.size > 0 && array.type.size % 4 == 0;
+  if ((array.type.is_number() || text) && bytes == array.data.size()) return;
   throw Error("an array of " + describe_array(array.type, array.shape) + " was given " +
               std::to_string(array.data.size()) + " bytes to write");
 }

@@ -13,7 +13,8 @@
 
 namespace deer {
 
-/// An array to be written, C order, little-endian. The data are only looked at.
+/// An array of numbers, or of text as UTF-32 padded with zeros, to be written; C order, little-endian. The data are
+/// only looked at.
 struct NpyView {
   NpyType type;
   std::vector<std::uint64_t> shape;

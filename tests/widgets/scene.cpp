@@ -49,6 +49,7 @@ class SceneEngine final : public Engine {
     record->frame = input.frame;
     record->step = step_++;
     record->mode = mode;
+    record->prompt_tokens = Scene::kPromptTokens;
     const double wave = 0.5 + 0.5 * std::sin(0.2 * double(input.frame));
     record->times = {0.42, 7.1 + 0.3 * wave, 0.9, 0.8 + 1.9 * wave, 0.53};
     for (int exit = 0; exit < Scene::kExits; ++exit) {
@@ -56,8 +57,9 @@ class SceneEngine final : public Engine {
       probe.layer = summary_.exit_layers[std::size_t(exit)];
       probe.feature.assign(16, 0);
       // Unit vectors in a plane: the angle between two exits is all that matters.
-      probe.feature[0] = float(std::cos(0.25 * exit));
-      probe.feature[1] = float(std::sin(0.25 * exit));
+      const double angle = scene_.turns_with_frame ? 0.25 * std::sin(0.3 * double(input.frame)) : 0.25;
+      probe.feature[0] = float(std::cos(angle * exit));
+      probe.feature[1] = float(std::sin(angle * exit));
       probe.arm = Scene::arm(input.frame, exit);
       probe.gripper_probability = float(0.5 + 0.45 * std::sin(0.06 * double(input.frame) + 0.1 * exit));
       probe.delta = float(Scene::delta(input.frame, exit));
@@ -74,6 +76,7 @@ class SceneEngine final : public Engine {
       if (stop.stop_requested()) throw Cancelled();
       auto copy = std::make_shared<FrameRecord>(*record);
       decide(*copy, policy);
+      if (scene_.replays_lose_times) copy->times = {0, 0, 0, 0, copy->times.head_ms};
       result.push_back(std::move(copy));
     }
     return result;

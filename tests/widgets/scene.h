@@ -21,10 +21,13 @@ struct Scene {
   int slow_frame = -1;  ///< its reading takes three seconds
   int load_ms = 0;      ///< of the model
   int step_ms = 0;
+  bool replays_lose_times = false;  ///< a replayed record has the head's time alone, as the engine's
+  bool turns_with_frame = false;    ///< the angle between exits' features grows and shrinks over the frames
   std::function<std::array<double, 15>(std::int64_t frame)> robot_obs;  ///< empty: the source has none
 
   static constexpr int kExits = 6;
   static constexpr int kPicture = 200;
+  static constexpr int kPromptTokens = 13;
 
   static double delta(std::int64_t frame, int exit);
   static std::array<float, 6> arm(std::int64_t frame, int exit);

@@ -282,6 +282,7 @@ void ViewsTest::similarity_cells_have_the_maps_colour() {
   QTRY_VERIFY(!view.is_empty());
   SimilarityMatrix* matrix = view.matrix();
   QTRY_VERIFY(matrix->cell(0, 0).width() > 20);
+  QTRY_COMPARE(matrix->text(0, 5), "exit 1 and exit 6: " + format_number(Scene::similarity(0, 5)));
   const QImage image = matrix->grab().toImage();
   for (int row = 0; row < 6; ++row) {
     for (int column = 0; column < 6; ++column) {
@@ -297,27 +298,17 @@ void ViewsTest::similarity_mean_and_hover() {
   SimilarityView view(session.get());
   show(view, 460, 460);
   QVERIFY(test::open_all(session.get()));
-  view.set_episode_mean(true);
-  const auto title = [&view] {
-    for (auto* label : view.findChildren<QLabel*>()) {
-      if (label->accessibleName() == "What is shown") return label->text();
-    }
-    return QString();
-  };
-  QTRY_COMPARE(title(), QString("mean of 120 frames"));
+  view.set_measure(SimilarityView::Measure::mean);
+  QTRY_COMPARE(view.title(), QString("episode, mean of 120 frames"));
   SimilarityMatrix* matrix = view.matrix();
   QCOMPARE(matrix->text(1, 4), "exit 2 and exit 5: " + format_number(Scene::similarity(1, 4)));
   QSignalSpy hovered(matrix, &SimilarityMatrix::hovered);
   QTest::mouseMove(matrix, matrix->cell(1, 4).center());
   QTRY_VERIFY(!hovered.isEmpty());
   QCOMPARE(hovered.last().first().toString(), matrix->text(1, 4));
-  // Missing features are words, not numbers.
-  FrameRecord record;
-  record.exits.resize(2);
-  record.exits[0].feature = {1, 0};
-  QVERIFY(std::isnan(SimilarityView::similarities(record)[1]));
-  record.exits[1].feature = {0, 2};
-  QCOMPARE(SimilarityView::similarities(record)[1], 0.0);
+  // The loop says which frames count.
+  session->playback()->set_loop_range(20, 29);
+  QTRY_COMPARE(view.title(), QString("frames 20 to 29, mean of 10 frames"));
 }
 
 void ViewsTest::actions_are_physical() {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/budget/prepared_calibration.h"
+
+/// Whether the values that a run sees are those that its thresholds were made for. Plain functions of values.
+namespace deer {
+
+/// Two-sample Kolmogorov-Smirnov distance: the largest gap between the two shares of values up to a number, 0 to 1.
+/// Both in increasing order. NaN if one is empty.
+double ks_distance(std::span<const float> a, std::span<const float> b);
+
+/// What the distance exceeds with probability `alpha` if both samples of independent values come from one
+/// distribution (the asymptotic formula).
+double ks_limit(std::int64_t count_a, std::int64_t count_b, double alpha);
+
+/// The value below which a share of `probability` (0 to 1) lies, by linear interpolation; NaN if empty.
+double quantile(std::span<const float> sorted, double probability);
+
+/// Share of values up to `threshold`; NaN if empty.
+double share_up_to(std::span<const float> sorted, double threshold);
+
+struct ExitHealth {
+  static constexpr std::size_t kQuantiles = 101;  ///< at 0 %, 1 %, …, 100 %
+
+  std::int64_t seen = 0;        ///< values of the run
+  std::int64_t calibrated = 0;  ///< and of the calibration set
+  double distance = 0;          ///< NaN if either is empty
+  double limit = 0;             ///< what counts as far
+  bool drifted = false;         ///< distance > limit
+  double seen_leaves = 0;       ///< share at or below the threshold; NaN without one
+  double calibrated_leaves = 0;
+  std::array<float, kQuantiles> seen_quantiles{};  ///< NaN if empty
+  std::array<float, kQuantiles> calibrated_quantiles{};
+};
+
+/// Compares exit by exit. `seen`: [exits] in any order, NaN left out; `thresholds`: one per exit, NaN for none. An exit
+/// has drifted if its distance is both beyond chance (alpha 0.001, for independent values) and at least
+/// `least_distance`: neighbouring frames are alike, so that chance alone would be too easily exceeded.
+std::vector<ExitHealth> calibration_health(const PreparedCalibration& set, std::vector<std::vector<float>> seen,
+                                           std::span<const double> thresholds, double least_distance = 0.2);
+
+}  // namespace deer

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "core/exits/frame_record.h"
+
+namespace deer {
+
+/// The seven action values of every exit over the frames of an episode, beside what was recorded. Values are the
+/// model's own: arm relative and scaled to [-1, 1], gripper as probability of opening (recorded: 1 open, 0 close).
+/// NaN where nothing is known.
+class ActionSeries {
+ public:
+  static constexpr std::size_t kDimensions = 7;
+  static constexpr std::size_t kGripper = 6;
+  using Values = std::vector<float>;
+
+  void reset(std::size_t frames, std::vector<int> exit_layers);
+  void grow(std::size_t frames);
+  void set_record(std::size_t frame, const FrameRecord& record);
+  void set_recorded(std::size_t frame, const std::optional<std::array<float, 7>>& action);
+
+  std::size_t frames() const { return executed_[0].size(); }
+  std::size_t exits() const { return exit_layers_.size(); }
+  const Values& exit(std::size_t exit, std::size_t dimension) const { return by_exit_[exit][dimension]; }
+  const Values& executed(std::size_t dimension) const { return executed_[dimension]; }
+  const Values& recorded(std::size_t dimension) const { return recorded_[dimension]; }
+
+  /// Smallest and largest over the exits of each frame: how far they disagree.
+  std::array<Values, 2> band(std::size_t dimension) const;
+  /// |exit - recorded| of each frame.
+  Values error(std::size_t exit, std::size_t dimension) const;
+  /// Root of the mean of squares of the six arm values' errors.
+  Values arm_error(std::size_t exit) const;
+  /// Mean over the frames where it is known; NaN if nowhere.
+  static double mean(const Values& values);
+
+ private:
+  std::vector<int> exit_layers_;
+  std::vector<std::array<Values, kDimensions>> by_exit_;
+  std::array<Values, kDimensions> executed_;
+  std::array<Values, kDimensions> recorded_;
+};
+
+}  // namespace deer

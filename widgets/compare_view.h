@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "sessions/comparison.h"
+
+class QBoxLayout;
+class QLabel;
+class QStackedLayout;
+class QTableView;
+class QTimer;
+
+namespace deer {
+
+class EmptyState;
+class SeriesPlot;
+class TextTable;
+
+/// The kept run beside the present one: depth and action difference over time, what each costs, and the frames in
+/// which they differ. One cursor for both.
+class CompareView : public QWidget {
+  Q_OBJECT
+
+ public:
+  /// `comparison` must outlive the view.
+  CompareView(Session* session, Comparison* comparison, QWidget* parent = nullptr);
+
+  bool is_empty() const;
+  QString frame_text() const;  ///< both runs at the frame in sight
+  TextTable* totals() const { return totals_; }
+  TextTable* frames() const { return frames_; }
+  QTableView* frame_table() const { return frame_table_; }
+  SeriesPlot* depths() const { return depths_; }
+  SeriesPlot* differences() const { return differences_; }
+  Comparison* comparison() const { return comparison_; }
+
+  static constexpr std::size_t kMostListed = 2000;
+
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+
+ private:
+  void draw();
+  void show_empty();
+  void show_frame();
+  void show_totals();
+  void show_frames();
+
+  Session* session_;
+  Comparison* comparison_;
+  QStackedLayout* stack_;
+  EmptyState* empty_;
+  QLabel* names_;
+  QLabel* frame_;
+  TextTable* totals_;
+  TextTable* frames_;
+  QTableView* frame_table_;
+  SeriesPlot* depths_;
+  SeriesPlot* differences_;
+  QBoxLayout* both_;
+  QTimer* drawing_;
+  std::vector<qint64> listed_;
+};
+
+}  // namespace deer

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAbstractTableModel>
+#include <vector>
+
+#include "core/budget/frame_steps.h"
+
+namespace deer {
+
+/// One frame exit by exit as a table: a row an exit, shallow to deep.
+class ExitStepsModel : public QAbstractTableModel {
+  Q_OBJECT
+
+ public:
+  enum Column {
+    kExit,
+    kChange,
+    kDelta,
+    kThreshold,
+    kDecision,
+    kDepth,
+    kX,
+    kY,
+    kZ,
+    kRotationX,
+    kRotationY,
+    kRotationZ,
+    kGripper,
+    kLlmGflops,
+    kTotalGflops,
+    kMilliseconds,
+    kNextDifference,
+    kColumnCount
+  };
+
+  using QAbstractTableModel::QAbstractTableModel;
+
+  void set(std::vector<FrameStep> steps);
+  const std::vector<FrameStep>& steps() const { return steps_; }
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role) const override;
+  QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  /// "delta 0.0420 > threshold 0.0300: goes on".
+  static QString why(const FrameStep& step);
+  static QString decision_word(ExitDecision decision);
+
+ private:
+  QString text(const FrameStep& step, int column) const;
+
+  std::vector<FrameStep> steps_;
+};
+
+}  // namespace deer

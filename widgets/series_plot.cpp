@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/series_plot.h"
+
+#include <QToolTip>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "widgets/number_format.h"
+#include "widgets/theme.h"
+
+namespace deer {
+namespace {
+
+constexpr int kReach = 4;  // pixels that the pointer may move in a click
+
+class ValueTicker : public QCPAxisTicker {
+ protected:
+  int getSubTickCount(double) override { return 0; }
+  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_number(tick, 3); }
+};
+
+class FrameTicker : public QCPAxisTicker {
+ protected:
+  int getSubTickCount(double) override { return 0; }
+  double getTickStep(const QCPRange& range) override { return std::max(1.0, QCPAxisTicker::getTickStep(range)); }
+  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_count(std::llround(tick)); }
+};
+
+}  // namespace
+
+SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
+  setMouseTracking(true);
+  setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
+  axisRect()->setRangeDrag(Qt::Horizontal);
+  axisRect()->setRangeZoom(Qt::Horizontal);
+  axisRect()->setMinimumMargins({4, 4, 4, 2});
+  xAxis->setTicker(QSharedPointer<FrameTicker>::create());
+  yAxis->setTicker(QSharedPointer<ValueTicker>::create());
+  yAxis->ticker()->setTickCount(4);
+  // The cursor moves with every frame: on a layer of its own, so that the lines are not drawn again.
+  addLayer(QStringLiteral("cursor"), layer(QStringLiteral("main")));
+  layer(QStringLiteral("cursor"))->setMode(QCPLayer::lmBuffered);
+  current_ = new QCPItemStraightLine(this);
+  hovered_ = new QCPItemStraightLine(this);
+  for (auto* const line : {current_, hovered_}) {
+    line->setLayer(QStringLiteral("cursor"));
+    line->setVisible(false);
+  }
+  legend->setBorderPen(Qt::NoPen);
+  legend->setRowSpacing(-spacing::kTiny);
+  legend->setIconSize(14, 8);
+  legend->setFillOrder(QCPLegend::foColumnsFirst);
+  legend->setWrap(6);
+  axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
+  connect(this, &QCustomPlot::mouseWheel, this, [this] { moved_ = true; });
+  connect(&Theme::instance(), &Theme::changed, this, [this] {
+    restyle();
+    replot(QCustomPlot::rpQueuedReplot);
+  });
+  restyle();
+}
+
+QColor SeriesPlot::color_of(const Line& line) const {
+  const auto& theme = Theme::instance();
+  const auto& colors = theme.colors();
+  switch (line.ink) {
+    case Ink::exit:
+      return theme.exit_color(line.exit, line.exits);
+    case Ink::recorded:
+      return colors.recorded;
+    case Ink::muted:
+      return colors.muted_text;
+    case Ink::accent:
+      return colors.accent;
+    case Ink::warning:
+      return colors.warning;
+    case Ink::error:
+      return colors.error;
+    case Ink::text:
+      return colors.text;
+    case Ink::shade:
+      return Theme::mix(colors.background, colors.muted_text, line.shade);
+  }
+  return colors.text;
+}
+
+void SeriesPlot::restyle() {
+  const auto& theme = Theme::instance();
+  const auto& colors = theme.colors();
+  setBackground(QBrush(colors.background));
+  for (auto* const axis : {xAxis, yAxis}) {
+    axis->setBasePen(QPen(colors.hairline));
+    axis->setTickPen(QPen(colors.hairline));
+    axis->setSubTickPen(Qt::NoPen);
+    axis->grid()->setPen(QPen(colors.hairline));
+    axis->grid()->setZeroLinePen(QPen(colors.hairline));
+    axis->setTickLabelColor(colors.muted_text);
+    axis->setLabelColor(colors.muted_text);
+    axis->setTickLabelFont(Theme::number_font(theme.label_font()));
+    axis->setLabelFont(theme.label_font());
+    axis->setLabelPadding(2);
+  }
+  xAxis->grid()->setVisible(false);
+  legend->setBrush(QBrush(colors.background));
+  legend->setFont(theme.label_font());
+  legend->setTextColor(colors.muted_text);
+  current_->setPen(QPen(colors.accent, 1));
+  hovered_->setPen(QPen(colors.muted_text, 1, Qt::DotLine));
+  for (std::size_t i = 0; i < lines_.size(); ++i) {
+    const auto color = color_of(lines_[i]);
+    // A filled area is its own mark; an outline would hide thin neighbours.
+    graphs_[i]->setPen(lines_[i].filled ? QPen(Qt::NoPen) : QPen(color, lines_[i].width, lines_[i].style));
+    graphs_[i]->setBrush(lines_[i].filled ? QBrush(color) : QBrush(Qt::NoBrush));
+  }
+}
+
+void SeriesPlot::set_lines(std::vector<Line> lines) {
+  lines_ = std::move(lines);
+  legend->clearItems();
+  clearGraphs();
+  graphs_.clear();
+  for (std::size_t i = 0; i < lines_.size(); ++i) {
+    auto* const graph = addGraph();
+    graph->setName(lines_[i].name);
+    graph->setAntialiased(false);
+    graph->setVisible(!lines_[i].hidden);
+    if (lines_[i].steps) graph->setLineStyle(QCPGraph::lsStepLeft);
+    if (!lines_[i].in_legend) graph->removeFromLegend();
+    if (lines_[i].filled && i > 0) graph->setChannelFillGraph(graphs_.back());
+    graphs_.push_back(graph);
+  }
+  set_legend_visible(legend_wanted_);
+  restyle();
+}
+
+void SeriesPlot::set_values(std::size_t line, std::span<const float> values) {
+  over_frames_ = true;
+  QVector<QCPGraphData> points;
+  points.reserve(static_cast<qsizetype>(values.size()));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    points.append({static_cast<double>(i), static_cast<double>(values[i])});
+  graphs_[line]->data()->set(points, true);
+}
+
+void SeriesPlot::set_points(std::size_t line, std::span<const float> x, std::span<const float> y) {
+  over_frames_ = false;
+  QVector<QCPGraphData> points;
+  points.reserve(static_cast<qsizetype>(x.size()));
+  for (std::size_t i = 0; i < x.size() && i < y.size(); ++i) {
+    points.append({static_cast<double>(x[i]), static_cast<double>(y[i])});
+  }
+  graphs_[line]->data()->set(points, true);
+}
+
+double SeriesPlot::value(std::size_t line, qint64 frame) const {
+  const auto& data = *graphs_[line]->data();
+  if (frame < 0 || frame >= data.size()) return std::numeric_limits<double>::quiet_NaN();
+  return data.at(static_cast<int>(frame))->value;
+}
+
+void SeriesPlot::refresh() { moved_ ? replot(QCustomPlot::rpQueuedReplot) : fit(); }
+
+void SeriesPlot::set_x_label(const QString& label) { xAxis->setLabel(label); }
+void SeriesPlot::set_y_label(const QString& label) { yAxis->setLabel(label); }
+void SeriesPlot::set_y_range(std::optional<std::array<double, 2>> range) { y_range_ = range; }
+
+void SeriesPlot::set_legend_visible(bool visible) {
+  legend_wanted_ = visible;
+  legend->setVisible(visible && legend->itemCount() > 0);
+}
+
+void SeriesPlot::set_frames(qint64 current, qint64 hovered) {
+  const auto place = [](QCPItemStraightLine* line, qint64 frame) {
+    line->setVisible(frame >= 0);
+    line->point1->setCoords(static_cast<double>(frame), 0);
+    line->point2->setCoords(static_cast<double>(frame), 1);
+  };
+  place(current_, current);
+  place(hovered_, hovered == current ? -1 : hovered);
+  layer(QStringLiteral("cursor"))->replot();
+}
+
+QStringList SeriesPlot::readout(qint64 frame) const {
+  QStringList texts;
+  for (std::size_t i = 0; i < lines_.size(); ++i) {
+    if (!lines_[i].in_readout) continue;
+    const double shown = value(i, frame);
+    texts << tr("%1: %2").arg(lines_[i].name,
+                              std::isnan(shown) ? format_number(shown) : format_fixed(shown, decimals_));
+  }
+  return texts;
+}
+
+void SeriesPlot::show_all() {
+  moved_ = false;
+  fit();
+}
+
+void SeriesPlot::fit() {
+  bool found = false;
+  QCPRange keys(0, 1), values(0, 1);
+  for (auto* const graph : graphs_) {
+    if (!graph->visible()) continue;
+    bool has_keys = false, has_values = false;
+    const auto key = graph->getKeyRange(has_keys);
+    const auto value = graph->getValueRange(has_values);
+    if (!has_keys || !has_values) continue;
+    if (found) {
+      keys.expand(key);
+      values.expand(value);
+    } else {
+      keys = key;
+      values = value;
+    }
+    found = true;
+  }
+  if (over_frames_) keys = QCPRange(keys.lower - 0.5, keys.upper + 0.5);
+  xAxis->setRange(keys);
+  if (y_range_) {
+    yAxis->setRange((*y_range_)[0], (*y_range_)[1]);
+  } else {
+    const double room = std::max(values.size() * 0.06, 1e-9);
+    // Areas stand on zero.
+    const bool areas = !lines_.empty() && lines_.front().filled;
+    yAxis->setRange(areas ? 0 : values.lower - room, values.upper + room);
+  }
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+qint64 SeriesPlot::frame_at(const QPoint& point) const {
+  if (!over_frames_ || graphs_.empty() || !axisRect()->rect().contains(point)) return -1;
+  const auto frames = static_cast<qint64>(graphs_.front()->data()->size());
+  const auto frame = static_cast<qint64>(std::llround(xAxis->pixelToCoord(point.x())));
+  return frame >= 0 && frame < frames ? frame : -1;
+}
+
+void SeriesPlot::mousePressEvent(QMouseEvent* event) {
+  pressed_ = event->pos();
+  QCustomPlot::mousePressEvent(event);
+}
+
+void SeriesPlot::mouseMoveEvent(QMouseEvent* event) {
+  QCustomPlot::mouseMoveEvent(event);
+  if (event->buttons() != Qt::NoButton) {
+    moved_ = moved_ || (event->pos() - pressed_).manhattanLength() > kReach;
+    return;
+  }
+  const auto frame = frame_at(event->pos());
+  Q_EMIT frame_hovered(frame);
+  if (frame < 0) return QToolTip::hideText();
+  auto texts = readout(frame);
+  texts.prepend(tr("frame %1").arg(format_count(frame)));
+  QToolTip::showText(event->globalPosition().toPoint(), texts.join(u'\n'), this);
+}
+
+void SeriesPlot::mouseReleaseEvent(QMouseEvent* event) {
+  QCustomPlot::mouseReleaseEvent(event);
+  if (event->button() != Qt::LeftButton || (event->pos() - pressed_).manhattanLength() > kReach) return;
+  const auto frame = frame_at(event->pos());
+  if (frame >= 0) Q_EMIT frame_chosen(frame);
+}
+
+void SeriesPlot::mouseDoubleClickEvent(QMouseEvent*) { show_all(); }
+
+void SeriesPlot::leaveEvent(QEvent* event) {
+  Q_EMIT frame_hovered(-1);
+  QCustomPlot::leaveEvent(event);
+}
+
+}  // namespace deer

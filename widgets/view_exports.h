@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QPointer>
+#include <QString>
+#include <functional>
+#include <vector>
+
+#include "core/episodes/value_table.h"
+#include "sessions/session.h"
+
+class QMenu;
+class QWidget;
+
+namespace deer {
+
+/// Takes numbers and pictures out of views: one context menu for all of them, and the same by calls, for commands.
+/// Pictures are PNG, SVG or PDF, numbers CSV or NPZ, by the file's ending; files are written on another thread.
+class ViewExports : public QObject {
+  Q_OBJECT
+
+ public:
+  using Values = std::function<ValueTable()>;
+  /// Which file to write: a title, a proposed name and a filter as QFileDialog takes it. Empty: none.
+  using FileChooser = std::function<QString(const QString& title, const QString& name, const QString& filter)>;
+
+  explicit ViewExports(QWidget* window);
+
+  /// The view gets the menu. `name` is the person's word for it; no `values`: it has only its picture.
+  void add(QWidget* view, const QString& name, Values values = {});
+  void set_file_chooser(FileChooser chooser) { choose_ = std::move(chooser); }
+
+  /// The view that was pointed at or had the focus last and is in sight; null if there is none.
+  QWidget* current() const;
+  QString name_of(const QWidget* view) const;
+  bool has_values(const QWidget* view) const;
+
+  void copy_values(QWidget* view);
+  void copy_picture(QWidget* view);
+  void ask_picture(QWidget* view);  ///< asks for the file
+  void ask_values(QWidget* view);
+  void save_picture(QWidget* view, const QString& path);
+  void save_values(QWidget* view, const QString& path);
+  void fill_menu(QMenu* menu, QWidget* view);
+
+ Q_SIGNALS:
+  void current_changed();
+  void saved(const QString& path);
+  void problem(const deer::Problem& problem);
+
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
+ private:
+  struct View {
+    QPointer<QWidget> widget;
+    QString name;
+    Values values;
+  };
+
+  const View* find(const QWidget* widget) const;
+  void make_current(QWidget* widget);
+  void write(const QString& path, std::function<QByteArray()> content);
+
+  QWidget* window_;
+  FileChooser choose_;
+  std::vector<View> views_;
+  QPointer<QWidget> current_;
+};
+
+/// `view` as it stands, as SVG or PDF. GUI thread.
+QByteArray view_as_svg(QWidget* view);
+QByteArray view_as_pdf(QWidget* view);
+
+}  // namespace deer
