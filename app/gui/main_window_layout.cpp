@@ -14,6 +14,7 @@
 
 #include "app/gui/arm_part.h"
 #include "app/gui/command_palette.h"
+#include "app/gui/debug_part.h"
 #include "app/gui/headline.h"
 #include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
@@ -149,6 +150,19 @@ void MainWindow::build_docks() {
   add_dock(QStringLiteral("budget"), tr("Budget"), budget_panel_, Qt::RightDockWidgetArea);
 }
 
+void MainWindow::build_debug() {
+  debug_ = new DebugPart(session_, budget_, timeline_, thresholds_->undo_stack(), this);
+  std::vector<QDockWidget*> docks;
+  for (const auto& [name, title, view] : debug_->panels()) {
+    docks.push_back(add_dock(name, title, view, Qt::BottomDockWidgetArea));
+  }
+  debug_->set_docks(std::move(docks));
+  connect(debug_, &DebugPart::problem, this, &MainWindow::show_problem);
+  connect(debug_, &DebugPart::note, this,
+          [this](const Problem& note) { messages_->add(MessageBar::Level::note, note); });
+  connect(debug_, &DebugPart::note_over, messages_, &MessageBar::remove);
+}
+
 void MainWindow::arrange_pictures() {
   // Cameras are square, so that they need no more width than height; the arm takes what is left.
   const auto shares = arm_ ? QList<int>{300, 200, 500} : QList<int>{500, 500};
@@ -205,7 +219,18 @@ void MainWindow::arrange_docks() {
     tabifyDockWidget(dock("deltas"), dock("similarity"));
     tabifyDockWidget(dock("similarity"), dock("actions"));
   }
+  // In a small window the debugger's panels come when they are asked for.
+  QDockWidget* before = roomy ? dock("actions") : nullptr;
+  for (auto* const one : debug_->docks()) {
+    addDockWidget(Qt::BottomDockWidgetArea, one);
+    if (before) tabifyDockWidget(before, one);
+    before = one;
+  }
   for (auto* const one : docks_) one->setVisible(!shows_welcome());
+  if (!roomy) {
+    for (auto* const one : debug_->docks()) one->hide();
+  }
+  if (roomy) dock("actions")->raise();
   dock("deltas")->raise();
   dock("budget")->raise();
   // What the frame is about gets the height it needs; lists and the editor, which scroll, take the rest.

@@ -39,7 +39,8 @@ class Variables {
 
 /// A formula over named values: comparisons, `and`, `or`, `not` (or && || !), + - * / ^, parentheses, `a ? b : c`,
 /// per cent (5% is 0.05), and functions such as abs, min, max, sqrt. A comparison with a value that is not known is
-/// false. Signs and `not` do not follow each other without a parenthesis. It can change nothing. Not thread-safe, nor are two that share their variables.
+/// false. Signs and `not` do not follow each other without a parenthesis. It can change nothing. Not thread-safe, nor
+/// are two that share their variables.
 class Expression {
  public:
   static constexpr std::size_t kLongest = 500;

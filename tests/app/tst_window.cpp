@@ -16,6 +16,7 @@
 #include <QToolButton>
 
 #include "app/gui/command_palette.h"
+#include "app/gui/debug_part.h"
 #include "app/gui/headline.h"
 #include "app/gui/launch_options.h"
 #include "app/gui/message_bar.h"
@@ -135,7 +136,10 @@ void WindowTest::opens_by_commands() {
   QVERIFY(f.window->windowTitle().contains("fake episode"));
   QVERIFY(f.window->commands()->trigger("model.run"));
   QVERIFY(QTest::qWaitFor([&] { return f.session.evaluated_count() == 60; }, kPatienceMs));
-  for (auto* const dock : f.window->findChildren<QDockWidget*>()) QVERIFY(!dock->isHidden());
+  for (auto* const dock : f.window->findChildren<QDockWidget*>()) {
+    const auto& asked_for = f.window->debug()->docks();
+    QCOMPARE(dock->isHidden(), std::find(asked_for.begin(), asked_for.end(), dock) != asked_for.end());
+  }
   // A dialog that was cancelled opens nothing.
   answer.clear();
   QVERIFY(f.window->commands()->trigger("file.open_model"));

@@ -139,7 +139,8 @@ void DebugTest::refuses_data() {
   row("depth > 3 and and exit", 14, "'and' cannot stand here");
   row("* 3", 0, "'*' cannot stand here");
   row("exit > 3 ? 1", 12, "a '?' has no ':'");
-  QTest::newRow("not ascii") << QStringLiteral("depth ≥ 3") << 6 << "only plain letters, digits and signs are known here";
+  QTest::newRow("not ascii") << QStringLiteral("depth ≥ 3") << 6
+                             << "only plain letters, digits and signs are known here";
   QTest::newRow("long") << QString(600, u'1') << 500 << "longer than 500 characters";
 }
 
