@@ -17,8 +17,8 @@ namespace {
 
 constexpr double kFewestFrames = 4;
 constexpr int kEventHeight = 14;
-constexpr int kRegretHeight = 30;
-constexpr int kRoomForRegret = 300;  // of the plot's height
+constexpr int kRegretHeight = 26;
+constexpr int kRoomForRegret = 230;  // of the plot's height
 constexpr int kSnapPixels = 5;
 constexpr double kWheelStep = 0.8;
 constexpr qint64 kFirstRoom = 300;  // 10 s
