@@ -353,9 +353,13 @@ std::optional<ExitPolicy> Budget::policy() const {
 
 bool Budget::apply() {
   const auto wanted = policy();
-  if (!wanted) return false;
+  if (!wanted || frozen_) return false;
   session_->set_policy(*wanted);
   return true;
+}
+
+void Budget::set_frozen(bool frozen) {
+  if (std::exchange(frozen_, frozen) != frozen) Q_EMIT frozen_changed(frozen);
 }
 
 bool Budget::applied() const {

@@ -69,8 +69,11 @@ class Budget : public QObject {
 
   /// The policy in force with the solution's thresholds. Nothing if there is no feasible solution.
   std::optional<ExitPolicy> policy() const;
-  /// Puts it in force; false if there is none.
+  /// Puts it in force; false if there is none, or thresholds are frozen.
   bool apply();
+  /// While frozen, budgets move only the estimate: apply() does nothing and the thresholds in force stay.
+  bool frozen() const { return frozen_; }
+  void set_frozen(bool frozen);
   /// Whether the session's policy is the solution's.
   bool applied() const;
 
@@ -89,6 +92,7 @@ class Budget : public QObject {
   void solution_changed();  ///< also when a solve begins
   void curves_changed();
   void measuring_changed();
+  void frozen_changed(bool frozen);
   void problem(const deer::Problem& problem);
 
  private:
@@ -113,6 +117,7 @@ class Budget : public QObject {
   std::shared_ptr<const PreparedCalibration> small_;  ///< a subsample, for curves and quick answers
   bool fits_ = false;                                 ///< the model has the set's exits
   bool opening_ = false;
+  bool frozen_ = false;
   bool measuring_ = false;
   double measured_share_ = 0;
   std::optional<StageTimings> timings_;

@@ -13,6 +13,7 @@
 
 #include "core/episodes/frame_source.h"
 #include "core/exits/engine.h"
+#include "sessions/exit_flip.h"
 #include "sessions/live_source.h"
 #include "sessions/session.h"
 
@@ -57,6 +58,17 @@ class InferenceWorker : public QObject {
   /// Answers finished(), failed() or policy_refused(), after any number of records().
   void advance(const Advance& task);
 
+  struct Compare {
+    quint64 number = 0;
+    ExitPolicy present;
+    ExitPolicy other;
+    std::stop_token stop;
+  };
+
+  /// Replays two policies over the records that there are, and answers compared() or compare_failed(). Records stay
+  /// as they are.
+  void compare(const Compare& task);
+
  Q_SIGNALS:
   void progress(quint64 command, const QString& what, qint64 done, qint64 total);
   void loaded(quint64 command, const deer::ModelSummary& summary, const deer::ExitPolicy& policy);
@@ -67,7 +79,10 @@ class InferenceWorker : public QObject {
   void live_frames(quint64 rollout, const deer::LiveBatch& batch);
   void live_policy_taken(quint64 command, quint64 policy_id, const deer::ExitPolicy& policy);
   void live_policy_refused(quint64 command, quint64 policy_id, const QString& reason);
+  void live_stood(quint64 command, qint64 frame);  ///< the guard let the run stand after this frame; finished() follows
   void live_ended(quint64 command);  ///< the source has no more frames
+  void compared(quint64 number, const std::shared_ptr<const std::vector<deer::ExitFlip>>& flips);
+  void compare_failed(quint64 number, const QString& reason);
   void finished(quint64 command);
   void failed(quint64 command, const deer::Problem& problem);
   void policy_refused(quint64 command, const QString& reason);
@@ -86,6 +101,7 @@ class InferenceWorker : public QObject {
   void adopt_settings(const Advance& task, const LiveControl::Settings& settings);
   bool take_live_frame(const Advance& task);
   void step_live(const Advance& task, RunMode mode);
+  bool guard_stops(const LiveControl& control) const;
   void add_live_frame(LiveFrame frame);
   void publish_live(bool all);
 

@@ -55,6 +55,11 @@ void InferenceWorker::run_live(const Advance& task) {
         break;
       }
       step_live(task, settings.mode);
+      if (guard_stops(*task.control)) {
+        publish_live(true);
+        Q_EMIT live_stood(task.command, next_live_frame_ - 1);
+        break;
+      }
       publish_live(false);
     }
     publish_live(true);
@@ -119,6 +124,13 @@ void InferenceWorker::step_live(const Advance& task, RunMode mode) {
   }
   reset_next_ = false;
   add_live_frame({std::exchange(pending_, nullptr), std::move(record)});
+}
+
+bool InferenceWorker::guard_stops(const LiveControl& control) const {
+  const auto guard = control.guard();
+  if (!guard || !*guard || probes_.empty() || probes_.back()->frame + 1 != next_live_frame_) return false;
+  const auto* const before = probes_.size() > 1 ? probes_[probes_.size() - 2].get() : nullptr;
+  return (*guard)(*probes_.back(), before && before->frame + 2 == next_live_frame_ ? before : nullptr);
 }
 
 void InferenceWorker::add_live_frame(LiveFrame frame) {

@@ -45,6 +45,10 @@ struct LiveBatch {
   std::string status;
 };
 
+/// Asked after each step of a live run, on the inference thread: whether to let it stand before the next one. `before`
+/// is the record of the frame before, or null.
+using LiveGuard = std::function<bool(const FrameRecord& record, const FrameRecord* before)>;
+
 /// What a person may change while one live run goes on; the worker looks before each step.
 class LiveControl {
  public:
@@ -71,6 +75,14 @@ class LiveControl {
     const std::scoped_lock lock(mutex_);
     settings_.mode = mode;
   }
+  std::shared_ptr<const LiveGuard> guard() const {
+    const std::scoped_lock lock(mutex_);
+    return guard_;
+  }
+  void set_guard(std::shared_ptr<const LiveGuard> guard) {
+    const std::scoped_lock lock(mutex_);
+    guard_ = std::move(guard);
+  }
   void instruct(std::string text) {
     const std::scoped_lock lock(mutex_);
     instruction_ = std::move(text);
@@ -85,6 +97,7 @@ class LiveControl {
   mutable std::mutex mutex_;
   Settings settings_;
   std::optional<std::string> instruction_;
+  std::shared_ptr<const LiveGuard> guard_;
 };
 
 }  // namespace deer

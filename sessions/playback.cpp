@@ -101,6 +101,17 @@ void Playback::anchor() {
   anchor_frame_ = shown_frame_ = session_->current_frame();
 }
 
+bool Playback::stops_between(qint64 first, qint64 last) {
+  if (!gate_ || first > last) return false;
+  const auto stop = gate_(first, last);
+  if (!stop) return false;
+  shown_frame_ = *stop;
+  session_->set_current_frame(*stop);
+  pause();
+  Q_EMIT gate_closed(*stop);
+  return true;
+}
+
 void Playback::tick() {
   if (!playing()) return;
   if (!session_->episode()) return pause();
@@ -111,14 +122,16 @@ void Playback::tick() {
   const auto first = loop_first();
   const auto last = loop_last();
   if (due > last) {
+    if (stops_between(shown_frame_ + 1, last)) return;
     if (!looping_) {
       shown_frame_ = last;
       session_->set_current_frame(last);
       return pause();
     }
     due = first + (due - first) % (last - first + 1);
+    if (stops_between(first, due)) return;
   }
-  if (due == shown_frame_) return;
+  if (due == shown_frame_ || stops_between(shown_frame_ + 1, due)) return;
   shown_frame_ = due;
   session_->set_current_frame(due);
 }

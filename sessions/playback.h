@@ -5,6 +5,7 @@
 #include <QTimer>
 #include <array>
 #include <functional>
+#include <optional>
 
 namespace deer {
 
@@ -45,6 +46,10 @@ class Playback : public QObject {
   void step(qint64 frames);  ///< pauses, then moves by so many frames
   void go_to(qint64 frame);  ///< pauses, then shows this frame
 
+  /// Asked while it plays, before it moves on over frames `first` to `last`: a frame of these to stop at, or none.
+  using Gate = std::function<std::optional<qint64>(qint64 first, qint64 last)>;
+  void set_gate(Gate gate) { gate_ = std::move(gate); }
+
   /// Shows the frame that is due now. The timer calls it; tests do with a clock of their own.
   void tick();
 
@@ -53,12 +58,15 @@ class Playback : public QObject {
   void speed_changed(double speed);
   void looping_changed(bool looping);
   void loop_range_changed();
+  void gate_closed(qint64 frame);  ///< it stopped at this frame, which is shown
 
  private:
   void anchor();
+  bool stops_between(qint64 first, qint64 last);
 
   Session* session_;
   Clock clock_;
+  Gate gate_;
   QTimer timer_;
   double speed_ = 1.0;
   bool looping_ = false;

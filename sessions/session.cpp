@@ -132,6 +132,18 @@ void Session::set_policy(const ExitPolicy& policy) {
   d_->begin_advance(d_->run_wanted);
 }
 
+void Session::compare(const ExitPolicy& other) {
+  d_->compare_stop.request_stop();
+  d_->compare_stop = {};
+  InferenceWorker::Compare task;
+  task.number = ++d_->compare_number;
+  task.present = d_->policy;
+  task.other = other;
+  task.stop = d_->compare_stop.get_token();
+  QMetaObject::invokeMethod(
+      d_->worker, [w = d_->worker, task] { w->compare(task); }, Qt::QueuedConnection);
+}
+
 void Session::run_episode() {
   if (live_ended()) {
     return d_->report({tr("The live run has ended"), tr("Its frames stay, but no more will come."),

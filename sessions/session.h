@@ -12,6 +12,7 @@
 
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
+#include "sessions/exit_flip.h"
 #include "sessions/live_source.h"
 
 namespace deer {
@@ -93,6 +94,9 @@ class Session : public QObject {
   /// really stops early, from the next step on; such frames keep the exit they were run with.
   RunMode live_mode() const;
   void set_live_mode(RunMode mode);
+  /// Asked after each live step whether to let the run stand there, as after pause_live(); empty: never. It is called
+  /// on the inference thread, and holds what it needs.
+  void set_live_guard(LiveGuard guard);
   double live_rate_hz() const;  ///< achieved over the last second; 0 while it does not run
   QString live_status() const;  ///< what the source says of how it goes; may be empty
   qint64 fixed_count() const;   ///< evaluated frames that the last change of policy could not be replayed over
@@ -133,6 +137,10 @@ class Session : public QObject {
   const ExitPolicy& policy() const;
   void set_policy(const ExitPolicy& policy);
 
+  // Another policy beside the present one: both are replayed over the stored features in the background, and
+  // compared() tells where they leave at different exits. The newest request wins; it waits for a run to end.
+  void compare(const ExitPolicy& other);
+
   // Running the model over the episode, in probe mode, from the first frame without a record. If the
   // model or the episode is still being opened, the run starts when both are there.
   void run_episode();
@@ -155,6 +163,9 @@ class Session : public QObject {
   void observation_ready(qint64 frame);  ///< it can be had from observation(), or frame_problem() says why not
   void records_changed(qint64 first, qint64 last);  ///< inclusive; may cover frames without a record
   void policy_changed();
+  void compared(const std::shared_ptr<const std::vector<deer::ExitFlip>>& flips);  ///< in order of frames
+  void compare_failed(const QString& reason);  ///< the other policy does not fit the model
+  void live_stood(qint64 frame);               ///< the guard let the run stand after this frame
   void activity_changed();  ///< activity, text or progress
   void problem(const deer::Problem& problem);
 

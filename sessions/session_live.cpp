@@ -76,6 +76,17 @@ void Session::set_live_mode(RunMode mode) {
   d_->notify();
 }
 
+void Session::set_live_guard(LiveGuard guard) {
+  d_->live_guard = guard ? std::make_shared<const LiveGuard>(std::move(guard)) : nullptr;
+  if (d_->live) d_->live_control->set_guard(d_->live_guard);
+}
+
+void Session::Private::on_live_stood(quint64 from, qint64 at) {
+  if (from != command) return;
+  run_wanted = false;
+  Q_EMIT q->live_stood(at);
+}
+
 void Session::Private::retire(std::shared_ptr<void> held) {
   if (!held) return;
   QMetaObject::invokeMethod(

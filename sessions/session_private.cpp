@@ -32,6 +32,13 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
   connect(worker, &InferenceWorker::live_policy_taken, this, &Private::on_live_policy_taken);
   connect(worker, &InferenceWorker::live_policy_refused, this, &Private::on_live_policy_refused);
   connect(worker, &InferenceWorker::live_ended, this, &Private::on_live_ended);
+  connect(worker, &InferenceWorker::live_stood, this, &Private::on_live_stood);
+  connect(worker, &InferenceWorker::compared, this, [this](quint64 number, const auto& flips) {
+    if (number == compare_number) Q_EMIT q->compared(flips);
+  });
+  connect(worker, &InferenceWorker::compare_failed, this, [this](quint64 number, const QString& reason) {
+    if (number == compare_number) Q_EMIT q->compare_failed(reason);
+  });
   connect(&loader, &SourceLoader::opened, this, &Private::on_opened);
   connect(&loader, &SourceLoader::live_opened, this, &Private::on_live_opened);
   connect(&loader, &SourceLoader::open_failed, this, [this](quint64 request, const Problem& what) {
@@ -53,6 +60,7 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
 
 Session::Private::~Private() {
   stop.request_stop();
+  compare_stop.request_stop();
   disconnect(worker, nullptr, this, nullptr);
   retire(std::move(episode));
   QMetaObject::invokeMethod(
@@ -112,6 +120,7 @@ void Session::Private::begin_advance(bool run_frames) {
     const auto before = std::exchange(live_control, std::make_shared<LiveControl>());
     live_control->set_policy(policy, policy_id);
     live_control->set_mode(live_mode);
+    live_control->set_guard(live_guard);
     if (auto text = before->take_instruction()) live_control->instruct(std::move(*text));
     task.control = live_control;
   }

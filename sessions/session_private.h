@@ -56,6 +56,7 @@ class Session::Private : public QObject {
   void on_live_policy_taken(quint64 command, quint64 id, const ExitPolicy& taken);
   void on_live_policy_refused(quint64 command, quint64 id, const QString& reason);
   void on_live_ended(quint64 command);
+  void on_live_stood(quint64 command, qint64 frame);
 
   Session* q;
   QThread thread;
@@ -91,6 +92,7 @@ class Session::Private : public QObject {
   LiveFrames live_frames;
   std::shared_ptr<LiveControl> live_control;  ///< of the newest live run; never null while live
   RunMode live_mode = RunMode::probe;
+  std::shared_ptr<const LiveGuard> live_guard;
   double live_rate_hz = 0;
   QString live_status;
   qint64 fixed = 0;
@@ -112,6 +114,8 @@ class Session::Private : public QObject {
   quint64 command = 0;
   quint64 rollout = 0;
   std::stop_source stop;
+  quint64 compare_number = 0;
+  std::stop_source compare_stop;
   QTimer policy_timer;  ///< gives a replay under way a moment to finish before a newer one takes its place
   QElapsedTimer job_clock;
   qint64 run_began_with = 0;

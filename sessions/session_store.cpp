@@ -9,6 +9,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_file.h"
+#include "sessions/debug_state_json.h"
 #include "sessions/paths.h"
 
 namespace deer {
@@ -24,6 +25,10 @@ Json policy_json(const ExitPolicy& policy) {
       {"steps_per_exit", policy.steps_per_exit},  {"action_ensemble", policy.action_ensemble},
       {"executions", policy.executions},          {"refresh_every", policy.refresh_every},
   };
+  if (!policy.forced_layers.empty()) {
+    auto& forced = json["forced_layers"] = Json::array();
+    for (const auto& [frame, layer] : policy.forced_layers) forced.push_back({frame, layer});
+  }
   if (policy.max_layer) json["max_layer"] = *policy.max_layer;
   if (policy.fixed_layer) json["fixed_layer"] = *policy.fixed_layer;
   return json;
@@ -45,6 +50,14 @@ ExitPolicy read_policy(const JsonFields& fields) {
   policy.steps_per_exit = count("steps_per_exit", fallback.steps_per_exit, 1);
   policy.action_ensemble = fields.boolean("action_ensemble", fallback.action_ensemble);
   policy.executions = count("executions", fallback.executions, 1);
+  if (fields.has("forced_layers")) {
+    for (const auto& pair : fields.json()["forced_layers"]) {
+      const bool fits =
+          pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() && pair[1].is_number_integer();
+      if (!fits) fields.fail("forced_layers", "a list of [frame, layer]");
+      policy.forced_layers[pair[0].get<std::int64_t>()] = pair[1].get<int>();
+    }
+  }
   policy.refresh_every = count("refresh_every", fallback.refresh_every, 0);
   return policy;
 }
@@ -130,6 +143,7 @@ SavedSession read_session(const JsonFields& fields) {
     out.frame = std::max<std::int64_t>(source.integer("frame", 0), 0);
   }
   if (fields.has("policy")) out.policy = read_policy(fields.object("policy"));
+  if (fields.has("debug")) out.debug = debug_state_from_json(fields.object("debug"));
   out.window_geometry = read_bytes(fields, "window_geometry");
   out.window_layout = read_bytes(fields, "window_layout");
   out.recent_models = read_list(fields, "recent_models");
@@ -193,6 +207,7 @@ void SessionStore::save(const SavedSession& session) {
                       {"episode", session.episode},
                       {"frame", session.frame}};
   }
+  if (session.debug != DebugState()) json["debug"] = to_json(session.debug);
   if (session.policy) json["policy"] = policy_json(*session.policy);
   set_aside_if_unreadable(file(kSessionFile));
   // Instructions come from files and may hold bytes that are not UTF-8: replace those.

@@ -9,6 +9,7 @@
 
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
+#include "sessions/debug_state.h"
 
 namespace deer {
 
@@ -33,6 +34,8 @@ struct SavedSession {
   std::size_t episode = 0;
   qint64 frame = 0;
   std::optional<ExitPolicy> policy;
+
+  DebugState debug;
 
   QByteArray window_geometry;  ///< QWidget::saveGeometry
   QByteArray window_layout;    ///< QMainWindow::saveState

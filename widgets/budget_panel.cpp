@@ -274,6 +274,12 @@ QWidget* BudgetPanel::build_buttons() {
   menu->addAction(tr("Keep this point in the plot"), this, &BudgetPanel::keep_point);
   menu->addAction(tr("Open calibration set…"), this, &BudgetPanel::open_calibration_requested);
   more->setMenu(menu);
+  connect(budget_, &Budget::frozen_changed, this, [this](bool frozen) {
+    follow_->setEnabled(!frozen);
+    follow_->setToolTip(frozen ? tr("The thresholds in force are frozen: sliders only estimate.")
+                               : tr("Off: sliders only estimate, until Apply is pressed."));
+    show_solution();
+  });
   row->addWidget(apply_);
   row->addWidget(follow_);
   row->addStretch(1);
@@ -457,7 +463,7 @@ void BudgetPanel::show_solution() {
   const auto* const solution = budget_->solution();
   thresholds_->set(model ? model->exit_layers : std::vector<int>(), solution, budget_->request().locked);
   table_->updateGeometry();
-  apply_->setEnabled(!follow_->isChecked() && budget_->policy().has_value());
+  apply_->setEnabled(!follow_->isChecked() && !budget_->frozen() && budget_->policy().has_value());
   if (!model || !solution) {
     histogram_->set_counts({}, false);
     headline_->setText(budget_->solving() ? tr("Solving…") : QString());

@@ -7,6 +7,7 @@
 #include <QVBoxLayout>
 
 #include "widgets/delta_view.h"
+#include "widgets/exit_details.h"
 #include "widgets/number_format.h"
 #include "widgets/stage_bars.h"
 #include "widgets/theme.h"
@@ -14,7 +15,7 @@
 namespace deer {
 
 FrameInspector::FrameInspector(Session* session, QWidget* parent)
-    : FrameView(session, tr("the details of a frame"), parent), title_(new QLabel), stages_(new StageBars) {
+    : FrameView(session, tr("the details of a frame"), parent), title_(new QLabel), exit_(new ExitDetails), stages_(new StageBars) {
   setAccessibleName(tr("Frame inspector"));
   const Theme& theme = Theme::instance();
   title_->setAccessibleName(tr("Frame"));
@@ -25,6 +26,7 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   column->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
   column->setSpacing(spacing::kSmall);
   column->addWidget(title_);
+  column->addWidget(exit_);
   auto* form = new QFormLayout;
   form->setHorizontalSpacing(spacing::kMedium);
   form->setVerticalSpacing(spacing::kTiny);
@@ -109,6 +111,7 @@ void FrameInspector::show_record(const FrameRecordPtr& record) {
   }
   const QString gap(QStringLiteral("  "));
   command_->setText(tr("%1 mm\n%2 °").arg(position.join(gap), turn.join(gap)));
+  exit_->show_exit(*record, model, session()->selected_exit());
   stages_->set_times(record->times);
 }
 

@@ -8,6 +8,7 @@ class QLabel;
 
 namespace deer {
 
+class ExitDetails;
 class StageBars;
 
 /// Everything known of one frame in words and numbers: instruction, depth, reason, times, command.
@@ -35,6 +36,7 @@ class FrameInspector : public FrameView {
   QLabel* step_;
   QLabel* gripper_;
   QLabel* command_;
+  ExitDetails* exit_;
   StageBars* stages_;
 };
 

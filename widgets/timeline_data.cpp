@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/debug/frame_values.h"
 #include "widgets/action_model.h"
 
 namespace deer {
@@ -97,6 +98,7 @@ Extent MinMaxColumn::extent(qint64 first, qint64 last) const {
 
 void TimelineData::grow(qint64 frames) {
   depth_.grow(frames);
+  regret_.grow(frames);
   for (auto& column : deltas_) column.grow(frames);
   for (auto& column : predicted_) column.grow(frames);
   for (auto& column : recorded_) column.grow(frames);
@@ -110,6 +112,7 @@ void TimelineData::reset(qint64 frames, std::vector<int> exit_layers) {
 void TimelineData::set_exits(qint64 frames, std::vector<int> exit_layers) {
   exit_layers_ = std::move(exit_layers);
   depth_.reset(frames);
+  regret_.reset(frames);
   deltas_.assign(exit_layers_.size(), {});
   for (auto& column : deltas_) column.reset(frames);
   for (auto& column : predicted_) column.reset(frames);
@@ -122,6 +125,7 @@ void TimelineData::set_record(qint64 frame, const FrameRecord* record) {
   if (frame < 0 || frame >= frames()) return;
   constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
   depth_.set(frame, record ? static_cast<float>(record->depth()) : kNone);
+  regret_.set(frame, record ? static_cast<float>(deer::regret(*record)) : kNone);
   for (std::size_t exit = 0; exit < exit_layers_.size(); ++exit) {
     const ExitProbe* probe = record ? record->probe_at(exit_layers_[exit]) : nullptr;
     deltas_[exit].set(frame, probe ? probe->delta : kNone);

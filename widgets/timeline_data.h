@@ -66,6 +66,8 @@ class TimelineData {
 
   const MinMaxColumn& depth() const { return depth_; }
   const MinMaxColumn& delta(int exit) const { return deltas_[static_cast<std::size_t>(exit)]; }
+  /// Distance of the executed action from the deepest exit's, in the model's scale.
+  const MinMaxColumn& regret() const { return regret_; }
   /// Position in mm, angles in degrees, gripper as probability of opening.
   const MinMaxColumn& predicted(int dimension) const { return predicted_[static_cast<std::size_t>(dimension)]; }
   const MinMaxColumn& recorded(int dimension) const { return recorded_[static_cast<std::size_t>(dimension)]; }
@@ -74,6 +76,7 @@ class TimelineData {
   std::vector<int> exit_layers_;
   MinMaxColumn depth_;
   std::vector<MinMaxColumn> deltas_;
+  MinMaxColumn regret_;
   std::array<MinMaxColumn, kDimensions> predicted_;
   std::array<MinMaxColumn, kDimensions> recorded_;
 };

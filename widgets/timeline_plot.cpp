@@ -10,11 +10,16 @@
 #include "widgets/theme.h"
 #include "widgets/timeline_data.h"
 #include "widgets/timeline_layers.h"
+#include "widgets/timeline_marks.h"
 
 namespace deer {
 namespace {
 
 constexpr double kFewestFrames = 4;
+constexpr int kEventHeight = 14;
+constexpr int kRegretHeight = 26;
+constexpr int kRoomForRegret = 230;  // of the plot's height
+constexpr int kSnapPixels = 5;
 constexpr double kWheelStep = 0.8;
 constexpr qint64 kFirstRoom = 300;  // 10 s
 constexpr double kMoreRoom = 1.5;   // seldom enough for the eye to follow what is drawn
@@ -47,7 +52,8 @@ class ValueTicker : public QCPAxisTicker {
 
 }  // namespace
 
-TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent) : VectorPlot(parent), data_(data) {
+TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent)
+    : VectorPlot(parent), data_(data), marks_(std::make_unique<TimelineMarks>()) {
   setAccessibleName(tr("Timeline"));
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
@@ -61,6 +67,8 @@ TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent) : VectorPl
   data_reset();
 }
 
+TimelinePlot::~TimelinePlot() = default;
+
 void TimelinePlot::build_tracks() {
   setAutoAddPlottableToLegend(false);
   setNoAntialiasingOnDrag(false);
@@ -69,7 +77,7 @@ void TimelinePlot::build_tracks() {
   addLayer(QStringLiteral("cursor"), layer(QStringLiteral("axes")), QCustomPlot::limAbove);
   layer(QStringLiteral("cursor"))->setMode(QCPLayer::lmBuffered);
   auto* margins = new QCPMarginGroup(this);
-  for (int row = 0; row < 4; ++row) {
+  for (int row = 0; row < 6; ++row) {
     auto* rect = new QCPAxisRect(this, true);
     rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
     rect->setAutoMargins(QCP::msLeft | QCP::msRight | QCP::msBottom);
@@ -85,7 +93,7 @@ void TimelinePlot::build_tracks() {
     QCPAxis* x = rect->axis(QCPAxis::atBottom);
     x->setTicker(QSharedPointer<FrameTicker>::create());
     x->ticker()->setTickCount(7);
-    const bool last = row == 3;
+    const bool last = row == 5;
     x->setTickLabels(last);
     x->setTicks(last);
     rect->axis(QCPAxis::atLeft)->setTickLength(0, 3);
@@ -99,6 +107,17 @@ void TimelinePlot::build_tracks() {
   top->axis(QCPAxis::atLeft)->setVisible(false);
   top->axis(QCPAxis::atBottom)->setVisible(false);
   rect_of(Track::delta)->axis(QCPAxis::atBottom)->setVisible(false);
+  QCPAxisRect* events = rect_of(Track::events);
+  events->axis(QCPAxis::atLeft)->setVisible(false);
+  events->axis(QCPAxis::atBottom)->setVisible(false);
+  events->setMinimumSize(0, kEventHeight);
+  events->setMaximumSize(QWIDGETSIZE_MAX, kEventHeight);
+  QCPAxisRect* regret = rect_of(Track::regret);
+  regret->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
+  regret->axis(QCPAxis::atLeft)->ticker()->setTickCount(2);
+  regret->axis(QCPAxis::atLeft)->setLabel(tr("regret"));
+  regret->setMinimumSize(0, kRegretHeight);
+  regret->setMaximumSize(QWIDGETSIZE_MAX, kRegretHeight);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
   rect_of(Track::action)->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->grid()->setVisible(true);
@@ -110,7 +129,11 @@ void TimelinePlot::build_tracks() {
   instructions_ = new InstructionLayer(top, data_);
   new DepthLayer(rect_of(Track::depth), data_);
   new HeatLayer(rect_of(Track::delta), data_);
+  new RegretLayer(rect_of(Track::regret), data_);
+  events_ = new EventLayer(rect_of(Track::events), data_, marks_.get());
+  new ForcedLayer(rect_of(Track::depth), data_, marks_.get());
   action_ = new ActionLayer(rect_of(Track::action), data_);
+  for (QCPAxisRect* rect : rects_) new LoopLayer(rect, data_, marks_.get());
   cursor_ = new CursorLayer(this, QStringLiteral("cursor"));
 }
 
@@ -180,6 +203,7 @@ void TimelinePlot::label_exits() {
 
 void TimelinePlot::data_changed() {
   fit_action_range();
+  fit_regret_range();
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -203,6 +227,31 @@ void TimelinePlot::set_spans(std::vector<InstructionSpan> spans) {
   top->setMinimumSize(0, height);
   top->setMaximumSize(QWIDGETSIZE_MAX, height);
   replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimelinePlot::set_marks(TimelineMarks marks) {
+  *marks_ = std::move(marks);
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimelinePlot::set_regret_shown(bool shown) {
+  regret_shown_ = shown;
+  show_regret_track();
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimelinePlot::show_regret_track() {
+  QCPAxisRect* regret = rect_of(Track::regret);
+  const int tall = regret_shown_ && height() >= kRoomForRegret ? kRegretHeight : 0;
+  regret->setVisible(tall > 0);
+  regret->setMinimumSize(0, tall);
+  regret->setMaximumSize(QWIDGETSIZE_MAX, tall);
+}
+
+void TimelinePlot::fit_regret_range() {
+  const Extent all = data_->regret().all();
+  const double top = all.count > 0 ? static_cast<double>(all.max) : 0;
+  rect_of(Track::regret)->axis(QCPAxis::atLeft)->setRange(0, top > 0 ? top * 1.1 : 1);
 }
 
 void TimelinePlot::set_action_dimension(int dimension, const QString& label) {
@@ -266,6 +315,13 @@ qint64 TimelinePlot::frame_at(double x) const {
   return std::clamp<qint64>(std::llround(frame), 0, std::max<qint64>(0, data_->frames() - 1));
 }
 
+void TimelinePlot::scrub(const QMouseEvent* event) {
+  const auto frame = frame_at(event->position().x());
+  const bool free = !snaps_ || event->modifiers().testFlag(Qt::ControlModifier);
+  const auto mark = free ? std::nullopt : marks_->nearest(frame, events_->reach(kSnapPixels));
+  Q_EMIT scrubbed(mark.value_or(frame));
+}
+
 void TimelinePlot::mousePressEvent(QMouseEvent* event) {
   if (data_->frames() == 0) return;
   const bool pan = event->button() == Qt::MiddleButton ||
@@ -277,7 +333,7 @@ void TimelinePlot::mousePressEvent(QMouseEvent* event) {
     setCursor(Qt::ClosedHandCursor);
   } else if (event->button() == Qt::LeftButton) {
     drag_ = Drag::scrub;
-    Q_EMIT scrubbed(frame_at(event->position().x()));
+    scrub(event);
   }
 }
 
@@ -290,7 +346,7 @@ void TimelinePlot::mouseMoveEvent(QMouseEvent* event) {
           rect_of(Track::action)->rect().left() <= x && x <= rect_of(Track::action)->rect().right() ? frame_at(x) : -1);
       break;
     case Drag::scrub:
-      Q_EMIT scrubbed(frame_at(x));
+      scrub(event);
       break;
     case Drag::pan: {
       const double frames = (pan_from_x_ - x) / rect_of(Track::action)->width() * pan_from_range_.size();
@@ -331,6 +387,7 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   QCustomPlot::resizeEvent(event);
   constexpr int kRoomForLabel = 260;
   rect_of(Track::action)->axis(QCPAxis::atBottom)->setLabel(height() >= kRoomForLabel ? tr("frame") : QString());
+  show_regret_track();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits();
   replot(QCustomPlot::rpQueuedReplot);
@@ -339,8 +396,11 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
 bool TimelinePlot::event(QEvent* event) {
   if (event->type() == QEvent::ToolTip) {
     auto* help = static_cast<QHelpEvent*>(event);
-    const QString text = track_rect(Track::instructions).contains(help->pos())
-                             ? instructions_->text_at(frame_at(help->pos().x()))
+    const auto frame = frame_at(help->pos().x());
+    const auto reach = events_->reach(kSnapPixels);
+    const QString text = track_rect(Track::instructions).contains(help->pos()) ? instructions_->text_at(frame)
+                         : track_rect(Track::events).contains(help->pos())
+                             ? marks_->texts(frame - reach, frame + reach).join(u'\n')
                              : QString();
     text.isEmpty() ? QToolTip::hideText() : QToolTip::showText(help->globalPos(), text, this);
     return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "core/episodes/frame_source.h"
@@ -10,19 +11,22 @@ namespace deer {
 
 class ActionLayer;
 class CursorLayer;
+class EventLayer;
 class InstructionLayer;
 class TimelineData;
+struct TimelineMarks;
 
-/// Draws TimelineData in three tracks on one frame axis, and turns the mouse into scrubbing, hovering,
+/// Draws TimelineData in tracks on one frame axis, and turns the mouse into scrubbing, hovering,
 /// zooming and panning. Knows no session.
 class TimelinePlot : public VectorPlot {
   Q_OBJECT
 
  public:
-  enum class Track { instructions, depth, delta, action };
+  enum class Track { instructions, events, depth, delta, regret, action };
 
   /// `data` must outlive the plot.
   explicit TimelinePlot(const TimelineData* data, QWidget* parent = nullptr);
+  ~TimelinePlot() override;
 
   /// The data are another episode's or model's: new axes, everything in view.
   void data_reset();
@@ -31,6 +35,11 @@ class TimelinePlot : public VectorPlot {
   /// Values changed; draws when the event loop comes to it.
   void data_changed();
   void set_spans(std::vector<InstructionSpan> spans);
+  void set_marks(TimelineMarks marks);
+  /// Scrubbing stops at marks that are a few pixels away, unless Ctrl is held.
+  void set_snaps(bool snaps) { snaps_ = snaps; }
+  void set_regret_shown(bool shown);
+  bool regret_shown() const { return regret_shown_; }
   void set_action_dimension(int dimension, const QString& label);
   int action_dimension() const { return dimension_; }
   void set_frames(qint64 current, qint64 hovered);
@@ -67,11 +76,18 @@ class TimelinePlot : public VectorPlot {
   void label_exits();
   void fit_action_range();
   qint64 frame_at(double x) const;
+  void scrub(const QMouseEvent* event);
+  void fit_regret_range();
+  void show_regret_track();
   double room() const;
 
   const TimelineData* data_;
   std::vector<QCPAxisRect*> rects_;  // by Track
   InstructionLayer* instructions_ = nullptr;
+  EventLayer* events_ = nullptr;
+  std::unique_ptr<TimelineMarks> marks_;
+  bool snaps_ = false;
+  bool regret_shown_ = true;
   ActionLayer* action_ = nullptr;
   CursorLayer* cursor_ = nullptr;
   int dimension_ = 0;

@@ -22,6 +22,7 @@
 
 #include "app/gui/arm_part.h"
 #include "app/gui/command_palette.h"
+#include "app/gui/debug_part.h"
 #include "app/gui/demo.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/open_world_dialog.h"
@@ -69,11 +70,13 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
 
   build_centre();
   build_docks();
+  build_debug();
   add_file_commands();
   add_playback_commands();
   add_exit_commands();
   add_model_commands();
   add_live_commands();
+  debug_->add_commands(commands_);
   add_view_commands();
   if (arm_) arm_->add_commands(commands_);
   views_->add_commands(commands_);
@@ -120,6 +123,7 @@ void MainWindow::restore_layout() {
 void MainWindow::restore_last() {
   restore_layout();
   if (!preferences_.restore_on_start) return;
+  debug_->restore(saved_.debug);
   if (!saved_.model.empty()) {
     policy_to_restore_ = saved_.policy;
     session_->open_model(saved_.model, saved_.engine_options);
@@ -310,6 +314,7 @@ void MainWindow::save_session() {
     state.episode = session_->episode_index().value_or(0);
     state.frame = session_->is_live() ? 0 : std::max<qint64>(session_->current_frame(), 0);
   }
+  state.debug = debug_->state();
   state.window_geometry = saveGeometry();
   if (!shows_welcome()) state.window_layout = pack_layout(saveState(kLayoutVersion));
   try {

@@ -23,6 +23,7 @@ class ArmPart;
 class Budget;
 class BudgetPanel;
 class CommandPalette;
+class DebugPart;
 class FactsLine;
 class Headline;
 class LiveBar;
@@ -55,6 +56,7 @@ class MainWindow : public QMainWindow {
   CommandPalette* palette_dialog() const { return palette_; }
   FactsLine* facts() const { return facts_; }
   ViewsPart* views() const { return views_; }
+  DebugPart* debug() const { return debug_; }
   bool shows_welcome() const;
   EngineOptions engine_options() const;  ///< as the preferences say
 
@@ -84,6 +86,7 @@ class MainWindow : public QMainWindow {
   void build_centre();
   void build_docks();
   void build_view_docks();
+  void build_debug();
   void build_bars();
   void connect_session();
   void connect_playback();
@@ -136,6 +139,7 @@ class MainWindow : public QMainWindow {
   Headline* headline_ = nullptr;
   QSplitter* pictures_ = nullptr;
   ArmPart* arm_ = nullptr;  ///< null in a build without it
+  DebugPart* debug_ = nullptr;
   LiveBar* live_bar_ = nullptr;
   TimelineView* timeline_ = nullptr;
   ThresholdEditor* thresholds_ = nullptr;

@@ -14,6 +14,7 @@
 
 #include "app/gui/arm_part.h"
 #include "app/gui/command_palette.h"
+#include "app/gui/debug_part.h"
 #include "app/gui/headline.h"
 #include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
@@ -176,6 +177,19 @@ void MainWindow::build_view_docks() {
   views_->add_exports();
 }
 
+void MainWindow::build_debug() {
+  debug_ = new DebugPart(session_, budget_, timeline_, thresholds_->undo_stack(), this);
+  std::vector<QDockWidget*> docks;
+  for (const auto& [name, title, view] : debug_->panels()) {
+    docks.push_back(add_dock(name, title, view, Qt::BottomDockWidgetArea));
+  }
+  debug_->set_docks(std::move(docks));
+  connect(debug_, &DebugPart::problem, this, &MainWindow::show_problem);
+  connect(debug_, &DebugPart::note, this,
+          [this](const Problem& note) { messages_->add(MessageBar::Level::note, note); });
+  connect(debug_, &DebugPart::note_over, messages_, &MessageBar::remove);
+}
+
 void MainWindow::arrange_pictures() {
   // Cameras are square, so that they need no more width than height; the arm takes what is left.
   const auto shares = arm_ ? QList<int>{300, 200, 500} : QList<int>{500, 500};
@@ -240,8 +254,15 @@ void MainWindow::arrange_docks() {
     tabifyDockWidget(dock("action_plots"), dock("latency"));
     tabifyDockWidget(dock("latency"), dock("compare"));
   }
-  // Where there is no room for them, the menu shows the wide views.
-  const QList<QDockWidget*> wide{dock("action_plots"), dock("latency"), dock("compare")};
+  // Where there is no room for them, the menu shows the wide views and the debugger's panels.
+  QList<QDockWidget*> wide{dock("action_plots"), dock("latency"), dock("compare")};
+  QDockWidget* before = roomy ? dock("compare") : nullptr;
+  for (auto* const one : debug_->docks()) {
+    addDockWidget(Qt::BottomDockWidgetArea, one);
+    if (before != nullptr) tabifyDockWidget(before, one);
+    before = one;
+    wide.push_back(one);
+  }
   for (auto* const one : docks_) one->setVisible(!shows_welcome() && (roomy || !wide.contains(one)));
   dock("deltas")->raise();
   dock("budget")->raise();

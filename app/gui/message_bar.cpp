@@ -152,7 +152,10 @@ void MessageBar::restyle() {
   if (entries_.empty()) return;
   const auto& theme = Theme::instance();
   const auto& colors = theme.colors();
-  const auto mark = entries_[current_].level == Level::error ? colors.error : colors.warning;
+  const auto level = entries_[current_].level;
+  const auto mark = level == Level::error     ? colors.error
+                    : level == Level::warning ? colors.warning
+                                              : colors.accent;
   auto colored = QPalette(theme.palette());
   colored.setColor(QPalette::Window, Theme::mix(colors.background, mark, theme.is_dark() ? 0.22 : 0.12));
   if (palette().color(QPalette::Window) != colored.color(QPalette::Window) ||

@@ -17,7 +17,7 @@ class MessageBar : public QFrame {
   Q_OBJECT
 
  public:
-  enum class Level { warning, error };
+  enum class Level { note, warning, error };
 
   explicit MessageBar(QWidget* parent = nullptr);
 

@@ -16,6 +16,7 @@
 #include <QToolButton>
 
 #include "app/gui/command_palette.h"
+#include "app/gui/debug_part.h"
 #include "app/gui/headline.h"
 #include "app/gui/launch_options.h"
 #include "app/gui/message_bar.h"
@@ -135,10 +136,12 @@ void WindowTest::opens_by_commands() {
   QVERIFY(f.window->windowTitle().contains("fake episode"));
   QVERIFY(f.window->commands()->trigger("model.run"));
   QVERIFY(QTest::qWaitFor([&] { return f.session.evaluated_count() == 60; }, kPatienceMs));
-  // The wide views wait in the menu until there is room.
+  // The wide views and the debugger's panels wait in the menu until there is room.
   const QStringList wide{"dock_action_plots", "dock_latency", "dock_compare"};
   for (auto* const dock : f.window->findChildren<QDockWidget*>()) {
-    QCOMPARE(dock->isHidden(), wide.contains(dock->objectName()));
+    const auto& panels = f.window->debug()->docks();
+    const bool waits = wide.contains(dock->objectName()) || std::find(panels.begin(), panels.end(), dock) != panels.end();
+    QCOMPARE(dock->isHidden(), waits);
   }
   // A dialog that was cancelled opens nothing.
   answer.clear();

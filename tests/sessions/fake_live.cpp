@@ -43,7 +43,8 @@ class FakeLiveSource final : public FrameSource {
     if (control_->fail_at.compare_exchange_strong(expected, -1)) throw Error("the plug was pulled");
     auto seen = std::make_shared<Observation>();
     seen->frame = seen->frame_id = frame_;
-    seen->timestamp_s = double(frame_) / 30;
+    const auto gap = control_->gap_at.load();
+    seen->timestamp_s = double(frame_ + (gap >= 0 && frame_ >= gap ? 3 : 0)) / 30;
     seen->rgb_static = picture();
     seen->rgb_gripper = picture();
     if (!speechless_) {

@@ -23,6 +23,7 @@ struct FakeLive {
   std::atomic<std::int64_t> end_at{-1};      ///< this frame does not come
   std::atomic<std::int64_t> fail_at{-1};     ///< next() throws once instead of this frame
   std::atomic<std::int64_t> restart_at{-1};  ///< this frame starts an episode
+  std::atomic<std::int64_t> gap_at{-1};      ///< three frames are missing before this one
   std::atomic<int> waiting{0};               ///< calls that wait for a stop request now
   std::atomic<bool> alive{false};
   std::atomic<std::thread::id> ended_on;

@@ -108,6 +108,7 @@ class FakeEngine final : public Engine {
   void decide(FrameRecord& record, const ExitPolicy& policy, Rollout& rollout) const {
     record.step = rollout.step;
     record.exit_index = -1;
+    const auto forced = policy.forced_layers.find(record.frame);
     std::array<float, 6> before{};
     for (std::size_t i = 0; i < record.exits.size(); ++i) {
       auto& probe = record.exits[i];
@@ -128,6 +129,11 @@ class FakeEngine final : public Engine {
         record.exit_layer = probe.layer;
         record.reason = last ? ExitReason::deepest_allowed : ExitReason::within_threshold;
       }
+    }
+    if (forced != policy.forced_layers.end()) {
+      record.exit_layer = forced->second;
+      record.exit_index = (forced->second - 1) / 2;
+      record.reason = ExitReason::forced;
     }
     const auto& taken = record.exits[std::size_t(record.exit_index)];
     record.arm = taken.arm;

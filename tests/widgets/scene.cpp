@@ -89,6 +89,7 @@ class SceneEngine final : public Engine {
     record.exit_layer = 2 * taken + 1;
     record.reason = taken + 1 == Scene::kExits ? ExitReason::deepest_allowed : ExitReason::within_threshold;
     if (policy.criterion == Criterion::fixed_exit) record.reason = ExitReason::fixed;
+    if (policy.forced_layers.contains(record.frame)) record.reason = ExitReason::forced;
     for (std::size_t exit = 0; exit < record.exits.size(); ++exit) {
       if (exit < policy.thresholds.size()) record.exits[exit].threshold = float(policy.thresholds[exit]);
       record.exits[exit].evaluated_by_policy = int(exit) <= taken;
@@ -217,6 +218,9 @@ ImagePtr Scene::picture(std::int64_t frame, int size) {
 }
 
 int Scene::exit_taken(std::int64_t frame, const ExitPolicy& policy) {
+  if (const auto forced = policy.forced_layers.find(frame); forced != policy.forced_layers.end()) {
+    return (forced->second - 1) / 2;
+  }
   if (policy.criterion == Criterion::fixed_exit) return policy.fixed_layer ? (*policy.fixed_layer - 1) / 2 : kExits - 1;
   int last = kExits - 1;
   while (policy.max_layer && 2 * last + 1 >= *policy.max_layer && last > 0) --last;

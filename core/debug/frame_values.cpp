@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/debug/frame_values.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/exits/exit_policy.h"
+#include "core/exits/policy_summary.h"
+
+namespace deer {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr int kExitsWithoutModel = 32;  // so that what a person wrote for a model is not refused while none is open
+
+enum Place {
+  kFrame,
+  kStep,
+  kDepth,
+  kExit,
+  kDelta,
+  kThreshold,
+  kMargin,
+  kClosest,
+  kDisagreement,
+  kRegret,
+  kGripper,
+  kGripperFlip,
+  kExitChange,
+  kForced,
+  kLatency,
+  kVision,
+  kLlm,
+  kHead,
+  kLlmGflops,
+  kTokens,
+  kPlaces,
+};
+
+bool is_limit(float threshold) {
+  return !std::isnan(threshold) && threshold < static_cast<float>(kAlwaysLeave) &&
+         threshold > static_cast<float>(kNeverLeave);
+}
+
+double limit_or_none(float threshold) { return is_limit(threshold) ? static_cast<double>(threshold) : kNone; }
+
+std::vector<std::string> names_of(const FrameFacts& facts) {
+  std::vector<std::string> names;
+  for (const auto& info : FrameValues::infos()) names.push_back(info.name);
+  const auto exits = facts.exit_layers.empty() ? kExitsWithoutModel : static_cast<int>(facts.exit_layers.size());
+  for (int i = 1; i <= exits; ++i) {
+    names.push_back("delta" + std::to_string(i));
+    names.push_back("threshold" + std::to_string(i));
+  }
+  return names;
+}
+
+}  // namespace
+
+double action_distance(const std::array<float, 6>& a, const std::array<float, 6>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    sum += difference * difference;
+  }
+  return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+double regret(const FrameRecord& record) {
+  if (record.exits.empty()) return kNone;
+  const auto& deepest = record.exits.back();
+  if (record.mode == RunMode::policy && deepest.layer <= record.exit_layer) return kNone;
+  return action_distance(executed_arm(record), deepest.arm);
+}
+
+double closest_share(const FrameRecord& record) {
+  double closest = kNone;
+  for (const auto& probe : record.exits) {
+    if (!probe.evaluated_by_policy || std::isnan(probe.delta) || !is_limit(probe.threshold)) continue;
+    const double share = std::abs(static_cast<double>(probe.delta) - static_cast<double>(probe.threshold)) /
+                         std::abs(static_cast<double>(probe.threshold));
+    if (!(closest <= share)) closest = share;
+  }
+  return closest;
+}
+
+const std::vector<FrameValueInfo>& FrameValues::infos() {
+  static const std::vector<FrameValueInfo> table = {
+      {"frame", "number of the frame, from 0"},
+      {"step", "steps since the action head's memory was reset"},
+      {"depth", "layers run"},
+      {"exit", "number of the exit taken, from 1; 0 for a layer that is no exit"},
+      {"delta", "action difference at the exit taken to the one before"},
+      {"threshold", "threshold of the exit taken"},
+      {"margin", "threshold minus delta at the exit taken"},
+      {"closest", "smallest distance of a delta from its threshold, as a share of the threshold"},
+      {"disagreement", "largest distance of an exit's action from the deepest exit's"},
+      {"regret", "distance of the executed action from the deepest exit's"},
+      {"gripper", "predicted probability of opening"},
+      {"gripper_flip", "1 where the gripper's command changes"},
+      {"exit_change", "1 where the exit taken changes"},
+      {"forced", "1 where the exit was set by hand"},
+      {"latency_ms", "milliseconds of the whole step"},
+      {"vision_ms", "milliseconds of the image tower and the resampler"},
+      {"llm_ms", "milliseconds of the language model"},
+      {"head_ms", "milliseconds of the action head"},
+      {"llm_gflops", "GFLOPs of the language model, a multiply-add counted once"},
+      {"tokens", "length of the prompt"},
+  };
+  return table;
+}
+
+FrameValues::FrameValues(FrameFacts facts)
+    : facts_(std::move(facts)), variables_(std::make_shared<Variables>(names_of(facts_))) {
+  if (facts_.config) cost_.emplace(*facts_.config);
+}
+
+double FrameValues::llm_gflops(const FrameRecord& record) {
+  if (record.reason == ExitReason::repeated) return 0;
+  if (!cost_ || record.prompt_tokens <= 0 || record.exit_layer < 0) return kNone;
+  if (gflops_tokens_ != record.prompt_tokens) {
+    gflops_tokens_ = record.prompt_tokens;
+    gflops_.clear();
+  }
+  const auto layer = static_cast<std::size_t>(record.exit_layer);
+  if (layer >= gflops_.size()) gflops_.resize(layer + 1, -1);
+  if (gflops_[layer] < 0) {
+    try {
+      gflops_[layer] = cost_->llm_gflops(record.exit_layer, record.prompt_tokens);
+    } catch (const Error&) {
+      return kNone;  // a layer that the configuration does not know
+    }
+  }
+  return gflops_[layer];
+}
+
+void FrameValues::set(const FrameRecord& record, const FrameRecord* before) {
+  const auto values = variables_->values();
+  std::fill(values.begin(), values.end(), kNone);
+  values[kFrame] = static_cast<double>(record.frame);
+  values[kStep] = record.step;
+  values[kDepth] = record.depth();
+  values[kExit] = record.exit_index + 1;
+  if (const auto* const taken = record.probe_at(record.exit_layer)) {
+    values[kDelta] = taken->delta;
+    values[kThreshold] = limit_or_none(taken->threshold);
+    values[kMargin] = values[kThreshold] - values[kDelta];
+  }
+  values[kClosest] = closest_share(record);
+  if (!record.exits.empty()) {
+    double largest = 0;
+    for (const auto& probe : record.exits) {
+      largest = std::max(largest, action_distance(probe.arm, record.exits.back().arm));
+    }
+    values[kDisagreement] = largest;
+  }
+  values[kRegret] = regret(record);
+  values[kGripper] = record.gripper_probability;
+  values[kGripperFlip] = before && (before->command[6] > 0) != (record.command[6] > 0) ? 1 : 0;
+  values[kExitChange] = before && before->exit_layer != record.exit_layer ? 1 : 0;
+  values[kForced] = record.reason == ExitReason::forced ? 1 : 0;
+  values[kLatency] = record.times.total_ms();
+  values[kVision] = record.times.vision_ms + record.times.resampler_ms;
+  values[kLlm] = record.times.llm_ms;
+  values[kHead] = record.times.head_ms;
+  values[kLlmGflops] = llm_gflops(record);
+  values[kTokens] = record.prompt_tokens;
+  const auto& layers = facts_.exit_layers;
+  for (const auto& probe : record.exits) {
+    const auto place = std::find(layers.begin(), layers.end(), probe.layer);
+    if (place == layers.end()) continue;
+    const auto at = static_cast<std::size_t>(kPlaces) + 2 * static_cast<std::size_t>(place - layers.begin());
+    values[at] = probe.delta;
+    values[at + 1] = limit_or_none(probe.threshold);
+  }
+}
+
+}  // namespace deer

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QTimer>
+#include <QWidget>
+#include <memory>
+
+#include "sessions/session.h"
+
+class QLabel;
+class QSaveFile;
+class QTableView;
+
+namespace deer {
+
+class Debugger;
+class EventModel;
+
+/// What happened in the episode, in order of frames. Click or Enter shows the frame; kinds can be left out; rows are
+/// copied, or all written to a file.
+class EventLog : public QWidget {
+  Q_OBJECT
+
+ public:
+  EventLog(Session* session, Debugger* debugger, QWidget* parent = nullptr);
+  ~EventLog() override;
+
+  EventModel* model() const { return model_; }
+  QTableView* table() const { return table_; }
+  QString count_text() const;
+
+  void copy();  ///< the selected rows, or the first 10,000, as CSV
+  /// Writes all rows that are shown, some at a turn of the event loop; the newest call wins.
+  void save_csv(const QString& path);
+
+ Q_SIGNALS:
+  void csv_requested();
+  void csv_saved(const QString& path);
+  void problem(const deer::Problem& problem);
+
+ private:
+  void write_some();
+  void show_count();
+  void go_to(int row);
+  void mark_frame();
+
+  Session* session_;
+  EventModel* model_;
+  QTableView* table_;
+  QLabel* count_;
+  std::unique_ptr<QSaveFile> file_;
+  int next_row_ = 0;
+  QTimer writing_;
+};
+
+}  // namespace deer

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAbstractTableModel>
+#include <QTimer>
+
+#include "sessions/debugger.h"
+
+namespace deer {
+
+class Session;
+
+/// The events of the kinds that are shown, a row an event, in order of frames.
+class EventModel : public QAbstractTableModel {
+  Q_OBJECT
+
+ public:
+  enum Column { kFrame, kKind, kWhat, kColumnCount };
+
+  EventModel(Session* session, Debugger* debugger, QObject* parent = nullptr);
+
+  EventKinds kinds() const { return kinds_; }
+  void set_kinds(EventKinds kinds);
+  static QString kind_name(FrameEventKind kind);
+
+  qint64 frame_of(int row) const;
+  int row_of(qint64 frame) const;  ///< the first at or after it; rowCount() if there is none
+  /// A row as in a file: frame, kind, what; quoted where needed.
+  QString csv_line(int row) const;
+  static QString csv_header();
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role) const override;
+  QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+ private:
+  QString what(const FrameEvent& event) const;
+  void renew();
+
+  Session* session_;
+  Debugger* debugger_;
+  EventKinds kinds_ = kEveryKind & ~kind_bit(FrameEventKind::threshold_crossing);
+  int rows_ = 0;
+  QTimer later_;  // while a scan goes on, not at each of its stretches
+};
+
+}  // namespace deer

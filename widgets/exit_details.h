@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "core/exits/frame_record.h"
+#include "sessions/session.h"
+
+class QLabel;
+
+namespace deer {
+
+/// One exit of one frame in words: what it compared, what was decided there, what it would have done, what it cost so
+/// far. Hidden while no exit is singled out.
+class ExitDetails : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit ExitDetails(QWidget* parent = nullptr);
+
+  void show_exit(const FrameRecord& record, const ModelSummary* model, int exit_index);
+  QString title() const;
+  QString text() const;
+
+ private:
+  QLabel* title_;
+  QLabel* text_;
+};
+
+}  // namespace deer

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/watch_panel.h"
+
+#include <QHeaderView>
+#include <QPainter>
+#include <QPushButton>
+#include <QShortcut>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include "widgets/breakpoint_panel.h"
+#include "widgets/expression_edit.h"
+#include "widgets/theme.h"
+#include "widgets/watch_model.h"
+
+namespace deer {
+
+void CourseDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+  QStyledItemDelegate::paint(painter, option, index);
+  const auto* const model = qobject_cast<const WatchModel*>(index.model());
+  if (!model) return;
+  const auto& course = model->course(index.row());
+  const auto all = course.all();
+  if (all.count == 0) return;
+  const auto area = option.rect.adjusted(spacing::kTiny, 3, -spacing::kTiny, -3);
+  const auto frames = course.size();
+  const double span = double(all.max) - double(all.min);
+  const auto y_of = [&](float value) {
+    const double share = span > 0 ? (double(value) - double(all.min)) / span : 0.5;
+    return area.bottom() - static_cast<int>(share * (area.height() - 1) + 0.5);
+  };
+  const auto& colors = Theme::instance().colors();
+  painter->save();
+  painter->setRenderHint(QPainter::Antialiasing, false);
+  painter->setPen(colors.text);
+  for (int x = 0; x < area.width(); ++x) {
+    const auto first = frames * x / area.width();
+    const auto last = std::max(first, frames * (x + 1) / area.width() - 1);
+    const auto extent = course.extent(first, last);
+    if (extent.count > 0) painter->drawLine(area.left() + x, y_of(extent.min), area.left() + x, y_of(extent.max));
+  }
+  const auto frame = model->shown_frame();
+  if (frame >= 0 && frame < frames) {
+    const auto x = area.left() + static_cast<int>((2 * frame + 1) * area.width() / (2 * frames));
+    painter->setPen(colors.accent);
+    painter->drawLine(x, option.rect.top(), x, option.rect.bottom());
+  }
+  painter->restore();
+}
+
+WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
+    : QWidget(parent),
+      model_(new WatchModel(session, debugger, this)),
+      table_(new QTableView),
+      edit_(new ExpressionEdit(debugger, tr("New watch"), tr("watch…  for example delta / threshold"),
+                               {{tr("How close to the threshold"), QStringLiteral("closest")},
+                                {tr("Disagreement of the exits"), QStringLiteral("disagreement")},
+                                {tr("Regret"), QStringLiteral("regret")},
+                                {tr("GFLOPs of the language model"), QStringLiteral("llm_gflops")},
+                                {tr("Milliseconds of a frame"), QStringLiteral("latency_ms")}})) {
+  setAccessibleName(tr("Watches"));
+  table_->setModel(model_);
+  table_->setAccessibleName(tr("Watches"));
+  style_debug_table(table_, WatchModel::kCourse);
+  table_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
+  table_->setItemDelegateForColumn(WatchModel::kCourse, new CourseDelegate(table_));
+  table_->setSelectionMode(QAbstractItemView::SingleSelection);
+  auto* const header = table_->horizontalHeader();
+  header->setSectionResizeMode(WatchModel::kExpression, QHeaderView::Interactive);
+  header->setSectionResizeMode(WatchModel::kValue, QHeaderView::Interactive);  // numbers must not move the columns
+  header->resizeSection(WatchModel::kExpression, 190);
+  header->resizeSection(WatchModel::kValue, 90);
+  auto* const remove = new QPushButton(tr("Remove"));
+  remove->setAccessibleName(tr("Remove the watch"));
+  remove->setEnabled(false);
+  const auto remove_selected = [this] { model_->remove(table_->currentIndex().row()); };
+  connect(remove, &QPushButton::clicked, this, remove_selected);
+  auto* const key = new QShortcut(QKeySequence::Delete, table_, nullptr, nullptr, Qt::WidgetShortcut);
+  connect(key, &QShortcut::activated, this, remove_selected);
+  const auto update = [this, remove] { remove->setEnabled(table_->currentIndex().isValid()); };
+  connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this, update);
+  connect(model_, &QAbstractItemModel::modelReset, this, update);
+  connect(edit_, &ExpressionEdit::entered, model_, &WatchModel::add);
+  connect(&Theme::instance(), &Theme::changed, table_->viewport(), qOverload<>(&QWidget::update));
+
+  auto* const column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(spacing::kSmall);
+  column->addWidget(edit_);
+  column->addWidget(table_, 1);
+  column->addWidget(remove, 0, Qt::AlignTrailing);
+}
+
+}  // namespace deer

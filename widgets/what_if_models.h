@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAbstractTableModel>
+#include <vector>
+
+#include "sessions/episode_marks.h"
+#include "sessions/threshold_flips.h"
+
+namespace deer {
+
+class Session;
+
+/// Frames whose exit was set by hand.
+class ForcedModel : public QAbstractTableModel {
+  Q_OBJECT
+
+ public:
+  enum Column { kFrame, kExit, kColumnCount };
+
+  ForcedModel(Session* session, ForcedExits* forced, QObject* parent = nullptr);
+  qint64 frame_of(int row) const;
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role) const override;
+  QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+ private:
+  Session* session_;
+  std::vector<std::pair<qint64, int>> rows_;  ///< frame, layer
+};
+
+/// Frames that leave elsewhere under the second thresholds, with how close the delta came to the present one.
+class FlipModel : public QAbstractTableModel {
+  Q_OBJECT
+
+ public:
+  enum Column { kFrame, kPresent, kOther, kDelta, kThreshold, kMargin, kColumnCount };
+
+  FlipModel(Session* session, ThresholdFlips* flips, QObject* parent = nullptr);
+  qint64 frame_of(int row) const;
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role) const override;
+  QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+ private:
+  Session* session_;
+  std::vector<ExitFlip> rows_;
+};
+
+}  // namespace deer
