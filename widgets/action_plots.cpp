@@ -41,6 +41,7 @@ ActionPlots::ActionPlots(Session* session, QWidget* parent)
       column_(new QVBoxLayout(stack_)),
       drawing_(new QTimer(this)) {
   setAccessibleName(tr("Actions over time"));
+  setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
   value_->setAccessibleName(tr("Value"));
   value_->addItems({tr("x"), tr("y"), tr("z"), tr("turn x"), tr("turn y"), tr("turn z"), tr("gripper"), tr("all seven"),
                     tr("arm error")});

@@ -37,6 +37,7 @@ CalibrationView::CalibrationView(Session* session, CalibrationWatch* watch, QWid
       plot_(new SeriesPlot),
       both_(new QBoxLayout(QBoxLayout::TopToBottom)) {
   setAccessibleName(tr("Calibration health"));
+  setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
   verdict_->setAccessibleName(tr("Verdict"));
   verdict_->setWordWrap(true);
   model_ = new TextTable(

@@ -37,6 +37,7 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
       both_(new QBoxLayout(QBoxLayout::TopToBottom)),
       drawing_(new QTimer(this)) {
   setAccessibleName(tr("Compare"));
+  setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
   names_->setAccessibleName(tr("What is compared"));
   frame_->setAccessibleName(tr("Both runs at this frame"));
   for (auto* const label : {names_, frame_}) {

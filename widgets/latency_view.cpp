@@ -32,6 +32,7 @@ LatencyView::LatencyView(Session* session, QWidget* parent)
       both_(new QBoxLayout(QBoxLayout::TopToBottom)),
       drawing_(new QTimer(this)) {
   setAccessibleName(tr("Latency and memory"));
+  setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
   summary_->setAccessibleName(tr("Summary"));
   summary_->setFont(Theme::number_font(Theme::instance().body_font()));
   summary_->setWordWrap(true);

@@ -23,6 +23,7 @@ constexpr int kDrawEveryMs = 100;
 constexpr int kAlignEveryMs = 600;
 constexpr int kWideEnough = 520;
 constexpr int kHighEnough = 400;
+constexpr int kTitleAndButton = 320;  // the measure, what is shown and the button side by side
 
 }  // namespace
 
@@ -40,6 +41,7 @@ SimilarityView::SimilarityView(Session* session, QWidget* parent)
       drawing_(new QTimer(this)),
       aligning_(new QTimer(this)) {
   setAccessibleName(tr("Similarity of features"));
+  setMinimumSize(210, 200);  // it changes its arrangement as it shrinks
   title_->setAccessibleName(tr("What is shown"));
   readout_->setAccessibleName(tr("Value under the pointer"));
   measure_->setAccessibleName(tr("Measure"));
@@ -62,7 +64,6 @@ SimilarityView::SimilarityView(Session* session, QWidget* parent)
     label->setWordWrap(true);
   }
   plot_->setAccessibleName(tr("Similarity to the deepest exit over time"));
-  plot_->set_y_label(tr("cosine to the deepest exit"));
   plot_->set_x_label(tr("frame"));
   plot_->set_y_range(std::array{0.0, 1.0});
 
@@ -221,8 +222,11 @@ void SimilarityView::arrange() {
   both_->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
   const bool room = wide || high;
   over_time_->setVisible(!room);
+  title_->setVisible(room || width() >= kTitleAndButton);
   left_->setVisible(room || !over_time_->isChecked());
   plot_->setVisible(room || over_time_->isChecked());
+  // Below the matrix there is little height for a label.
+  plot_->set_y_label(room && !wide ? tr("cosine") : tr("cosine to the deepest exit"));
 }
 
 }  // namespace deer
