@@ -24,6 +24,7 @@
 #include "widgets/event_model.h"
 #include "widgets/exit_details.h"
 #include "widgets/expression_edit.h"
+#include "widgets/number_format.h"
 #include "widgets/theme.h"
 #include "widgets/timeline_plot.h"
 #include "widgets/watch_model.h"
@@ -172,10 +173,10 @@ void DebugWindowTest::watches_show_values_and_course() {
   QVERIFY(f.scanned());
   f.session.set_current_frame(30);
   QCOMPARE(panel->model()->index(0, WatchModel::kValue).data().toString(),
-           QString::number(f.session.record(30)->depth() * 10));
+           format_short(f.session.record(30)->depth() * 10));
   f.session.set_hovered_frame(7);
   QCOMPARE(panel->model()->index(0, WatchModel::kValue).data().toString(),
-           QString::number(f.session.record(7)->depth() * 10));
+           format_short(f.session.record(7)->depth() * 10));
   f.session.set_hovered_frame(-1);
   f.settle();
   // The course has ink, and the cursor stands at half.
@@ -196,6 +197,10 @@ void DebugWindowTest::watches_show_values_and_course() {
 void DebugWindowTest::the_log_lists_filters_jumps_and_copies() {
   DebugFixture f;
   QVERIFY(f.open_and_scan());
+  auto policy = f.session.policy();
+  policy.thresholds[0] = 0.3;
+  f.session.set_policy(policy);
+  QVERIFY(f.wait_idle() && f.scanned());
   QVERIFY(f.trigger("debug.events"));
   auto* const log = f.view<EventLog>();
   QVERIFY(log->isVisible());
