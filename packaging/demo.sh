@@ -12,7 +12,7 @@ programs=$root/build/dev/bin
 "$root/packaging/build.sh" deerscope deer
 
 if [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]; then
-  printf 'demo: opening the demo session (a tiny model with random weights, a drawn episode)\n'
+  printf 'demo: opening the demo session (a small model trained in the simulated world, an episode of it)\n'
   exec "$programs/deerscope" --model "$model" --episode "$episode" --run "$@"
 fi
 

@@ -23,11 +23,11 @@ seeds() {
     urdf) cp "$here/../../resources/panda/panda.urdf" "$2" ;;
     tensors) for f in clip_archive/golden.safetensors tiny_mpt1b/clip.pt clip_archive/ViT-tiny-14.pt; do
                cp "$here/../data/reference/$f" "$2/$(basename "$f")"; done ;;
-    tokenizer) cp "$here/../../resources/demo/model/tokenizer.json" "$2" ;;
+    tokenizer) cp "$here/../../tests/data/random_demo/model/tokenizer.json" "$2" ;;
     model_config) cp "$here/../data/reference/tiny_mpt1b/config.json" "$2"
-                  cp "$here/../../resources/demo/model/config.json" "$2/demo.json" ;;
+                  cp "$here/../../tests/data/random_demo/model/config.json" "$2/demo.json" ;;
     trace) root=$here/../..
-           "$build/bin/deer" trace "$root/resources/demo/model" "$root/resources/demo/episodes" --index 0 --frames 2 \
+           "$build/bin/deer" trace "$root/tests/data/random_demo/model" "$root/tests/data/random_demo/episodes" --index 0 --frames 2 \
              --out "$2/two_frames.h5" --overwrite >/dev/null ;;
     json) printf '{"a": [1, 2.5, "x"], "b": {"c": null}, "d": 18446744073709551615}' > "$2/small.json" ;;
   esac

@@ -10,8 +10,8 @@ using namespace deer;
 
 namespace {
 
-const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/model");
-const QString kEpisodes = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/episodes");
+const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/tests/data/random_demo/model");
+const QString kEpisodes = QStringLiteral(DEER_SOURCE_DIR "/tests/data/random_demo/episodes");
 const QString kReference = QStringLiteral(DEER_TEST_DATA "/reference/");
 
 struct Result {

@@ -15,7 +15,7 @@ using namespace deer::test;
 
 namespace {
 
-const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/model");
+const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/tests/data/random_demo/model");
 const QString kData = QStringLiteral(DEER_TEST_DATA "/calvin_mini");
 const QString kReference = QStringLiteral(DEER_TEST_DATA "/reference/");
 

@@ -14,8 +14,8 @@ using namespace deer;
 
 namespace {
 
-const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/model");
-const QString kEpisodes = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/episodes");
+const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/tests/data/random_demo/model");
+const QString kEpisodes = QStringLiteral(DEER_SOURCE_DIR "/tests/data/random_demo/episodes");
 
 struct Result {
   int code = -1;

@@ -17,7 +17,7 @@ using namespace deer::test;
 
 namespace {
 
-const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/resources/demo/model");
+const QString kModel = QStringLiteral(DEER_SOURCE_DIR "/tests/data/random_demo/model");
 
 struct Result {
   int code = -1;

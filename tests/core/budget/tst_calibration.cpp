@@ -20,7 +20,7 @@ using namespace deer::test;
 
 namespace {
 
-const std::filesystem::path kModel = DEER_SOURCE_DIR "/resources/demo/model";
+const std::filesystem::path kModel = DEER_SOURCE_DIR "/tests/data/random_demo/model";
 const std::filesystem::path kData = DEER_TEST_DATA "/calvin_mini";
 
 std::vector<FrameRecordPtr> probe_records(Engine& engine, std::size_t count) {

@@ -14,7 +14,7 @@ using namespace deer::test;
 
 namespace {
 
-const std::filesystem::path kDemo = DEER_SOURCE_DIR "/resources/demo/model";
+const std::filesystem::path kDemo = DEER_SOURCE_DIR "/tests/data/random_demo/model";
 
 // Large enough for its memory to stand out from a process's own: 26 million numbers.
 std::filesystem::path make_model(const TemporaryFolder& folder) {

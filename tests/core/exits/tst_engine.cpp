@@ -12,7 +12,7 @@ using namespace deer;
 
 namespace {
 
-const fs::path kDemo = fs::path(DEER_SOURCE_DIR) / "resources" / "demo" / "model";
+const fs::path kDemo = fs::path(DEER_SOURCE_DIR) / "tests" / "data" / "random_demo" / "model";
 
 ImagePtr picture(int width, int height, unsigned seed) {
   auto image = std::make_shared<Image>();

@@ -180,7 +180,7 @@ void TokenizerTest::added_token_conflicts_are_refused() {
 }
 
 void TokenizerTest::demo_model() {
-  const fs::path folder = fs::path(DEER_SOURCE_DIR) / "resources/demo/model";
+  const fs::path folder = fs::path(DEER_SOURCE_DIR) / "tests/data/random_demo/model";
   const Json ids = deer::read_json(folder / "config.json")["tokenizer"];
   const PromptEncoder encoder(Tokenizer::load(folder / "tokenizer.json"));
   QCOMPARE(encoder.tokenizer().length(), ids["length"].get<std::int64_t>());

@@ -10,7 +10,7 @@ import pathlib
 import shutil
 
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCE = HERE.parents[1] / "tests" / "data" / "reference" / "tiny_mpt1b"
+SOURCE = HERE.parent / "reference" / "tiny_mpt1b"
 
 
 def main():

@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCE = HERE.parents[1] / "tests" / "data" / "calvin_mini"
+SOURCE = HERE.parent / "calvin_mini"
 TARGET = HERE / "episodes"
 
 
