@@ -33,7 +33,7 @@ class CameraDevice {
   virtual ~CameraDevice() = default;
 
   /// Waits for the next picture; nothing at the end of a video. Throws Error if the camera is lost. Drivers
-  /// being what they are, it may also never return, or repeat the last picture for ever: Camera is ready for both.
+  /// being what they are, it may also never return, or repeat the last picture for ever: LiveCamera is ready for both.
   virtual std::optional<CameraPicture> read(std::stop_token stop) = 0;
 
   /// What was asked for and could not be had ("the driver takes no exposure"); empty if nothing.

@@ -31,9 +31,9 @@ struct CameraSettings {
   int quarter_turns = 0;  ///< clockwise, 0 to 3
   bool flip_horizontal = false;
   bool flip_vertical = false;
-  PictureCrop crop;                ///< of the picture as turned and flipped; what lies outside is left out
-  std::optional<double> exposure;  ///< in the driver's units (V4L2: 100 µs); empty: the driver's own choice
-  bool repeat = false;             ///< a video begins again at its end
+  PictureCrop crop = {};                ///< of the picture as turned and flipped; what lies outside is left out
+  std::optional<double> exposure = {};  ///< in the driver's units (V4L2: 100 µs); empty: the driver's own choice
+  bool repeat = false;                  ///< a video begins again at its end
 
   bool operator==(const CameraSettings&) const = default;
 };

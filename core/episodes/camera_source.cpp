@@ -39,7 +39,7 @@ class PairedCameras final : public CameraSource {
   PairedCameras(const CameraSourceOptions& options, const CameraOpener& opener)
       : options_(options), instruction_(options.instruction) {
     const auto camera = [&](const char* name, const CameraSettings& settings) {
-      return std::make_unique<Camera>(name, settings, opener, options.patience, [bell = bell_] { bell->ring(); });
+      return std::make_unique<LiveCamera>(name, settings, opener, options.patience, [bell = bell_] { bell->ring(); });
     };
     info_.title = printable(shown_source(options.fixed.source), 60);
     info_.kind = "camera";
@@ -184,8 +184,8 @@ class PairedCameras final : public CameraSource {
   std::vector<InstructionSpan> no_instructions_;
   const Clock::time_point started_at_ = Clock::now();
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
-  std::unique_ptr<Camera> fixed_;
-  std::unique_ptr<Camera> gripper_;
+  std::unique_ptr<LiveCamera> fixed_;
+  std::unique_ptr<LiveCamera> gripper_;
 
   std::mutex turn_mutex_;  // one next() at a time; guards what follows
   std::int64_t frame_ = 0;

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "core/episodes/camera.h"
 #include "core/episodes/frame_source.h"
+#include "core/episodes/live_camera.h"
 
 namespace deer {
 

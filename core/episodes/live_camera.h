@@ -24,7 +24,7 @@ struct CameraPatience {
   Duration longest_retry = std::chrono::milliseconds(5000);
   /// The same picture for so long is a stall too; zero: it is not. By default 2 s for devices, whose noise
   /// makes every picture new, 10 s for streams and pipelines, and zero for videos.
-  std::optional<Duration> repeat;
+  std::optional<Duration> repeat = {};
 };
 
 struct CameraFrame {
@@ -36,16 +36,16 @@ struct CameraFrame {
 /// A camera that keeps going: read on a thread of its own, watched by another, opened again when it is lost.
 /// Its newest pictures are kept, older ones make way. Thread-safe; no call waits for the device, the
 /// destructor included: a read that hangs is left behind, and its thread ends with it.
-class Camera {
+class LiveCamera {
  public:
   static constexpr std::size_t kKept = 4;  ///< pictures in the queue
 
   /// Starts at once. `changed` is called from any thread, without a lock, when a picture or a new state is there.
-  Camera(std::string name, CameraSettings settings, CameraOpener opener, CameraPatience patience,
-         std::function<void()> changed);
-  ~Camera();
-  Camera(const Camera&) = delete;
-  Camera& operator=(const Camera&) = delete;
+  LiveCamera(std::string name, CameraSettings settings, CameraOpener opener, CameraPatience patience,
+             std::function<void()> changed);
+  ~LiveCamera();
+  LiveCamera(const LiveCamera&) = delete;
+  LiveCamera& operator=(const LiveCamera&) = delete;
 
   CameraReport report() const;
   std::vector<CameraFrame> frames() const;  ///< oldest first, at most kKept

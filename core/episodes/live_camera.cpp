@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/episodes/camera.h"
+#include "core/episodes/live_camera.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -67,7 +67,7 @@ std::string seconds_text(Clock::duration time) {
 }  // namespace
 
 // Shared by the camera, its watch and its readers; the last of them takes it along.
-struct Camera::Shared : std::enable_shared_from_this<Camera::Shared> {
+struct LiveCamera::Shared : std::enable_shared_from_this<LiveCamera::Shared> {
   Shared(std::string name, CameraSettings given, CameraOpener opens, CameraPatience waits, std::function<void()> tell)
       : settings(std::move(given)),
         opener(std::move(opens)),
@@ -120,7 +120,7 @@ struct Camera::Shared : std::enable_shared_from_this<Camera::Shared> {
   Clock::time_point retry_at;
 };
 
-void Camera::Shared::say(CameraState state, const std::string& problem, std::unique_lock<std::mutex>& lock) {
+void LiveCamera::Shared::say(CameraState state, const std::string& problem, std::unique_lock<std::mutex>& lock) {
   if (report.state == state && report.problem == problem) return;
   report.state = state;
   report.problem = problem;
@@ -129,7 +129,7 @@ void Camera::Shared::say(CameraState state, const std::string& problem, std::uni
   lock.lock();
 }
 
-void Camera::Shared::watch(const std::stop_token& stop) {
+void LiveCamera::Shared::watch(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   auto pause = patience.first_retry;
   while (!stop.stop_requested()) {
@@ -154,7 +154,7 @@ void Camera::Shared::watch(const std::stop_token& stop) {
 }
 
 // Until the present reader is of no use any more; answers why.
-std::string Camera::Shared::watch_reader(const std::stop_token& stop, std::unique_lock<std::mutex>& lock) {
+std::string LiveCamera::Shared::watch_reader(const std::stop_token& stop, std::unique_lock<std::mutex>& lock) {
   while (!stop.stop_requested()) {
     if (!loss.empty() || at_end) return loss;
     const auto now = Clock::now();
@@ -188,7 +188,7 @@ std::string Camera::Shared::watch_reader(const std::stop_token& stop, std::uniqu
   return {};
 }
 
-void Camera::Shared::start_reader() {
+void LiveCamera::Shared::start_reader() {
   loss.clear();
   open = gave_picture = refused = at_end = false;
   stop_reader = std::stop_source();
@@ -207,12 +207,12 @@ void Camera::Shared::start_reader() {
   }).detach();
 }
 
-void Camera::Shared::leave_reader() {
+void LiveCamera::Shared::leave_reader() {
   ++generation;
   stop_reader.request_stop();
 }
 
-void Camera::Shared::read(std::uint64_t mine, const std::stop_token& stop) {
+void LiveCamera::Shared::read(std::uint64_t mine, const std::stop_token& stop) {
   try {
     read_on(mine, stop);
   } catch (const CameraRefused& error) {
@@ -225,7 +225,7 @@ void Camera::Shared::read(std::uint64_t mine, const std::stop_token& stop) {
   wake.notify_all();
 }
 
-void Camera::Shared::read_on(std::uint64_t mine, const std::stop_token& stop) {
+void LiveCamera::Shared::read_on(std::uint64_t mine, const std::stop_token& stop) {
   const auto device = opener(settings, stop);
   {
     const std::scoped_lock lock(mutex);
@@ -251,7 +251,7 @@ void Camera::Shared::read_on(std::uint64_t mine, const std::stop_token& stop) {
   }
 }
 
-bool Camera::Shared::accept(std::uint64_t mine, const CameraPicture& picture, std::uint64_t hash, ImagePtr image) {
+bool LiveCamera::Shared::accept(std::uint64_t mine, const CameraPicture& picture, std::uint64_t hash, ImagePtr image) {
   const std::scoped_lock lock(mutex);
   if (mine != generation) return false;
   const bool same = report.captured > 0 && hash == last_hash;
@@ -277,7 +277,7 @@ bool Camera::Shared::accept(std::uint64_t mine, const CameraPicture& picture, st
   return true;
 }
 
-void Camera::Shared::lose(std::uint64_t mine, const std::string& why, bool for_good) {
+void LiveCamera::Shared::lose(std::uint64_t mine, const std::string& why, bool for_good) {
   const std::scoped_lock lock(mutex);
   if (mine != generation) return;
   loss = why.empty() ? "unknown error" : why;
@@ -286,20 +286,20 @@ void Camera::Shared::lose(std::uint64_t mine, const std::string& why, bool for_g
   wake.notify_all();
 }
 
-Camera::Camera(std::string name, CameraSettings settings, CameraOpener opener, CameraPatience patience,
-               std::function<void()> changed)
+LiveCamera::LiveCamera(std::string name, CameraSettings settings, CameraOpener opener, CameraPatience patience,
+                       std::function<void()> changed)
     : shared_(std::make_shared<Shared>(std::move(name), std::move(settings), std::move(opener), patience,
                                        std::move(changed))),
       watch_([shared = shared_](const std::stop_token& stop) { shared->watch(stop); }) {}
 
-Camera::~Camera() {
+LiveCamera::~LiveCamera() {
   watch_.request_stop();
   watch_.join();
   const std::scoped_lock lock(shared_->mutex);
   shared_->leave_reader();
 }
 
-CameraReport Camera::report() const {
+CameraReport LiveCamera::report() const {
   const std::scoped_lock lock(shared_->mutex);
   auto out = shared_->report;
   const auto now = Clock::now();
@@ -315,12 +315,12 @@ CameraReport Camera::report() const {
   return out;
 }
 
-std::vector<CameraFrame> Camera::frames() const {
+std::vector<CameraFrame> LiveCamera::frames() const {
   const std::scoped_lock lock(shared_->mutex);
   return {shared_->frames.begin(), shared_->frames.end()};
 }
 
-void Camera::use(std::int64_t number) {
+void LiveCamera::use(std::int64_t number) {
   const std::scoped_lock lock(shared_->mutex);
   if (number <= shared_->last_used) return;
   ++shared_->report.delivered;
@@ -328,13 +328,13 @@ void Camera::use(std::int64_t number) {
   shared_->last_used = number;
 }
 
-void Camera::forget() {
+void LiveCamera::forget() {
   const std::scoped_lock lock(shared_->mutex);
   shared_->last_used = shared_->next_number - 1;
   shared_->frames.clear();
 }
 
-bool Camera::wait_for_readers(std::chrono::milliseconds patience) {
+bool LiveCamera::wait_for_readers(std::chrono::milliseconds patience) {
   auto& count = readers();
   std::unique_lock lock(count.mutex);
   return count.none.wait_for(lock, patience, [&] { return count.running == 0; });
