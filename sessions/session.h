@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/latency_meter.h"
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
 #include "sessions/live_source.h"
@@ -101,6 +102,17 @@ class Session : public QObject {
   /// The current frame moves on with the newest. Begins when the newest is made the current one, ends
   /// when another is.
   bool following() const;
+  /// How the cameras of the live source go; comes a few times a second, also while no frame does. No cameras:
+  /// the source has none.
+  const CameraSourceReport& live_report() const;
+  /// To be called by the view that shows the static picture, at the end of its first painting of a frame: here
+  /// ends what live_latency() measures.
+  void picture_shown(qint64 frame);
+  /// From the moment a picture was captured to the end of its painting, over the last 10 s or so of the run.
+  /// Frames that were never painted, because newer ones had come, are no part of it.
+  LatencySummary live_latency() const;
+  /// Takes every live frame as it is made, until another does; null: nobody.
+  void set_live_sink(LiveSinkPtr sink);
 
   // Frames.
   qint64 frame_count() const;            ///< 0 if nothing is open
@@ -156,6 +168,7 @@ class Session : public QObject {
   void records_changed(qint64 first, qint64 last);  ///< inclusive; may cover frames without a record
   void policy_changed();
   void activity_changed();  ///< activity, text or progress
+  void live_report_changed();
   void problem(const deer::Problem& problem);
 
  private:

@@ -32,6 +32,7 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
   connect(worker, &InferenceWorker::live_policy_taken, this, &Private::on_live_policy_taken);
   connect(worker, &InferenceWorker::live_policy_refused, this, &Private::on_live_policy_refused);
   connect(worker, &InferenceWorker::live_ended, this, &Private::on_live_ended);
+  connect(worker, &InferenceWorker::live_report, this, &Private::on_live_report);
   connect(&loader, &SourceLoader::opened, this, &Private::on_opened);
   connect(&loader, &SourceLoader::live_opened, this, &Private::on_live_opened);
   connect(&loader, &SourceLoader::open_failed, this, [this](quint64 request, const Problem& what) {
@@ -144,6 +145,8 @@ void Session::Private::start_run_if_ready() {
 void Session::Private::use_episode(FrameSourcePtr source, std::optional<std::size_t> index) {
   const auto length = source ? source->length().value_or(0) : 0;
   live = false;
+  live_report = {};
+  live_started_at.reset();
   live_frames.clear();
   auto before = std::exchange(episode, std::move(source));
   episode_index = index;
