@@ -8,6 +8,7 @@
 #include <deque>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <vector>
 
@@ -42,6 +43,8 @@ class InferenceWorker : public QObject {
   void end_live();
   /// A batch of live_frames() was taken. While two are not, the next waits and grows. From any thread.
   void batch_taken() { --batches_out_; }
+  /// Who takes the frames of live runs from now on; null: nobody. From any thread, also while one runs.
+  void set_sink(LiveSinkPtr sink);
 
   struct Advance {
     quint64 command = 0;
@@ -83,6 +86,8 @@ class InferenceWorker : public QObject {
   void live_ended(quint64 command);  ///< the source has no more frames
   void compared(quint64 number, const std::shared_ptr<const std::vector<deer::ExitFlip>>& flips);
   void compare_failed(quint64 number, const QString& reason);
+  /// How the cameras go, of the source that was set with this rollout. Emitted on another thread.
+  void live_report(quint64 rollout, const deer::CameraSourceReport& report);
   void finished(quint64 command);
   void failed(quint64 command, const deer::Problem& problem);
   void policy_refused(quint64 command, const QString& reason);
@@ -132,6 +137,8 @@ class InferenceWorker : public QObject {
   LiveBatch live_batch_;
   std::deque<Clock::time_point> live_times_;
   std::atomic<int> batches_out_{0};
+  std::mutex sink_mutex_;
+  LiveSinkPtr sink_;
 };
 
 }  // namespace deer

@@ -24,6 +24,9 @@ void InferenceWorker::set_live(quint64 rollout, LiveSource source) {
   given_.reset();
   reset_next_ = false;
   forget_records(rollout);
+  if (live_.watch) {
+    live_.watch([this, rollout](const CameraSourceReport& report) { Q_EMIT live_report(rollout, report); });
+  }
 }
 
 void InferenceWorker::restart_live(quint64 rollout, qint64 next_frame) {
@@ -32,7 +35,13 @@ void InferenceWorker::restart_live(quint64 rollout, qint64 next_frame) {
   forget_records(rollout);
 }
 
+void InferenceWorker::set_sink(LiveSinkPtr sink) {
+  const std::scoped_lock lock(sink_mutex_);
+  std::swap(sink_, sink);
+}
+
 void InferenceWorker::end_live() {
+  if (live_.watch) live_.watch({});
   live_ = {};
   pending_.reset();
   live_batch_ = {};
@@ -40,6 +49,10 @@ void InferenceWorker::end_live() {
 
 void InferenceWorker::run_live(const Advance& task) {
   live_times_.clear();
+  if (live_.resume) {
+    pending_.reset();  // of before, when the world outside was another
+    live_.resume();
+  }
   auto policy_id = task.policy_id;
   try {
     for (;;) {
@@ -135,6 +148,12 @@ bool InferenceWorker::guard_stops(const LiveControl& control) const {
 
 void InferenceWorker::add_live_frame(LiveFrame frame) {
   ++next_live_frame_;
+  if (const auto sink = [&] {
+        const std::scoped_lock lock(sink_mutex_);
+        return sink_;
+      }()) {
+    sink->take(frame);
+  }
   live_times_.push_back(Clock::now());
   while (live_times_.size() > 2 && live_times_.back() - live_times_.front() > kRateWindow) live_times_.pop_front();
   auto& frames = live_batch_.frames;

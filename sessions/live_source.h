@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,13 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "core/episodes/camera_report.h"
 #include "core/episodes/frame_source.h"
 #include "core/exits/exit_policy.h"
 #include "core/exits/frame_record.h"
 
 namespace deer {
 
-/// Something to watch and, perhaps, to act on: a simulated world, later a camera. Everything in it is used
+/// Something to watch and, perhaps, to act on: a simulated world, cameras. Everything in it is used
 /// on the inference thread alone, and is destroyed there.
 struct LiveSource {
   FrameSourcePtr frames;        ///< length() empty; read by next()
@@ -28,6 +30,16 @@ struct LiveSource {
 
   /// A short line about how it goes ("2 done, 1 failed"), asked for after a frame. May be empty; does not throw.
   std::function<std::string()> status;
+
+  /// A run begins or goes on: what came before was not waited for. May be empty.
+  std::function<void()> resume;
+
+  /// Sets who hears how the cameras go, also while no frame comes; on a thread of the source. Once it returns,
+  /// the one before hears nothing more. May be empty, as may be what it is given.
+  std::function<void(std::function<void(const CameraSourceReport&)>)> watch;
+
+  /// The moment that Observation::timestamp_s counts from; empty if those times are not of this clock.
+  std::optional<std::chrono::steady_clock::time_point> started_at;
 };
 
 /// Makes a live source; called on a worker thread. May throw.
@@ -38,6 +50,16 @@ struct LiveFrame {
   ObservationPtr seen;
   FrameRecordPtr record;
 };
+
+/// Takes every frame of a live run as it is made.
+class LiveSink {
+ public:
+  virtual ~LiveSink() = default;
+  /// Called on the inference thread, pictures present; does not wait, and does not throw.
+  virtual void take(const LiveFrame& frame) = 0;
+};
+
+using LiveSinkPtr = std::shared_ptr<LiveSink>;
 
 struct LiveBatch {
   std::vector<LiveFrame> frames;  ///< in order, without gaps

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/latency_meter.h"
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
 #include "sessions/exit_flip.h"
@@ -105,6 +106,17 @@ class Session : public QObject {
   /// The current frame moves on with the newest. Begins when the newest is made the current one, ends
   /// when another is.
   bool following() const;
+  /// How the cameras of the live source go; comes a few times a second, also while no frame does. No cameras:
+  /// the source has none.
+  const CameraSourceReport& live_report() const;
+  /// To be called by the view that shows the static picture, at the end of its first painting of a frame: here
+  /// ends what live_latency() measures.
+  void picture_shown(qint64 frame);
+  /// From the moment a picture was captured to the end of its painting, over the last 10 s or so of the run.
+  /// Frames that were never painted, because newer ones had come, are no part of it.
+  LatencySummary live_latency() const;
+  /// Takes every live frame as it is made, until another does; null: nobody.
+  void set_live_sink(LiveSinkPtr sink);
 
   // Frames.
   qint64 frame_count() const;            ///< 0 if nothing is open
@@ -167,6 +179,7 @@ class Session : public QObject {
   void compare_failed(const QString& reason);  ///< the other policy does not fit the model
   void live_stood(qint64 frame);               ///< the guard let the run stand after this frame
   void activity_changed();  ///< activity, text or progress
+  void live_report_changed();
   void problem(const deer::Problem& problem);
 
  private:

@@ -39,6 +39,18 @@ QString Session::live_status() const { return d_->live ? d_->live_status : QStri
 qint64 Session::fixed_count() const { return d_->fixed; }
 bool Session::several_policies() const { return d_->live && d_->several_policies; }
 bool Session::following() const { return d_->following; }
+const CameraSourceReport& Session::live_report() const { return d_->live_report; }
+LatencySummary Session::live_latency() const { return d_->latency.summary(); }
+void Session::set_live_sink(LiveSinkPtr sink) { d_->worker->set_sink(std::move(sink)); }
+
+void Session::picture_shown(qint64 frame) {
+  if (!d_->live_started_at || !d_->live_runs() || !d_->following || frame <= d_->last_shown) return;
+  const auto seen = d_->live_frames.observation(frame);
+  if (!seen) return;
+  d_->last_shown = frame;
+  const std::chrono::duration<double> since_start = std::chrono::steady_clock::now() - *d_->live_started_at;
+  d_->latency.add((since_start.count() - seen->timestamp_s) * 1000);
+}
 
 const std::vector<InstructionSpan>& Session::instructions() const {
   static const std::vector<InstructionSpan> none;
@@ -132,6 +144,10 @@ void Session::Private::use_live(LiveSource source) {
   following = true;
   live_frames.clear();
   live_status.clear();
+  live_report = {};
+  live_started_at = source.started_at;
+  latency.clear();
+  last_shown = -1;
   live_control = std::make_shared<LiveControl>();
   records.clear();
   evaluated = fixed = 0;
@@ -139,7 +155,7 @@ void Session::Private::use_live(LiveSource source) {
   replayed_policy_id = policy_id;
   frame = hovered = -1;
   direction = 1;
-  ++rollout;
+  live_source = ++rollout;
   // Moved, not copied: the last holder has to be the worker.
   QMetaObject::invokeMethod(
       worker,
@@ -149,6 +165,7 @@ void Session::Private::use_live(LiveSource source) {
       Qt::QueuedConnection);
   retire(std::move(before));
   Q_EMIT q->episode_changed();
+  Q_EMIT q->live_report_changed();
   run_wanted = summary || job == Job::load || watches();
   if (run_wanted) return start_run_if_ready();
   begin_advance(true);  // one frame to look at
@@ -168,6 +185,7 @@ void Session::Private::on_live_frames(quint64 from_rollout, const LiveBatch& bat
   }
   const auto last = static_cast<qint64>(records.size()) - 1;
   if (live_runs()) live_rate_hz = batch.rate_hz;
+  last_live_batch.start();
   live_status = QString::fromStdString(batch.status);
   Q_EMIT q->frames_added(first, last);
   if (any_record) Q_EMIT q->records_changed(first, last);
@@ -190,6 +208,17 @@ void Session::Private::on_live_policy_refused(quint64 from, quint64 id, const QS
     Q_EMIT q->policy_changed();
   }
   report({tr("The policy does not fit the model"), reason, tr("The policy before stays in force.")});
+}
+
+void Session::Private::on_live_report(quint64 source, const CameraSourceReport& report) {
+  if (!live || live_ended || source != live_source) return;
+  live_report = report;
+  Q_EMIT q->live_report_changed();
+  constexpr qint64 kRateHolds = 1000;  // ms; then it is not the rate of now any more
+  if (live_rate_hz > 0 && last_live_batch.isValid() && last_live_batch.elapsed() > kRateHolds) {
+    live_rate_hz = 0;
+    notify();
+  }
 }
 
 void Session::Private::on_live_ended(quint64 from) {

@@ -39,6 +39,7 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
   connect(worker, &InferenceWorker::compare_failed, this, [this](quint64 number, const QString& reason) {
     if (number == compare_number) Q_EMIT q->compare_failed(reason);
   });
+  connect(worker, &InferenceWorker::live_report, this, &Private::on_live_report);
   connect(&loader, &SourceLoader::opened, this, &Private::on_opened);
   connect(&loader, &SourceLoader::live_opened, this, &Private::on_live_opened);
   connect(&loader, &SourceLoader::open_failed, this, [this](quint64 request, const Problem& what) {
@@ -153,6 +154,8 @@ void Session::Private::start_run_if_ready() {
 void Session::Private::use_episode(FrameSourcePtr source, std::optional<std::size_t> index) {
   const auto length = source ? source->length().value_or(0) : 0;
   live = false;
+  live_report = {};
+  live_started_at.reset();
   live_frames.clear();
   auto before = std::exchange(episode, std::move(source));
   episode_index = index;

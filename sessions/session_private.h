@@ -57,6 +57,7 @@ class Session::Private : public QObject {
   void on_live_policy_refused(quint64 command, quint64 id, const QString& reason);
   void on_live_ended(quint64 command);
   void on_live_stood(quint64 command, qint64 frame);
+  void on_live_report(quint64 source, const CameraSourceReport& report);
 
   Session* q;
   QThread thread;
@@ -95,6 +96,12 @@ class Session::Private : public QObject {
   std::shared_ptr<const LiveGuard> live_guard;
   double live_rate_hz = 0;
   QString live_status;
+  quint64 live_source = 0;  ///< the rollout that the live source was set with
+  CameraSourceReport live_report;
+  std::optional<std::chrono::steady_clock::time_point> live_started_at;
+  LatencyMeter latency;  ///< from capture to screen
+  qint64 last_shown = -1;
+  QElapsedTimer last_live_batch;
   qint64 fixed = 0;
   bool several_policies = false;
 

@@ -62,6 +62,7 @@ class SessionStore {
   Preferences load_preferences();
   SavedSession load_session();
   const QStringList& warnings() const { return warnings_; }
+  const std::filesystem::path& folder() const { return folder_; }
 
   /// Throw FileError if the file cannot be written.
   void save(const Preferences& preferences);

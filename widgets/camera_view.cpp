@@ -196,6 +196,7 @@ void CameraView::paintEvent(QPaintEvent*) {
   const QFont number_font = Theme::number_font(theme.label_font());
   const int wanted = QFontMetrics(number_font).horizontalAdvance(number) + 2 * spacing::kSmall;
   if (used + spacing::kSmall + wanted <= room) chip(number, number_font, theme.colors().surface, !badge_left, room);
+  if (camera_ == Camera::fixed) session_->picture_shown(picture_frame_);
 }
 
 void CameraView::resizeEvent(QResizeEvent* event) {

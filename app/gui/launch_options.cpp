@@ -14,6 +14,13 @@ QString tr(const char* text) { return QCoreApplication::translate("deer::LaunchO
 
 }  // namespace
 
+CameraSourceOptions LaunchOptions::cameras() const {
+  CameraSourceOptions out;
+  out.fixed.source = camera.toStdString();
+  if (!gripper_camera.isEmpty()) out.gripper = CameraSettings{.source = gripper_camera.toStdString()};
+  return out;
+}
+
 ParsedLaunch parse_launch(const QStringList& arguments) {
   QCommandLineParser parser;
   parser.setApplicationDescription(tr("See how a robot policy with dynamic early exit decides how deep to go."));
@@ -35,6 +42,10 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   const auto demo = flag({QStringLiteral("demo")}, tr("Open and run the demo that comes with the program."));
   const auto world = value("world", tr("Open the simulated world with this instruction, live."), tr("instruction"));
   const auto seed = value("seed", tr("Which simulated world, from 0."), tr("number"));
+  const auto camera =
+      value("camera", tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
+            tr("source"));
+  const auto gripper_camera = value("gripper-camera", tr("The gripper camera beside it."), tr("source"));
   const auto screenshot = value(
       "screenshot", tr("Write a picture of the window once all is loaded and evaluated, and end."), tr("file.png"));
   const auto theme = value("theme", tr("light, dark or system."), tr("name"));
@@ -67,6 +78,8 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   options.run = parser.isSet(run);
   options.demo = parser.isSet(demo);
   options.world = parser.value(world);
+  options.camera = parser.value(camera);
+  options.gripper_camera = parser.value(gripper_camera);
   options.screenshot = parser.value(screenshot);
   options.theme = parser.value(theme);
   options.paths = parser.positionalArguments();
@@ -78,6 +91,8 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   if (parser.isSet(world) && !has_simulated_world()) {
     return fail(tr("--world: this build has no simulator (DEER_SIM is off)"));
   }
+  if (parser.isSet(camera) && options.camera.isEmpty()) return fail(tr("--camera needs a source"));
+  if (parser.isSet(gripper_camera) && options.camera.isEmpty()) return fail(tr("--gripper-camera needs --camera"));
   if (parser.isSet(frame)) options.frame = parser.value(frame).toLongLong(&ok);
   if (!ok || options.frame < -1) {
     return fail(tr("--frame is '%1', expected a whole number from 0").arg(parser.value(frame)));

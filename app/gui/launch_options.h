@@ -6,6 +6,8 @@
 #include <QStringList>
 #include <optional>
 
+#include "core/episodes/camera_source.h"
+
 namespace deer {
 
 /// What the command line asks for.
@@ -18,14 +20,17 @@ struct LaunchOptions {
   bool demo = false;
   QString world;  ///< the instruction in the simulated world; empty: not opened
   quint64 seed = 0;
+  QString camera;  ///< source of the static camera; empty: no cameras
+  QString gripper_camera;
   QString screenshot;
   QString theme;      ///< empty: as the preferences say
   QSize size;         ///< invalid: as before
   QStringList paths;  ///< whatever else is to be opened
 
   bool asks_for_something() const {
-    return demo || !model.isEmpty() || !episode.isEmpty() || !world.isEmpty() || !paths.isEmpty();
+    return demo || !model.isEmpty() || !episode.isEmpty() || !world.isEmpty() || !camera.isEmpty() || !paths.isEmpty();
   }
+  CameraSourceOptions cameras() const;
 };
 
 struct ParsedLaunch {

@@ -8,6 +8,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/screenshot.h"
 #include "core/base/version.h"
+#include "core/episodes/live_camera.h"
 #include "core/model/cpu_setup.h"
 #include "sessions/paths.h"
 #include "widgets/theme.h"
@@ -40,7 +41,8 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (!options.episode.isEmpty()) session.open_source(deer::to_path(options.episode), {}, options.index);
   window.open_paths(options.paths);
   if (!options.world.isEmpty()) window.open_world({options.world, options.seed});
-  if (options.run && !options.demo && options.world.isEmpty()) session.run_episode();
+  if (!options.camera.isEmpty()) window.open_cameras(options.cameras());
+  if (options.run && !options.demo && options.world.isEmpty() && options.camera.isEmpty()) session.run_episode();
   return application.exec();
 }
 
@@ -64,5 +66,8 @@ int main(int argc, char** argv) {
   QGuiApplication::setDesktopFileName(QStringLiteral("deerscope"));
   QGuiApplication::setWindowIcon(QIcon(QStringLiteral(":/icons/deerscope-256.png")));
   deer::Theme::instance().apply();
-  return run(application, launch.options);
+  const int result = run(application, launch.options);
+  // Libraries should not go before the threads that use them; a camera that hangs is not waited for long.
+  deer::LiveCamera::wait_for_readers(std::chrono::milliseconds(500));
+  return result;
 }

@@ -21,6 +21,7 @@
 #include <QUndoStack>
 
 #include "app/gui/arm_part.h"
+#include "app/gui/camera_part.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/debug_part.h"
 #include "app/gui/demo.h"
@@ -68,6 +69,12 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   preferences_ = store_.load_preferences();
   saved_ = store_.load_session();
 
+  cameras_ = new CameraPart(session_, store_.folder(), this);
+  connect(cameras_, &CameraPart::problem, this, &MainWindow::show_problem);
+  connect(cameras_, &CameraPart::opening, this, [this] {
+    messages_->remove(tr("Cannot open the live source"));
+    frame_to_restore_.reset();
+  });
   build_centre();
   build_docks();
   build_debug();
@@ -225,6 +232,8 @@ void MainWindow::open_world(const WorldChoice& choice) {
   world_ = choice;
   session_->open_live(tr("the simulated world"), world_opener(choice));
 }
+
+void MainWindow::open_cameras(const CameraSourceOptions& cameras) { cameras_->open(cameras); }
 
 void MainWindow::choose_world() {
   auto* const dialog = new OpenWorldDialog(world_, session_->model() != nullptr, this);

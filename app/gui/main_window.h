@@ -18,10 +18,12 @@ class QToolBar;
 
 namespace deer {
 
+struct CameraSourceOptions;
 class ActivityLine;
 class ArmPart;
 class Budget;
 class BudgetPanel;
+class CameraPart;
 class CommandPalette;
 class DebugPart;
 class FactsLine;
@@ -45,11 +47,12 @@ class MainWindow : public QMainWindow {
 
   /// Puts back what was open, size and layout, as the preferences say.
   void restore_last();
-  void restore_layout();                       ///< size and place alone; docks follow when something is open
-  void open_paths(const QStringList& paths);   ///< models, datasets, folders, videos, as they come
-  bool open_demo();                            ///< false, and a message, if it is not there
-  void open_world(const WorldChoice& choice);  ///< live; has_simulated_world() must hold
-  void set_theme(const QString& theme);        ///< light, dark or system
+  void restore_layout();                                  ///< size and place alone; docks follow when something is open
+  void open_paths(const QStringList& paths);              ///< models, datasets, folders, videos, as they come
+  bool open_demo();                                       ///< false, and a message, if it is not there
+  void open_world(const WorldChoice& choice);             ///< live; has_simulated_world() must hold
+  void open_cameras(const CameraSourceOptions& cameras);  ///< live
+  void set_theme(const QString& theme);                   ///< light, dark or system
 
   CommandTable* commands() const { return commands_; }
   MessageBar* messages() const { return messages_; }
@@ -141,6 +144,7 @@ class MainWindow : public QMainWindow {
   ArmPart* arm_ = nullptr;  ///< null in a build without it
   DebugPart* debug_ = nullptr;
   LiveBar* live_bar_ = nullptr;
+  CameraPart* cameras_ = nullptr;
   TimelineView* timeline_ = nullptr;
   ThresholdEditor* thresholds_ = nullptr;
   Budget* budget_ = nullptr;

@@ -8,6 +8,7 @@
 #include <QUndoStack>
 #include <QVBoxLayout>
 
+#include "app/gui/camera_part.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/demo.h"
 #include "app/gui/live_bar.h"
@@ -52,6 +53,7 @@ void MainWindow::add_file_commands() {
                   tr("Open one or two videos and give an instruction."),
                   {QKeySequence(tr("Ctrl+Shift+O"))},
                   [this] { choose_video(); }});
+  cameras_->add_file_commands(commands_);
   if (has_simulated_world()) {
     commands_->add({"file.open_world",
                     menu,
@@ -324,6 +326,7 @@ void MainWindow::add_live_commands() {
        [this] { session_->set_live_mode(session_->live_mode() == RunMode::probe ? RunMode::policy : RunMode::probe); },
        {},
        [this] { return session_->live_mode() == RunMode::probe; }});
+  cameras_->add_live_commands(commands_);
 }
 
 void MainWindow::add_view_commands() {

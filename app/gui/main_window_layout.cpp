@@ -13,6 +13,8 @@
 #include <QVBoxLayout>
 
 #include "app/gui/arm_part.h"
+#include "app/gui/camera_part.h"
+#include "app/gui/camera_strip.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/debug_part.h"
 #include "app/gui/headline.h"
@@ -321,8 +323,12 @@ void MainWindow::build_bars() {
   playback_tools_->toggleViewAction()->setVisible(false);
   live_bar_ = new LiveBar(session_);
   auto* const tools = new QWidget;
-  auto* const row = new QHBoxLayout(tools);
-  row->setContentsMargins(0, 0, 0, 0);
+  auto* const column = new QVBoxLayout(tools);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(spacing::kTiny);
+  auto* const row = new QHBoxLayout;
+  column->addLayout(row);
+  column->addWidget(cameras_->strip());
   row->setSpacing(spacing::kLarge);
   row->addWidget(playback_bar_);
   row->addWidget(live_bar_, 1);

@@ -47,8 +47,9 @@ std::string control_settings() {
 
 std::string statistics(const CalvinIndex& index) {
   std::string out;
-  if (index.robot_obs.count() > 0) {
-    out += yaml_moments("robot_obs", index.robot_obs) + yaml_moments("scene_obs", index.scene_obs);
+  if (index.robot_obs.count() > 0) out += yaml_moments("robot_obs", index.robot_obs);
+  if (index.scene_obs.count() > 0) out += yaml_moments("scene_obs", index.scene_obs);
+  if (std::isfinite(index.action_min[0])) {
     out += "act_min_bound: " + yaml_list(index.action_min) + "\nact_max_bound: " + yaml_list(index.action_max) + "\n";
   }
   return out + control_settings();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -45,17 +46,31 @@ void CalvinWriter::begin_segment() {
 }
 
 std::int64_t CalvinWriter::add(const CalvinStep& step) {
+  if (!step.rgb_gripper) throw Error("a step to be recorded has no picture 'rgb_gripper'");
+  Observation seen;
+  seen.rgb_static = step.rgb_static;
+  seen.rgb_gripper = step.rgb_gripper;
+  seen.action = step.action;
+  seen.rel_action = step.rel_action;
+  seen.robot_obs = step.robot_obs;
+  seen.scene_obs = step.scene_obs;
+  return add(seen);
+}
+
+std::int64_t CalvinWriter::add(const Observation& seen) {
   if (next_id_ < 0 || next_id_ > kMaxFrameId) {
     throw Error("frame " + std::to_string(next_id_) + " cannot be recorded: CALVIN's file names have seven digits");
   }
-  const std::array arrays = {
-      std::pair{"actions", numbers(step.action, "actions")},
-      std::pair{"rel_actions", numbers(step.rel_action, "rel_actions")},
-      std::pair{"robot_obs", numbers(step.robot_obs, "robot_obs")},
-      std::pair{"scene_obs", numbers(step.scene_obs, "scene_obs")},
-      std::pair{"rgb_static", picture(step.rgb_static, "rgb_static")},
-      std::pair{"rgb_gripper", picture(step.rgb_gripper, "rgb_gripper")},
+  std::vector<std::pair<const char*, NpyView>> arrays;
+  const auto add_numbers = [&](const char* key, const auto& values) {
+    if (values) arrays.emplace_back(key, numbers(*values, key));
   };
+  add_numbers("actions", seen.action);
+  add_numbers("rel_actions", seen.rel_action);
+  add_numbers("robot_obs", seen.robot_obs);
+  add_numbers("scene_obs", seen.scene_obs);
+  arrays.emplace_back("rgb_static", picture(seen.rgb_static, "rgb_static"));
+  if (seen.rgb_gripper) arrays.emplace_back("rgb_gripper", picture(seen.rgb_gripper, "rgb_gripper"));
   try {
     for (const auto& [key, array] : arrays) packer_.add(key, array);
   } catch (...) {
@@ -67,11 +82,11 @@ std::int64_t CalvinWriter::add(const CalvinStep& step) {
   if (!segment_open_) index_.segments.push_back({next_id_, next_id_});
   segment_open_ = true;
   index_.segments.back().last = next_id_;
-  index_.robot_obs.add(step.robot_obs);
-  index_.scene_obs.add(step.scene_obs);
-  for (std::size_t i = 0; i < step.action.size(); ++i) {
-    index_.action_min[i] = std::min(index_.action_min[i], step.action[i]);
-    index_.action_max[i] = std::max(index_.action_max[i], step.action[i]);
+  if (seen.robot_obs) index_.robot_obs.add(*seen.robot_obs);
+  if (seen.scene_obs) index_.scene_obs.add(*seen.scene_obs);
+  for (std::size_t i = 0; seen.action && i < seen.action->size(); ++i) {
+    index_.action_min[i] = std::min(index_.action_min[i], (*seen.action)[i]);
+    index_.action_max[i] = std::max(index_.action_max[i], (*seen.action)[i]);
   }
   const auto id = next_id_++;
   const auto now = std::chrono::steady_clock::now();

@@ -9,6 +9,7 @@
 
 #include "core/base/image.h"
 #include "core/episodes/calvin_index.h"
+#include "core/episodes/frame_source.h"
 #include "core/episodes/npy_writer.h"
 
 namespace deer {
@@ -45,6 +46,10 @@ class CalvinWriter {
   /// Writes one frame and returns its id. Throws Error if a picture is missing or a number is not
   /// finite, FileError if it cannot be written; then nothing is recorded.
   std::int64_t add(const CalvinStep& step);
+
+  /// The same for a recording that does not know all of it, such as a camera's: an array that the observation
+  /// lacks is left out of the file rather than made up. The static picture is required.
+  std::int64_t add(const Observation& seen);
 
   /// Names the task of a stretch of frames of the present segment, both ends inclusive.
   void annotate(const FrameIds& frames, std::string instruction, std::string task);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "sessions/session.h"
+
+class QLabel;
+class QPushButton;
+
+namespace deer {
+
+class LiveRecording;
+
+/// How the cameras of a live run go: state, rate and drops of each, skew, latency from capture to screen, and
+/// the recording. Hidden while there is nothing of it to tell.
+class CameraStrip : public QWidget {
+  Q_OBJECT
+
+ public:
+  CameraStrip(Session* session, LiveRecording* recording, QWidget* parent = nullptr);
+
+  QString camera_text(int camera) const;  ///< "live  30.0 Hz  2 dropped"; empty if there is no such camera
+  QString latency_text() const;
+  QString recording_text() const;
+
+ Q_SIGNALS:
+  void record_requested();
+
+ private:
+  struct Row {
+    QLabel* name;
+    QLabel* state;
+    QLabel* rate;
+    QLabel* drops;
+  };
+
+  void refresh();
+  void restyle();
+  void show_camera(const Row& row, const CameraReport* report);
+  void show_recording();
+
+  Session* session_;
+  LiveRecording* recording_;
+  Row rows_[2];
+  QLabel* skew_;
+  QLabel* latency_;
+  QLabel* recorded_;
+  QPushButton* record_;
+};
+
+}  // namespace deer
