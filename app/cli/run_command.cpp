@@ -169,9 +169,9 @@ void run_cameras(const Arguments& arguments) {
 }
 
 void run(const Arguments& arguments) {
-  if (arguments.camera.empty() == arguments.episode.empty()) {
-    throw Error(arguments.camera.empty() ? "nothing to run over: name an EPISODE or a --camera"
-                                         : "an EPISODE and a --camera cannot be run at once");
+  if (arguments.camera.empty() && arguments.episode.empty()) throw CLI::RequiredError("EPISODE or --camera");
+  if (!arguments.camera.empty() && !arguments.episode.empty()) {
+    throw Error("an EPISODE and a --camera cannot be run at once");
   }
   if (!arguments.camera.empty()) return run_cameras(arguments);
   // The episode first: it opens at once, and a wrong path should not wait for the model.

@@ -12,6 +12,7 @@
 
 #include "app/gui/status_line.h"
 #include "sessions/cameras.h"
+#include "sessions/process_memory.h"
 #include "tests/support/virtual_camera.h"
 #include "widgets/camera_view.h"
 #include "widgets/theme.h"
@@ -70,7 +71,7 @@ int main(int argc, char** argv) {
     gripper_view.setGeometry(400, 0, 400, 400);
     window.show();
 
-    session.open_model(DEER_SOURCE_DIR "/resources/demo/model");
+    session.open_model(DEER_SOURCE_DIR "/tests/data/random_demo/model");
     deer::CameraSourceOptions options;
     options.fixed.source = "/dev/fixed";
     options.gripper = deer::CameraSettings{.source = "/dev/gripper"};
