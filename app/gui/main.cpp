@@ -38,9 +38,10 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (options.demo) window.open_demo();
   if (!options.model.isEmpty()) session.open_model(deer::to_path(options.model), window.engine_options());
   if (!options.episode.isEmpty()) session.open_source(deer::to_path(options.episode), {}, options.index);
+  if (!options.trace.isEmpty()) session.open_source(deer::to_path(options.trace), {}, options.index);
   window.open_paths(options.paths);
   if (!options.world.isEmpty()) window.open_world({options.world, options.seed});
-  if (options.run && !options.demo && options.world.isEmpty()) session.run_episode();
+  if (options.run && !options.demo && options.trace.isEmpty() && options.world.isEmpty()) session.run_episode();
   return application.exec();
 }
 
