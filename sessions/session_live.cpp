@@ -93,6 +93,7 @@ void Session::Private::move_to(qint64 to) {
   if (to == frame) return;
   direction = to < frame ? -1 : 1;
   frame = to;
+  if (run) want_features();
   if (!live) {
     loader.observation(frame);
     loader.look_ahead(frame, direction);
@@ -112,6 +113,7 @@ void Session::Private::on_live_opened(quint64 request) {
 
 void Session::Private::use_live(LiveSource source) {
   if (job == Job::advance) stop_worker();
+  const bool other_model = change_run(nullptr);
   auto before = std::exchange(episode, source.frames);
   episode_index.reset();
   loader.set_source(nullptr);
@@ -137,6 +139,7 @@ void Session::Private::use_live(LiveSource source) {
       },
       Qt::QueuedConnection);
   retire(std::move(before));
+  if (other_model) announce_model();
   Q_EMIT q->episode_changed();
   run_wanted = summary || job == Job::load || watches();
   if (run_wanted) return start_run_if_ready();

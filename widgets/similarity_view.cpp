@@ -119,7 +119,7 @@ void SimilarityView::count_frame(qint64 frame) {
   const auto place = static_cast<std::size_t>(frame);
   if (counted_[place]) return;
   const FrameRecordPtr record = session()->record(frame);
-  if (!record) return;
+  if (!record || record->exits.empty() || record->exits.front().feature.empty()) return;
   counted_[place] = true;
   ++counted_frames_;
   const std::vector<int>& layers = session()->model()->exit_layers;

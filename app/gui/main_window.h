@@ -30,6 +30,7 @@ class MessageBar;
 class PlaybackBar;
 class ThresholdEditor;
 class TimelineView;
+class TracePart;
 class WelcomePage;
 
 /// The window: views of one session, laid out in docks, and the commands that drive it.
@@ -53,6 +54,7 @@ class MainWindow : public QMainWindow {
   MessageBar* messages() const { return messages_; }
   CommandPalette* palette_dialog() const { return palette_; }
   FactsLine* facts() const { return facts_; }
+  TracePart* traces() const { return traces_; }
   bool shows_welcome() const;
   EngineOptions engine_options() const;  ///< as the preferences say
 
@@ -134,6 +136,7 @@ class MainWindow : public QMainWindow {
   QSplitter* pictures_ = nullptr;
   ArmPart* arm_ = nullptr;  ///< null in a build without it
   LiveBar* live_bar_ = nullptr;
+  TracePart* traces_ = nullptr;
   TimelineView* timeline_ = nullptr;
   ThresholdEditor* thresholds_ = nullptr;
   Budget* budget_ = nullptr;
