@@ -13,6 +13,7 @@
 #include "core/model/model_config.h"
 #include "widgets/action_model.h"
 #include "widgets/exit_steps_model.h"
+#include "widgets/form_field.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 
@@ -60,15 +61,17 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   form->setLabelAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFormAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-  decision_ = add_field(form, tr("decision"), tr("What the policy made of this exit, and why."));
-  hidden_ = add_field(form, tr("hidden state"),
-                      tr("How far the pooled hidden state has moved since the exit before, relative to its length."));
-  action_ = add_field(form, tr("action"), tr("What the action head says here: one step in the world frame."));
-  gripper_ = add_field(form, tr("gripper"), tr("Predicted probability of opening."));
-  cost_ = add_field(form, tr("cost so far"),
-                    tr("From the pictures up to this exit; a multiply-add counts as one operation. ≈: the time of the "
-                       "layers that ran, shared out evenly."));
-  next_ = add_field(form, tr("next exit"), tr("What the next deeper exit says, compared with this one."));
+  decision_ = add_form_field(form, tr("decision"), tr("What the policy made of this exit, and why."));
+  hidden_ =
+      add_form_field(form, tr("hidden state"),
+                     tr("How far the pooled hidden state has moved since the exit before, relative to its length."));
+  action_ = add_form_field(form, tr("action"), tr("What the action head says here: one step in the world frame."));
+  gripper_ = add_form_field(form, tr("gripper"), tr("Predicted probability of opening."));
+  cost_ =
+      add_form_field(form, tr("cost so far"),
+                     tr("From the pictures up to this exit; a multiply-add counts as one operation. ≈: the time of the "
+                        "layers that ran, shared out evenly."));
+  next_ = add_form_field(form, tr("next exit"), tr("What the next deeper exit says, compared with this one."));
   auto* scroll = new QScrollArea;
   scroll->setWidget(inner);
   scroll->setWidgetResizable(true);
@@ -95,28 +98,6 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   };
   connect(session, &Session::model_changed, this, take_model);
   take_model();
-}
-
-QLabel* ExitSteps::add_field(QFormLayout* form, const QString& name, const QString& explanation) {
-  auto* label = new QLabel(name);
-  auto* value = new QLabel;
-  label->setAlignment(Qt::AlignLeading | Qt::AlignTop);
-  label->setToolTip(explanation);
-  value->setToolTip(explanation);
-  value->setAccessibleName(name);
-  value->setWordWrap(true);
-  value->setTextFormat(Qt::PlainText);
-  value->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  value->setFont(Theme::number_font(Theme::instance().body_font()));
-  const auto restyle = [label] {
-    QPalette palette = label->palette();
-    palette.setColor(QPalette::WindowText, Theme::instance().colors().muted_text);
-    label->setPalette(palette);
-  };
-  restyle();
-  connect(&Theme::instance(), &Theme::changed, label, restyle);
-  form->addRow(label, value);
-  return value;
 }
 
 int ExitSteps::current_row() const { return table_->currentIndex().row(); }

@@ -37,7 +37,6 @@ class ExitSteps : public FrameView {
   void resizeEvent(QResizeEvent* event) override;
 
  private:
-  QLabel* add_field(QFormLayout* form, const QString& name, const QString& explanation);
   void show_row();
   void show_columns();
   QString next_text(const FrameStep& step, int row) const;

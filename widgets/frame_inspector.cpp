@@ -8,6 +8,7 @@
 
 #include "widgets/delta_view.h"
 #include "widgets/exit_details.h"
+#include "widgets/form_field.h"
 #include "widgets/number_format.h"
 #include "widgets/stage_bars.h"
 #include "widgets/theme.h"
@@ -15,7 +16,10 @@
 namespace deer {
 
 FrameInspector::FrameInspector(Session* session, QWidget* parent)
-    : FrameView(session, tr("the details of a frame"), parent), title_(new QLabel), exit_(new ExitDetails), stages_(new StageBars) {
+    : FrameView(session, tr("the details of a frame"), parent),
+      title_(new QLabel),
+      exit_(new ExitDetails),
+      stages_(new StageBars) {
   setAccessibleName(tr("Frame inspector"));
   const Theme& theme = Theme::instance();
   title_->setAccessibleName(tr("Frame"));
@@ -34,14 +38,14 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   form->setLabelAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFormAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-  instruction_ = add_field(form, tr("instruction"), tr("What the robot was told to do."));
-  depth_ = add_field(form, tr("depth"), tr("Layers of the language model that ran for this frame."));
-  reason_ = add_field(form, tr("reason"), tr("Why the model stopped at this exit."));
-  gripper_ = add_field(form, tr("gripper"), tr("Predicted probability of opening, and the command that follows."));
-  command_ = add_field(form, tr("command"), tr("Sent to the robot for this step, in the world frame."));
-  time_ = add_field(form, tr("time"), tr("Since the start of the episode."));
-  frame_id_ = add_field(form, tr("frame id"), tr("The dataset’s own number of this frame."));
-  step_ = add_field(form, tr("step"), tr("Steps since the action head’s memory was last reset."));
+  instruction_ = add_form_field(form, tr("instruction"), tr("What the robot was told to do."));
+  depth_ = add_form_field(form, tr("depth"), tr("Layers of the language model that ran for this frame."));
+  reason_ = add_form_field(form, tr("reason"), tr("Why the model stopped at this exit."));
+  gripper_ = add_form_field(form, tr("gripper"), tr("Predicted probability of opening, and the command that follows."));
+  command_ = add_form_field(form, tr("command"), tr("Sent to the robot for this step, in the world frame."));
+  time_ = add_form_field(form, tr("time"), tr("Since the start of the episode."));
+  frame_id_ = add_form_field(form, tr("frame id"), tr("The dataset’s own number of this frame."));
+  step_ = add_form_field(form, tr("step"), tr("Steps since the action head’s memory was last reset."));
   column->addLayout(form);
   column->addSpacing(spacing::kSmall);
   column->addWidget(stages_);
@@ -53,28 +57,6 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   scroll->setFrameShape(QFrame::NoFrame);
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   set_content(scroll);
-}
-
-QLabel* FrameInspector::add_field(QFormLayout* form, const QString& name, const QString& explanation) {
-  auto* label = new QLabel(name);
-  auto* value = new QLabel;
-  label->setAlignment(Qt::AlignLeading | Qt::AlignTop);
-  label->setToolTip(explanation);
-  value->setToolTip(explanation);
-  value->setAccessibleName(name);
-  value->setWordWrap(true);
-  value->setTextFormat(Qt::PlainText);
-  value->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  value->setFont(Theme::number_font(Theme::instance().body_font()));
-  const auto restyle = [label] {
-    QPalette palette = label->palette();
-    palette.setColor(QPalette::WindowText, Theme::instance().colors().muted_text);
-    label->setPalette(palette);
-  };
-  restyle();
-  connect(&Theme::instance(), &Theme::changed, label, restyle);
-  form->addRow(label, value);
-  return value;
 }
 
 QString FrameInspector::value(const QString& field) const {

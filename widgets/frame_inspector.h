@@ -25,7 +25,6 @@ class FrameInspector : public FrameView {
   void show_record(const FrameRecordPtr& record) override;
 
  private:
-  QLabel* add_field(QFormLayout* form, const QString& name, const QString& explanation);
 
   QLabel* title_;
   QLabel* frame_id_;
