@@ -66,7 +66,10 @@ DeltaRows::Columns DeltaRows::columns() const {
   const auto wide = [&metrics](const QString& text) { return metrics.horizontalAdvance(text); };
   const int name = wide(tr("exit %1").arg(24)) + spacing::kMedium + spacing::kSmall;
   const int depth = width() < kNarrow ? 0 : std::max(wide(tr("depth")), wide(QStringLiteral("24"))) + spacing::kMedium;
-  const int delta = std::max(wide(QStringLiteral("0.0000")), wide(tr("delta"))) + spacing::kSmall;
+  QFont taken = font();
+  taken.setBold(true);  // the exit taken is the widest
+  const int number = QFontMetrics(taken).horizontalAdvance(QStringLiteral("0.00000"));
+  const int delta = std::max(number, wide(tr("delta"))) + spacing::kSmall;
   const int threshold =
       width() < kVeryNarrow ? 0 : std::max(wide(tr("threshold")), wide(QStringLiteral("0.00000"))) + spacing::kMedium;
   const int decision = wide(QStringLiteral("✓")) + spacing::kLarge;
