@@ -64,6 +64,7 @@ std::unique_ptr<Engine> open_model(const Arguments& a, const TraceReader& trace,
   }
   auto options = a.engine;
   if (!options.max_layer) options.max_layer = m.layers;
+  options.head_only = true;
   auto engine = Engine::load(path, options, {}, std::move(stop));
   if (engine->summary().exit_layers != m.exit_layers || engine->summary().d_model != m.d_model) {
     throw FileError(path, "has other exits or another width than the trace's model");

@@ -90,7 +90,8 @@ class NoFeatures final : public FeatureSource {
 
 class ModelEngine final : public Engine {
  public:
-  ModelEngine(const fs::path& path, PromptEncoder encoder, LoadedModel loaded)
+  /// `encoder` is empty for a model of heads alone.
+  ModelEngine(const fs::path& path, std::optional<PromptEncoder> encoder, LoadedModel loaded)
       : encoder_(std::move(encoder)), model_(std::move(loaded.model)), rollout_(*model_) {
     const auto& config = model_->config();
     summary_.name = config.name;
@@ -182,6 +183,7 @@ class ModelEngine final : public Engine {
  private:
   FrameRecordPtr guarded_step(const FrameInput& input, RunMode mode, std::stop_token stop) {
     if (stop.stop_requested()) throw Cancelled();
+    if (!encoder_) throw Error("only the action heads of this model are loaded: it can replay, but not run");
     if (!input.rgb_static) throw Error("frame " + std::to_string(input.frame) + " has no static camera picture");
     if (!input.rgb_gripper) {
       throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture, which this model needs");
@@ -237,7 +239,7 @@ class ModelEngine final : public Engine {
 
   PreparedText prepare(const std::string& instruction) const {
     // The reference uses an instruction's first line.
-    const auto ids = encoder_.encode(instruction.substr(0, instruction.find('\n')));
+    const auto ids = encoder_->encode(instruction.substr(0, instruction.find('\n')));
     const auto input_ids = at::tensor(ids, at::kLong).unsqueeze(0);
     return model_->prepare_text(input_ids, at::ones_like(input_ids));
   }
@@ -248,7 +250,7 @@ class ModelEngine final : public Engine {
     return at::tensor(prepared.planes, at::kFloat).view({3, size, size});
   }
 
-  PromptEncoder encoder_;
+  std::optional<PromptEncoder> encoder_;
   std::unique_ptr<MultiExitModel> model_;
   ModelSummary summary_;
   Rollout rollout_;
@@ -297,11 +299,13 @@ std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions&
   auto files = open_model_files(model);
   // Before the weights, which take longer.
   const auto folder = fs::is_directory(model) ? model : model.parent_path();
-  auto encoder = open_tokenizer(folder, options.tokenizer, files.config);
+  std::optional<PromptEncoder> encoder;
+  if (!options.head_only) encoder = open_tokenizer(folder, options.tokenizer, files.config);
   LoadOptions load;
   load.device = options.device;
   load.dtype = options.dtype;
   load.max_layer = options.max_layer;
+  load.parts = options.head_only ? ModelParts::heads : ModelParts::whole;
   load.stop = stop;
   if (progress) {
     load.progress = [&](std::int64_t done, std::int64_t total) { progress("Loading weights", done, total); };

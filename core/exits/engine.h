@@ -25,6 +25,7 @@ struct EngineOptions {
   std::string dtype = "auto";       ///< auto, float32, bfloat16, float16
   std::optional<int> max_layer;     ///< load only layers below this one
   std::filesystem::path tokenizer;  ///< tokenizer.json; empty: the one in the model folder or its mpt/
+  bool head_only = false;           ///< load the action heads alone: replays work, and step() throws Error
 };
 
 /// What a person wants to know of the model that is open.

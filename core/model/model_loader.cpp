@@ -52,12 +52,17 @@ bool is_expected_surplus(const std::string& name, const ModelConfig& config) {
   return config.last_exit_is_internal && name.starts_with("lm_head.");
 }
 
+bool is_of_a_head(const std::string& name) {
+  return name.starts_with("lm_exit_modules.") || name.starts_with("lm_head.") || name.starts_with("extra_exit.");
+}
+
 constexpr std::int64_t kImpossible = std::int64_t{1} << 55;  // numbers; more than any memory
 
-std::int64_t stored_parameters(const WeightSource& source, const ModelConfig& config) {
+std::int64_t stored_parameters(const WeightSource& source, const ModelConfig& config, ModelParts parts) {
   std::int64_t count = 0;
   for (const auto& name : source.names()) {
     if (is_expected_surplus(name, config)) continue;
+    if (parts == ModelParts::heads && !is_of_a_head(name)) continue;
     // A view with stride 0 can claim any shape.
     std::int64_t product = 1;
     for (const auto size : source.shape(name).value_or(std::vector<std::int64_t>{0})) {
@@ -129,7 +134,7 @@ ModelFiles open_published_model(const fs::path& folder) {
 LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const auto config = options.max_layer ? cut(files.config, *options.max_layer) : files.config;
-  const auto total = stored_parameters(*files.weights, config);
+  const auto total = stored_parameters(*files.weights, config, options.parts);
   const auto device = resolve_device(options.device);
   const auto dtype = resolve_dtype(options.dtype, device, total);
 
@@ -148,7 +153,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   };
   LoadedModel out;
   try {
-    out.model = std::make_unique<MultiExitModel>(config, binder, device, dtype);
+    out.model = std::make_unique<MultiExitModel>(config, binder, device, dtype, options.parts);
   } catch (const c10::OutOfMemoryError& error) {
     throw OutOfMemory("the model needs " + megabytes(needed) + " on " + device_label(device) + " in " +
                       dtype_name(dtype) +
@@ -160,6 +165,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   out.parameters = binder.parameters();
   out.weight_bytes = binder.bytes();
   for (auto& name : binder.unused()) {
+    if (options.parts == ModelParts::heads && !is_of_a_head(name)) continue;
     if (!is_expected_surplus(name, files.config) && !is_expected_surplus(name, config))
       out.unused.push_back(std::move(name));
   }

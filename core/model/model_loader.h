@@ -17,6 +17,7 @@ struct LoadOptions {
   std::string device = "auto";
   std::string dtype = "auto";
   std::optional<int> max_layer;  ///< keep layers below this one; the rest is never read
+  ModelParts parts = ModelParts::whole;
   /// done and total parameters; called often.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
   std::stop_token stop;

@@ -7,17 +7,16 @@
 
 namespace deer {
 
-MultiExitModel::MultiExitModel(ModelConfig config, WeightBinder& weights, at::Device device, at::ScalarType dtype)
-    : config_(std::move(config)),
-      device_(device),
-      dtype_(dtype),
-      exit_layers_(config_.exit_layers()),
-      vision_(config_.vision, weights, "vision_encoder.visual."),
-      resampler_(config_.perceiver, weights) {
-  embedding_ =
-      weights.take("lang_encoder.transformer.wte.weight", {config_.decoder.vocabulary, config_.decoder.d_model});
-  for (std::int64_t i = 0; i < config_.decoder.layers; ++i) decoder_.emplace_back(config_, i, weights);
-
+MultiExitModel::MultiExitModel(ModelConfig config, WeightBinder& weights, at::Device device, at::ScalarType dtype,
+                               ModelParts parts)
+    : config_(std::move(config)), device_(device), dtype_(dtype), exit_layers_(config_.exit_layers()) {
+  if (parts == ModelParts::whole) {
+    vision_.emplace(config_.vision, weights, "vision_encoder.visual.");
+    resampler_.emplace(config_.perceiver, weights);
+    embedding_ =
+        weights.take("lang_encoder.transformer.wte.weight", {config_.decoder.vocabulary, config_.decoder.d_model});
+    for (std::int64_t i = 0; i < config_.decoder.layers; ++i) decoder_.emplace_back(config_, i, weights);
+  }
   const auto d = config_.decoder.d_model;
   const auto internal = exit_layers_.size() - (config_.last_exit_is_internal ? 0 : 1);
   for (std::size_t j = 0; j < internal; ++j) {

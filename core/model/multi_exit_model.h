@@ -24,6 +24,9 @@ struct PreparedText {
   TextContext context;
 };
 
+/// How much of the network is in memory: a replay needs the action heads alone.
+enum class ModelParts { whole, heads };
+
 /// The DeeR network (reference document, section 1.3): CLIP tower, resampler, decoder with gated
 /// cross-attention, and an action head per exit plus a shared one. Holds weights only: forward
 /// functions are const, keep no state and may run on several threads.
@@ -31,16 +34,21 @@ class MultiExitModel {
  public:
   /// Takes the parameters from `weights`; call weights.finish() afterwards.
   /// `layers` decoder layers are built, config.decoder.layers at most; heads of deeper exits are left out.
-  MultiExitModel(ModelConfig config, WeightBinder& weights, at::Device device, at::ScalarType dtype);
+  /// With ModelParts::heads nothing but the heads is taken; only what is said to work so does.
+  MultiExitModel(ModelConfig config, WeightBinder& weights, at::Device device, at::ScalarType dtype,
+                 ModelParts parts = ModelParts::whole);
 
+  ModelParts parts() const { return vision_ ? ModelParts::whole : ModelParts::heads; }
+
+  // These, and the heads, also of a model of heads alone.
   const ModelConfig& config() const { return config_; }
   at::Device device() const { return device_; }
   at::ScalarType dtype() const { return dtype_; }
-  int layers() const { return static_cast<int>(decoder_.size()); }
+  int layers() const { return static_cast<int>(config_.decoder.layers); }
   const std::vector<int>& exit_layers() const { return exit_layers_; }
 
-  const VisionEncoder& vision() const { return vision_; }
-  const PerceiverResampler& resampler() const { return resampler_; }
+  const VisionEncoder& vision() const { return *vision_; }
+  const PerceiverResampler& resampler() const { return *resampler_; }
   const DecoderLayer& layer(int index) const { return decoder_.at(static_cast<std::size_t>(index)); }
 
   /// Latents of the static camera followed by those of the gripper camera: [N, 2 * latents, dim].
@@ -62,8 +70,8 @@ class MultiExitModel {
   at::Device device_;
   at::ScalarType dtype_;
   std::vector<int> exit_layers_;
-  VisionEncoder vision_;
-  PerceiverResampler resampler_;
+  std::optional<VisionEncoder> vision_;
+  std::optional<PerceiverResampler> resampler_;
   at::Tensor embedding_;
   std::vector<DecoderLayer> decoder_;
   std::vector<std::pair<int, ActionHead>> heads_;

@@ -37,6 +37,7 @@ class EngineTest : public QObject {
  private Q_SLOTS:
   void summary_describes_the_model();
   void replay_equals_running_again();
+  void the_head_alone_replays();
   void probe_and_policy_agree();
   void a_new_instruction_starts_anew();
   void cancel_leaves_the_state();
@@ -87,6 +88,37 @@ void EngineTest::replay_equals_running_again() {
   engine->reset();
   const std::vector<FrameRecordPtr> shallow{engine->step(input(0), RunMode::policy)};
   if (shallow[0]->exit_layer != 5) DEER_VERIFY_ERROR(engine->replay(shallow, other), "probe mode");
+}
+
+void EngineTest::the_head_alone_replays() {
+  const auto whole = Engine::load(kDemo);
+  std::vector<FrameRecordPtr> records;
+  for (int i = 0; i < 6; ++i) records.push_back(whole->step(input(i), RunMode::probe));
+  EngineOptions options;
+  options.head_only = true;
+  const auto head = Engine::load(kDemo, options);
+  QCOMPARE(head->summary().exit_layers, whole->summary().exit_layers);
+  QCOMPARE(head->summary().layers, whole->summary().layers);
+  QVERIFY(head->summary().unused_tensors.empty() && head->summary().config);
+  QVERIFY(head->summary().weight_bytes > 0 && head->summary().weight_bytes < whole->summary().weight_bytes);
+  auto policy = whole->policy();
+  for (const double threshold : {0.01, 0.05}) {
+    policy.thresholds.assign(policy.thresholds.size(), threshold);
+    const auto a = whole->replay(records, policy);
+    const auto b = head->replay(records, policy);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      QCOMPARE(a[i]->exit_layer, b[i]->exit_layer);
+      QCOMPARE(a[i]->arm, b[i]->arm);
+    }
+  }
+  DEER_VERIFY_ERROR(head->step(input(0), RunMode::probe), "only the action heads");
+  options.max_layer = 4;
+  QCOMPARE(Engine::load(kDemo, options)->summary().exit_layers, (std::vector<int>{1, 3}));
+  options.max_layer.reset();
+  // No tokenizer is needed.
+  deer::test::TemporaryFolder folder;
+  for (const char* name : {"config.json", "model.safetensors"}) fs::copy(kDemo / name, folder / name);
+  QCOMPARE(Engine::load(folder.path(), options)->summary().weight_bytes, head->summary().weight_bytes);
 }
 
 void EngineTest::probe_and_policy_agree() {
