@@ -2,7 +2,6 @@
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <algorithm>
-#include <ctime>
 #include <iostream>
 
 #include "app/cli/commands.h"
@@ -10,11 +9,11 @@
 #include "app/cli/progress.h"
 #include "app/cli/stop_on_signal.h"
 #include "core/base/error.h"
-#include "core/base/version.h"
 #include "core/budget/model_fingerprint.h"
 #include "core/episodes/open_source.h"
 #include "core/episodes/thumbnail.h"
 #include "core/exits/policy_json.h"
+#include "core/trace/describe_model.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 
@@ -39,15 +38,6 @@ struct Arguments {
   std::string instruction;
   EngineOptions engine;
 };
-
-std::string now() {
-  const std::time_t seconds = std::time(nullptr);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
 
 // Those that were named; else annotations, or whole episodes where there are none.
 std::vector<std::size_t> chosen_episodes(const EpisodeCollection& data, const Arguments& a) {
@@ -75,21 +65,12 @@ std::int64_t length_of(const EpisodeEntry& episode, const Arguments& a) {
 }
 
 TraceMetadata describe(const Engine& engine, const Arguments& a) {
-  const auto& summary = engine.summary();
-  TraceMetadata m;
+  auto m = describe_model(engine.summary());
   m.model_path = fs::absolute(a.model).lexically_normal().string();
-  m.model_name = summary.name;
   m.model_hash = model_fingerprint(a.model);
-  m.family = summary.family;
-  m.exit_layers = summary.exit_layers;
-  m.layers = summary.layers;
-  m.d_model = summary.d_model;
-  m.device = summary.device;
-  m.dtype = summary.dtype;
   m.features = a.features == "float16" ? FeatureType::float16 : FeatureType::float32;
   m.policy = policy_to_json(engine.policy());
-  m.versions = {{"deer", kVersion}, {"libtorch", TORCH_VERSION}};
-  m.created = now();
+  m.versions["libtorch"] = TORCH_VERSION;
   return m;
 }
 

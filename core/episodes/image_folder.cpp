@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 #include <array>
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
 #include <span>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/episodes/media_files.h"
-#include "core/episodes/opencv_image.h"
 #include "core/episodes/recorded_source.h"
 #include "core/episodes/single_episode.h"
+#include "core/episodes/thumbnail.h"
 
 namespace deer {
 namespace {
@@ -26,19 +24,11 @@ bool is_cut_jpeg(std::span<const std::byte> bytes) {
 
 ImagePtr read_image(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
-  if (file->size() == 0) throw FileError(path, "is empty, expected an image");
-  constexpr std::size_t kMaxFile = std::size_t{512} << 20;
-  if (file->size() > kMaxFile) throw FileError(path, "is too large for an image");
   if (is_cut_jpeg(file->bytes())) throw FileError(path, "is cut short: the JPEG has no end");
   try {
-    // OpenCV wants a writable matrix but only reads from it.
-    auto* data = const_cast<std::byte*>(file->bytes().data());
-    const cv::Mat encoded(1, static_cast<int>(file->size()), CV_8U, data);
-    const auto decoded = cv::imdecode(encoded, cv::IMREAD_COLOR);
-    if (decoded.empty()) throw FileError(path, "cannot be decoded as an image (damaged or cut short?)");
-    return image_from_bgr(decoded);
-  } catch (const cv::Exception& error) {
-    throw FileError(path, "cannot be decoded as an image: " + printable(error.err));
+    return decode_picture(file->bytes());
+  } catch (const Error& error) {
+    throw FileError(path, error.what());
   }
 }
 

@@ -6,6 +6,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/base/error.h"
+#include "core/episodes/opencv_image.h"
 
 namespace deer {
 
@@ -22,6 +23,22 @@ std::vector<std::uint8_t> jpeg_thumbnail(const Image& image, int width) {
   std::vector<std::uint8_t> out;
   if (!cv::imencode(".jpg", small, out, {cv::IMWRITE_JPEG_QUALITY, 80})) throw Error("a thumbnail cannot be encoded");
   return out;
+}
+
+ImagePtr decode_picture(std::span<const std::byte> bytes) {
+  constexpr std::size_t kMost = std::size_t{512} << 20;
+  if (bytes.empty()) throw Error("is empty, expected an image");
+  if (bytes.size() > kMost) throw Error("is too large for an image");
+  try {
+    // OpenCV wants a writable matrix but only reads from it.
+    auto* data = const_cast<std::byte*>(bytes.data());
+    const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, data);
+    const auto decoded = cv::imdecode(encoded, cv::IMREAD_COLOR);
+    if (decoded.empty()) throw Error("cannot be decoded as an image (damaged or cut short?)");
+    return image_from_bgr(decoded);
+  } catch (const cv::Exception& error) {
+    throw Error("cannot be decoded as an image: " + printable(error.err));
+  }
 }
 
 }  // namespace deer

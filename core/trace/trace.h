@@ -33,6 +33,17 @@ struct TraceMetadata {
   std::string created;                          ///< ISO 8601, UTC
 };
 
+/// A stretch of frames of one episode with one instruction, numbered without gaps.
+struct TraceSpan {
+  std::int64_t first = 0;        ///< its first frame, counted through the trace
+  std::int64_t count = 0;        ///< frames; at least one
+  std::int64_t first_frame = 0;  ///< FrameRecord::frame of its first frame
+  std::string source;            ///< as TraceFrame has it
+  std::int32_t episode = -1;     ///< likewise
+  std::string instruction;
+  bool starts_episode = false;  ///< it does not go on with the episode of the span before
+};
+
 /// Where a frame came from, and what else is to be kept of it. The observation itself is not copied.
 struct TraceFrame {
   std::string source;          ///< path that was opened; empty: none (live)

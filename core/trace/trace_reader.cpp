@@ -97,8 +97,39 @@ class Reader final : public TraceReader {
     return out;
   }
 
+  std::vector<TraceSpan> spans() const override {
+    const auto frame = column<std::int64_t>(Column::frame, 0, frames());
+    const auto source = column<std::int32_t>(Column::source, 0, frames());
+    const auto episode = column<std::int32_t>(Column::episode, 0, frames());
+    const auto instruction = column<std::int32_t>(Column::instruction, 0, frames());
+    std::vector<TraceSpan> out;
+    for (std::size_t i = 0; i < frame.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      // Frame numbers come from the file: the one before any may follow on the largest.
+      const bool starts = i == 0 || source[i] != source[i - 1] || episode[i] != episode[i - 1] ||
+                          frame[i] == INT64_MIN || frame[i] - 1 != frame[i - 1];
+      if (!starts && instruction[i] == instruction[i - 1]) {
+        ++out.back().count;
+        continue;
+      }
+      out.push_back({row, 1, frame[i], text(Column::source, row, source[i]),
+                     in_range(Column::episode, row, episode[i], -1, INT32_MAX),
+                     text(Column::instruction, row, instruction[i]), starts});
+    }
+    return out;
+  }
+
   std::vector<std::int32_t> steps(std::int64_t first, std::int64_t count) const override {
     return column<std::int32_t>(Column::step, first, count);
+  }
+  std::vector<RunMode> modes(std::int64_t first, std::int64_t count) const override {
+    const auto codes = column<std::uint8_t>(Column::mode, first, count);
+    std::vector<RunMode> out;
+    out.reserve(codes.size());
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      out.push_back(kModes[code(Column::mode, first + static_cast<std::int64_t>(i), codes[i], kModes.size())]);
+    }
+    return out;
   }
   std::vector<std::int32_t> exit_layers(std::int64_t first, std::int64_t count) const override {
     return column<std::int32_t>(Column::exit_layer, first, count);

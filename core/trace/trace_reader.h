@@ -32,8 +32,12 @@ class TraceReader {
   /// What append() was given beside them.
   virtual std::vector<TraceFrame> details(std::int64_t first, std::int64_t count, bool thumbnails = false) const = 0;
 
+  /// All frames as stretches in order, the first of which starts an episode.
+  virtual std::vector<TraceSpan> spans() const = 0;
+
   // Columns in bulk, for time lines: one number a frame, or one a frame and exit (row-major, NaN where not evaluated).
   virtual std::vector<std::int32_t> steps(std::int64_t first, std::int64_t count) const = 0;
+  virtual std::vector<RunMode> modes(std::int64_t first, std::int64_t count) const = 0;
   virtual std::vector<std::int32_t> exit_layers(std::int64_t first, std::int64_t count) const = 0;
   virtual std::vector<ExitReason> reasons(std::int64_t first, std::int64_t count) const = 0;
   virtual std::vector<float> deltas(std::int64_t first, std::int64_t count) const = 0;

@@ -47,6 +47,7 @@ class TraceTest : public QObject {
   void what_is_written_is_read();
   void half_precision_rounds_features_only();
   void ranges_and_columns();
+  void spans_begin_where_something_else_begins();
   void an_empty_trace();
   void a_trace_goes_on();
   void frames_that_do_not_fit_are_refused();
@@ -140,6 +141,46 @@ void TraceTest::ranges_and_columns() {
   DEER_VERIFY_ERROR(trace->records(299, 2), "has 300 frames");
   DEER_VERIFY_ERROR(trace->records(-1, 2), "has 300 frames");
   DEER_VERIFY_ERROR(trace->exit_layers(0, INT64_MAX), "has 300 frames");
+}
+
+void TraceTest::spans_begin_where_something_else_begins() {
+  test::TemporaryFolder folder;
+  const auto file = folder / "a.h5";
+  const auto writer = TraceWriter::create(file, test::made_up_metadata());
+  const auto add = [&](std::int64_t frame, const char* source, int episode, const char* instruction, RunMode mode) {
+    auto record = test::made_up_record(0);
+    record.frame = frame;
+    record.mode = mode;
+    TraceFrame details;
+    details.source = source;
+    details.episode = episode;
+    details.instruction = instruction;
+    writer->append(record, details);
+  };
+  for (int i = 3; i < 6; ++i) add(i, "a", 0, "open", RunMode::probe);
+  for (int i = 6; i < 8; ++i) add(i, "a", 0, "close", RunMode::probe);
+  for (int i = 0; i < 2; ++i) add(i, "a", 0, "close", RunMode::policy);  // the same episode again
+  add(2, "a", 1, "close", RunMode::probe);
+  add(3, "b", 1, "close", RunMode::probe);
+  add(5, "b", 1, "close", RunMode::probe);  // one is missing
+  add(INT64_MIN, "b", 1, "close", RunMode::probe);
+  writer->close();
+  const auto trace = TraceReader::open(file);
+  const auto spans = trace->spans();
+  const std::vector<TraceSpan> wanted = {{0, 3, 3, "a", 0, "open", true},          {3, 2, 6, "a", 0, "close", false},
+                                         {5, 2, 0, "a", 0, "close", true},         {7, 1, 2, "a", 1, "close", true},
+                                         {8, 1, 3, "b", 1, "close", true},         {9, 1, 5, "b", 1, "close", true},
+                                         {10, 1, INT64_MIN, "b", 1, "close", true}};
+  QCOMPARE(spans.size(), wanted.size());
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const auto& a = spans[i];
+    const auto& b = wanted[i];
+    QVERIFY2(a.first == b.first && a.count == b.count && a.first_frame == b.first_frame && a.source == b.source &&
+                 a.episode == b.episode && a.instruction == b.instruction && a.starts_episode == b.starts_episode,
+             qPrintable(QString::number(i)));
+  }
+  const auto modes = trace->modes(4, 3);
+  QVERIFY(modes[0] == RunMode::probe && modes[1] == RunMode::policy && modes[2] == RunMode::policy);
 }
 
 void TraceTest::an_empty_trace() {

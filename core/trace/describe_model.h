@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "core/exits/engine.h"
+#include "core/trace/trace.h"
+
+namespace deer {
+
+/// The metadata of a trace that begins now, of runs of this model: all but the model's hash, the policy and the
+/// versions of libraries.
+TraceMetadata describe_model(const ModelSummary& model);
+
+}  // namespace deer
