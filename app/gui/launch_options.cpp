@@ -36,6 +36,7 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   };
   const auto model = value("model", tr("Open this model."), tr("folder"));
   const auto episode = value("episode", tr("Open this dataset, folder of images or video."), tr("path"));
+  const auto trace = value("trace", tr("Open this recorded run."), tr("file"));
   const auto index = value("index", tr("Show this episode of it, from 0."), tr("number"));
   const auto frame = value("frame", tr("Show this frame of it, from 0."), tr("number"));
   const auto run = flag({QStringLiteral("run")}, tr("Run the model over the episode."));
@@ -52,7 +53,7 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   const auto size = value("size", tr("Size of the window."), tr("WIDTHxHEIGHT"));
   const auto help = flag({QStringLiteral("h"), QStringLiteral("help")}, tr("Show this help."));
   const auto version = flag({QStringLiteral("v"), QStringLiteral("version")}, tr("Show the version."));
-  parser.addPositionalArgument(QStringLiteral("paths"), tr("Models, datasets, folders or videos to open."),
+  parser.addPositionalArgument(QStringLiteral("paths"), tr("Models, datasets, folders, videos or traces to open."),
                                QStringLiteral("[path...]"));
 
   ParsedLaunch out;
@@ -75,6 +76,7 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   auto& options = out.options;
   options.model = parser.value(model);
   options.episode = parser.value(episode);
+  options.trace = parser.value(trace);
   options.run = parser.isSet(run);
   options.demo = parser.isSet(demo);
   options.world = parser.value(world);

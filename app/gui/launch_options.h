@@ -18,6 +18,7 @@ struct LaunchOptions {
   qint64 frame = -1;  ///< zero-based; -1: where it would be anyway
   bool run = false;
   bool demo = false;
+  QString trace;
   QString world;  ///< the instruction in the simulated world; empty: not opened
   quint64 seed = 0;
   QString camera;  ///< source of the static camera; empty: no cameras
@@ -28,7 +29,8 @@ struct LaunchOptions {
   QStringList paths;  ///< whatever else is to be opened
 
   bool asks_for_something() const {
-    return demo || !model.isEmpty() || !episode.isEmpty() || !world.isEmpty() || !camera.isEmpty() || !paths.isEmpty();
+    return demo || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() ||
+           !paths.isEmpty();
   }
   CameraSourceOptions cameras() const;
 };

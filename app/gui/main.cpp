@@ -39,10 +39,12 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (options.demo) window.open_demo();
   if (!options.model.isEmpty()) session.open_model(deer::to_path(options.model), window.engine_options());
   if (!options.episode.isEmpty()) session.open_source(deer::to_path(options.episode), {}, options.index);
+  if (!options.trace.isEmpty()) session.open_source(deer::to_path(options.trace), {}, options.index);
   window.open_paths(options.paths);
   if (!options.world.isEmpty()) window.open_world({options.world, options.seed});
   if (!options.camera.isEmpty()) window.open_cameras(options.cameras());
-  if (options.run && !options.demo && options.world.isEmpty() && options.camera.isEmpty()) session.run_episode();
+  const bool runs_by_itself = options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();
+  if (options.run && !runs_by_itself) session.run_episode();
   return application.exec();
 }
 

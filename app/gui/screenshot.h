@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QElapsedTimer>
 #include <QObject>
 #include <QTimer>
-#include <functional>
+#include <chrono>
 
 #include "app/gui/launch_options.h"
 #include "sessions/session.h"
@@ -13,25 +14,33 @@ class QWidget;
 namespace deer {
 
 /// Waits until everything that the command line asked for is loaded, evaluated and drawn, writes the
-/// window to a PNG file and reports the exit code: 0, or 1 with one line on standard error.
+/// window to a PNG file and reports the exit code: 0, or 1 with one line on standard error. A view that is not through
+/// after `patience` is drawn as it is, and a line says so.
 class Screenshot : public QObject {
   Q_OBJECT
 
  public:
-  Screenshot(const LaunchOptions& options, Session* session, QWidget* window);
+  static constexpr std::chrono::milliseconds kPatience{20'000};
+
+  Screenshot(const LaunchOptions& options, Session* session, QWidget* window,
+             std::chrono::milliseconds patience = kPatience);
 
  Q_SIGNALS:
   void finished(int exit_code);
 
  private:
   void look();
-  bool settled() const;
+  bool loaded() const;  ///< all that was asked for is there
+  bool drawn();         ///< or was waited for long enough
   void take();
 
   LaunchOptions options_;
   Session* session_;
   QWidget* window_;
+  const std::chrono::milliseconds patience_;
   QTimer timer_;
+  QElapsedTimer drawing_;  ///< since all is loaded
+  bool gave_up_ = false;
   QString problem_;
   int settled_looks_ = 0;
 };

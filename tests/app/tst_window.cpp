@@ -62,6 +62,7 @@ class WindowTest : public QObject {
   void restores_what_was_open();
   void a_broken_settings_file_is_said_and_survived();
   void screenshot_waits_and_writes();
+  void screenshot_does_not_wait_for_ever();
   void screenshot_fails_with_what_failed();
   void command_line_data();
   void command_line();
@@ -541,6 +542,24 @@ void WindowTest::screenshot_waits_and_writes() {
   QCOMPARE(code, 0);
   QCOMPARE(f.session.evaluated_count(), 60);
   QCOMPARE(f.session.current_frame(), 30);
+  QCOMPARE(QImage(options.screenshot).size(), f.window->size());
+}
+
+void WindowTest::screenshot_does_not_wait_for_ever() {
+  WindowFixture f;
+  QVERIFY(f.open());
+  QWidget stuck(f.window.get());  // a view that never gets through
+  stuck.setProperty("settled", false);
+  stuck.show();
+  LaunchOptions options;
+  options.screenshot = f.folder.filePath("window.png");
+  int code = -1;
+  auto* const screenshot = new Screenshot(options, &f.session, f.window.get(), std::chrono::milliseconds(700));
+  connect(screenshot, &Screenshot::finished, this, [&](int result) { code = result; });
+  QTest::qWait(500);
+  QCOMPARE(code, -1);
+  QVERIFY(QTest::qWaitFor([&] { return code >= 0; }, kPatienceMs));
+  QCOMPARE(code, 0);
   QCOMPARE(QImage(options.screenshot).size(), f.window->size());
 }
 
