@@ -112,7 +112,7 @@ void Budget::model_changed() {
   request_ = {};
   update_costs();
   const auto* const model = session_->model();
-  if (!model) return;
+  if (!model || model->path.empty()) return;
   // Asked of the disk by the worker: a model may lie on a slow one.
   open_calibration(model->path / kCalibrationFile);
 }

@@ -30,8 +30,10 @@ void InferenceWorker::load(quint64 command, const std::filesystem::path& path, c
     auto engine = factory_(path, options, report, stop);
     if (stop.stop_requested()) return Q_EMIT finished(command);
     engine_ = std::move(engine);
-    source_.reset();
-    forget_records(rollout_);
+    if (!run_) {
+      source_.reset();
+      forget_records(rollout_);
+    }
     Q_EMIT loaded(command, engine_->summary(), engine_->policy());
   } catch (const Cancelled&) {
     Q_EMIT finished(command);
@@ -46,6 +48,7 @@ void InferenceWorker::load(quint64 command, const std::filesystem::path& path, c
 
 void InferenceWorker::set_episode(quint64 rollout, FrameSourcePtr source) {
   end_live();
+  set_run(rollout, nullptr);
   source_ = std::move(source);
   forget_records(rollout);
 }
@@ -60,6 +63,7 @@ void InferenceWorker::forget_records(quint64 rollout) {
 }
 
 void InferenceWorker::advance(const Advance& task) {
+  if (run_) return advance_run(task);
   const bool live = task.run && live_.frames;
   if (task.stop.stop_requested() || (!engine_ && !live)) return Q_EMIT finished(task.command);
   try {

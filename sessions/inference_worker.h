@@ -20,6 +20,8 @@
 
 namespace deer {
 
+class RecordedRun;
+
 /// Owns the engine and lives on a thread of its own. Values in by queued calls, values out by signals.
 /// Every command carries the stop token that cancels it and a number that its answers repeat, so
 /// that the session can tell late answers from wanted ones.
@@ -45,6 +47,19 @@ class InferenceWorker : public QObject {
   void batch_taken() { --batches_out_; }
   /// Who takes the frames of live runs from now on; null: nobody. From any thread, also while one runs.
   void set_sink(LiveSinkPtr sink);
+
+  /// A recorded run in their place: advance() replays its frames, with the action head that load_head() loads.
+  void set_run(quint64 rollout, std::shared_ptr<const RecordedRun> run);
+
+  struct HeadRequest {
+    quint64 number = 0;  ///< that answers repeat
+    std::shared_ptr<const RecordedRun> run;
+    std::vector<std::filesystem::path> places;  ///< where its model may be, the likeliest first
+    EngineOptions options;
+    std::stop_token stop;
+  };
+  /// Loads the action head of the model that made the run, and it alone. Answers head_loaded() or head_missing().
+  void load_head(const HeadRequest& request);
 
   struct Advance {
     quint64 command = 0;
@@ -79,6 +94,9 @@ class InferenceWorker : public QObject {
   /// Every record there is was sent under the policy of this command, save `fixed` of a live run whose
   /// features were not all computed: they stay as they were.
   void replayed(quint64 command, qint64 fixed);
+  void head_loaded(quint64 number, const deer::ModelSummary& model);
+  /// `other`: there is a model, but it is not the one.
+  void head_missing(quint64 number, bool other, const QString& reason);
   void live_frames(quint64 rollout, const deer::LiveBatch& batch);
   void live_policy_taken(quint64 command, quint64 policy_id, const deer::ExitPolicy& policy);
   void live_policy_refused(quint64 command, quint64 policy_id, const QString& reason);
@@ -101,6 +119,10 @@ class InferenceWorker : public QObject {
   void publish(const Advance& task);
   void forget_records(quint64 rollout);
 
+  // Recorded runs, in inference_worker_run.cpp.
+  void advance_run(const Advance& task);
+  qint64 replay_run(const Advance& task);
+
   // Live, in inference_worker_live.cpp.
   void run_live(const Advance& task);
   void adopt_settings(const Advance& task, const LiveControl::Settings& settings);
@@ -116,6 +138,11 @@ class InferenceWorker : public QObject {
   std::unique_ptr<Engine> engine_;
   FrameSourcePtr source_;
   quint64 rollout_ = 0;
+
+  std::shared_ptr<const RecordedRun> run_;
+  std::unique_ptr<Engine> head_;  ///< of the model that made run_; null if it is not there
+  std::unique_ptr<Replayer> replayer_;
+  std::vector<std::int64_t> replayable_;  ///< places in run_ of the replayer's frames
 
   /// As step() made them, in order of frames; the source of every replay. A recorded episode's begin at
   /// frame 0 and have no gaps.

@@ -18,6 +18,7 @@ constexpr auto kRateWindow = std::chrono::seconds(1);
 
 void InferenceWorker::set_live(quint64 rollout, LiveSource source) {
   end_live();
+  set_run(rollout, nullptr);
   source_.reset();
   live_ = std::move(source);
   next_live_frame_ = 0;

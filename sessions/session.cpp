@@ -24,8 +24,8 @@ void Session::open_model(const std::filesystem::path& path, const EngineOptions&
   d_->begin_load(path, options);
 }
 
-const ModelSummary* Session::model() const { return d_->summary ? &*d_->summary : nullptr; }
-const EngineOptions& Session::engine_options() const { return d_->options; }
+const ModelSummary* Session::model() const { return d_->shown_model(); }
+const EngineOptions& Session::engine_options() const { return d_->run ? d_->head_options : d_->options; }
 
 void Session::open_source(const std::filesystem::path& path, const OpenSourceOptions& options,
                           std::size_t first_episode) {
@@ -64,6 +64,7 @@ ObservationPtr Session::observation(qint64 frame) {
 }
 
 QString Session::frame_problem(qint64 frame) const {
+  if (d_->run && d_->loader.problem(frame).isEmpty()) return trace_picture_problem(frame);
   if (!d_->live) return d_->loader.problem(frame);
   if (!d_->live_frames.picture_dropped(frame)) return {};
   return tr("This picture was let go to make room for newer ones. The preferences say how much memory they may take.");
@@ -100,13 +101,15 @@ void Session::set_hovered_frame(qint64 frame) {
   if (frame < 0 || frame >= frame_count()) frame = -1;
   if (frame == d_->hovered) return;
   d_->hovered = frame;
+  if (d_->run) d_->want_features();
   Q_EMIT hovered_frame_changed(frame);
 }
 
 int Session::selected_exit() const { return d_->selected_exit; }
 
 void Session::set_selected_exit(int exit_index) {
-  const int count = d_->summary ? static_cast<int>(d_->summary->exit_layers.size()) : 0;
+  const auto* const shown = model();
+  const int count = shown ? static_cast<int>(shown->exit_layers.size()) : 0;
   if (exit_index < 0 || exit_index >= count) exit_index = -1;
   if (exit_index == d_->selected_exit) return;
   d_->selected_exit = exit_index;
@@ -117,10 +120,17 @@ const ExitPolicy& Session::policy() const { return d_->policy; }
 
 void Session::set_policy(const ExitPolicy& policy) {
   if (policy == d_->policy) return;
+  if (model_missing()) {
+    Q_EMIT policy_changed();  // whoever asked shows again what holds
+    return d_->report({tr("The policy cannot be changed"),
+                       tr("The model that the trace was recorded with is not there: %1")
+                           .arg(QString::fromStdString(d_->run_model->name)),
+                       tr("Open the folder of that model first.")});
+  }
   d_->policy = policy;
   d_->policy_id = ++d_->policy_count;
   Q_EMIT policy_changed();
-  if (!d_->summary || d_->job == Private::Job::load) return;
+  if (!d_->can_replay() || d_->job == Private::Job::load) return;
   if (d_->live_runs()) return d_->post_policy();
   // While a slider is dragged, let a replay that has just begun show its result before the next one.
   constexpr qint64 kPatienceMs = 250;
@@ -145,6 +155,10 @@ void Session::compare(const ExitPolicy& other) {
 }
 
 void Session::run_episode() {
+  if (d_->run) {
+    if (!d_->reading && d_->evaluated < frame_count()) d_->read_records();
+    return;
+  }
   if (live_ended()) {
     return d_->report({tr("The live run has ended"), tr("Its frames stay, but no more will come."),
                        tr("Open the simulated world, or another source, again.")});
@@ -169,6 +183,7 @@ void Session::cancel() {
   d_->policy_timer.stop();
   d_->opening = false;
   ++d_->open_request;  // a late answer is not wanted any more
+  if (std::exchange(d_->reading, false)) d_->record_loader.stop();
   d_->stop_worker();
   d_->notify();
 }
@@ -179,6 +194,7 @@ Session::Activity Session::activity() const {
   if (d_->job == Private::Job::advance) {
     return d_->replaying ? Activity::replaying : d_->live ? Activity::live : Activity::running;
   }
+  if (d_->reading) return Activity::reading;
   return Activity::idle;
 }
 
@@ -189,6 +205,7 @@ double Session::progress() const {
     case Activity::loading_model:
       return d_->load_total > 0 ? double(d_->load_done) / double(d_->load_total) : -1;
     case Activity::running:
+    case Activity::reading:
       return frame_count() > 0 ? double(d_->evaluated) / double(frame_count()) : -1;
     default:
       return -1;

@@ -19,6 +19,7 @@
 namespace deer {
 
 class Playback;
+struct TraceMetadata;
 
 /// Makes an engine for a model path; Engine::load unless a test puts another in its place.
 using EngineFactory = std::function<std::unique_ptr<Engine>(const std::filesystem::path&, const EngineOptions&,
@@ -51,6 +52,7 @@ class Session : public QObject {
     opening_source,
     running,    ///< the model goes through the episode
     replaying,  ///< a changed policy is applied to the stored features
+    reading,    ///< the records of a trace come from the disk
     live,       ///< a live source is watched; the model, if there is one, runs on each frame
   };
   Q_ENUM(Activity)
@@ -77,6 +79,16 @@ class Session : public QObject {
   const FrameSource* episode() const;  ///< for info(), which does not block
   /// Stretches of frames with one instruction; of a live source, those seen so far.
   const std::vector<InstructionSpan>& instructions() const;
+
+  // Trace: an episode that is the record of a run. Its records and its policy come with it, and model() is the one
+  // that made it, of which the action head is loaded from the folder that the trace names, or else from that of
+  // the model that was open: then its records can be replayed like any others. Another model that is opened meanwhile
+  // waits for the next episode, and its policy with it.
+  const TraceMetadata* trace() const;  ///< null if what is open is none
+  /// The model of the open trace is not there: other policies are refused, and everything recorded is shown.
+  bool model_missing() const;
+  /// What read() gives of the open episode, to be called on another thread. Null for a live source.
+  FrameSourcePtr shared_episode() const;
 
   // Live: frames come by themselves and stay, their pictures as long as set_cache_bytes() has room.
   // Opening starts it, unless it takes commands and no model is open or being opened: then one frame is
@@ -183,6 +195,8 @@ class Session : public QObject {
   void problem(const deer::Problem& problem);
 
  private:
+  QString trace_picture_problem(qint64 frame) const;
+
   class Private;
   std::unique_ptr<Private> d_;
 };

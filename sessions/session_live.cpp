@@ -116,6 +116,7 @@ void Session::Private::move_to(qint64 to) {
   if (to == frame) return;
   direction = to < frame ? -1 : 1;
   frame = to;
+  if (run) want_features();
   if (!live) {
     loader.observation(frame);
     loader.look_ahead(frame, direction);
@@ -135,6 +136,7 @@ void Session::Private::on_live_opened(quint64 request) {
 
 void Session::Private::use_live(LiveSource source) {
   if (job == Job::advance) stop_worker();
+  const bool other_model = change_run(nullptr);
   auto before = std::exchange(episode, source.frames);
   episode_index.reset();
   loader.set_source(nullptr);
@@ -164,6 +166,7 @@ void Session::Private::use_live(LiveSource source) {
       },
       Qt::QueuedConnection);
   retire(std::move(before));
+  if (other_model) announce_model();
   Q_EMIT q->episode_changed();
   Q_EMIT q->live_report_changed();
   run_wanted = summary || job == Job::load || watches();

@@ -40,6 +40,19 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
     if (number == compare_number) Q_EMIT q->compare_failed(reason);
   });
   connect(worker, &InferenceWorker::live_report, this, &Private::on_live_report);
+  connect(worker, &InferenceWorker::head_loaded, this, &Private::on_head_loaded);
+  connect(worker, &InferenceWorker::head_missing, this, &Private::on_head_missing);
+  connect(&record_loader, &RecordLoader::records, this, &Private::on_read);
+  connect(&record_loader, &RecordLoader::features, this, &Private::on_features);
+  connect(&record_loader, &RecordLoader::failed, this, [this](quint64 number, const QString& details) {
+    if (number != run_number) return;
+    report({tr("Some frames of the trace cannot be read"), details, tr("All others are shown.")});
+  });
+  connect(&record_loader, &RecordLoader::finished, this, [this](quint64 number) {
+    if (number != run_number) return;
+    reading = false;
+    notify();
+  });
   connect(&loader, &SourceLoader::opened, this, &Private::on_opened);
   connect(&loader, &SourceLoader::live_opened, this, &Private::on_live_opened);
   connect(&loader, &SourceLoader::open_failed, this, [this](quint64 request, const Problem& what) {
@@ -62,12 +75,15 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
 Session::Private::~Private() {
   stop.request_stop();
   compare_stop.request_stop();
+  head_stop.request_stop();
   disconnect(worker, nullptr, this, nullptr);
   retire(std::move(episode));
+  run.reset();
   QMetaObject::invokeMethod(
       worker,
       [w = worker] {
         w->end_live();
+        w->set_run(0, nullptr);
         QThread::currentThread()->quit();
       },
       Qt::QueuedConnection);
@@ -141,18 +157,19 @@ void Session::Private::begin_opening() {
 }
 
 void Session::Private::catch_up() {
-  if (job == Job::none && summary && episode && evaluated > 0 && replayed_policy_id != policy_id) {
+  if (job == Job::none && can_replay() && episode && evaluated > 0 && replayed_policy_id != policy_id) {
     begin_advance(run_wanted);
   }
 }
 
 void Session::Private::start_run_if_ready() {
-  if (!run_wanted || !(summary || watches()) || !episode || opening || job != Job::none) return;
+  if (!run_wanted || run || !(summary || watches()) || !episode || opening || job != Job::none) return;
   begin_advance(true);
 }
 
 void Session::Private::use_episode(FrameSourcePtr source, std::optional<std::size_t> index) {
   const auto length = source ? source->length().value_or(0) : 0;
+  auto next_run = std::dynamic_pointer_cast<const RecordedRun>(source);
   live = false;
   live_report = {};
   live_started_at.reset();
@@ -165,10 +182,13 @@ void Session::Private::use_episode(FrameSourcePtr source, std::optional<std::siz
   frame = records.empty() ? -1 : 0;
   hovered = -1;
   direction = 1;
+  const bool other_model = change_run(std::move(next_run));
   start_rollout();
   retire(std::move(before));
+  if (other_model) announce_model();
   Q_EMIT q->episode_changed();
   if (frame < 0) return;
+  read_records();
   loader.observation(frame);
   loader.look_ahead(frame, 1);
 }
@@ -179,9 +199,12 @@ void Session::Private::start_rollout() {
   evaluated = 0;
   fixed = 0;
   several_policies = false;
-  replayed_policy_id = policy_id;
+  replayed_policy_id = run ? recorded_policy_id : policy_id;
   ++rollout;
-  if (live) {
+  if (run) {
+    QMetaObject::invokeMethod(
+        worker, [w = worker, id = rollout, recorded = run] { w->set_run(id, recorded); }, Qt::QueuedConnection);
+  } else if (live) {
     QMetaObject::invokeMethod(
         worker, [w = worker, id = rollout, next = static_cast<qint64>(records.size())] { w->restart_live(id, next); },
         Qt::QueuedConnection);
@@ -196,14 +219,12 @@ void Session::Private::on_loaded(quint64 from, const ModelSummary& loaded_summar
   // The engine has changed even if this answer is late, so that it must be known here in any case.
   summary = loaded_summary;
   options = options_wanted;
+  if (from == command) job = Job::none;
+  if (run) return on_loaded_beside_trace(model_policy);
   policy = accepted_policy = model_policy;
   accepted_policy_id = policy_id = ++policy_count;
-  selected_exit = -1;
-  if (from == command) job = Job::none;
   start_rollout();
-  Q_EMIT q->model_changed();
-  Q_EMIT q->policy_changed();
-  Q_EMIT q->selected_exit_changed(-1);
+  announce_model();
   start_run_if_ready();
   notify();
 }
@@ -222,6 +243,7 @@ void Session::Private::on_records(quint64 from_rollout, quint64 from_policy, con
   }
   if (last < 0) return;
   Q_EMIT q->records_changed(first, last);
+  if (run) want_features();
   if (job == Job::advance && !replaying) notify();
 }
 
@@ -302,7 +324,8 @@ void Session::Private::on_opened(quint64 request, std::shared_ptr<const EpisodeC
     return report(what);
   }
   if (opened != collection) {
-    collection = std::move(opened);
+    std::swap(collection, opened);
+    retire(std::const_pointer_cast<EpisodeCollection>(opened));
     source_options = source_options_wanted;
     episode.reset();
     episode_index.reset();
@@ -314,6 +337,13 @@ void Session::Private::on_opened(quint64 request, std::shared_ptr<const EpisodeC
   start_run_if_ready();
   notify();
   if (failed) report(what);
+}
+
+void Session::Private::announce_model() {
+  selected_exit = -1;
+  Q_EMIT q->model_changed();
+  Q_EMIT q->policy_changed();
+  Q_EMIT q->selected_exit_changed(-1);
 }
 
 void Session::Private::notify() { Q_EMIT q->activity_changed(); }
@@ -341,6 +371,8 @@ QString Session::Private::progress_text() const {
       return tr("Live: %1 frames").arg(records.size());
     case Activity::replaying:
       return tr("Applying the policy to %1 frames").arg(evaluated);
+    case Activity::reading:
+      return tr("Reading the trace: %1 of %2 frames").arg(evaluated).arg(records.size());
     case Activity::idle:
       break;
   }

@@ -4,10 +4,13 @@
 #include <QElapsedTimer>
 #include <QThread>
 #include <QTimer>
+#include <deque>
 
 #include "sessions/inference_worker.h"
 #include "sessions/live_frames.h"
 #include "sessions/playback.h"
+#include "sessions/record_loader.h"
+#include "sessions/recorded_run.h"
 #include "sessions/session.h"
 #include "sessions/source_loader.h"
 
@@ -27,6 +30,7 @@ class Session::Private : public QObject {
   void use_episode(FrameSourcePtr source, std::optional<std::size_t> index);
   void start_rollout();  ///< empty records; the worker starts from frame 0
   void start_run_if_ready();
+  void announce_model();                    ///< a new model, and its policy
   void retire(std::shared_ptr<void> held);  ///< destroyed on the worker's thread
   void notify();                            ///< activity_changed
   QString running_text() const;
@@ -44,6 +48,20 @@ class Session::Private : public QObject {
   void on_policy_refused(quint64 command, const QString& reason);
   void on_opened(quint64 request, std::shared_ptr<const EpisodeCollection> opened, std::size_t index,
                  FrameSourcePtr source, const Problem& what);
+
+  // Traces, in session_trace.cpp.
+  bool can_replay() const { return run ? head == Head::loaded : summary.has_value(); }
+  const ModelSummary* shown_model() const { return run ? &*run_model : summary ? &*summary : nullptr; }
+  bool change_run(std::shared_ptr<const RecordedRun> next);  ///< whether the model is another one then
+  void adopt_trace_policy();
+  void on_loaded_beside_trace(const ExitPolicy& model_policy);
+  void find_head(std::vector<std::filesystem::path> places);
+  void read_records();
+  void want_features();  ///< of what is shown, unless they are there
+  void on_read(quint64 number, const std::vector<FrameRecordPtr>& batch);
+  void on_features(quint64 number, const FrameRecordPtr& original);
+  void on_head_loaded(quint64 number, const ModelSummary& loaded_head);
+  void on_head_missing(quint64 number, bool other, const QString& reason);
 
   // Live, in session_live.cpp.
   bool watches() const { return live && !live_takes_commands; }  ///< it can run without a model
@@ -85,6 +103,21 @@ class Session::Private : public QObject {
 
   std::vector<FrameRecordPtr> records;
   qint64 evaluated = 0;
+
+  // The open trace. With it, `policy` is the trace's, and that of the model that is open is put by.
+  enum class Head { none, loading, loaded, missing };
+  std::shared_ptr<const RecordedRun> run;
+  std::optional<ModelSummary> run_model;
+  Head head = Head::none;
+  EngineOptions head_options;
+  quint64 run_number = 0;          ///< of the episode, for the loader's answers
+  quint64 head_number = 0;         ///< of the trace, for the worker's
+  quint64 recorded_policy_id = 0;  ///< of the policy that the trace was recorded under
+  std::optional<ExitPolicy> put_by;
+  std::stop_source head_stop;
+  std::deque<qint64> featured;  ///< frames that were given features one by one, the oldest first
+  bool reading = false;
+  RecordLoader record_loader;
 
   bool live = false;
   bool live_ended = false;

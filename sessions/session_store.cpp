@@ -237,9 +237,9 @@ void SessionStore::add_recent(QStringList& list, const QString& entry) {
   while (list.size() > kRecent) list.removeLast();
 }
 
-std::string policy_to_json(const ExitPolicy& policy) { return policy_json(policy).dump(2); }
+std::string policy_as_text(const ExitPolicy& policy) { return policy_json(policy).dump(2); }
 
-ExitPolicy policy_from_json(std::string_view text) {
+ExitPolicy policy_from_text(std::string_view text) {
   Json json;
   try {
     json = Json::parse(text);

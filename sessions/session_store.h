@@ -80,7 +80,7 @@ class SessionStore {
 };
 
 /// A policy as JSON text, and back. Throws Error naming the field.
-std::string policy_to_json(const ExitPolicy& policy);
-ExitPolicy policy_from_json(std::string_view text);
+std::string policy_as_text(const ExitPolicy& policy);
+ExitPolicy policy_from_text(std::string_view text);
 
 }  // namespace deer

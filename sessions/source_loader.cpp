@@ -129,6 +129,8 @@ ObservationPtr SourceLoader::observation(qint64 frame) {
   return nullptr;
 }
 
+ObservationPtr SourceLoader::peek(qint64 frame) { return cache_.get(frame); }
+
 QString SourceLoader::problem(qint64 frame) const {
   const auto it = problems_.find(frame);
   return it == problems_.end() ? QString() : it->second;
@@ -191,7 +193,7 @@ void SourceLoader::serve(const OpenRequest& request) {
     if (!collection) collection = opener_(request.path, request.options);
   } catch (const std::exception& error) {
     return fail(request, {tr("Cannot open the data"), QString::fromUtf8(error.what()),
-                          tr("Choose a CALVIN dataset, a folder of images or a video.")});
+                          tr("Choose a CALVIN dataset, a folder of images, a video or a trace.")});
   }
   FrameSourcePtr episode;
   Problem problem;

@@ -71,6 +71,7 @@ class SourceLoader : public QObject {
   void set_source(FrameSourcePtr source);
 
   ObservationPtr observation(qint64 frame);  ///< null: requested, ready() follows
+  ObservationPtr peek(qint64 frame);         ///< null if it is not in the cache; asks for nothing
   QString problem(qint64 frame) const;
   /// Reads ahead around `frame`, more in the direction of `direction` (+1 or -1).
   void look_ahead(qint64 frame, int direction);

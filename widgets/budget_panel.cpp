@@ -126,8 +126,10 @@ BudgetPanel::BudgetPanel(Session* session, Budget* budget, QWidget* parent)
   exact_later_->setInterval(50);
   connect(exact_later_, &QTimer::timeout, this, &BudgetPanel::show_exact);
 
-  connect(empty_, &EmptyState::action_triggered, this,
-          [this] { session_->model() ? Q_EMIT open_calibration_requested() : Q_EMIT open_model_requested(); });
+  connect(empty_, &EmptyState::action_triggered, this, [this] {
+    const bool there = session_->model() && !session_->model_missing();
+    there ? Q_EMIT open_calibration_requested() : Q_EMIT open_model_requested();
+  });
   connect(budget_, &Budget::set_changed, this, [this] {
     asked_ = false;
     show_page();
@@ -289,9 +291,13 @@ QWidget* BudgetPanel::build_buttons() {
 
 void BudgetPanel::show_page() {
   const auto* const model = session_->model();
-  const bool ready = model && budget_->set();
+  const bool missing = session_->model_missing();
+  const bool ready = model && !missing && budget_->set();
   if (!model) {
     empty_->set(EmptyState::Icon::model, tr("Open a model to turn a budget into thresholds."), tr("Open model…"));
+  } else if (missing) {
+    empty_->set(EmptyState::Icon::model,
+                tr("The model of this trace is missing. Open it to turn a budget into thresholds."), tr("Open model…"));
   } else if (budget_->opening()) {
     empty_->set(EmptyState::Icon::chart, tr("Reading the calibration set…"));
   } else if (!ready) {

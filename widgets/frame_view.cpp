@@ -90,6 +90,11 @@ void FrameView::show_empty() {
   } else if (!session_->model()) {
     offer_ = Offer::model;
     empty_->set(EmptyState::Icon::model, tr("Open a model to see %1.").arg(purpose_), tr("Open model…"));
+  } else if (session_->trace()) {
+    offer_ = Offer::none;
+    empty_->set(EmptyState::Icon::chart, activity == Session::Activity::reading
+                                             ? tr("This frame is not read yet. %1").arg(session_->activity_text())
+                                             : tr("The trace could not be read at this frame."));
   } else if (session_->is_live() && activity != Session::Activity::live && !session_->live_ended() &&
              session_->following()) {
     offer_ = Offer::run;

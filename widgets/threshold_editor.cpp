@@ -268,7 +268,10 @@ void ThresholdEditor::start_anew() {
       fixed_->addItem(name, depth - 1);
     }
   }
-  static_cast<QStackedLayout*>(layout())->setCurrentIndex(model ? 1 : 0);
+  auto* const pages = static_cast<QStackedLayout*>(layout());
+  pages->setCurrentIndex(model ? 1 : 0);
+  // Without the model of a trace nothing but what it was recorded under can be shown.
+  pages->widget(1)->setEnabled(!session_->model_missing());
   known_ = session_->policy();
   show_policy();
   counts_.assign(model ? model->exit_layers.size() : 0, 0);

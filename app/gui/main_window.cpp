@@ -28,6 +28,7 @@
 #include "app/gui/message_bar.h"
 #include "app/gui/open_world_dialog.h"
 #include "app/gui/preferences_dialog.h"
+#include "app/gui/trace_part.h"
 #include "app/gui/views_part.h"
 #include "app/gui/welcome_page.h"
 #include "core/base/error.h"
@@ -75,6 +76,9 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
     messages_->remove(tr("Cannot open the live source"));
     frame_to_restore_.reset();
   });
+  traces_ = new TracePart(session_, this);
+  connect(traces_, &TracePart::open_requested, this, [this](const QString& path) { open_paths({path}); });
+  connect(traces_, &TracePart::problem, this, &MainWindow::show_problem);
   build_centre();
   build_docks();
   build_debug();
@@ -312,7 +316,8 @@ void MainWindow::save_session() {
   state.model.clear();
   state.source.clear();
   state.policy.reset();
-  if (const auto* const model = session_->model()) {
+  // A trace brings its own model and policy when it opens again.
+  if (const auto* const model = session_->model(); model && !session_->trace()) {
     state.model = model->path;
     state.engine_options = session_->engine_options();
     state.policy = session_->policy();

@@ -33,6 +33,7 @@ class MessageBar;
 class PlaybackBar;
 class ThresholdEditor;
 class TimelineView;
+class TracePart;
 class ViewsPart;
 class WelcomePage;
 
@@ -60,6 +61,7 @@ class MainWindow : public QMainWindow {
   FactsLine* facts() const { return facts_; }
   ViewsPart* views() const { return views_; }
   DebugPart* debug() const { return debug_; }
+  TracePart* traces() const { return traces_; }
   bool shows_welcome() const;
   EngineOptions engine_options() const;  ///< as the preferences say
 
@@ -145,6 +147,7 @@ class MainWindow : public QMainWindow {
   DebugPart* debug_ = nullptr;
   LiveBar* live_bar_ = nullptr;
   CameraPart* cameras_ = nullptr;
+  TracePart* traces_ = nullptr;
   TimelineView* timeline_ = nullptr;
   ThresholdEditor* thresholds_ = nullptr;
   Budget* budget_ = nullptr;

@@ -15,6 +15,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/preferences_dialog.h"
+#include "app/gui/trace_part.h"
 #include "core/base/version.h"
 #include "sessions/budget.h"
 #include "sessions/paths.h"
@@ -54,6 +55,7 @@ void MainWindow::add_file_commands() {
                   {QKeySequence(tr("Ctrl+Shift+O"))},
                   [this] { choose_video(); }});
   cameras_->add_file_commands(commands_);
+  traces_->add_open_command(commands_, menu);
   if (has_simulated_world()) {
     commands_->add({"file.open_world",
                     menu,
@@ -80,6 +82,7 @@ void MainWindow::add_file_commands() {
                   .shortcuts = {QKeySequence(tr("Ctrl+,"))},
                   .run = [this] { show_preferences(); },
                   .separator_before = true});
+  traces_->add_record_commands(commands_, menu);
   commands_->add({.id = "file.save_picture",
                   .menu = menu,
                   .text = tr("&Save picture of the window…"),
@@ -124,7 +127,7 @@ void MainWindow::add_file_commands() {
        .tip = tr("Copy the exit policy as JSON."),
        .shortcuts = {QKeySequence(tr("Ctrl+Shift+C"))},
        .run =
-           [this] { QApplication::clipboard()->setText(QString::fromStdString(policy_to_json(session_->policy()))); },
+           [this] { QApplication::clipboard()->setText(QString::fromStdString(policy_as_text(session_->policy()))); },
        .enabled = [this] { return session_->model() != nullptr; },
        .separator_before = true});
 }
@@ -240,7 +243,7 @@ void MainWindow::add_model_commands() {
                       return !session_->live_ended() && session_->activity() == Session::Activity::idle &&
                              (session_->model() || !session_->live_takes_commands());
                     }
-                    return session_->model() && session_->episode() &&
+                    return session_->model() && session_->episode() && !session_->trace() &&
                            session_->activity() != Session::Activity::running &&
                            (session_->evaluated_count() < session_->frame_count() || !session_->records_current());
                   }});

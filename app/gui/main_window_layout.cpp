@@ -22,6 +22,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/status_line.h"
+#include "app/gui/trace_part.h"
 #include "app/gui/views_part.h"
 #include "app/gui/welcome_page.h"
 #include "sessions/budget.h"
@@ -340,6 +341,7 @@ void MainWindow::build_bars() {
   connect(activity_, &ActivityLine::cancel_requested, session_, &Session::cancel);
   statusBar()->setSizeGripEnabled(false);
   statusBar()->addWidget(activity_, 1);
+  statusBar()->addPermanentWidget(traces_->line());
   statusBar()->addPermanentWidget(facts_);
 }
 
@@ -358,7 +360,7 @@ void MainWindow::connect_session() {
   follow(&Session::policy_changed, [this] { commands_->update(); });
   follow(&Session::model_changed, [this] {
     const auto* const model = session_->model();
-    SessionStore::add_recent(saved_.recent_models, to_qstring(model->path));
+    if (!session_->trace()) SessionStore::add_recent(saved_.recent_models, to_qstring(model->path));
     if (policy_to_restore_) session_->set_policy(*std::exchange(policy_to_restore_, std::nullopt));
     messages_->remove(tr("There is no model to run"));
     update_notice();

@@ -49,7 +49,7 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
   grid->setVerticalSpacing(spacing::kSmall);
   grid->setColumnStretch(1, 1);
   int row = 0;
-  for (const char* id : {"help.demo", "file.open_world", "file.open_dataset", "file.open_video", "file.open_model"}) {
+  for (const char* id : {"help.demo", "file.open_world", "file.open_dataset", "file.open_video", "file.open_trace", "file.open_model"}) {
     auto* const action = commands->action(QString::fromLatin1(id));
     if (!action) continue;
     auto* const button = new QPushButton(action->text(), start_);
@@ -65,7 +65,7 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
     ++row;
   }
   hint_ = new QLabel(
-      tr("Or drop a dataset, a folder of images, a video, a scene or a model here. Ctrl+K finds every command."),
+      tr("Or drop a dataset, a folder of images, a video, a trace, a scene or a model here. Ctrl+K finds every command."),
       column);
   hint_->setWordWrap(true);
   recent_title_ = new QLabel(tr("Recent"), column);

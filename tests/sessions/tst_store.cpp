@@ -160,9 +160,9 @@ void StoreTest::recent_lists_are_short_and_unique() {
 
 void StoreTest::policies_survive_as_text() {
   const auto policy = *example().policy;
-  QVERIFY(policy_from_json(policy_to_json(policy)) == policy);
-  QVERIFY(policy_from_json("{}") == ExitPolicy());
-  QVERIFY_EXCEPTION_THROWN(policy_from_json("{"), Error);
+  QVERIFY(policy_from_text(policy_as_text(policy)) == policy);
+  QVERIFY(policy_from_text("{}") == ExitPolicy());
+  QVERIFY_EXCEPTION_THROWN(policy_from_text("{"), Error);
 }
 
 void StoreTest::the_cache_keeps_its_bounds() {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <filesystem>
+#include <functional>
+
+#include "sessions/session.h"
+
+class QWidget;
+
+namespace deer {
+
+class CommandTable;
+class Recorder;
+class RecorderLine;
+
+/// The window's part that is about traces: opening one, keeping a run as one, recording. Owned by the window.
+class TracePart : public QObject {
+  Q_OBJECT
+
+ public:
+  TracePart(Session* session, QWidget* window);
+
+  void add_open_command(CommandTable* commands, const QString& menu);
+  void add_record_commands(CommandTable* commands, const QString& menu);
+
+  QWidget* line() const;  ///< what is being recorded or saved, for the status bar
+  Recorder* recorder() const { return recorder_; }
+
+  /// How a file is asked for; a test answers in the person's place. Empty answer: cancelled.
+  using FileChooser = std::function<QString(const QString& title, bool save, const QString& start)>;
+  void set_file_chooser(FileChooser chooser) { choose_file_ = std::move(chooser); }
+
+ Q_SIGNALS:
+  void open_requested(const QString& path);
+  void problem(const deer::Problem& problem);
+
+ private:
+  QString suggested_name() const;
+  std::filesystem::path chosen(const QString& title) const;
+
+  Session* session_;
+  Recorder* recorder_;
+  RecorderLine* line_;
+  FileChooser choose_file_;
+};
+
+}  // namespace deer
