@@ -133,7 +133,7 @@ void Session::Private::on_head_missing(quint64 number, bool other, const QString
   policy_id = accepted_policy_id;
   run_model->note.clear();
   add_note(*run_model,
-           tr("the model of this trace is missing, so that its thresholds cannot be changed (%1)").arg(reason));
+           tr("the model of this trace is missing, so that its thresholds cannot be changed. %1").arg(reason));
   Q_EMIT q->model_changed();
   Q_EMIT q->policy_changed();
   notify();
