@@ -40,8 +40,9 @@ for target in "$@"; do
   mkdir -p "$corpus"
   seeds "$target" "$corpus"
   echo "== $target, $seconds s"
-  # urdfdom itself loses the links of a file that it refuses for having no root.
-  leaks=1; [ "$target" = urdf ] && leaks=0
+  # Libraries that lose memory over a file that they refuse: urdfdom the links of one without a root, HDF5 1.10 some
+  # hundred bytes where a checksum is wrong.
+  leaks=1; case $target in urdf|trace) leaks=0 ;; esac
   ASAN_OPTIONS=detect_leaks=$leaks "$build/bin/fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
     -artifact_prefix="$build/fuzz/$target-" "$corpus" 2>"$build/fuzz/$target.log" || {
     grep -m1 -E 'ERROR|runtime error|SUMMARY' "$build/fuzz/$target.log" || tail -n 3 "$build/fuzz/$target.log"
