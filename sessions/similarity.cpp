@@ -5,14 +5,30 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "sessions/recorded_run.h"
 
 namespace deer {
 namespace {
 
 constexpr qint64 kBlock = 256;
-constexpr std::size_t kAtOnce = 64;     // frames between two answers
-constexpr qint64 kMostCkaFrames = 600;  // a second or two for the largest published model
+constexpr std::size_t kAtOnce = 64;          // frames between two answers
+constexpr std::size_t kMostCkaFrames = 600;  // a second or two for the largest published model
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+/// At most `most` of `records`, evenly spaced.
+std::vector<FrameRecordPtr> thinned(std::vector<FrameRecordPtr> records, std::size_t most) {
+  if (records.size() <= most) return records;
+  std::vector<FrameRecordPtr> out;
+  for (std::size_t i = 0; i < most; ++i) out.push_back(records[i * (records.size() - 1) / (most - 1)]);
+  return out;
+}
+
+/// The record of a frame with its features, from the run if it lacks them. Throws FileError.
+FrameRecordPtr featured(const FrameRecordPtr& record, const RecordedRun* run) {
+  if (!run || has_features(*record)) return record;
+  const auto read = run->records(record->frame, 1, true);
+  return read.empty() ? record : read.front();
+}
 
 }  // namespace
 
@@ -38,6 +54,7 @@ void Similarity::start_anew() {
   blocks_.clear();
   known_ = 0;
   ++rollout_;
+  run_ = std::dynamic_pointer_cast<const RecordedRun>(session_->shared_episode());
   cka_task_.forget();
   cka_.reset();
   answered_cka_ = ++wanted_cka_;
@@ -45,6 +62,7 @@ void Similarity::start_anew() {
     const std::scoped_lock lock(mutex_);
     queue_.clear();
     queue_layers_ = layers_;
+    queue_run_ = run_;
     queue_rollout_ = rollout_;
   }
   grow(session_->frame_count());
@@ -62,19 +80,22 @@ void Similarity::grow(qint64 frames) {
 
 void Similarity::look_at(qint64 first, qint64 last) {
   if (layers_.empty()) return;
-  std::vector<Looked> wanted;
+  std::vector<Looked> wanted, first_of_all;
   for (qint64 frame = std::max<qint64>(first, 0); frame <= std::min(last, frames() - 1); ++frame) {
     const auto place = static_cast<std::size_t>(frame);
-    if (asked_[place]) continue;
+    // Features that came for a frame that is shown: it need not wait for its turn.
+    const bool again = asked_[place] && run_ && cosines_[place].empty();
+    if (asked_[place] && !again) continue;
     auto record = session_->record(frame);
-    if (!record) continue;
+    if (!record || (again && !has_features(*record))) continue;
     asked_[place] = true;
-    wanted.push_back({frame, std::move(record), {}});
+    (again ? first_of_all : wanted).push_back({frame, std::move(record), {}});
   }
-  if (wanted.empty()) return;
+  if (wanted.empty() && first_of_all.empty()) return;
   {
     const std::scoped_lock lock(mutex_);
     std::move(wanted.begin(), wanted.end(), std::back_inserter(queue_));
+    std::move(first_of_all.begin(), first_of_all.end(), std::front_inserter(queue_));
   }
   wake_.notify_one();
 }
@@ -82,6 +103,8 @@ void Similarity::look_at(qint64 first, qint64 last) {
 void Similarity::take(quint64 rollout, std::vector<Looked> looked) {
   if (rollout != rollout_ || looked.empty()) return;
   for (auto& one : looked) {
+    auto& known = cosines_[static_cast<std::size_t>(one.frame)];
+    if (one.cosines.empty() || !known.empty()) continue;
     auto& block = blocks_[static_cast<std::size_t>(one.frame / kBlock)];
     for (std::size_t pair = 0; pair < one.cosines.size(); ++pair) {
       if (std::isnan(one.cosines[pair])) continue;
@@ -90,7 +113,7 @@ void Similarity::take(quint64 rollout, std::vector<Looked> looked) {
     }
     ++block.known;
     ++known_;
-    cosines_[static_cast<std::size_t>(one.frame)] = std::move(one.cosines);
+    known = std::move(one.cosines);
   }
   const auto [low, high] = std::minmax_element(looked.begin(), looked.end(),
                                                [](const Looked& a, const Looked& b) { return a.frame < b.frame; });
@@ -156,47 +179,61 @@ void Similarity::ask_cka(qint64 first, qint64 last) {
     if (auto record = session_->record(frame)) records.push_back(std::move(record));
   }
   const auto number = ++wanted_cka_;
-  cka_task_.ask(
-      [this, number, first, last, records = std::move(records), layers = layers_](const std::stop_token& stop) {
-        Cka answer{first, last, {}};
-        try {
-          answer.matrix = linear_cka(records, layers, kMostCkaFrames, stop);
-        } catch (const Cancelled&) {
-          return;  // a newer request has taken its place
-        } catch (const std::exception& error) {
-          qWarning("%s", error.what());
-          answer.matrix = {layers.size(), std::vector<double>(layers.size() * layers.size(), kUnknown), 0, 0};
-        }
-        QMetaObject::invokeMethod(
-            this,
-            [this, number, answer] {
-              if (number != wanted_cka_) return;
-              answered_cka_ = number;
-              cka_ = answer;
-              Q_EMIT cka_changed();
-            },
-            Qt::QueuedConnection);
-      });
+  cka_task_.ask([this, number, first, last, records = std::move(records), layers = layers_,
+                 run = run_](const std::stop_token& stop) {
+    Cka answer{first, last, {}};
+    try {
+      const auto offered = static_cast<std::int64_t>(records.size());
+      auto chosen = run ? thinned(records, kMostCkaFrames) : records;
+      for (auto& record : chosen) {
+        if (stop.stop_requested()) return;
+        record = featured(record, run.get());
+      }
+      answer.matrix = linear_cka(chosen, layers, kMostCkaFrames, stop);
+      answer.matrix.frames_offered = std::max(answer.matrix.frames_offered, run ? offered : 0);
+    } catch (const Cancelled&) {
+      return;  // a newer request has taken its place
+    } catch (const std::exception& error) {
+      qWarning("%s", error.what());
+      answer.matrix = {layers.size(), std::vector<double>(layers.size() * layers.size(), kUnknown), 0, 0};
+    }
+    QMetaObject::invokeMethod(
+        this,
+        [this, number, answer] {
+          if (number != wanted_cka_) return;
+          answered_cka_ = number;
+          cka_ = answer;
+          Q_EMIT cka_changed();
+        },
+        Qt::QueuedConnection);
+  });
 }
 
 void Similarity::work(const std::stop_token& stop) {
   while (true) {
     std::vector<Looked> looked;
     std::vector<int> layers;
+    std::shared_ptr<const RecordedRun> run;
     quint64 rollout = 0;
     {
       std::unique_lock lock(mutex_);
       if (!wake_.wait(lock, stop, [this] { return !queue_.empty(); })) return;
       layers = queue_layers_;
+      run = queue_run_;
       rollout = queue_rollout_;
       while (!queue_.empty() && looked.size() < kAtOnce) {
         looked.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
     }
-    for (auto& one : looked) {
-      one.cosines = feature_cosines(*one.record, layers);
-      one.record.reset();
+    try {
+      for (auto& one : looked) {
+        if (stop.stop_requested()) return;
+        one.cosines = feature_cosines(*featured(one.record, run.get()), layers);
+        one.record.reset();
+      }
+    } catch (const Error& error) {
+      qWarning("%s", error.what());
     }
     QMetaObject::invokeMethod(
         this, [this, rollout, looked = std::move(looked)]() mutable { take(rollout, std::move(looked)); },

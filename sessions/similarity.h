@@ -4,6 +4,7 @@
 #include <QObject>
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -16,9 +17,12 @@
 
 namespace deer {
 
+class RecordedRun;
+
 /// How alike the exits' features are in a session's records: the cosine of every two in every frame, their mean over
 /// any stretch of frames, and the linear CKA of a stretch. Computed on a thread of its own as records come; features do
-/// not depend on the policy, so that each frame is looked at once. GUI thread only; no call waits.
+/// not depend on the policy, so that each frame is looked at once. Those of a trace that are too many to be kept are
+/// read for it, some at a time. GUI thread only; no call waits.
 class Similarity : public QObject {
   Q_OBJECT
 
@@ -57,7 +61,7 @@ class Similarity : public QObject {
   struct Looked {
     qint64 frame = 0;
     FrameRecordPtr record;
-    std::vector<float> cosines;
+    std::vector<float> cosines;  ///< empty: the features cannot be read
   };
   /// Sums over a fixed number of frames, so that a mean over many takes no time.
   struct Block {
@@ -73,6 +77,7 @@ class Similarity : public QObject {
   void work(const std::stop_token& stop);
 
   Session* session_;
+  std::shared_ptr<const RecordedRun> run_;  ///< where features are that records lack; null: nowhere
   std::vector<int> layers_;
   std::vector<std::vector<float>> cosines_;  ///< of each frame, [pair_count]; empty: not known
   std::vector<bool> asked_;
@@ -87,6 +92,7 @@ class Similarity : public QObject {
   std::condition_variable_any wake_;
   std::deque<Looked> queue_;
   std::vector<int> queue_layers_;
+  std::shared_ptr<const RecordedRun> queue_run_;
   quint64 queue_rollout_ = 0;
 
   std::jthread thread_;

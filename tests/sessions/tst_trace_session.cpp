@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "sessions/recorded_run.h"
 #include "sessions/session.h"
+#include "sessions/similarity.h"
 #include "sessions/trace_episodes.h"
 #include "tests/sessions/fake_live.h"
 #include "tests/sessions/made_trace.h"
@@ -134,6 +135,7 @@ class TraceSessionTest : public QObject {
   void frames_that_stopped_early_stay_as_they_were_run();
   void cancelled_reading_goes_on();
   void features_come_for_the_frame_that_is_shown();
+  void similarity_reads_features_that_are_not_kept();
   void pictures_come_from_the_data_or_the_thumbnails();
   void live_runs_follow_a_trace();
   void files_that_are_no_traces_data();
@@ -357,6 +359,31 @@ void TraceSessionTest::features_come_for_the_frame_that_is_shown() {
   }
   QVERIFY(!has_features(*f.session.record(1234)));
   QVERIFY(has_features(*f.session.record(599)));
+}
+
+void TraceSessionTest::similarity_reads_features_that_are_not_kept() {
+  Fixture f;
+  Similarity similarity(&f.session);
+  f.session.open_source("/traces/large.h5");
+  QVERIFY(QTest::qWaitFor([&] { return similarity.known_count() == LargeRun::kFrames; }, kPatienceMs));
+  QVERIFY(!has_features(*f.session.record(12345)));
+  const auto whole = fake_records(fake_policy(0.02));
+  const auto& layers = f.session.model()->exit_layers;
+  const auto wanted = feature_cosines(*whole[12345 % whole.size()], layers);
+  for (std::size_t a = 0; a < layers.size(); ++a) {
+    for (std::size_t b = a; b < layers.size(); ++b) {
+      QCOMPARE(similarity.cosine(12345, a, b), static_cast<double>(wanted[pair_place(a, b, layers.size())]));
+    }
+  }
+  QCOMPARE(similarity.mean(0, LargeRun::kFrames - 1).frames, LargeRun::kFrames);
+
+  similarity.ask_cka(100, 5099);
+  QVERIFY(QTest::qWaitFor([&] { return !similarity.computing_cka(); }, kPatienceMs));
+  QCOMPARE(similarity.cka()->matrix.frames, 600);
+  QCOMPARE(similarity.cka()->matrix.frames_offered, 5000);
+  std::vector<FrameRecordPtr> chosen;
+  for (std::size_t i = 0; i < 600; ++i) chosen.push_back(whole[(100 + i * 4999 / 599) % whole.size()]);
+  QCOMPARE(similarity.cka()->matrix.values, linear_cka(chosen, layers).values);
 }
 
 void TraceSessionTest::pictures_come_from_the_data_or_the_thumbnails() {
