@@ -41,7 +41,7 @@ void CameraPart::add_live_commands(CommandTable* commands) {
        .menu = tr("&Live"),
        .text = tr("&Record episodes…"),
        .tip = tr("Write the live frames from now on to a CALVIN data set, or stop it."),
-       .shortcuts = {QKeySequence(tr("Ctrl+R"))},
+       .shortcuts = {QKeySequence(tr("Ctrl+Shift+R"))},
        .run = [this] { toggle_recording(); },
        .enabled = [this] { return recording_->recording() || (session_->is_live() && !session_->live_ended()); },
        .checked = [this] { return recording_->recording(); },

@@ -131,8 +131,8 @@ void CameraStrip::show_recording() {
   const bool goes_on = recording_->recording();
   record_->setText(goes_on ? tr("Stop recording") : tr("Record…"));
   record_->setEnabled(goes_on || (session_->is_live() && !session_->live_ended()));
-  record_->setToolTip(goes_on ? tr("Write what waits, and close the data set (Ctrl+R)")
-                              : tr("Write the frames from now on to a CALVIN data set (Ctrl+R)"));
+  record_->setToolTip(goes_on ? tr("Write what waits, and close the data set (Ctrl+Shift+R)")
+                              : tr("Write the frames from now on to a CALVIN data set (Ctrl+Shift+R)"));
   QString text;
   if (!status.folder.empty() && (goes_on || !status.finished)) {
     text = goes_on ? tr("recording: %1 frames").arg(format_count(status.written))

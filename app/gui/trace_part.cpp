@@ -29,7 +29,7 @@ void TracePart::add_open_command(CommandTable* commands, const QString& menu) {
                  menu,
                  tr("Open &trace…"),
                  tr("Open a recorded run: its exits, actions and pictures, without running a model."),
-                 {QKeySequence(tr("Ctrl+Shift+T"))},
+                 {QKeySequence(tr("Ctrl+Alt+O"))},
                  [this] {
                    const auto path = choose_file_(tr("Open trace"), false, {});
                    if (!path.isEmpty()) Q_EMIT open_requested(path);
