@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/exits/batch_replay.h"
 #include "core/exits/rollout.h"
+#include "core/model/cpu_setup.h"
 #include "core/model/device.h"
 #include "core/model/image_preprocess.h"
 #include "core/model/model_loader.h"
@@ -310,7 +311,9 @@ std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions&
   if (progress) {
     load.progress = [&](std::int64_t done, std::int64_t total) { progress("Loading weights", done, total); };
   }
-  return std::make_unique<ModelEngine>(folder, std::move(encoder), load_what_fits(files, load));
+  auto loaded = load_what_fits(files, load);
+  choose_threads_for(loaded.parameters);
+  return std::make_unique<ModelEngine>(folder, std::move(encoder), std::move(loaded));
 }
 
 }  // namespace deer

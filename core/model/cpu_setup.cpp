@@ -6,12 +6,17 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <string>
 
 namespace deer {
 namespace {
+
+constexpr std::int64_t kWorthThreads = 30'000'000;  // parameters
+
+int all_threads = 0;  // 0: not ours to choose
 
 bool cpu_has(const std::string& flag) {
   std::ifstream in("/proc/cpuinfo");
@@ -46,7 +51,26 @@ int usable_cpus() {
 
 void set_up_cpu(char** argv) {
   mend_openblas_core_type(argv);
-  if (std::getenv("OMP_NUM_THREADS") == nullptr) at::set_num_threads(usable_cpus());
+  if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
+  all_threads = usable_cpus();
+  at::set_num_threads(all_threads);
+}
+
+int blas_threads() {
+  auto* get = reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "openblas_get_num_threads"));
+  return get == nullptr ? 0 : get();
+}
+
+void set_math_threads(int torch, int blas) {
+  if (at::get_num_threads() != torch) at::set_num_threads(torch);
+  auto* set = reinterpret_cast<void (*)(int)>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
+  if (set != nullptr && blas > 0) set(blas);
+}
+
+void choose_threads_for(std::int64_t parameters) {
+  if (all_threads == 0) return;
+  const auto threads = parameters < kWorthThreads ? 1 : all_threads;
+  set_math_threads(threads, threads);
 }
 
 }  // namespace deer

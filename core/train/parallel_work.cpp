@@ -2,7 +2,6 @@
 #include "core/train/parallel_work.h"
 
 #include <ATen/Parallel.h>
-#include <dlfcn.h>
 #include <malloc.h>
 #include <sched.h>
 
@@ -12,31 +11,16 @@
 #include <thread>
 #include <vector>
 
+#include "core/model/cpu_setup.h"
+
 namespace deer {
-namespace {
 
-// OpenBLAS has its own threads, and lets one caller at a time use them.
-int openblas_threads() {
-  auto* get = reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "openblas_get_num_threads"));
-  return get == nullptr ? 0 : get();
+SingleThreadedMath::SingleThreadedMath() : torch_threads_(at::get_num_threads()), blas_threads_(blas_threads()) {
+  // OpenBLAS lets one caller at a time use its threads.
+  set_math_threads(1, 1);
 }
 
-void set_openblas_threads(int threads) {
-  auto* set = reinterpret_cast<void (*)(int)>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
-  if (set != nullptr && threads > 0) set(threads);
-}
-
-}  // namespace
-
-SingleThreadedMath::SingleThreadedMath() : torch_threads_(at::get_num_threads()), blas_threads_(openblas_threads()) {
-  at::set_num_threads(1);
-  set_openblas_threads(1);
-}
-
-SingleThreadedMath::~SingleThreadedMath() {
-  at::set_num_threads(torch_threads_);
-  set_openblas_threads(blas_threads_);
-}
+SingleThreadedMath::~SingleThreadedMath() { set_math_threads(torch_threads_, blas_threads_); }
 
 void use_one_thread_here() {
   if (at::get_num_threads() != 1) at::set_num_threads(1);

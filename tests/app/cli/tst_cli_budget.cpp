@@ -180,6 +180,7 @@ class CliBudgetTest : public QObject {
     QVERIFY2(result.code == 0, qPrintable(result.err));
     QVERIFY(result.out.contains("leave after layer 5"));
     auto json = read_json(file);
+    QCOMPARE(json.at("threads").get<int>(), 1);  // so small a model
     // Made up, so that the outcome does not hang on this machine.
     for (std::size_t i = 0; i < 3; ++i) {
       json["exits"][i]["total"]["median_ms"] = 10 * static_cast<double>(i + 1);
