@@ -27,14 +27,19 @@ budget() { # budget DEPTH
 }
 
 row full --exit 11
-for depth in 4 3 2.5 5 6; do budget "$depth"; done
+for depth in 4 3 6; do budget "$depth"; done
 for layer in 1 3 5 7 9; do row "exit_$layer" --exit "$layer"; done
 
+# make.sh leaves the model's own recordings there.
 similar=$out/feature_similarity.safetensors
-[[ -s $similar ]] || "$deer" calibrate "$demo/model" "$root/build/demo/data" --split validation --samples 4000 --seed 1 \
+[[ -s $similar ]] || "$deer" calibrate "$demo/model" "$root/build/demo/own" --split validation --samples 4000 --seed 1 \
   --criterion feature_similarity --out "$similar"
 for depth in 4 3; do
   "$deer" solve "$similar" --average-depth "$depth" --json "$out/similar_$depth.txt" > "$out/similar_$depth.log"
   row "similarity_$depth" --criterion feature_similarity --thresholds "$out/similar_$depth.txt"
 done
 for steps in 20 60; do row "time_$steps" --criterion time_step --steps-per-exit "$steps"; done
+
+experts=$root/build/demo/experts.safetensors
+"$deer" solve "$experts" --average-depth 3 --json "$out/experts_3.txt" > "$out/experts_3.log"
+row experts_3 --thresholds "$out/experts_3.txt"

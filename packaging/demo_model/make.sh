@@ -23,13 +23,25 @@ record data --noise-chance 0.05 --episodes 2000 --scatter 14000 --seed 20260 --t
 record data-drawer --noise-chance 0.05 --episodes 300 --segment 10 --seed 777 --tasks 'open_drawer,close_drawer,lift_*,place_in_drawer'
 OMP_NUM_THREADS=1 "$deer" train "$lists/training.json"
 
-[[ -s model/model.safetensors ]] || "$deer" convert model --from run --dtype bfloat16
-calibrate() { "$deer" calibrate "$1" data --split validation --samples 4000 --seed 1 --out "$2"; }
-[[ -s values.safetensors ]] || calibrate model values.safetensors
-"$deer" solve values.safetensors --average-depth 3 --json thresholds.json
+calibrate() { # calibrate MODEL DATA OUT
+  [[ -s $3 ]] || "$deer" calibrate "$1" "$2" --split validation --samples 4000 --seed 1 --out "$3"
+}
+convert() { # convert MODEL OPTION...
+  [[ -s $1/model.safetensors ]] || "$deer" convert "$1" --from run --dtype bfloat16 --note 'trained in the simulated world' "${@:2}"
+}
+
+# Thresholds from the experts' states let the model run deeper than was asked, since its own states are harder.
+# So these serve to record where the model gets by itself, and those in turn for the thresholds that it comes with.
+convert model
+calibrate model data experts.safetensors
+"$deer" solve experts.safetensors --average-depth 3 --json experts.json
+convert first --thresholds experts.json
+record own --episodes 300 --split validation --seed 31 --noise-chance 0 --tasks "$tasks" --model first
+calibrate first own own.safetensors
+"$deer" solve own.safetensors --average-depth DEPTH --json own.json
 
 # With its thresholds the model is another file: the calibration set names that one. The values are the same.
-"$deer" convert "$out/model" --from run --dtype bfloat16 --thresholds thresholds.json --note 'trained in the simulated world'
-calibrate "$out/model" "$out/calibration.safetensors"
+convert "$out/model" --thresholds own.json
+calibrate "$out/model" own "$out/calibration.safetensors"
 record "$out/episodes" --episodes 9 --segment 3 --split validation --noise-chance 0.02 --seed 4 --tasks "$tasks"
 printf 'demo: made %s\n' "$out"

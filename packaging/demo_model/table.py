@@ -21,6 +21,7 @@ GROUPS = [
     ("full", r"full", "full depth"),
     ("fixed", r"exit_(\d+)", "always exit after layer {}"),
     ("dynamic", r"dynamic_([\d.]+)", "dynamic, solved for {} layers"),
+    ("experts", r"experts_([\d.]+)", "dynamic, solved for {} layers on the experts' states"),
     ("similarity", r"similarity_([\d.]+)", "feature similarity, solved for {} layers"),
     ("time", r"time_(\d+)", "time: an exit deeper every {} steps"),
 ]
