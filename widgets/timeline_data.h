@@ -68,6 +68,12 @@ class TimelineData {
   const MinMaxColumn& delta(int exit) const { return deltas_[static_cast<std::size_t>(exit)]; }
   /// Distance of the executed action from the deepest exit's, in the model's scale.
   const MinMaxColumn& regret() const { return regret_; }
+  /// Mean over the evaluated frames so far of what leaving where they left costs; NaN where a frame is not evaluated.
+  /// Layers, unless set_exit_costs() said something else.
+  const MinMaxColumn& mean_cost() const;
+  /// By exit, in whatever unit.
+  void set_exit_costs(std::vector<double> costs);
+
   /// Position in mm, angles in degrees, gripper as probability of opening.
   const MinMaxColumn& predicted(int dimension) const { return predicted_[static_cast<std::size_t>(dimension)]; }
   const MinMaxColumn& recorded(int dimension) const { return recorded_[static_cast<std::size_t>(dimension)]; }
@@ -77,6 +83,16 @@ class TimelineData {
   MinMaxColumn depth_;
   std::vector<MinMaxColumn> deltas_;
   MinMaxColumn regret_;
+  std::vector<double> exit_costs_;
+
+  /// Of the frames up to each one.
+  struct Spent {
+    double sum = 0;
+    qint64 frames = 0;
+  };
+  mutable MinMaxColumn mean_cost_;
+  mutable std::vector<Spent> spent_;
+  mutable qint64 spent_known_ = 0;  ///< frames for which they are up to date
   std::array<MinMaxColumn, kDimensions> predicted_;
   std::array<MinMaxColumn, kDimensions> recorded_;
 };

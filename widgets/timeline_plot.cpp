@@ -8,6 +8,8 @@
 
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
+#include "widgets/timeline_budget.h"
+#include "widgets/timeline_cost.h"
 #include "widgets/timeline_data.h"
 #include "widgets/timeline_layers.h"
 #include "widgets/timeline_marks.h"
@@ -15,10 +17,12 @@
 namespace deer {
 namespace {
 
+constexpr int kTracks = 7;
 constexpr double kFewestFrames = 4;
 constexpr int kEventHeight = 14;
-constexpr int kRegretHeight = 26;
+constexpr int kLowHeight = 28;       // of regret and cost
 constexpr int kRoomForRegret = 230;  // of the plot's height
+constexpr int kRoomForCost = kRoomForRegret + kLowHeight;
 constexpr int kSnapPixels = 5;
 constexpr double kWheelStep = 0.8;
 constexpr qint64 kFirstRoom = 300;  // 10 s
@@ -46,14 +50,29 @@ class ValueTicker : public QCPAxisTicker {
   int getSubTickCount(double) override { return 0; }
   QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_fixed(tick, decimals_); }
 
- private:
+ protected:
   int decimals_ = 0;
+};
+
+/// Zero and one round value near the top, for a track with room for two labels.
+class EndsTicker : public ValueTicker {
+ protected:
+  QVector<double> createTickVector(double, const QCPRange& range) override {
+    if (range.upper <= 0) return {0};
+    const double decade = std::pow(10, std::floor(std::log10(range.upper)));
+    const double top = range.upper >= 5 * decade ? 5 * decade : range.upper >= 2 * decade ? 2 * decade : decade;
+    decimals_ = std::max(0, -static_cast<int>(std::floor(std::log10(top) + 1e-9)));
+    return {0, top};
+  }
 };
 
 }  // namespace
 
 TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent)
-    : VectorPlot(parent), data_(data), marks_(std::make_unique<TimelineMarks>()) {
+    : VectorPlot(parent),
+      data_(data),
+      marks_(std::make_unique<TimelineMarks>()),
+      spending_(std::make_unique<TimelineCost>()) {
   setAccessibleName(tr("Timeline"));
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
@@ -73,11 +92,11 @@ void TimelinePlot::build_tracks() {
   setAutoAddPlottableToLegend(false);
   setNoAntialiasingOnDrag(false);
   plotLayout()->clear();
-  plotLayout()->setRowSpacing(spacing::kSmall);
+  plotLayout()->setRowSpacing(spacing::kTiny);
   addLayer(QStringLiteral("cursor"), layer(QStringLiteral("axes")), QCustomPlot::limAbove);
   layer(QStringLiteral("cursor"))->setMode(QCPLayer::lmBuffered);
   auto* margins = new QCPMarginGroup(this);
-  for (int row = 0; row < 6; ++row) {
+  for (int row = 0; row < kTracks; ++row) {
     auto* rect = new QCPAxisRect(this, true);
     rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
     rect->setAutoMargins(QCP::msLeft | QCP::msRight | QCP::msBottom);
@@ -93,7 +112,7 @@ void TimelinePlot::build_tracks() {
     QCPAxis* x = rect->axis(QCPAxis::atBottom);
     x->setTicker(QSharedPointer<FrameTicker>::create());
     x->ticker()->setTickCount(7);
-    const bool last = row == 5;
+    const bool last = row == kTracks - 1;
     x->setTickLabels(last);
     x->setTicks(last);
     rect->axis(QCPAxis::atLeft)->setTickLength(0, 3);
@@ -112,17 +131,17 @@ void TimelinePlot::build_tracks() {
   events->axis(QCPAxis::atBottom)->setVisible(false);
   events->setMinimumSize(0, kEventHeight);
   events->setMaximumSize(QWIDGETSIZE_MAX, kEventHeight);
-  QCPAxisRect* regret = rect_of(Track::regret);
-  regret->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
-  regret->axis(QCPAxis::atLeft)->ticker()->setTickCount(2);
-  regret->axis(QCPAxis::atLeft)->setLabel(tr("regret"));
-  regret->setMinimumSize(0, kRegretHeight);
-  regret->setMaximumSize(QWIDGETSIZE_MAX, kRegretHeight);
+  for (const auto track : {Track::regret, Track::cost}) {
+    QCPAxis* y = rect_of(track)->axis(QCPAxis::atLeft);
+    y->setTicker(QSharedPointer<EndsTicker>::create());
+    y->setLabel(track == Track::regret ? tr("regret") : tr("cost"));
+  }
+  show_low_tracks();
   rect_of(Track::action)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
   rect_of(Track::action)->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->grid()->setVisible(true);
   rect_of(Track::depth)->axis(QCPAxis::atLeft)->setLabel(tr("exit"));
-  rect_of(Track::delta)->axis(QCPAxis::atLeft)->setLabel(tr("delta of exit"));
+  rect_of(Track::delta)->axis(QCPAxis::atLeft)->setLabel(tr("delta"));
   // The lowest track also carries the frame axis.
   plotLayout()->setRowStretchFactor(static_cast<int>(Track::action), 1.35);
 
@@ -130,6 +149,7 @@ void TimelinePlot::build_tracks() {
   new DepthLayer(rect_of(Track::depth), data_);
   new HeatLayer(rect_of(Track::delta), data_);
   new RegretLayer(rect_of(Track::regret), data_);
+  cost_ = new CostLayer(rect_of(Track::cost), data_);
   events_ = new EventLayer(rect_of(Track::events), data_, marks_.get());
   new ForcedLayer(rect_of(Track::depth), data_, marks_.get());
   action_ = new ActionLayer(rect_of(Track::action), data_);
@@ -236,16 +256,28 @@ void TimelinePlot::set_marks(TimelineMarks marks) {
 
 void TimelinePlot::set_regret_shown(bool shown) {
   regret_shown_ = shown;
-  show_regret_track();
+  show_low_tracks();
   replot(QCustomPlot::rpQueuedReplot);
 }
 
-void TimelinePlot::show_regret_track() {
-  QCPAxisRect* regret = rect_of(Track::regret);
-  const int tall = regret_shown_ && height() >= kRoomForRegret ? kRegretHeight : 0;
-  regret->setVisible(tall > 0);
-  regret->setMinimumSize(0, tall);
-  regret->setMaximumSize(QWIDGETSIZE_MAX, tall);
+void TimelinePlot::show_low_tracks() {
+  const auto show = [this](Track track, bool shown) {
+    QCPAxisRect* rect = rect_of(track);
+    rect->setVisible(shown);
+    rect->setMinimumSize(0, shown ? kLowHeight : 0);
+    rect->setMaximumSize(QWIDGETSIZE_MAX, shown ? kLowHeight : 0);
+  };
+  show(Track::regret, regret_shown_ && height() >= kRoomForRegret);
+  show(Track::cost, height() >= (regret_shown_ ? kRoomForCost : kRoomForRegret));
+}
+
+void TimelinePlot::set_cost(TimelineCost cost) {
+  *spending_ = std::move(cost);
+  cost_->set_allowance(spending_->allowance);
+  double top = spending_->allowance.value_or(0);
+  for (const double one : spending_->by_exit) top = std::max(top, one);
+  rect_of(Track::cost)->axis(QCPAxis::atLeft)->setRange(0, top > 0 ? top * 1.08 : 1);
+  replot(QCustomPlot::rpQueuedReplot);
 }
 
 void TimelinePlot::fit_regret_range() {
@@ -387,21 +419,31 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   QCustomPlot::resizeEvent(event);
   constexpr int kRoomForLabel = 260;
   rect_of(Track::action)->axis(QCPAxis::atBottom)->setLabel(height() >= kRoomForLabel ? tr("frame") : QString());
-  show_regret_track();
+  show_low_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits();
   replot(QCustomPlot::rpQueuedReplot);
 }
 
+QString TimelinePlot::tip_at(const QPoint& place) const {
+  if (data_->frames() == 0) return {};
+  const auto frame = frame_at(place.x());
+  if (track_rect(Track::instructions).contains(place)) return instructions_->text_at(frame);
+  if (track_rect(Track::events).contains(place)) {
+    const auto reach = events_->reach(kSnapPixels);
+    return marks_->texts(frame - reach, frame + reach).join(u'\n');
+  }
+  if (!track_rect(Track::cost).contains(place)) return {};
+  const auto spent = format_quantity(static_cast<double>(data_->mean_cost().at(frame)), spending_->unit);
+  const auto text = tr("Mean cost of the frames up to %1: %2").arg(format_count(frame), spent);
+  if (!spending_->allowance) return text;
+  return text + u'\n' + tr("Asked for: %1").arg(format_quantity(*spending_->allowance, spending_->unit));
+}
+
 bool TimelinePlot::event(QEvent* event) {
   if (event->type() == QEvent::ToolTip) {
     auto* help = static_cast<QHelpEvent*>(event);
-    const auto frame = frame_at(help->pos().x());
-    const auto reach = events_->reach(kSnapPixels);
-    const QString text = track_rect(Track::instructions).contains(help->pos()) ? instructions_->text_at(frame)
-                         : track_rect(Track::events).contains(help->pos())
-                             ? marks_->texts(frame - reach, frame + reach).join(u'\n')
-                             : QString();
+    const QString text = tip_at(help->pos());
     text.isEmpty() ? QToolTip::hideText() : QToolTip::showText(help->globalPos(), text, this);
     return true;
   }

@@ -10,10 +10,12 @@
 namespace deer {
 
 class ActionLayer;
+class CostLayer;
 class CursorLayer;
 class EventLayer;
 class InstructionLayer;
 class TimelineData;
+struct TimelineCost;
 struct TimelineMarks;
 
 /// Draws TimelineData in tracks on one frame axis, and turns the mouse into scrubbing, hovering,
@@ -22,7 +24,7 @@ class TimelinePlot : public VectorPlot {
   Q_OBJECT
 
  public:
-  enum class Track { instructions, events, depth, delta, regret, action };
+  enum class Track { instructions, events, depth, delta, regret, cost, action };
 
   /// `data` must outlive the plot.
   explicit TimelinePlot(const TimelineData* data, QWidget* parent = nullptr);
@@ -40,6 +42,9 @@ class TimelinePlot : public VectorPlot {
   void set_snaps(bool snaps) { snaps_ = snaps; }
   void set_regret_shown(bool shown);
   bool regret_shown() const { return regret_shown_; }
+  /// Unit and allowance of the data's costs.
+  void set_cost(TimelineCost cost);
+  const TimelineCost& cost() const { return *spending_; }
   void set_action_dimension(int dimension, const QString& label);
   int action_dimension() const { return dimension_; }
   void set_frames(qint64 current, qint64 hovered);
@@ -78,8 +83,9 @@ class TimelinePlot : public VectorPlot {
   qint64 frame_at(double x) const;
   void scrub(const QMouseEvent* event);
   void fit_regret_range();
-  void show_regret_track();
+  void show_low_tracks();
   double room() const;
+  QString tip_at(const QPoint& place) const;
 
   const TimelineData* data_;
   std::vector<QCPAxisRect*> rects_;  // by Track
@@ -88,6 +94,8 @@ class TimelinePlot : public VectorPlot {
   std::unique_ptr<TimelineMarks> marks_;
   bool snaps_ = false;
   bool regret_shown_ = true;
+  CostLayer* cost_ = nullptr;
+  std::unique_ptr<TimelineCost> spending_;
   ActionLayer* action_ = nullptr;
   CursorLayer* cursor_ = nullptr;
   int dimension_ = 0;

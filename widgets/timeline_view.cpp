@@ -13,6 +13,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
+#include "widgets/timeline_budget.h"
 #include "widgets/timeline_data.h"
 #include "widgets/timeline_legend.h"
 #include "widgets/timeline_plot.h"
@@ -104,6 +105,11 @@ void TimelineView::resizeEvent(QResizeEvent* event) {
 
 TimelineView::~TimelineView() { delete plot_; }  // before the data it draws
 
+void TimelineView::set_cost(const TimelineCost& cost) {
+  data_->set_exit_costs(cost.by_exit);
+  plot_->set_cost(cost);
+}
+
 int TimelineView::action_dimension() const { return dimension_->currentIndex(); }
 void TimelineView::set_action_dimension(int dimension) { dimension_->setCurrentIndex(dimension); }
 
@@ -129,6 +135,7 @@ void TimelineView::start_anew(bool same_episode) {
   const auto exits = model ? model->exit_layers : std::vector<int>{};
   same_episode ? data_->set_exits(frames, exits) : data_->reset(frames, exits);
   legend_->set_exits(data_->exit_count());
+  data_->set_exit_costs(plot_->cost().by_exit);
   if (!same_episode) {
     asked_.assign(static_cast<std::size_t>(frames), false);
     awaited_ = -1;

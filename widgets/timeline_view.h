@@ -17,8 +17,10 @@ class EmptyState;
 class TimelineData;
 class TimelineLegend;
 class TimelinePlot;
+struct TimelineCost;
 
-/// The episode over time: exit depth, deltas by exit, and one action value, predicted over recorded.
+/// The episode over time: exit depth, deltas by exit, regret, mean cost so far, and one action value, predicted over
+/// recorded.
 /// Click or drag moves the current frame, the wheel zooms, Shift or middle drag pans, double click
 /// shows everything.
 class TimelineView : public QWidget {
@@ -35,6 +37,8 @@ class TimelineView : public QWidget {
 
   /// Recorded action of a frame as far as it is known: mm, degrees, 0 or 1 for the gripper; else NaN.
   float recorded_value(int dimension, qint64 frame) const;
+  /// What the cost track counts: layers, without a limit, until it is told.
+  void set_cost(const TimelineCost& cost);
   TimelinePlot* plot() const { return plot_; }
 
  public Q_SLOTS:

@@ -43,6 +43,7 @@
 #include "widgets/similarity_view.h"
 #include "widgets/theme.h"
 #include "widgets/threshold_editor.h"
+#include "widgets/timeline_budget.h"
 #include "widgets/timeline_view.h"
 
 namespace deer {
@@ -140,6 +141,7 @@ void MainWindow::build_docks() {
   thresholds_ = offer_opening(new ThresholdEditor(session_));
   budget_ = new Budget(session_, this);
   connect(budget_, &Budget::problem, this, &MainWindow::show_problem);
+  new TimelineBudget(session_, budget_, timeline_, this);
   budget_panel_ = offer_opening(new BudgetPanel(session_, budget_));
   connect(budget_panel_, &BudgetPanel::open_calibration_requested, this,
           [this] { commands_->trigger(QStringLiteral("budget.open_calibration")); });

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <set>
 
+#include "sessions/budget.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "widgets/delta_scale.h"
 #include "widgets/theme.h"
+#include "widgets/timeline_budget.h"
 #include "widgets/timeline_data.h"
 #include "widgets/timeline_layers.h"
 #include "widgets/timeline_plot.h"
@@ -64,6 +66,9 @@ class TimelineTest : public QObject {
   void lines_stop_at_missing_values();
   void recorded_actions_arrive();
   void a_million_frames_draw_fast();
+  void mean_cost_is_that_of_the_frames_so_far();
+  void cost_above_the_allowance_is_seen();
+  void cost_follows_what_is_asked();
 
  private:
   test::LogGuard log_;
@@ -406,6 +411,103 @@ void TimelineTest::a_million_frames_draw_fast() {
   // Generous for slow machines and sanitizers: a pass over every frame would take seconds.
   QVERIFY2(whole < 250, qPrintable(QString::number(whole)));
   QVERIFY2(part < 250, qPrintable(QString::number(part)));
+}
+
+void TimelineTest::mean_cost_is_that_of_the_frames_so_far() {
+  constexpr int kFrames = 200;
+  TimelineData data;
+  data.reset(kFrames, {1, 3, 5});
+  const auto set = [&data](qint64 frame, int exit) {
+    FrameRecord record;
+    record.frame = frame;
+    record.exit_index = exit;
+    record.exit_layer = 2 * exit + 1;
+    data.set_record(frame, exit < 0 ? nullptr : &record);
+  };
+  std::vector<int> exits(kFrames, -1);
+  const auto agrees = [&](const std::array<double, 3>& costs) {
+    double sum = 0;
+    int count = 0;
+    for (int frame = 0; frame < kFrames; ++frame) {
+      const int exit = exits[std::size_t(frame)];
+      const auto found = double(data.mean_cost().at(frame));
+      if (exit < 0) {
+        if (!std::isnan(found)) return false;
+        continue;
+      }
+      sum += costs[std::size_t(exit)];
+      if (std::abs(found - sum / ++count) > 1e-6 * found) return false;
+    }
+    return count > 0;
+  };
+  unsigned seed = 3;
+  for (int round = 0; round < 30; ++round) {
+    for (int i = 0; i < 40; ++i) {
+      seed = seed * 1664525 + 1013904223;
+      const int frame = int(seed >> 8) % kFrames;
+      exits[std::size_t(frame)] = int(seed >> 20) % 4 - 1;
+      set(frame, exits[std::size_t(frame)]);
+    }
+    QVERIFY(agrees({2, 4, 6}));  // layers
+  }
+  data.set_exit_costs({0.5, 8, 11.25});
+  QVERIFY(agrees({0.5, 8, 11.25}));
+  QCOMPARE(data.mean_cost().all().count, std::count_if(exits.begin(), exits.end(), [](int exit) { return exit >= 0; }));
+}
+
+void TimelineTest::cost_above_the_allowance_is_seen() {
+  TimelineData data;
+  data.reset(40, {1, 3, 5});
+  for (qint64 frame = 0; frame < 40; ++frame) {
+    FrameRecord record;
+    record.frame = frame;
+    record.exit_index = frame < 10 ? 2 : 0;  // the mean falls from 6 to 3
+    record.exit_layer = 2 * record.exit_index + 1;
+    data.set_record(frame, &record);
+  }
+  TimelinePlot plot(&data);
+  plot.resize(800, 400);
+  plot.show();
+  plot.set_cost({"layers", {2, 4, 6}, 4.0});
+  plot.data_changed();
+  const QImage image = draw(&plot);
+  const ThemeColors& colors = Theme::instance().colors();
+  const auto fill_at = [&](qint64 frame) { return pixel(image, &plot, plot.x_of(frame), plot.y_of(Track::cost, 0.7)); };
+  QVERIFY(near(fill_at(5), Theme::mix(colors.background, colors.warning, 0.5)));
+  QVERIFY(near(fill_at(17), fill_at(5)));  // (10 × 6 + 8 × 2) / 18 is 4.2
+  QVERIFY(near(fill_at(30), Theme::mix(colors.background, colors.text, 0.15)));
+  // The dashed line of the allowance: accent on some of it, not on all.
+  int accent = 0, all = 0;
+  for (int x = int(plot.x_of(25)); x < int(plot.x_of(38)); ++x, ++all) {
+    for (const int dy : {-1, 0, 1}) {
+      if (!near(pixel(image, &plot, x, plot.y_of(Track::cost, 4) + dy), colors.accent, 20)) continue;
+      ++accent;
+      break;
+    }
+  }
+  QVERIFY2(accent > all / 4 && accent < all, qPrintable(QString("%1 of %2").arg(accent).arg(all)));
+}
+
+void TimelineTest::cost_follows_what_is_asked() {
+  Scene scene;
+  const auto session = scene.session();
+  Budget budget(session.get());
+  TimelineView view(session.get());
+  TimelineBudget follows(session.get(), &budget, &view);
+  view.resize(1000, 400);
+  view.show();
+  QVERIFY(test::open_all(session.get()));
+  QCOMPARE(view.plot()->cost().unit, QString("layers"));
+  QVERIFY(!view.plot()->cost().allowance);
+  BudgetRequest request;
+  request.average_depth = 4.5;
+  budget.set_request(request);
+  QCOMPARE(view.plot()->cost().allowance.value_or(0), 4.5);
+  QCOMPARE(view.plot()->cost().by_exit.size(), session->model()->exit_layers.size());
+  // Milliseconds that nobody measured are no unit.
+  request.average_ms = 12;
+  budget.set_request(request);
+  QCOMPARE(view.plot()->cost().unit, QString("layers"));
 }
 
 }  // namespace deer
