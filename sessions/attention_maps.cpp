@@ -115,6 +115,11 @@ void AttentionMaps::update() {
     drop_request();
     return show(nullptr, wanted_ && frame >= 0 ? tr("Open a model to see what it attends to.") : QString());
   }
+  if (session_->trace()) {
+    // What is loaded is its action head, and perhaps another model for what is opened next.
+    drop_request();
+    return show(nullptr, tr("Attention needs the whole model: open the episode itself, and run the model on it."));
+  }
   const Key key{frame, session_->model()->exit_layers[static_cast<std::size_t>(exit)]};
   if (failed_ && !(*failed_ == key)) failed_.reset();
   if (auto map = kept(key)) {

@@ -30,6 +30,9 @@ void OverlayPicker::retitle() {
 void OverlayPicker::fill() {
   auto* const menu = this->menu();
   menu->clear();
+  // Sub-menus and groups stay behind otherwise.
+  qDeleteAll(menu->findChildren<QMenu*>(QString(), Qt::FindDirectChildrenOnly));
+  qDeleteAll(menu->findChildren<QActionGroup*>(QString(), Qt::FindDirectChildrenOnly));
   const auto settings = overlays_->settings();
   const auto* const model = overlays_->session()->model();
   const auto add = [this](QMenu* to, QActionGroup* group, const QString& text, bool checked, auto change) {
