@@ -67,6 +67,15 @@ QString CameraOverlays::attention_text(qint64 frame) const {
   return text;
 }
 
+QString CameraOverlays::short_attention_text(qint64 frame) const {
+  const auto& map = maps_->map();
+  if (!map) return attention_text(frame);
+  const auto exit = maps_->shown_exit() + 1;
+  const auto text =
+      settings_.head < 0 ? tr("exit %1, mean").arg(exit) : tr("exit %1, head %2").arg(exit).arg(settings_.head + 1);
+  return map->frame == frame ? text : text + tr(" · frame %1").arg(format_count(map->frame));
+}
+
 QString CameraOverlays::summary() const {
   if (settings_.attention && settings_.tcp) return tr("attention, TCP");
   return settings_.attention ? tr("attention") : settings_.tcp ? tr("TCP") : tr("none");

@@ -46,6 +46,8 @@ class CameraOverlays : public QObject {
 
   /// "attention at exit 3, mean of 4 heads"; why there is none; how far behind it is.
   QString attention_text(qint64 frame) const;
+  /// The same in few words, where there is little room: "exit 3, mean".
+  QString short_attention_text(qint64 frame) const;
   /// In a few words, for the button: "none", "attention", "attention, TCP".
   QString summary() const;
 

@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 
 #include "widgets/number_format.h"
+#include "widgets/overlay_picker.h"
 #include "widgets/theme.h"
 
 namespace deer {
@@ -215,6 +216,9 @@ void CameraView::contextMenuEvent(QContextMenuEvent* event) {
   pixels->setCheckable(true);
   pixels->setChecked(pixelated_);
   connect(pixels, &QAction::toggled, this, &CameraView::set_pixelated);
+  if (overlays_) {
+    OverlayPicker::fill(menu.addMenu(tr("Overlay")), overlays_);
+  }
   menu.exec(event->globalPos());
 }
 

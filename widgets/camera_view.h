@@ -57,10 +57,12 @@ class CameraView : public QWidget {
   void contextMenuEvent(QContextMenuEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;
   void leaveEvent(QEvent* event) override;
+  bool event(QEvent* event) override;
 
  private:
   void draw_overlays(QPainter* painter) const;
   void draw_legend(QPainter* painter, int bottom) const;
+  QStringList short_overlay_texts() const;
   void place_picker();
   void refresh();
   void start_anew();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a camera view draws over its picture.
+#include <QHelpEvent>
 #include <QMouseEvent>
 #include <QPainter>
+#include <QToolTip>
 #include <algorithm>
 
 #include "widgets/attention_layer.h"
@@ -15,8 +17,8 @@
 namespace deer {
 namespace {
 
-constexpr int kBarWidth = 72;
 constexpr int kBarHeight = 8;
+constexpr int kRoomyHeight = 340;  // px; in lower pictures the legend is short
 
 QString percent(double share) { return format_quantity(share * 100, QStringLiteral("%")); }
 
@@ -34,11 +36,13 @@ void CameraView::set_overlays(CameraOverlays* overlays) {
 void CameraView::place_picker() {
   if (!picker_) return;
   const QRect target = picture_rect();
-  const QSize wanted = picker_->sizeHint();
   // The caption has the other corner.
   const int caption = QFontMetrics(Theme::instance().label_font()).horizontalAdvance(tr("static camera"));
-  const bool fits = wanted.width() + caption + 5 * spacing::kSmall <= target.width();
-  picker_->setVisible(state_ == State::picture && fits);
+  const int room = target.width() - caption - 5 * spacing::kSmall;
+  picker_->set_short(false);
+  if (picker_->sizeHint().width() > room) picker_->set_short(true);
+  const QSize wanted = picker_->sizeHint();
+  picker_->setVisible(state_ == State::picture && wanted.width() <= room);
   const int left =
       isRightToLeft() ? target.left() + spacing::kSmall : target.right() + 1 - spacing::kSmall - wanted.width();
   picker_->setGeometry(left, target.top() + spacing::kSmall, wanted.width(), wanted.height());
@@ -117,54 +121,78 @@ QString CameraView::hovered_patch_text() const {
       .arg(percent(static_cast<double>(weights[place])));
 }
 
+QStringList CameraView::short_overlay_texts() const {
+  QStringList out;
+  const auto& settings = overlays_->settings();
+  if (settings.tcp) out << overlay_texts().first();
+  if (settings.attention) {
+    const auto hovered = hovered_patch_text();
+    out << (hovered.isEmpty() ? overlays_->short_attention_text(picture_frame_) : hovered);
+  }
+  return out;
+}
+
 void CameraView::draw_legend(QPainter* painter, int bottom) const {
-  const auto texts = overlay_texts();
+  if (!overlays_) return;
+  const QRect target = picture_rect();
+  const bool roomy = target.height() >= kRoomyHeight;
+  const auto texts = roomy ? overlay_texts() : short_overlay_texts();
   if (texts.isEmpty()) return;
   const Theme& theme = Theme::instance();
   const QFont font = Theme::number_font(theme.label_font());
   const QFontMetrics metrics(font);
-  const QRect target = picture_rect();
-  const int room = target.width() - 4 * spacing::kSmall;
-  const double largest = overlays_->largest_weight();
+  const QString zero = QStringLiteral("0");
+  const QString most = percent(overlays_->largest_weight());
   const bool bar = !patch_grid().isEmpty();
-  int width = 0;
-  for (const auto& text : texts) width = std::max(width, metrics.horizontalAdvance(text));
-  const QString high = percent(largest);
-  if (bar) {
-    width = std::max(width, metrics.horizontalAdvance(QStringLiteral("0")) + metrics.horizontalAdvance(high) +
-                                kBarWidth + 2 * spacing::kTiny);
+  const int bar_length = roomy ? 72 : 40;
+  const int bar_width = bar_length + metrics.horizontalAdvance(zero + most) + 2 * spacing::kTiny;
+  // Where there is little room the bar stands before the last line's words, otherwise below them.
+  const int indent = bar && !roomy ? bar_width + spacing::kSmall : 0;
+  int width = bar ? bar_width : 0;
+  for (const auto& text : texts) {
+    width = std::max(width, metrics.horizontalAdvance(text) + (&text == &texts.last() ? indent : 0));
   }
-  width = std::min(width, room);
-  const int lines = static_cast<int>(texts.size()) + (bar ? 1 : 0);
-  const int height = lines * metrics.height() + spacing::kTiny;
+  width = std::min(width, target.width() - 4 * spacing::kSmall);
+  const int lines = static_cast<int>(texts.size()) + (bar && roomy ? 1 : 0);
+  const QSize size(width + 2 * spacing::kSmall, lines * metrics.height() + spacing::kTiny);
   const bool left = !isRightToLeft();
-  const int x =
-      left ? target.left() + spacing::kSmall : target.right() + 1 - spacing::kSmall - width - 2 * spacing::kSmall;
-  const QRect box(x, bottom - spacing::kSmall - height, width + 2 * spacing::kSmall, height);
-  if (box.top() < target.top()) return;
+  const int x = left ? target.left() + spacing::kSmall : target.right() + 1 - spacing::kSmall - size.width();
+  const QRect box(QPoint(x, bottom - spacing::kTiny - size.height()), size);
+  if (box.top() < target.top() || width < 40) return;
   painter->setFont(font);
   painter->setPen(Qt::NoPen);
   painter->setBrush(theme.colors().surface);
   painter->drawRoundedRect(box, spacing::kTiny, spacing::kTiny);
   painter->setPen(theme.colors().text);
   QRect line(box.left() + spacing::kSmall, box.top() + spacing::kTiny / 2, width, metrics.height());
+  const auto alignment = Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight);
   for (const auto& text : texts) {
-    painter->drawText(line, Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight),
-                      metrics.elidedText(text, Qt::ElideRight, width));
-    line.translate(0, metrics.height());
+    const bool last = &text == &texts.last();
+    const QRect room = last ? line.adjusted(left ? indent : 0, 0, left ? 0 : -indent, 0) : line;
+    painter->drawText(room, alignment, metrics.elidedText(text, Qt::ElideRight, room.width()));
+    if (!last || (bar && roomy)) line.translate(0, metrics.height());
   }
   if (!bar) return;
-  painter->drawText(line, Qt::AlignVCenter | Qt::AlignLeft, QStringLiteral("0"));
-  const int from = line.left() + metrics.horizontalAdvance(QStringLiteral("0")) + spacing::kTiny;
-  const int length = std::clamp(line.right() - from - metrics.horizontalAdvance(high) - spacing::kTiny, 8, kBarWidth);
-  // On the ground that the picture's middle grey would be.
-  const QRect strip(from, line.center().y() - kBarHeight / 2, length, kBarHeight);
+  const QRect place(left ? line.left() : line.right() + 1 - bar_width, line.top(), bar_width, line.height());
+  painter->drawText(place, Qt::AlignVCenter | Qt::AlignLeft, zero);
+  painter->drawText(place, Qt::AlignVCenter | Qt::AlignRight, most);
+  const QRect strip(place.left() + metrics.horizontalAdvance(zero) + spacing::kTiny,
+                    place.center().y() - kBarHeight / 2, bar_length, kBarHeight);
+  // On the grey that a picture is on average.
   painter->fillRect(strip, Qt::gray);
-  for (int i = 0; i < length; ++i) {
-    painter->fillRect(strip.left() + i, strip.top(), 1, kBarHeight, attention_color((i + 0.5) / length));
+  for (int i = 0; i < bar_length; ++i) {
+    painter->fillRect(strip.left() + i, strip.top(), 1, kBarHeight, attention_color((i + 0.5) / bar_length));
   }
-  painter->drawText(QRect(strip.right() + spacing::kTiny + 1, line.top(), line.right() - strip.right(), line.height()),
-                    Qt::AlignVCenter | Qt::AlignLeft, high);
+}
+
+bool CameraView::event(QEvent* event) {
+  if (event->type() == QEvent::ToolTip) {
+    // All the words, where the legend has no room for them.
+    const auto texts = overlay_texts();
+    if (!texts.isEmpty()) QToolTip::showText(static_cast<QHelpEvent*>(event)->globalPos(), texts.join(u'\n'), this);
+    return true;
+  }
+  return QWidget::event(event);
 }
 
 void CameraView::mouseMoveEvent(QMouseEvent* event) {

@@ -62,7 +62,7 @@ QColor attention_color(double t) {
   // Little chroma at both ends, where sRGB has none to give.
   const double chroma = std::lerp(0.06, 0.08, t) + 0.14 * std::sin(t * std::numbers::pi);
   auto out = from_oklab({std::lerp(0.20, 0.90, t), chroma * std::cos(kHue), chroma * std::sin(kHue)});
-  out.setAlphaF(static_cast<float>(std::lerp(0.55, 0.80, t)));
+  out.setAlphaF(static_cast<float>(std::lerp(0.40, 0.80, t)));
   return out;
 }
 

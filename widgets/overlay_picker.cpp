@@ -17,33 +17,38 @@ OverlayPicker::OverlayPicker(CameraOverlays* overlays, QWidget* parent) : QToolB
   setFocusPolicy(Qt::TabFocus);
   setMenu(new QMenu(this));
   menu()->setAccessibleName(tr("Overlay"));
-  connect(menu(), &QMenu::aboutToShow, this, &OverlayPicker::fill);
+  connect(menu(), &QMenu::aboutToShow, this, [this] { fill(menu(), overlays_); });
   connect(overlays, &CameraOverlays::changed, this, &OverlayPicker::retitle);
   retitle();
 }
 
 void OverlayPicker::retitle() {
-  setText(tr("Overlay: %1").arg(overlays_->summary()));
+  setText(short_ ? tr("Overlay") : tr("Overlay: %1").arg(overlays_->summary()));
   updateGeometry();
 }
 
-void OverlayPicker::fill() {
-  auto* const menu = this->menu();
+void OverlayPicker::set_short(bool is_short) {
+  if (is_short == short_) return;
+  short_ = is_short;
+  retitle();
+}
+
+void OverlayPicker::fill(QMenu* menu, CameraOverlays* overlays) {
   menu->clear();
   // Sub-menus and groups stay behind otherwise.
   qDeleteAll(menu->findChildren<QMenu*>(QString(), Qt::FindDirectChildrenOnly));
   qDeleteAll(menu->findChildren<QActionGroup*>(QString(), Qt::FindDirectChildrenOnly));
-  const auto settings = overlays_->settings();
-  const auto* const model = overlays_->session()->model();
-  const auto add = [this](QMenu* to, QActionGroup* group, const QString& text, bool checked, auto change) {
+  const auto settings = overlays->settings();
+  const auto* const model = overlays->session()->model();
+  const auto add = [overlays](QMenu* to, QActionGroup* group, const QString& text, bool checked, auto change) {
     auto* const action = to->addAction(text);
     action->setCheckable(true);
     action->setChecked(checked);
     if (group) group->addAction(action);
-    connect(action, &QAction::triggered, this, [this, change](bool on) {
-      auto wanted = overlays_->settings();
+    QObject::connect(action, &QAction::triggered, overlays, [overlays, change](bool on) {
+      auto wanted = overlays->settings();
       change(wanted, on);
-      overlays_->set(wanted);
+      overlays->set(wanted);
     });
     return action;
   };
@@ -66,10 +71,10 @@ void OverlayPicker::fill() {
         });
   }
   auto* const heads = menu->addMenu(tr("&Heads"));
-  heads->setEnabled(overlays_->maps().heads() > 0);
+  heads->setEnabled(overlays->maps().heads() > 0);
   auto* const head_group = new QActionGroup(menu);
   add(heads, head_group, tr("&Mean of all heads"), settings.head < 0, [](auto& s, bool) { s.head = -1; });
-  for (int head = 0; head < overlays_->maps().heads(); ++head) {
+  for (int head = 0; head < overlays->maps().heads(); ++head) {
     add(heads, head_group, tr("Head %1").arg(head + 1), settings.head == head,
         [head](auto& s, bool) { s.head = head; });
   }

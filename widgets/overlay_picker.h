@@ -5,6 +5,8 @@
 
 #include "widgets/camera_overlays.h"
 
+class QMenu;
+
 namespace deer {
 
 /// The button over a picture that chooses what is drawn on it: "Overlay: none".
@@ -15,11 +17,17 @@ class OverlayPicker : public QToolButton {
   /// `overlays` must outlive it.
   explicit OverlayPicker(CameraOverlays* overlays, QWidget* parent = nullptr);
 
+  /// Whether it only says "Overlay", for narrow pictures.
+  void set_short(bool is_short);
+
+  /// Puts every choice into `menu`, in place of what it holds.
+  static void fill(QMenu* menu, CameraOverlays* overlays);
+
  private:
-  void fill();
   void retitle();
 
   CameraOverlays* overlays_;
+  bool short_ = false;
 };
 
 }  // namespace deer

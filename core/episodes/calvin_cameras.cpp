@@ -30,6 +30,12 @@ Vector3 vector(const YAML::Node& node, const std::string& field, const std::file
   return out;
 }
 
+// NaN if one of them has no length.
+double sine_between(const Vector3& a, const Vector3& b) {
+  const double across = std::hypot(a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]);
+  return across / std::hypot(a[0], a[1], a[2]) / std::hypot(b[0], b[1], b[2]);
+}
+
 CameraModel camera(const YAML::Node& node, const std::string& name, const std::filesystem::path& file) {
   const auto width = static_cast<int>(number(node["width"], name + ".width", file, 1, 1 << 16));
   const auto height = static_cast<int>(number(node["height"], name + ".height", file, 1, 1 << 16));
@@ -51,10 +57,10 @@ CameraCalibrationPtr calvin_cameras(const YAML::Node& config, const std::filesys
     const auto target = vector(node["look_at"], "cameras.static.look_at", file);
     const auto up = vector(node["up_vector"], "cameras.static.up_vector", file);
     out->fixed = camera(node, "cameras.static", file);
-    out->fixed->mount_from_camera = world_from_looking_camera(eye, target, up);
-    if (!std::isfinite(out->fixed->mount_from_camera.rotation[0])) {
+    if (!(sine_between({target[0] - eye[0], target[1] - eye[1], target[2] - eye[2]}, up) > 1e-6)) {
       throw FileError(file, "'cameras.static' looks nowhere: look_from, look_at and up_vector lie on one line");
     }
+    out->fixed->mount_from_camera = world_from_looking_camera(eye, target, up);
   }
   if (const auto node = cameras["gripper"]; node && node.IsMap()) {
     out->gripper = camera(node, "cameras.gripper", file);

@@ -5,9 +5,12 @@
 
 #include "sessions/attention_maps.h"
 #include "sessions/playback.h"
+#include "sessions/trace_episodes.h"
 #include "tests/sessions/fake_live.h"
 #include "tests/sessions/fakes.h"
+#include "tests/sessions/made_trace.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/temporary_folder.h"
 
 namespace deer::test {
 namespace {
@@ -197,6 +200,21 @@ class AttentionMapsTest : public QObject {
     QVERIFY(f.wait([&] { return f.session.episode_index() == 1; }));
     QVERIFY(f.shows(0, 1));
     QVERIFY(f.control->attended >= 3);
+  }
+
+  void a_trace_has_no_whole_model() {
+    const TemporaryFolder folder;
+    write_fake_trace(folder / "run.h5", fake_metadata(fake_policy(0.02)), fake_policy(0.02));
+    const auto control = std::make_shared<FakeControl>();
+    Session session(fake_engine_factory(control), open_recording);
+    AttentionMaps maps(&session);
+    maps.set_wanted(true);
+    session.open_source(folder / "run.h5");
+    QVERIFY(QTest::qWaitFor([&] { return session.trace() && session.model(); }, kPatienceMs));
+    QTRY_VERIFY(maps.problem().startsWith("Attention needs the whole model"));
+    session.set_current_frame(3);
+    QTest::qWait(50);
+    QCOMPARE(control->attended, 0);
   }
 
   void without_a_model_it_says_so() {

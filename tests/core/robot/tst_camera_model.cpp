@@ -49,9 +49,10 @@ class TestCameraModel : public QObject {
     const auto camera = static_camera();
     const auto at = project(camera, camera.mount_from_camera, {-0.026242, -0.030233, 0.392000});
     QVERIFY(at && std::abs(at->x - 99.5) < 1e-9 && std::abs(at->y - 99.5) < 1e-9);
-    // Up in the world is up in the picture.
-    const auto above = project(camera, camera.mount_from_camera, {-0.026242, -0.030233, 0.492000});
-    QVERIFY(above && above->y < 80 && std::abs(above->x - 99.5) < 2);
+    // The camera is rolled: what it was told is up is up in the picture.
+    const auto above =
+        project(camera, camera.mount_from_camera, {-0.026242 + 0.0404140, -0.030233 + 0.0226298, 0.392000 + 0.0886262});
+    QVERIFY(above && above->y < 80 && std::abs(above->x - 99.5) < 0.01);
   }
 
   void equals_opencv() {
@@ -78,7 +79,7 @@ class TestCameraModel : public QObject {
         }
       }
     }
-    QVERIFY(seen > 300);
+    QVERIFY(seen > 180);
   }
 
   void what_is_behind_is_not_seen() {
