@@ -19,6 +19,8 @@ namespace {
 
 constexpr int kBarHeight = 8;
 constexpr int kRoomyHeight = 340;  // px; in lower pictures the legend is short
+constexpr int kTwoLinesHeight = 200;
+constexpr int kFewWordsWidth = 60;
 
 QString percent(double share) { return format_quantity(share * 100, QStringLiteral("%")); }
 
@@ -136,23 +138,34 @@ void CameraView::draw_legend(QPainter* painter, int bottom) const {
   if (!overlays_) return;
   const QRect target = picture_rect();
   const bool roomy = target.height() >= kRoomyHeight;
-  const auto texts = roomy ? overlay_texts() : short_overlay_texts();
+  auto texts = roomy ? overlay_texts() : short_overlay_texts();
   if (texts.isEmpty()) return;
+  if (target.height() < kTwoLinesHeight) texts = {texts.last()};
   const Theme& theme = Theme::instance();
   const QFont font = Theme::number_font(theme.label_font());
   const QFontMetrics metrics(font);
   const QString zero = QStringLiteral("0");
   const QString most = percent(overlays_->largest_weight());
-  const bool bar = !patch_grid().isEmpty();
-  const int bar_length = roomy ? 72 : 40;
-  const int bar_width = bar_length + metrics.horizontalAdvance(zero + most) + 2 * spacing::kTiny;
+  bool bar = !patch_grid().isEmpty();
+  const int available = target.width() - 4 * spacing::kSmall;
+  const int numbers_width = metrics.horizontalAdvance(zero + most) + 2 * spacing::kTiny;
+  const int bar_length = std::clamp(available - numbers_width, 8, roomy ? 72 : 40);
+  const int bar_width = bar_length + numbers_width;
+  if (bar && !roomy && available < bar_width + kFewWordsWidth) {
+    // One or the other; the tool tip has the words.
+    if (hovered_patch_text().isEmpty()) {
+      texts.last().clear();
+    } else {
+      bar = false;
+    }
+  }
   // Where there is little room the bar stands before the last line's words, otherwise below them.
-  const int indent = bar && !roomy ? bar_width + spacing::kSmall : 0;
+  const int indent = bar && !roomy && !texts.last().isEmpty() ? bar_width + spacing::kSmall : 0;
   int width = bar ? bar_width : 0;
   for (const auto& text : texts) {
     width = std::max(width, metrics.horizontalAdvance(text) + (&text == &texts.last() ? indent : 0));
   }
-  width = std::min(width, target.width() - 4 * spacing::kSmall);
+  width = std::min(width, available);
   const int lines = static_cast<int>(texts.size()) + (bar && roomy ? 1 : 0);
   const QSize size(width + 2 * spacing::kSmall, lines * metrics.height() + spacing::kTiny);
   const bool left = !isRightToLeft();
