@@ -184,6 +184,7 @@ void InferenceWorker::run(const Advance& task) {
       next_replay = ended + 4 * (ended - began);  // at most a fifth of the time goes into replaying
     }
     if (Clock::now() - last_batch_ >= kSignalInterval) publish(task);
+    serve_attention();
   }
 }
 

@@ -87,6 +87,17 @@ class InferenceWorker : public QObject {
   /// as they are.
   void compare(const Compare& task);
 
+  struct Attend {
+    quint64 number = 0;  ///< that the answer repeats
+    FrameInput input;
+    int exit_layer = 0;
+    std::stop_token stop;
+  };
+
+  /// Where the model looked in a frame. The newest takes the place of one that was not begun; between two frames of a
+  /// run at the latest it is answered by attended() or attend_failed(), unless it was stopped. From any thread.
+  void ask_attention(Attend task);
+
  Q_SIGNALS:
   void progress(quint64 command, const QString& what, qint64 done, qint64 total);
   void loaded(quint64 command, const deer::ModelSummary& summary, const deer::ExitPolicy& policy);
@@ -101,9 +112,11 @@ class InferenceWorker : public QObject {
   void live_policy_taken(quint64 command, quint64 policy_id, const deer::ExitPolicy& policy);
   void live_policy_refused(quint64 command, quint64 policy_id, const QString& reason);
   void live_stood(quint64 command, qint64 frame);  ///< the guard let the run stand after this frame; finished() follows
-  void live_ended(quint64 command);  ///< the source has no more frames
+  void live_ended(quint64 command);                ///< the source has no more frames
   void compared(quint64 number, const std::shared_ptr<const std::vector<deer::ExitFlip>>& flips);
   void compare_failed(quint64 number, const QString& reason);
+  void attended(quint64 number, const deer::AttentionMapPtr& map);
+  void attend_failed(quint64 number, const QString& reason);
   /// How the cameras go, of the source that was set with this rollout. Emitted on another thread.
   void live_report(quint64 rollout, const deer::CameraSourceReport& report);
   void finished(quint64 command);
@@ -131,6 +144,8 @@ class InferenceWorker : public QObject {
   bool guard_stops(const LiveControl& control) const;
   void add_live_frame(LiveFrame frame);
   void publish_live(bool all);
+
+  void serve_attention();  // in inference_worker_attention.cpp
 
   std::size_t stretch_start(std::size_t index) const;
 
@@ -164,6 +179,9 @@ class InferenceWorker : public QObject {
   LiveBatch live_batch_;
   std::deque<Clock::time_point> live_times_;
   std::atomic<int> batches_out_{0};
+  std::mutex attend_mutex_;
+  std::optional<Attend> attend_;
+
   std::mutex sink_mutex_;
   LiveSinkPtr sink_;
 };

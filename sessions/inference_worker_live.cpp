@@ -75,6 +75,7 @@ void InferenceWorker::run_live(const Advance& task) {
         break;
       }
       publish_live(false);
+      serve_attention();
     }
     publish_live(true);
     Q_EMIT finished(task.command);

@@ -165,6 +165,11 @@ class Session : public QObject {
   // compared() tells where they leave at different exits. The newest request wins; it waits for a run to end.
   void compare(const ExitPolicy& other);
 
+  /// Where the exit after `exit_layer` looked in a frame: attended() or attend_failed() answers, between two frames of
+  /// whatever goes on. A new request takes the place of the one before. AttentionMaps keeps what came.
+  void attend(const FrameInput& input, int exit_layer);
+  void stop_attending();  ///< the last request is not answered any more
+
   // Running the model over the episode, in probe mode, from the first frame without a record. If the
   // model or the episode is still being opened, the run starts when both are there.
   void run_episode();
@@ -187,10 +192,12 @@ class Session : public QObject {
   void observation_ready(qint64 frame);  ///< it can be had from observation(), or frame_problem() says why not
   void records_changed(qint64 first, qint64 last);  ///< inclusive; may cover frames without a record
   void policy_changed();
+  void attended(const deer::AttentionMapPtr& map);
+  void attend_failed(const QString& reason);
   void compared(const std::shared_ptr<const std::vector<deer::ExitFlip>>& flips);  ///< in order of frames
   void compare_failed(const QString& reason);  ///< the other policy does not fit the model
   void live_stood(qint64 frame);               ///< the guard let the run stand after this frame
-  void activity_changed();  ///< activity, text or progress
+  void activity_changed();                     ///< activity, text or progress
   void live_report_changed();
   void problem(const deer::Problem& problem);
 

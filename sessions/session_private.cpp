@@ -36,6 +36,12 @@ Session::Private::Private(Session* session, EngineFactory factory, SourceOpener 
   connect(worker, &InferenceWorker::compared, this, [this](quint64 number, const auto& flips) {
     if (number == compare_number) Q_EMIT q->compared(flips);
   });
+  connect(worker, &InferenceWorker::attended, this, [this](quint64 number, const AttentionMapPtr& map) {
+    if (number == attend_number) Q_EMIT q->attended(map);
+  });
+  connect(worker, &InferenceWorker::attend_failed, this, [this](quint64 number, const QString& reason) {
+    if (number == attend_number) Q_EMIT q->attend_failed(reason);
+  });
   connect(worker, &InferenceWorker::compare_failed, this, [this](quint64 number, const QString& reason) {
     if (number == compare_number) Q_EMIT q->compare_failed(reason);
   });
@@ -76,6 +82,7 @@ Session::Private::~Private() {
   stop.request_stop();
   compare_stop.request_stop();
   head_stop.request_stop();
+  attend_stop.request_stop();
   disconnect(worker, nullptr, this, nullptr);
   retire(std::move(episode));
   run.reset();

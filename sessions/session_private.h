@@ -156,6 +156,8 @@ class Session::Private : public QObject {
   std::stop_source stop;
   quint64 compare_number = 0;
   std::stop_source compare_stop;
+  quint64 attend_number = 0;
+  std::stop_source attend_stop;
   QTimer policy_timer;  ///< gives a replay under way a moment to finish before a newer one takes its place
   QElapsedTimer job_clock;
   qint64 run_began_with = 0;

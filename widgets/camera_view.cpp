@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 
 #include "widgets/number_format.h"
+#include "widgets/overlay_picker.h"
 #include "widgets/theme.h"
 
 namespace deer {
@@ -27,6 +28,7 @@ QImage to_qimage(const Image& image) {
 
 CameraView::CameraView(Session* session, Camera camera, QWidget* parent)
     : QWidget(parent), session_(session), camera_(camera), empty_(new EmptyState(this)), dim_timer_(new QTimer(this)) {
+  setMouseTracking(true);
   setAccessibleName(camera == Camera::fixed ? tr("Static camera") : tr("Gripper camera"));
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -119,6 +121,7 @@ void CameraView::refresh() {
 void CameraView::show_state(State state) {
   state_ = state;
   empty_->setVisible(state != State::picture);
+  place_picker();
   update();
 }
 
@@ -163,6 +166,7 @@ void CameraView::paintEvent(QPaintEvent*) {
   }
   painter.setOpacity(1);
   painter.setRenderHint(QPainter::Antialiasing);
+  draw_overlays(&painter);
 
   const FrameRecordPtr record = session_->record(picture_frame_);
   const ModelSummary* model = session_->model();
@@ -192,6 +196,7 @@ void CameraView::paintEvent(QPaintEvent*) {
   const QString caption = camera_ == Camera::fixed ? tr("static camera") : tr("gripper camera");
   chip(caption, theme.label_font(), theme.colors().surface, badge_left, room, true);
   const int used = chip(badge_text(), badge_font, fill, badge_left, room);
+  draw_legend(&painter, target.bottom() + 1 - 2 * spacing::kSmall - QFontMetrics(badge_font).height());
   const QString number = tr("frame %1").arg(format_count(picture_frame_));
   const QFont number_font = Theme::number_font(theme.label_font());
   const int wanted = QFontMetrics(number_font).horizontalAdvance(number) + 2 * spacing::kSmall;
@@ -201,6 +206,7 @@ void CameraView::paintEvent(QPaintEvent*) {
 
 void CameraView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
+  place_picker();
   update();
 }
 
@@ -210,6 +216,9 @@ void CameraView::contextMenuEvent(QContextMenuEvent* event) {
   pixels->setCheckable(true);
   pixels->setChecked(pixelated_);
   connect(pixels, &QAction::toggled, this, &CameraView::set_pixelated);
+  if (overlays_) {
+    OverlayPicker::fill(menu.addMenu(tr("Overlay")), overlays_);
+  }
   menu.exec(event->globalPos());
 }
 

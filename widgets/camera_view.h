@@ -4,15 +4,17 @@
 #include <QElapsedTimer>
 #include <QImage>
 #include <QWidget>
+#include <optional>
 
 #include "sessions/session.h"
+#include "widgets/camera_overlays.h"
 #include "widgets/empty_state.h"
 
 class QTimer;
 
 namespace deer {
 
-enum class Camera { fixed, gripper };
+class OverlayPicker;
 
 /// One camera of the hovered or current frame, with the exit taken written on it. Keeps the last
 /// picture while the next one loads and dims it after 150 ms.
@@ -33,6 +35,16 @@ class CameraView : public QWidget {
   QRect picture_rect() const;
   QString badge_text() const;
 
+  /// What is drawn over the picture; the static camera's view gets a button that chooses it. `overlays` must outlive
+  /// the view.
+  void set_overlays(CameraOverlays* overlays);
+  /// Where the patches are drawn, in widget coordinates; empty without a map.
+  QRectF patch_grid() const;
+  /// What the overlays say: the legend's words, or why something is not shown.
+  QStringList overlay_texts() const;
+  /// "row 3, column 5: 2.31 %" of the patch under the pointer; empty elsewhere.
+  QString hovered_patch_text() const;
+
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;
 
@@ -43,8 +55,15 @@ class CameraView : public QWidget {
   void paintEvent(QPaintEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
   void contextMenuEvent(QContextMenuEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+  bool event(QEvent* event) override;
 
  private:
+  void draw_overlays(QPainter* painter) const;
+  void draw_legend(QPainter* painter, int bottom) const;
+  QStringList short_overlay_texts() const;
+  void place_picker();
   void refresh();
   void start_anew();
   void show_state(State state);
@@ -59,6 +78,9 @@ class CameraView : public QWidget {
   qint64 picture_frame_ = -1;
   bool dimmed_ = false;
   bool pixelated_ = false;
+  CameraOverlays* overlays_ = nullptr;
+  OverlayPicker* picker_ = nullptr;
+  std::optional<QPoint> hovered_patch_;
 };
 
 }  // namespace deer

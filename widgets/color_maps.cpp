@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 
 namespace deer {
 namespace {
@@ -53,6 +54,16 @@ QColor from_oklab(const Oklab& lab) {
   return {channel(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s),
           channel(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s),
           channel(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s)};
+}
+
+QColor attention_color(double t) {
+  constexpr double kHue = -0.1;  // rad
+  t = std::clamp(t, 0.0, 1.0);
+  // Little chroma at both ends, where sRGB has none to give.
+  const double chroma = std::lerp(0.06, 0.08, t) + 0.14 * std::sin(t * std::numbers::pi);
+  auto out = from_oklab({std::lerp(0.20, 0.90, t), chroma * std::cos(kHue), chroma * std::sin(kHue)});
+  out.setAlphaF(static_cast<float>(std::lerp(0.40, 0.80, t)));
+  return out;
 }
 
 QColor mix_oklab(const QColor& from, const QColor& to, double t) {

@@ -8,6 +8,10 @@ namespace deer {
 /// Matplotlib's viridis (public domain, CC0), interpolated; `t` is clamped to [0, 1], 0 is dark.
 QColor viridis(double t);
 
+/// For attention over a picture: plum to pink, which no exit has. Lightness grows evenly, and so does the opacity; `t`
+/// is clamped to [0, 1].
+QColor attention_color(double t);
+
 /// A colour in Oklab: perceived lightness 0 to 1, green-red, blue-yellow.
 struct Oklab {
   double lightness = 0;

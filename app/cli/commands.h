@@ -7,6 +7,7 @@ namespace deer::cli {
 
 // Each adds its sub-command with options and help. A command that fails throws deer::Error; one that
 // ends with "no" (parity) throws CLI::RuntimeError with the exit status.
+void add_attention(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_convert(CLI::App& app);

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   deer::cli::add_tune(app);
 #ifdef DEER_HAVE_EPISODES
   deer::cli::add_calibrate(app);
+  deer::cli::add_attention(app);
 #endif
 #ifdef DEER_HAVE_TRACE
   deer::cli::add_trace(app);

@@ -72,7 +72,7 @@ CameraPicker::CameraPicker(const QString& title, const std::vector<ListedCamera>
     show_->setText(on ? tr("Hide picture") : tr("Show picture"));
   });
   connect(preview_, &CameraPreview::text_changed, state_, &QLabel::setText);
-  connect(preview_, &CameraPreview::crop_chosen, this, [this](const PictureCrop& crop) {
+  connect(preview_, &CameraPreview::crop_chosen, this, [this](const CameraCrop& crop) {
     auto now = settings();
     now.crop = crop;
     show_settings(now);

@@ -37,7 +37,7 @@ class CameraPreview : public QWidget {
   QSize minimumSizeHint() const override;
 
  Q_SIGNALS:
-  void crop_chosen(const deer::PictureCrop& crop);  ///< in pixels of the turned picture
+  void crop_chosen(const deer::CameraCrop& crop);  ///< in pixels of the turned picture
   void text_changed(const QString& text);
 
  protected:

@@ -27,6 +27,7 @@
 #include "app/gui/demo.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/open_world_dialog.h"
+#include "app/gui/overlay_part.h"
 #include "app/gui/preferences_dialog.h"
 #include "app/gui/trace_part.h"
 #include "app/gui/views_part.h"
@@ -89,6 +90,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   add_live_commands();
   debug_->add_commands(commands_);
   add_view_commands();
+  overlays_->add_commands(commands_);
   if (arm_) arm_->add_commands(commands_);
   views_->add_commands(commands_);
   add_help_commands();

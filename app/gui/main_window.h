@@ -30,6 +30,7 @@ class FactsLine;
 class Headline;
 class LiveBar;
 class MessageBar;
+class OverlayPart;
 class PlaybackBar;
 class ThresholdEditor;
 class TimelineView;
@@ -144,6 +145,7 @@ class MainWindow : public QMainWindow {
   Headline* headline_ = nullptr;
   QSplitter* pictures_ = nullptr;
   ArmPart* arm_ = nullptr;  ///< null in a build without it
+  OverlayPart* overlays_ = nullptr;
   DebugPart* debug_ = nullptr;
   LiveBar* live_bar_ = nullptr;
   CameraPart* cameras_ = nullptr;

@@ -21,6 +21,7 @@
 #include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
+#include "app/gui/overlay_part.h"
 #include "app/gui/status_line.h"
 #include "app/gui/trace_part.h"
 #include "app/gui/views_part.h"
@@ -71,6 +72,7 @@ void MainWindow::build_centre() {
   pictures_->setChildrenCollapsible(false);
   pictures_->addWidget(offer_opening(new CameraView(session_, Camera::fixed, pictures_)));
   pictures_->addWidget(offer_opening(new CameraView(session_, Camera::gripper, pictures_)));
+  overlays_ = new OverlayPart(session_, pictures_, this);
   arm_ = ArmPart::make(session_, this);
   if (arm_) {
     pictures_->addWidget(arm_->view());

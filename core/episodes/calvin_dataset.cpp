@@ -27,8 +27,12 @@ bool is_there(const std::filesystem::path& path) {
 
 class CalvinReader final : public FrameReader {
  public:
-  CalvinReader(std::filesystem::path split, FrameIds frames, double frames_per_second)
-      : split_(std::move(split)), frames_(frames), frames_per_second_(frames_per_second) {}
+  CalvinReader(const CalvinSplit& split, FrameIds frames, double frames_per_second)
+      : split_(split.path),
+        frames_(frames),
+        frames_per_second_(frames_per_second),
+        stretches_(split.cameras),
+        cameras_(split.statistics.cameras) {}
 
   std::int64_t length() const override { return frames_.length(); }
 
@@ -37,6 +41,8 @@ class CalvinReader final : public FrameReader {
     auto out = read_calvin_frame(calvin_frame_path(split_, frames_.first + index));
     out.frame_id = frames_.first + index;
     out.timestamp_s = static_cast<double>(index) / frames_per_second_;
+    out.cameras = cameras_of_frame(stretches_, out.frame_id);
+    if (!out.cameras) out.cameras = cameras_;
     return out;
   }
 
@@ -44,6 +50,8 @@ class CalvinReader final : public FrameReader {
   const std::filesystem::path split_;
   const FrameIds frames_;
   const double frames_per_second_;
+  const std::vector<CameraStretch> stretches_;
+  const CameraCalibrationPtr cameras_;
 };
 
 class FrameFileReader final : public FrameReader {
@@ -129,6 +137,11 @@ void CalvinDataset::add_split(const std::filesystem::path& path, std::string nam
     warnings_.push_back(problem.what());
   }
   split.statistics = read_calvin_statistics(path, warnings_);
+  try {
+    split.cameras = read_camera_stretches(path);
+  } catch (const Error& problem) {
+    warnings_.push_back(problem.what());
+  }
   splits_.push_back(std::move(split));
 }
 
@@ -177,7 +190,7 @@ FrameSourcePtr CalvinDataset::open(std::size_t index) const {
   info.path = split.path;
   info.kind = kind();
   info.frames_per_second = split.statistics.control_hz.value_or(kControlHz);
-  auto reader = std::make_unique<CalvinReader>(split.path, frames, info.frames_per_second);
+  auto reader = std::make_unique<CalvinReader>(split, frames, info.frames_per_second);
   return make_source(std::move(info), std::move(instructions), std::move(reader), cache_);
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/episodes/calvin_annotations.h"
 #include "core/episodes/calvin_statistics.h"
+#include "core/episodes/camera_stretches.h"
 #include "core/episodes/open_source.h"
 
 namespace deer {
@@ -20,6 +21,7 @@ struct CalvinSplit {
   std::vector<FrameIds> segments;
   std::vector<CalvinAnnotation> annotations;
   CalvinStatistics statistics;
+  std::vector<CameraStretch> cameras;  ///< sorted; where they leave a frame out, statistics.cameras holds
 };
 
 /// A CALVIN dataset. Its episodes are, split by split, the language annotations in file order, then

@@ -182,6 +182,7 @@ std::int64_t CalvinIndex::frames() const {
 void CalvinIndex::add(const CalvinIndex& other) {
   segments.insert(segments.end(), other.segments.begin(), other.segments.end());
   annotations.insert(annotations.end(), other.annotations.begin(), other.annotations.end());
+  cameras.insert(cameras.end(), other.cameras.begin(), other.cameras.end());
   robot_obs.add(other.robot_obs);
   scene_obs.add(other.scene_obs);
   for (std::size_t i = 0; i < action_min.size(); ++i) {
@@ -201,6 +202,7 @@ Json CalvinIndex::to_json() const {
   }
   return {{"segments", play},
           {"annotations", language},
+          {"cameras", deer::to_json(cameras)},
           {"robot_obs", robot_obs.to_json()},
           {"scene_obs", scene_obs.to_json()},
           {"action_min", numbers_or_null(action_min)},
@@ -226,6 +228,7 @@ CalvinIndex CalvinIndex::from_json(const JsonFields& json) {
     out.annotations.push_back(
         {frames(entry["frames"], "annotations"), fields.text("instruction"), fields.text("task")});
   }
+  if (json.has("cameras")) out.cameras = camera_stretches_from_json(json.file(), list("cameras"));
   out.robot_obs = VectorMoments::from_json(json.object("robot_obs"));
   out.scene_obs = VectorMoments::from_json(json.object("scene_obs"));
   read_bounds(json, "action_min", out.action_min);
@@ -246,6 +249,7 @@ void write_calvin_index(const std::filesystem::path& split, CalvinIndex index, c
   std::error_code error;
   for (const char* folder : {".hydra", "lang_annotations"}) std::filesystem::create_directories(split / folder, error);
   if (error) throw FileError(split, "cannot make the folder: " + error.message());
+  if (!index.cameras.empty()) write_camera_stretches(split, std::move(index.cameras));
   // Annotations first: the others list frames that exist already.
   write_file_atomically(split / "lang_annotations/auto_lang_ann.npy", annotation_file(index.annotations));
   write_file_atomically(split / "ep_lens.npy", npy_file(NpyView::of<std::int64_t>('i', {lengths.size()}, lengths)));

@@ -11,6 +11,7 @@
 
 #include "core/base/json_file.h"
 #include "core/episodes/calvin_annotations.h"
+#include "core/episodes/camera_stretches.h"
 
 namespace deer {
 
@@ -38,6 +39,7 @@ class VectorMoments {
 struct CalvinIndex {
   std::vector<FrameIds> segments;             ///< play segments, not empty
   std::vector<CalvinAnnotation> annotations;  ///< each inside a segment
+  std::vector<CameraStretch> cameras;         ///< where they are known
   VectorMoments robot_obs;
   VectorMoments scene_obs;
   std::array<double, 7> action_min = filled(std::numeric_limits<double>::infinity());
@@ -59,7 +61,8 @@ struct CalvinIndex {
 };
 
 /// Writes a split's index files, each atomically: ep_start_end_ids.npy, ep_lens.npy, scene_info.npy,
-/// statistics.yaml, .hydra/merged_config.yaml and lang_annotations/auto_lang_ann.npy. Annotations come
+/// statistics.yaml, .hydra/merged_config.yaml and lang_annotations/auto_lang_ann.npy, and camera_calibration.json if
+/// cameras are known. Annotations come
 /// sorted by their first frame. Their embeddings ([n, 1, 384], a sentence encoder's in CALVIN) are zeros:
 /// a policy that reads the text, as DeeR does, needs none.
 /// Throws FileError.

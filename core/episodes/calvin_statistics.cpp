@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/episodes/camera_stretches.h"
 
 namespace deer {
 namespace {
@@ -82,6 +83,7 @@ CalvinStatistics read_calvin_statistics(const std::filesystem::path& split, std:
       read_number(root, "env", "control_freq", path, out.control_hz);
       read_number(root, "robot", "max_rel_pos", path, out.max_rel_pos_m);
       read_number(root, "robot", "max_rel_orn", path, out.max_rel_orn_rad);
+      if (auto cameras = calvin_cameras(root, path)) out.cameras = std::move(cameras);
     } catch (const Error& problem) {
       warnings.push_back(problem.what());
     } catch (const YAML::Exception&) {

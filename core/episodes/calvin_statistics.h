@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/robot/camera_model.h"
+
 namespace deer {
 
 /// What a CALVIN split says of its recording: statistics.yaml and .hydra/merged_config.yaml.
@@ -15,6 +17,7 @@ struct CalvinStatistics {
   std::optional<double> max_rel_orn_rad;  ///< robot.max_rel_orn: radians for a relative action of 1
   std::vector<double> robot_obs_mean;     ///< 15 values as robot_obs, or empty
   std::vector<double> robot_obs_std;
+  CameraCalibrationPtr cameras;  ///< cameras.static and cameras.gripper; null if it says nothing of them
 };
 
 /// Reads what is there; what is missing stays empty. A file that cannot be read, or a value of the

@@ -54,6 +54,7 @@ std::int64_t CalvinWriter::add(const CalvinStep& step) {
   seen.rel_action = step.rel_action;
   seen.robot_obs = step.robot_obs;
   seen.scene_obs = step.scene_obs;
+  seen.cameras = step.cameras;
   return add(seen);
 }
 
@@ -82,6 +83,13 @@ std::int64_t CalvinWriter::add(const Observation& seen) {
   if (!segment_open_) index_.segments.push_back({next_id_, next_id_});
   segment_open_ = true;
   index_.segments.back().last = next_id_;
+  if (seen.cameras) {
+    auto& stretches = index_.cameras;
+    const bool goes_on = !stretches.empty() && stretches.back().frames.last == next_id_ - 1 &&
+                         *stretches.back().cameras == *seen.cameras;
+    if (!goes_on) stretches.push_back({{next_id_, next_id_}, seen.cameras});
+    stretches.back().frames.last = next_id_;
+  }
   if (seen.robot_obs) index_.robot_obs.add(*seen.robot_obs);
   if (seen.scene_obs) index_.scene_obs.add(*seen.scene_obs);
   for (std::size_t i = 0; seen.action && i < seen.action->size(); ++i) {

@@ -22,6 +22,7 @@ struct CalvinStep {
   std::array<double, 7> rel_action{};  ///< relative: position x 50, angle x 20, in [-1, 1]; gripper as above
   std::array<double, 15> robot_obs{};  ///< as Observation::robot_obs
   std::array<double, 24> scene_obs{};  ///< as Observation::scene_obs
+  CameraCalibrationPtr cameras;        ///< may be null
 };
 
 struct CalvinWriterOptions {

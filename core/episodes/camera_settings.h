@@ -16,13 +16,13 @@ enum class CameraKind {
 };
 
 /// A part of a picture, in its pixels, top left first. No width: all of it.
-struct PictureCrop {
+struct CameraCrop {
   int x = 0;
   int y = 0;
   int width = 0;
   int height = 0;
 
-  bool operator==(const PictureCrop&) const = default;
+  bool operator==(const CameraCrop&) const = default;
 };
 
 /// Where a camera's pictures come from and what is done to each.
@@ -31,7 +31,7 @@ struct CameraSettings {
   int quarter_turns = 0;  ///< clockwise, 0 to 3
   bool flip_horizontal = false;
   bool flip_vertical = false;
-  PictureCrop crop = {};                ///< of the picture as turned and flipped; what lies outside is left out
+  CameraCrop crop = {};                 ///< of the picture as turned and flipped; what lies outside is left out
   std::optional<double> exposure = {};  ///< in the driver's units (V4L2: 100 µs); empty: the driver's own choice
   bool repeat = false;                  ///< a video begins again at its end
 

@@ -14,6 +14,8 @@
 
 namespace deer {
 
+struct CameraCalibration;  // core/robot/camera_model.h
+
 /// What the robot saw and knew at one time step.
 struct Observation {
   std::int64_t frame = 0;     ///< index in its source, from 0
@@ -31,6 +33,9 @@ struct Observation {
   std::optional<std::array<double, 7>> action;
   /// Relative action in the world frame: position x 50, angle x 20, in [-1, 1]; gripper as above.
   std::optional<std::array<double, 7>> rel_action;
+
+  /// Where the cameras stood and how they see; null if that is not known.
+  std::shared_ptr<const CameraCalibration> cameras;
 
   /// A live source: what was seen before does not lead here; whoever remembers it should forget it.
   bool starts_episode = false;

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/exits/batch_replay.h"
+#include "core/exits/patch_attention.h"
 #include "core/exits/rollout.h"
 #include "core/model/cpu_setup.h"
 #include "core/model/device.h"
@@ -150,6 +151,27 @@ class ModelEngine final : public Engine {
     }
   }
 
+  AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop) override {
+    try {
+      check_runnable(input);
+      const c10::NoGradGuard no_grad;
+      const bool same_text = instruction_ && *instruction_ == input.instruction;
+      const auto text = same_text ? text_ : prepare(input.instruction);
+      if (stop.stop_requested()) throw Cancelled();
+      const bool same_pictures = input.rgb_static == seen_.rgb_static && input.rgb_gripper == seen_.rgb_gripper;
+      const auto tokens = same_pictures ? seen_.tokens : model_->vision().forward(images(input)).tokens;
+      auto out = patch_attention(*model_, tokens, text, exit_layer, std::move(stop));
+      out.frame = input.frame;
+      const auto size = summary_.image_size;
+      out.views[0].grid = visible_crop(input.rgb_static->width, input.rgb_static->height, size);
+      out.views[1].grid = visible_crop(input.rgb_gripper->width, input.rgb_gripper->height, size);
+      return out;
+    } catch (const c10::Error& error) {
+      throw Error("attention of frame " + std::to_string(input.frame) +
+                  ": LibTorch failed: " + printable(error.what_without_backtrace(), 300));
+    }
+  }
+
   std::vector<FrameRecordPtr> replay(std::span<const FrameRecordPtr> records, const ExitPolicy& policy,
                                      std::stop_token stop) const override {
     Rollout rollout(*model_);
@@ -184,11 +206,7 @@ class ModelEngine final : public Engine {
  private:
   FrameRecordPtr guarded_step(const FrameInput& input, RunMode mode, std::stop_token stop) {
     if (stop.stop_requested()) throw Cancelled();
-    if (!encoder_) throw Error("only the action heads of this model are loaded: it can replay, but not run");
-    if (!input.rgb_static) throw Error("frame " + std::to_string(input.frame) + " has no static camera picture");
-    if (!input.rgb_gripper) {
-      throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture, which this model needs");
-    }
+    check_runnable(input);
     const c10::NoGradGuard no_grad;
     const bool new_instruction = !instruction_ || *instruction_ != input.instruction;
     // Nothing of the old rollout is touched until the new text is known to be good.
@@ -203,10 +221,11 @@ class ModelEngine final : public Engine {
 
     StageTimes times;
     StageClock clock(model_->device());
-    const auto images = at::stack({planes(*input.rgb_static), planes(*input.rgb_gripper)}).to(model_->device());
+    const auto both = images(input);
     times.preprocess_ms = clock.lap();
     if (stop.stop_requested()) throw Cancelled();
-    const auto tokens = model_->vision().forward(images).tokens;
+    const auto tokens = model_->vision().forward(both).tokens;
+    seen_ = {input.rgb_static, input.rgb_gripper, tokens};
     times.vision_ms = clock.lap();
     if (stop.stop_requested()) throw Cancelled();
     const auto latents = model_->resampler().forward(tokens);
@@ -238,6 +257,18 @@ class ModelEngine final : public Engine {
     return std::make_shared<const FrameRecord>(std::move(record));
   }
 
+  void check_runnable(const FrameInput& input) const {
+    if (!encoder_) throw Error("only the action heads of this model are loaded: it can replay, but not run");
+    if (!input.rgb_static) throw Error("frame " + std::to_string(input.frame) + " has no static camera picture");
+    if (!input.rgb_gripper) {
+      throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture, which this model needs");
+    }
+  }
+
+  at::Tensor images(const FrameInput& input) const {
+    return at::stack({planes(*input.rgb_static), planes(*input.rgb_gripper)}).to(model_->device());
+  }
+
   PreparedText prepare(const std::string& instruction) const {
     // The reference uses an instruction's first line.
     const auto ids = encoder_->encode(instruction.substr(0, instruction.find('\n')));
@@ -257,6 +288,12 @@ class ModelEngine final : public Engine {
   Rollout rollout_;
   std::optional<std::string> instruction_;
   PreparedText text_;
+
+  struct Seen {
+    ImagePtr rgb_static, rgb_gripper;
+    at::Tensor tokens;
+  };
+  Seen seen_;  // by the last step that ran the vision tower: the frame whose attention is likely to be asked for
 };
 
 // For engines that replay one policy at a time.
@@ -277,6 +314,10 @@ class PlainReplayer final : public Replayer {
 };
 
 }  // namespace
+
+AttentionMap Engine::attend(const FrameInput&, int, std::stop_token) {
+  throw Error("this model does not tell what it attends to");
+}
 
 void Engine::replay_many(const ReplayFrames& frames, std::span<const ExitPolicy> policies, const ReplaySink& sink,
                          std::stop_token stop) const {

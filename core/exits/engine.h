@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/image.h"
+#include "core/exits/attention_map.h"
 #include "core/exits/exit_policy.h"
 #include "core/exits/frame_record.h"
 #include "core/exits/replay.h"
@@ -83,6 +84,11 @@ class Engine {
   /// Runs one frame and advances the rollout. A change of instruction resets it first.
   /// Checks `stop` between layers and throws Cancelled, leaving the state as it was before the call.
   virtual FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop = {}) = 0;
+
+  /// Where the exit after `exit_layer` looked in one frame. Only done when asked for: runs vision (unless the frame is
+  /// the one of the last step()), resampler and decoder up to that layer, and does not touch the rollout. Checks `stop`
+  /// between layers. Throws Cancelled; Error if the input is no good, or the exit has not seen the pictures.
+  virtual AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop = {});
 
   /// Replays `policy` over frames recorded in probe mode, in order, from a fresh state, running only the
   /// action head over the stored features: same exits and actions as running the model again

@@ -96,6 +96,15 @@ at::Tensor GatedCrossAttention::forward(const at::Tensor& text, const at::Tensor
   return x + at::linear(hidden, ff_down_) * at::tanh(ff_gate_);
 }
 
+at::Tensor GatedCrossAttention::attention_weights(const at::Tensor& text, const at::Tensor& media,
+                                                  const TextContext& context) const {
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config_.dim_head));
+  const auto q = split_heads(at::linear(layer_norm(text, norm_weight_, norm_bias_), to_q_), config_.heads);
+  const auto k = split_heads(at::linear(media, to_kv_.narrow(0, 0, to_q_.size(0))), config_.heads);
+  const auto weights = deer::attention_weights(q, k, scale, context.media_mask);
+  return context.media_free.defined() ? weights.masked_fill(context.media_free, 0.0) : weights;
+}
+
 DecoderLayer::DecoderLayer(const ModelConfig& config, std::int64_t index, WeightBinder& weights)
     : config_(config.decoder) {
   const auto block = "lang_encoder.transformer.blocks." + std::to_string(index) + ".";

@@ -33,6 +33,10 @@ class GatedCrossAttention {
   /// `text` [B, L, d_model], `media` [B, latents of both cameras, media_dim].
   at::Tensor forward(const at::Tensor& text, const at::Tensor& media, const TextContext& context) const;
 
+  /// What forward() attends to, computed for its own sake: [B, heads, L, latents of both cameras], float32. Rows sum
+  /// to 1, but those of tokens before the first <image> are 0.
+  at::Tensor attention_weights(const at::Tensor& text, const at::Tensor& media, const TextContext& context) const;
+
  private:
   CrossAttentionConfig config_;
   at::Tensor norm_weight_, norm_bias_, to_q_, to_kv_, to_out_, attn_gate_;
@@ -51,6 +55,8 @@ class DecoderLayer {
 
   Output forward(const at::Tensor& x, const at::Tensor& media, const TextContext& context) const;
   bool has_cross_attention() const { return cross_attention_.has_value(); }
+  /// Null if it has none.
+  const GatedCrossAttention* cross_attention() const { return cross_attention_ ? &*cross_attention_ : nullptr; }
 
  private:
   at::Tensor forward_block(const at::Tensor& x, const TextContext& context) const;

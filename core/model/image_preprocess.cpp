@@ -168,6 +168,15 @@ Image resize_and_crop(const Image& image, int size) {
   return crop;
 }
 
+PictureCrop visible_crop(int width, int height, int size) {
+  const int shorter = std::min(width, height);
+  const Side across = make_side(width, shorter, size);
+  const Side down = make_side(height, shorter, size);
+  const double x_scale = across.in / across.resized;
+  const double y_scale = down.in / down.resized;
+  return {across.first * x_scale, down.first * y_scale, size * x_scale, size * y_scale};
+}
+
 std::vector<float> normalize_for_clip(const Image& image) {
   check(image);
   const std::size_t pixels = image.rgb.size() / 3;

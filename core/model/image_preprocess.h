@@ -21,6 +21,17 @@ struct PreprocessedImage {
 /// Throws Error if the image is empty, if its data do not fit its size, or if `size` is not in 1..4096.
 Image resize_and_crop(const Image& image, int size);
 
+/// A rectangle of a picture in its own pixels, from the picture's upper left corner.
+struct PictureCrop {
+  double x = 0;
+  double y = 0;
+  double width = 0;
+  double height = 0;
+};
+
+/// What resize_and_crop() shows of a picture of this size. All are positive.
+PictureCrop visible_crop(int width, int height, int size);
+
 /// CLIP's normalisation: float32 planes [3, height, width]. Throws Error as above.
 std::vector<float> normalize_for_clip(const Image& image);
 

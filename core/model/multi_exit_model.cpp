@@ -69,4 +69,10 @@ const at::Tensor& DecoderPass::hidden(int layer) {
   return hidden_[static_cast<std::size_t>(layer)];
 }
 
+at::Tensor DecoderPass::cross_attention_weights(int layer) {
+  const auto* const cross = layer >= 0 && layer < model_.layers() ? model_.layer(layer).cross_attention() : nullptr;
+  if (!cross) throw Error("layer " + std::to_string(layer) + " has no cross-attention");
+  return cross->attention_weights(layer == 0 ? text_.embedding : hidden(layer - 1), media_, text_.context);
+}
+
 }  // namespace deer

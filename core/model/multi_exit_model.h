@@ -90,6 +90,10 @@ class DecoderPass {
   /// Pooled hidden state [B, d_model] after `layer`, float32.
   at::Tensor pooled(int layer) { return pool_tokens(hidden(layer), model_.config().head.pooling); }
 
+  /// Weights of the cross-attention before decoder layer `layer`: [B, heads, L, latents of both cameras], float32. Runs
+  /// the layers before it. Throws Cancelled; Error if that layer has none.
+  at::Tensor cross_attention_weights(int layer);
+
   int layers_run() const { return static_cast<int>(hidden_.size()); }
 
  private:

@@ -33,7 +33,7 @@ PerceiverResampler::PerceiverResampler(const PerceiverConfig& config, WeightBind
   norm_bias_ = weights.take(prefix + "norm.bias", {dim});
 }
 
-at::Tensor PerceiverResampler::forward(const at::Tensor& tokens) const {
+at::Tensor PerceiverResampler::forward(const at::Tensor& tokens, std::vector<at::Tensor>* weights) const {
   const double scale = 1.0 / std::sqrt(static_cast<double>(config_.dim_head));
   auto latents = latents_.unsqueeze(0).expand({tokens.size(0), config_.latents, config_.dim});
   for (const Layer& l : layers_) {
@@ -41,6 +41,9 @@ at::Tensor PerceiverResampler::forward(const at::Tensor& tokens) const {
     const auto queries = layer_norm(latents, l.norm_latents_weight, l.norm_latents_bias);
     const auto q = at::linear(queries, l.to_q);
     const auto kv = at::linear(at::cat({media, queries}, 1), l.to_kv).chunk(2, -1);
+    if (weights) {
+      weights->push_back(attention_weights(split_heads(q, config_.heads), split_heads(kv[0], config_.heads), scale));
+    }
     const auto mixed = attention(split_heads(q, config_.heads), split_heads(kv[0], config_.heads),
                                  split_heads(kv[1], config_.heads), scale);
     latents = latents + at::linear(merge_heads(mixed), l.to_out);

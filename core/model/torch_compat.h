@@ -23,6 +23,14 @@ inline at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::
   return at::matmul(at::softmax(scores, -1), v);
 }
 
+/// The softmax(q k^T * scale) inside attention(), which a fused operator does not give: float32.
+inline at::Tensor attention_weights(const at::Tensor& q, const at::Tensor& k, double scale,
+                                    const at::Tensor& mask = {}) {
+  auto scores = at::matmul(q.to(at::kFloat) * scale, k.to(at::kFloat).transpose(-2, -1));
+  if (mask.defined()) scores = scores.masked_fill(mask, -1e4);
+  return at::softmax(scores, -1);
+}
+
 /// Runs what LibTorch lists as safe in `dtype` while it lives; kFloat changes nothing. For this thread.
 class AutocastGuard {
  public:

@@ -19,7 +19,9 @@ namespace deer {
 namespace {
 
 constexpr std::array<const char*, 3> kBlockNames = {"red", "blue", "pink"};
-constexpr int kSubsteps = 16;  // of 1/480 s
+constexpr int kSubsteps = 16;     // of 1/480 s
+constexpr int kStaticSize = 200;  // pixels
+constexpr int kGripperSize = 84;
 
 enum class Part : std::uint8_t { other, table, drawer, left_finger, right_finger, hand, red, blue, pink };
 
@@ -65,6 +67,7 @@ struct PlayTable::Impl {
   bool button_down = false;
   TableState state;
   std::optional<Images> rendered;  // of the present state
+  CameraCalibrationPtr cameras;    // of the present look; null until asked for
 };
 
 PlayTable::Impl::Impl(const PlayTableOptions& wanted)
@@ -156,6 +159,7 @@ void PlayTable::Impl::vary(std::uint64_t seed) {
   std::copy_n(plain.light_diffuse, 3 * plain.nlight, model.light_diffuse);
   std::copy_n(plain.cam_pos, 3 * plain.ncam, model.cam_pos);
   std::copy_n(plain.cam_quat, 4 * plain.ncam, model.cam_quat);
+  cameras.reset();
   if (!options.vary_appearance) return;
   Random random(seed, Random::Stream::appearance);
   for (int material = 0; material < model.nmat; ++material) {
@@ -356,9 +360,28 @@ std::array<double, 7> PlayTable::target() const {
   return {x, y, z, roll, pitch, yaw, target.open_gripper ? 1.0 : -1.0};
 }
 
+CameraCalibrationPtr PlayTable::cameras() const {
+  if (impl_->cameras) return impl_->cameras;
+  const mjModel& model = impl_->scene.model();
+  const mjData& data = impl_->scene.data();
+  const auto camera = [&](int index, int size) {
+    Pose world_from_camera;
+    std::copy_n(data.cam_xpos + 3 * index, 3, world_from_camera.position.begin());
+    std::copy_n(data.cam_xmat + 9 * index, 9, world_from_camera.rotation.begin());
+    auto out = camera_from_fov(size, size, model.cam_fovy[index] * std::numbers::pi / 180);
+    out.mount_from_camera = from_opengl_camera(world_from_camera);
+    return out;
+  };
+  auto out = std::make_shared<CameraCalibration>();
+  out->fixed = camera(impl_->static_camera, kStaticSize);
+  out->gripper = camera(impl_->gripper_camera, kGripperSize);
+  out->gripper->mount = CameraModel::Mount::tcp;
+  out->gripper->mount_from_camera = inverse(impl_->arm.world_from_tcp(data)) * out->gripper->mount_from_camera;
+  impl_->cameras = std::move(out);
+  return impl_->cameras;
+}
+
 PlayTable::Images PlayTable::render() {
-  constexpr int kStaticSize = 200;
-  constexpr int kGripperSize = 84;
   if (!impl_->renderer) throw Error("the play table was made without cameras");
   if (!impl_->rendered) {
     impl_->show_lamps();

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/base/image.h"
+#include "core/robot/camera_model.h"
 #include "core/robot/pose.h"
 
 namespace deer {
@@ -103,6 +104,8 @@ class PlayTable {
     ImagePtr rgb_static;   ///< 200 x 200
     ImagePtr rgb_gripper;  ///< 84 x 84
   };
+  /// How the cameras of render() stand and see, the same until the table is laid anew.
+  CameraCalibrationPtr cameras() const;
   /// The same pictures until the table moves.
   Images render();
   /// The static camera's view at another size, for a person.

@@ -214,6 +214,7 @@ class ShardRecorder {
     step.rel_action[6] = action[6] > 0 ? 1 : -1;
     step.robot_obs = table_.robot_obs();
     step.scene_obs = table_.scene_obs();
+    step.cameras = table_.cameras();
     writer_.add(step);
     ++frames_;
     watch.lap(result_.writing_s);

@@ -78,6 +78,7 @@ class TableSource final : public LiveSource<SimulatedSource> {
     out->instruction = instruction_;
     out->robot_obs = table_.robot_obs();
     out->scene_obs = table_.scene_obs();
+    out->cameras = table_.cameras();
     out->starts_episode = starts;
     ++frame_;
     return out;

@@ -224,7 +224,7 @@ class CameraWindowTest : public QObject {
     QCOMPARE(named<QSpinBox>(picker, "Static camera: crop width")->value(), crop.width);
     QVERIFY(!is_blue(color(0.25)) && is_red(color(0.75)));
     named<QPushButton>(picker, "Static camera: Whole picture")->click();
-    QVERIFY(dialog.cameras().fixed.crop == PictureCrop());
+    QVERIFY(dialog.cameras().fixed.crop == CameraCrop());
     QVERIFY(dialog.cameras().fixed.flip_horizontal);
     dialog.accept();
     QVERIFY(!preview->running());

@@ -87,6 +87,24 @@ class FakeEngine final : public Engine {
     return record;
   }
 
+  /// Two heads, one row of two patches: the first camera's first patch has (frame + layer) / 1000.
+  AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop) override {
+    ++control_->attended;
+    if (control_->block_attention) wait(stop, -1, *control_);
+    if (const int ms = control_->attend_ms; ms > 0) wait(stop, ms, *control_);
+    if (input.frame == control_->bad_attention) throw Error("the weights are damaged");
+    AttentionMap map;
+    map.frame = input.frame;
+    map.exit_layer = map.cross_layer = exit_layer;
+    map.heads = 2;
+    map.rows = 1;
+    map.columns = 2;
+    const auto first = static_cast<float>(input.frame + exit_layer) / 1000;
+    map.views[0].weights = {first, 0.5F - first, first, 0.5F - first};
+    map.views[1].weights = {0.25F, 0.25F, 0.5F, 0.0F};
+    return map;
+  }
+
   std::vector<FrameRecordPtr> replay(std::span<const FrameRecordPtr> records, const ExitPolicy& policy,
                                      std::stop_token stop) const override {
     ++control_->replays;

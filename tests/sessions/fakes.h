@@ -23,7 +23,11 @@ struct FakeControl {
   std::atomic<int> steps{0};
   std::atomic<int> replays{0};
   std::atomic<int> loads{0};
-  std::atomic<int> waiting{0};  ///< calls that wait for a stop request now
+  std::atomic<int> attend_ms{0};  ///< each attention map waits so long, or until it is stopped
+  std::atomic<bool> block_attention{false};
+  std::atomic<std::int64_t> bad_attention{-1};  ///< attend() of this frame throws
+  std::atomic<int> attended{0};                 ///< attention maps begun
+  std::atomic<int> waiting{0};                  ///< calls that wait for a stop request now
   std::atomic<int> reads{0};
   std::atomic<int> read_ms{0};
   std::atomic<std::int64_t> bad_frame{-1};      ///< read() of this frame throws

@@ -69,6 +69,30 @@ class SceneEngine final : public Engine {
     return record;
   }
 
+  AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop) override {
+    pause(scene_.attend_ms, stop);
+    AttentionMap map;
+    map.frame = input.frame;
+    map.exit_layer = map.cross_layer = exit_layer;
+    map.heads = Scene::kHeads;
+    map.rows = map.columns = Scene::kPatches;
+    map.tokens = Scene::kPromptTokens;
+    for (std::size_t camera = 0; camera < 2; ++camera) {
+      const auto& picture = camera == 0 ? input.rgb_static : input.rgb_gripper;
+      if (!picture) throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture");
+      map.views[camera].grid = {0, 0, double(picture->width), double(picture->height)};
+      for (int head = 0; head < Scene::kHeads; ++head) {
+        for (int y = 0; y < Scene::kPatches; ++y) {
+          for (int x = 0; x < Scene::kPatches; ++x) {
+            map.views[camera].weights.push_back(
+                Scene::attention(input.frame, (exit_layer - 1) / 2, head, camera, x, y));
+          }
+        }
+      }
+    }
+    return map;
+  }
+
   std::vector<FrameRecordPtr> replay(std::span<const FrameRecordPtr> records, const ExitPolicy& policy,
                                      std::stop_token stop) const override {
     std::vector<FrameRecordPtr> result;
@@ -136,6 +160,7 @@ class SceneSource final : public FrameSource {
     if (scene_.gripper_camera) observation->rgb_gripper = Scene::picture(index + 40, 84);
     observation->rel_action = Scene::recorded(index);
     if (scene_.robot_obs) observation->robot_obs = scene_.robot_obs(index);
+    observation->cameras = scene_.cameras;
     return observation;
   }
 
@@ -215,6 +240,12 @@ ImagePtr Scene::picture(std::int64_t frame, int size) {
     }
   }
   return image;
+}
+
+float Scene::attention(std::int64_t frame, int exit, int head, std::size_t camera, int x, int y) {
+  const int bright = int((frame + exit + 3 * head) % (kPatches * kPatches));
+  const float share = camera == 0 ? 0.7F : 0.3F;
+  return (y * kPatches + x == bright ? 0.5F : 0.5F / (kPatches * kPatches - 1)) * share;
 }
 
 int Scene::exit_taken(std::int64_t frame, const ExitPolicy& policy) {

@@ -7,6 +7,7 @@
 
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
+#include "core/robot/camera_model.h"
 #include "sessions/session.h"
 
 namespace deer::test {
@@ -24,6 +25,13 @@ struct Scene {
   bool replays_lose_times = false;  ///< a replayed record has the head's time alone, as the engine's
   bool turns_with_frame = false;    ///< the angle between exits' features grows and shrinks over the frames
   std::function<std::array<double, 15>(std::int64_t frame)> robot_obs;  ///< empty: the source has none
+  CameraCalibrationPtr cameras;                                         ///< of every frame; null: not known
+  int attend_ms = 0;                                                    ///< of an attention map
+
+  static constexpr int kHeads = 4;
+  static constexpr int kPatches = 4;  ///< in a row and in a column
+  /// Weight of a patch (x, y) in a camera's picture (0 static, 1 gripper), at an exit: one patch is bright.
+  static float attention(std::int64_t frame, int exit, int head, std::size_t camera, int x, int y);
 
   static constexpr int kExits = 6;
   static constexpr int kPicture = 200;

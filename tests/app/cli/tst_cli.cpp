@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QProcess>
 #include <QTest>
+#include <cmath>
 
 #include "core/base/json_file.h"
 #include "tests/support/temporary_folder.h"
@@ -47,6 +48,7 @@ class CliTest : public QObject {
   void table();
   void info_describes();
   void parity_says_yes_and_no();
+  void attention_is_written();
   void convert_makes_a_model_that_runs();
   void convert_gives_a_model_its_thresholds();
   void errors_are_one_line_data();
@@ -138,6 +140,27 @@ void CliTest::parity_says_yes_and_no() {
   const auto changed = deer_program({"parity", QString::fromStdString((folder / "text").string()), "-q"});
   QCOMPARE(changed.code, 1);
   QVERIFY(changed.out.contains("FAIL") && changed.out.contains("21528"));
+}
+
+void CliTest::attention_is_written() {
+  TemporaryFolder folder;
+  const auto file = QString::fromStdString((folder.path() / "map.npz").string());
+  const auto result = deer_program({"attention", kModel, kEpisodes, "--frame", "3", "--exit", "3", "--out", file});
+  QCOMPARE(result.code, 0);
+  const auto line = lines_of(result.out).at(0);
+  QCOMPARE(line.at("frame").get<int>(), 3);
+  QCOMPARE(line.at("exit_layer").get<int>(), 3);
+  QCOMPARE(line.at("head").get<std::string>(), std::string("mean"));
+  const auto share = [&](const char* camera) { return line.at(camera).at("share").get<double>(); };
+  QVERIFY(std::abs(share("static") + share("gripper") - 1) < 1e-5);
+  const auto& largest = line.at("static").at("largest");
+  QVERIFY(largest.at("row").get<int>() < line.at("rows").get<int>());
+  QVERIFY(largest.at("weight").get<double>() * line.at("rows").get<int>() * line.at("columns").get<int>() >=
+          share("static") * 0.999);
+  QVERIFY(fs::file_size(folder.path() / "map.npz") > 100);
+  QVERIFY(deer_program({"attention", kModel, kEpisodes, "--exit", "2"}).err.contains("no exit after layer 2"));
+  QVERIFY(deer_program({"attention", kModel, kEpisodes, "--head", "99"}).err.contains("--head 99 does not exist"));
+  QVERIFY(deer_program({"attention", kModel, kEpisodes, "--frame", "100000"}).err.contains("does not exist"));
 }
 
 void CliTest::convert_makes_a_model_that_runs() {
