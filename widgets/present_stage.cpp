@@ -43,7 +43,7 @@ QString PresentView::layout_key() const {
                     frame_.instruction.isEmpty() ? QString() : QStringLiteral("instruction"),
                     QString::number(static_cast<int>(layoutDirection()))};
   for (const auto& block : blocks()) {
-    parts << QString::number(std::max(block.number.size(), block.widest.size())) << QString::number(block.after.size());
+    parts << QString::number(std::max(block.number.size(), block.widest.size()));
   }
   return parts.join(u'|');
 }
@@ -52,7 +52,6 @@ QSize PresentView::block_size(const Block& block, int number_px, int word_px, in
   if (block.number.isEmpty()) return {room, kInstructionLines * line_height(word_px)};
   const QFontMetrics number(sized(number_px, true)), words(sized(word_px, false));
   int width = std::max(number.horizontalAdvance(block.number), number.horizontalAdvance(block.widest));
-  if (!block.after.isEmpty()) width += word_px / 2 + words.horizontalAdvance(block.after);
   width = std::max(width, words.horizontalAdvance(block.words));
   for (const auto& other : block.other_words) width = std::max(width, words.horizontalAdvance(other));
   return {width + 1, number_height(number_px) + line_height(word_px)};
@@ -80,7 +79,7 @@ bool PresentView::place_blocks(Layout& layout, const QRect& area, double least_r
   while (word > least_px && !fits(static_cast<int>(word * least_ratio), word)) --word;
   int number = static_cast<int>(word * least_ratio);
   if (!fits(number, word)) return false;
-  while (number < stage * 17 / 100 && fits(number + 2, word)) number += 2;
+  while (number < stage * 21 / 100 && fits(number + 2, word)) number += 2;
 
   layout.number_px = number;
   layout.word_px = word;
@@ -104,7 +103,7 @@ bool PresentView::place_picture(Layout& layout, const QRect& body, bool above, d
                    above ? static_cast<int>(body.height() * share) : body.height());
   const auto picture = QSizeF(aspect_, 1).scaled(room, Qt::KeepAspectRatio).toSize();
   auto area = body;
-  above ? area.setTop(body.top() + picture.height() + gap) : area.setLeft(body.left() + picture.width() + gap);
+  above ? area.setTop(body.top() + picture.height() + gap) : area.setLeft(body.left() + picture.width() + 2 * gap);
   if (!place_blocks(layout, area, least_ratio, least_px)) return false;
   const QPoint middle((body.width() - picture.width()) / 2, (body.height() - picture.height()) / 2);
   layout.picture = QRect(body.topLeft() + (above ? QPoint(middle.x(), 0) : QPoint(0, middle.y())), picture);
@@ -233,32 +232,19 @@ void PresentView::paint_block(QPainter& painter, const Block& block, const QRect
     return draw_text(painter, at, Qt::AlignLeft | Qt::AlignVCenter | Qt::TextWordWrap, text);
   }
   const auto strong = sized(layout_.number_px, true);
-  const QFontMetrics number(strong);
-  const int room = std::max(number.horizontalAdvance(block.number), number.horizontalAdvance(block.widest));
   const int high = number_height(layout_.number_px);
-  const auto mirrored = [&](const QRect& one) { return QStyle::visualRect(layoutDirection(), at, one); };
+  const bool leading = layoutDirection() == Qt::LeftToRight;
+  const int side = Qt::AlignAbsolute | Qt::TextSingleLine | (leading ? Qt::AlignLeft : Qt::AlignRight);
+  const int width = QFontMetrics(strong).horizontalAdvance(block.number);
+  const QRect number(leading ? at.left() : at.right() + 1 - width, at.top(), width, high);
   painter.setFont(strong);
   painter.setPen(block.color);
-  const int absolute = Qt::AlignAbsolute | Qt::TextSingleLine;
-  const bool leading = layoutDirection() == Qt::LeftToRight;
-  // Digits end at the same place whatever their number.
-  QRect used = mirrored({at.left(), at.top(), room, high});
-  painter.drawText(
-      QPoint(leading ? used.right() + 1 - number.horizontalAdvance(block.number) : used.left(), at.top() + high),
-      block.number);
-  note_text(used, at);
+  painter.drawText(QPoint(number.left(), at.top() + high), block.number);
+  note_text(number, at);
   painter.setFont(words);
   painter.setPen(colors.muted_text);
-  const QFontMetrics metrics(words);
-  if (!block.after.isEmpty()) {
-    const QRect place(at.left() + room + layout_.word_px / 2, at.top() + high - metrics.ascent(),
-                      metrics.horizontalAdvance(block.after), metrics.ascent());
-    used = mirrored(place);
-    painter.drawText(QPoint(used.left(), at.top() + high), block.after);
-    note_text(used, at);
-  }
   draw_text(painter, QRect(at.left(), at.top() + high, at.width(), line_height(layout_.word_px)),
-            absolute | (leading ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignBottom, block.words);
+            side | Qt::AlignBottom, block.words);
 }
 
 void PresentView::paint_bar(QPainter& painter) const {

@@ -100,32 +100,31 @@ std::vector<PresentView::Block> PresentView::blocks() const {
   const QString none(QChar(0x2013));
   const auto room_of = [](int count) { return QString(QString::number(count).size(), u'0'); };
 
-  Block depth{none, {}, room_of(layers_), tr("depth"), {tr("not evaluated")}, ink};
+  Block depth{none, room_of(layers_), tr("not evaluated"), {tr("not evaluated")}, ink};
+  const auto layers = layers_ > 0 ? tr("depth, of %1 layers").arg(layers_) : tr("depth");
+  depth.other_words << layers;
   if (frame_.depth > 0) {
     depth.number = QString::number(frame_.depth);
+    depth.words = layers;
     depth.color = theme.exit_color(frame_.exit_index, static_cast<int>(exit_depths_.size()));
-    if (layers_ > 0) depth.after = tr("of %1", "4 of 12").arg(layers_);
-  } else {
-    std::swap(depth.words, depth.other_words.first());
   }
 
   const auto less = frame_.saving_in_layers ? tr("fewer LLM layers") : tr("less LLM compute");
   const auto full = frame_.saving_in_layers ? tr("of all LLM layers") : tr("of full LLM compute");
-  Block saving{none, {}, QStringLiteral("0.0×"), less, {less, full}, ink};
+  Block saving{none, QStringLiteral("0.0×"), less, {less, full}, ink};
   if (!std::isnan(frame_.saving)) {
     saving.number = tr("%1×").arg(format_fixed(frame_.saving, 1));
     if (frame_.saving < kAsGood) saving.words = full;
   }
 
-  Block success{{}, {}, {}, frame_.instruction, {}, ink};
+  Block success{{}, {}, frame_.instruction, {}, ink};
   if (frame_.tasks) {
-    const auto yet = tr("no task ended yet");
-    success = {none, {}, room_of(frame_.tasks->ended), tr("tasks done"), {yet}, ink};
+    success = {none, room_of(frame_.tasks->ended), tr("no task ended yet"), {tr("no task ended yet")}, ink};
+    const auto ended = tr("of %1 tasks done").arg(frame_.tasks->ended);
+    success.other_words << ended;
     if (frame_.tasks->ended > 0) {
       success.number = QString::number(frame_.tasks->done);
-      success.after = tr("of %1", "5 of 6").arg(frame_.tasks->ended);
-    } else {
-      success.words = yet;
+      success.words = ended;
     }
   }
   return {depth, saving, success};

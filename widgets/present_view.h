@@ -86,7 +86,6 @@ class PresentView : public QWidget {
   /// A number in large type with what it counts below.
   struct Block {
     QString number;  ///< empty: words alone, wrapped
-    QString after;   ///< in the size of words, on the number's line
     QString widest;  ///< room that the number keeps, so that nothing moves while it changes
     QString words;
     QStringList other_words;  ///< that may come to stand there
