@@ -15,6 +15,7 @@ RunSummary::RunSummary(Session* session, QObject* parent) : QObject(parent), ses
                               .take = [this](qint64 frame, const FrameRecordPtr& record) { take(frame, *record); },
                               .taken = [this] { tell(); }},
                              this);
+  connect(session, &Session::frames_added, this, [this](qint64, qint64 last) { take_tasks(last); });
   slices_->start();
 }
 
@@ -31,6 +32,8 @@ void RunSummary::start_anew(qint64 frames) {
   sum_ = {};
   summed_ = -1;
   grow(frames);
+  // A new model goes on with the same live run.
+  if (!session_->is_live() || frames == 0) tasks_.clear();
   changed_first_ = 0;
   changed_last_ = -1;
   Q_EMIT started_anew();
@@ -66,6 +69,19 @@ void RunSummary::tell() {
   if (changed_last_ < 0) return;
   const auto first = std::exchange(changed_first_, 0), last = std::exchange(changed_last_, -1);
   Q_EMIT changed(first, last);
+}
+
+void RunSummary::take_tasks(qint64 last) {
+  const auto tasks = session_->live_tasks();
+  // It begins with no task ended.
+  if (tasks_.empty() && tasks && *tasks != TaskCount()) tasks_.emplace_back(0, TaskCount());
+  if (tasks_.empty() ? tasks.has_value() : tasks_.back().second != tasks) tasks_.emplace_back(last, tasks);
+}
+
+std::optional<TaskCount> RunSummary::tasks(qint64 frame) const {
+  const auto after = std::upper_bound(tasks_.begin(), tasks_.end(), frame,
+                                      [](qint64 value, const auto& one) { return value < one.first; });
+  return after == tasks_.begin() ? std::nullopt : std::prev(after)->second;
 }
 
 std::optional<RunSummary::Saving> RunSummary::saving(qint64 frame) const {

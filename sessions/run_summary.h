@@ -30,6 +30,8 @@ class RunSummary : public QObject {
   /// Over the evaluated frames up to this one; none if there are none. Frames that only repeated the prediction before
   /// cost nothing at any depth, and do not count.
   std::optional<Saving> saving(qint64 frame) const;
+  /// Tasks that had ended by this frame of a live run; none if nobody knows.
+  std::optional<TaskCount> tasks(qint64 frame) const;
   /// Whether everything that the session has is counted.
   bool settled() const { return !slices_->busy(); }
 
@@ -48,12 +50,14 @@ class RunSummary : public QObject {
   void grow(qint64 frames);
   void take(qint64 frame, const FrameRecord& record);
   void tell();
+  void take_tasks(qint64 last);
 
   Session* session_;
   std::optional<CostModel> costs_;
   int deepest_layer_ = -1;
   std::vector<quint16> depths_;
-  std::vector<float> gflops_, full_gflops_;  // NaN: not known; 0: repeated
+  std::vector<float> gflops_, full_gflops_;                         // NaN: not known; 0: repeated
+  std::vector<std::pair<qint64, std::optional<TaskCount>>> tasks_;  // from this frame on, until the next one
   qint64 changed_first_ = 0, changed_last_ = -1;
   mutable Work sum_;  // of frames 0 to summed_
   mutable qint64 summed_ = -1;

@@ -104,6 +104,7 @@ void PresentFeed::refresh() {
     out.saving = saving->times;
     out.saving_in_layers = saving->in_layers;
   }
+  if (const auto tasks = summary_->tasks(frame)) out.tasks = {tasks->done, tasks->done + tasks->failed};
   view_->set_frame(std::move(out));
 }
 

@@ -5,6 +5,7 @@
 #include "core/budget/cost_model.h"
 #include "sessions/instruction_at.h"
 #include "sessions/run_summary.h"
+#include "tests/sessions/fake_live.h"
 #include "tests/sessions/fakes.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
@@ -112,6 +113,33 @@ class RunSummaryTest : public QObject {
     const auto saving = summary.saving(20);
     QVERIFY(saving && saving->in_layers);
     QVERIFY(near(saving->times, 21 * 8 / layers));
+  }
+
+  void tasks_are_those_known_at_each_frame() {
+    const auto control = std::make_shared<FakeControl>();
+    Session session(fake_engine_factory(control), fake_source_opener(control, 40));
+    RunSummary summary(&session);
+    const auto live = std::make_shared<FakeLive>();
+    live->counts_tasks = true;
+    session.open_model("/models/deer-nano");
+    session.open_live("a fake", fake_live_opener(live));
+    QTRY_VERIFY_WITH_TIMEOUT(session.frame_count() > 130, kPatienceMs);
+    session.pause_live();
+    const auto last = session.frame_count() - 1;
+    QVERIFY(session.live_tasks() && summary.tasks(last) == session.live_tasks());
+    QVERIFY(summary.tasks(last)->done >= 4 && summary.tasks(last)->failed >= 2);
+    QVERIFY(summary.tasks(0) == TaskCount());
+    for (qint64 i = 1; i <= last; ++i) {
+      const auto now = *summary.tasks(i), before = *summary.tasks(i - 1);
+      QVERIFY(now.done >= before.done && now.failed >= before.failed);
+      // Never more than had ended: one every 20 frames.
+      QVERIFY(now.done + now.failed <= (i + 1) / 20);
+    }
+    // A recorded episode does not tell.
+    session.open_source("/data/task_D");
+    QTRY_VERIFY_WITH_TIMEOUT(!session.is_live() && session.frame_count() == 40, kPatienceMs);
+    QVERIFY(!session.live_tasks());
+    QVERIFY(!summary.tasks(20));
   }
 
   void instructions_by_frame() {
