@@ -231,13 +231,13 @@ void PresentView::paint_block(QPainter& painter, const Block& block, const QRect
     painter.setPen(colors.text);
     return draw_text(painter, at, Qt::AlignLeft | Qt::AlignVCenter | Qt::TextWordWrap, text);
   }
-  const auto strong = sized(layout_.number_px, true);
+  const auto large = sized(layout_.number_px, block.strong);
   const int high = number_height(layout_.number_px);
   const bool leading = layoutDirection() == Qt::LeftToRight;
   const int side = Qt::AlignAbsolute | Qt::TextSingleLine | (leading ? Qt::AlignLeft : Qt::AlignRight);
-  const int width = QFontMetrics(strong).horizontalAdvance(block.number);
+  const int width = QFontMetrics(large).horizontalAdvance(block.number);
   const QRect number(leading ? at.left() : at.right() + 1 - width, at.top(), width, high);
-  painter.setFont(strong);
+  painter.setFont(large);
   painter.setPen(block.color);
   painter.drawText(QPoint(number.left(), at.top() + high), block.number);
   note_text(number, at);

@@ -106,6 +106,7 @@ std::vector<PresentView::Block> PresentView::blocks() const {
   if (frame_.depth > 0) {
     depth.number = QString::number(frame_.depth);
     depth.words = layers;
+    depth.strong = true;
     depth.color = theme.exit_color(frame_.exit_index, static_cast<int>(exit_depths_.size()));
   }
 

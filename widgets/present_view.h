@@ -90,6 +90,7 @@ class PresentView : public QWidget {
     QString words;
     QStringList other_words;  ///< that may come to stand there
     QColor color;             ///< of the number
+    bool strong = false;      ///< what the eye is to find first
   };
   struct Layout {
     QRect picture, bar, legend, instruction, line;

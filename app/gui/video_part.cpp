@@ -94,13 +94,13 @@ void VideoPart::start(std::unique_ptr<VideoSubject> subject, const VideoExport::
         {tr("The video could not be exported"), message, tr("Choose another file, or make room on the disk.")});
   });
   connect(export_, &VideoExport::finished, this, [this] {
-    const auto plan = export_->plan();
+    const auto written = export_->plan();
     end();
     Q_EMIT saved({tr("The video is written"),
                   tr("%1: %2 frames, %3 × %4 pixels")
-                      .arg(to_qstring(plan.file), format_count(plan.last - plan.first + 1))
-                      .arg(plan.pixels.width())
-                      .arg(plan.pixels.height()),
+                      .arg(to_qstring(written.file), format_count(written.last - written.first + 1))
+                      .arg(written.pixels.width())
+                      .arg(written.pixels.height()),
                   {}});
   });
   export_->start();
