@@ -174,6 +174,7 @@ void InferenceWorker::publish_live(bool all) {
     live_batch_.rate_hz = static_cast<double>(live_times_.size() - 1) / std::max(span.count(), 1e-9);
   }
   if (live_.status) live_batch_.status = live_.status();
+  if (live_.tasks) live_batch_.tasks = live_.tasks();
   ++batches_out_;
   Q_EMIT live_frames(rollout_, live_batch_);
   live_batch_ = {};

@@ -18,6 +18,14 @@
 
 namespace deer {
 
+/// Tasks that ended so far.
+struct TaskCount {
+  int done = 0;
+  int failed = 0;
+
+  bool operator==(const TaskCount&) const = default;
+};
+
 /// Something to watch and, perhaps, to act on: a simulated world, cameras. Everything in it is used
 /// on the inference thread alone, and is destroyed there.
 struct LiveSource {
@@ -30,6 +38,10 @@ struct LiveSource {
 
   /// A short line about how it goes ("2 done, 1 failed"), asked for after a frame. May be empty; does not throw.
   std::function<std::string()> status;
+
+  /// How many tasks it saw done, asked for after a frame; none if it cannot tell of what it is doing. May be empty;
+  /// does not throw.
+  std::function<std::optional<TaskCount>()> tasks;
 
   /// A run begins or goes on: what came before was not waited for. May be empty.
   std::function<void()> resume;
@@ -65,6 +77,7 @@ struct LiveBatch {
   std::vector<LiveFrame> frames;  ///< in order, without gaps
   double rate_hz = 0;             ///< achieved over the last second; 0 until two frames are there
   std::string status;
+  std::optional<TaskCount> tasks;
 };
 
 /// Asked after each step of a live run, on the inference thread: whether to let it stand before the next one. `before`

@@ -112,6 +112,8 @@ class Session : public QObject {
   void set_live_guard(LiveGuard guard);
   double live_rate_hz() const;  ///< achieved over the last second; 0 while it does not run
   QString live_status() const;  ///< what the source says of how it goes; may be empty
+  /// Tasks that had ended by the newest frame; none if the source cannot tell.
+  std::optional<TaskCount> live_tasks() const;
   qint64 fixed_count() const;   ///< evaluated frames that the last change of policy could not be replayed over
   /// Whether the policy was changed while it ran, and what is shown is what was done under each.
   bool several_policies() const;

@@ -36,6 +36,8 @@ bool Session::live_takes_commands() const { return d_->live && d_->live_takes_co
 RunMode Session::live_mode() const { return d_->live_mode; }
 double Session::live_rate_hz() const { return d_->live_rate_hz; }
 QString Session::live_status() const { return d_->live ? d_->live_status : QString(); }
+
+std::optional<TaskCount> Session::live_tasks() const { return d_->live ? d_->live_tasks : std::nullopt; }
 qint64 Session::fixed_count() const { return d_->fixed; }
 bool Session::several_policies() const { return d_->live && d_->several_policies; }
 bool Session::following() const { return d_->following; }
@@ -146,6 +148,7 @@ void Session::Private::use_live(LiveSource source) {
   following = true;
   live_frames.clear();
   live_status.clear();
+  live_tasks.reset();
   live_report = {};
   live_started_at = source.started_at;
   latency.clear();
@@ -190,6 +193,7 @@ void Session::Private::on_live_frames(quint64 from_rollout, const LiveBatch& bat
   if (live_runs()) live_rate_hz = batch.rate_hz;
   last_live_batch.start();
   live_status = QString::fromStdString(batch.status);
+  live_tasks = batch.tasks;
   Q_EMIT q->frames_added(first, last);
   if (any_record) Q_EMIT q->records_changed(first, last);
   if (following || frame < 0) move_to(last);

@@ -129,6 +129,7 @@ class Session::Private : public QObject {
   std::shared_ptr<const LiveGuard> live_guard;
   double live_rate_hz = 0;
   QString live_status;
+  std::optional<TaskCount> live_tasks;
   quint64 live_source = 0;  ///< the rollout that the live source was set with
   CameraSourceReport live_report;
   std::optional<std::chrono::steady_clock::time_point> live_started_at;

@@ -31,6 +31,7 @@ class ArmCanvas : public QWidget {
   const ArmStatePtr& state() const { return state_; }
   /// One line each, at the lower edge: how the pose came about, and so on.
   void set_notes(const QStringList& notes);
+  const QStringList& notes() const { return notes_; }
 
   ArmCamera::Preset preset() const { return preset_; }
   void set_preset(ArmCamera::Preset preset);

@@ -4,6 +4,7 @@
 #include <QCoreApplication>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QPointer>
 #include <array>
 #include <filesystem>
 #include <system_error>
@@ -24,10 +25,57 @@ std::filesystem::path panda_urdf() {
   return std::filesystem::is_regular_file(installed, none) ? installed : std::filesystem::path(DEER_RESOURCES) / name;
 }
 
+/// The arm as the view shows it, on a canvas of the video's size.
+class Arm final : public VideoSubject {
+ public:
+  Arm(Session* session, ArmView* view) : session_(session), view_(view) {}
+
+  QString name() const override { return ArmPart::tr("The arm"); }
+  QString file_name() const override { return QStringLiteral("arm"); }
+  QList<QSize> sizes() const override { return {{1280, 960}, {1920, 1080}, {640, 480}}; }
+
+  void begin(const QSize& pixels) override {
+    pixels_ = pixels;
+    canvas_ = std::make_unique<ArmCanvas>();
+    canvas_->setAttribute(Qt::WA_DontShowOnScreen);
+    canvas_->setFocusPolicy(Qt::NoFocus);
+    canvas_->resize((QSizeF(pixels) / canvas_->devicePixelRatioF()).toSize());
+    canvas_->show();
+  }
+
+  bool ready(qint64 frame) override {
+    if (!view_) return true;
+    const bool read = session_->observation(frame) || !session_->frame_problem(frame).isEmpty();
+    // The view gathers changes for a turn of the event loop.
+    if (frame != frame_) looks_ = 0;
+    frame_ = frame;
+    if (!read || ++looks_ < 3) return false;
+    const auto& shown = *view_->canvas();
+    if (!(canvas_->camera() == shown.camera())) canvas_->set_camera(shown.camera());
+    canvas_->set_notes(shown.notes());
+    canvas_->set_state(view_->is_empty() ? nullptr : shown.state());
+    return !canvas_->state() || !canvas_->problem().isEmpty() || canvas_->is_settled();
+  }
+
+  QImage picture() override {
+    const auto seen = canvas_->picture();
+    return seen.size() == pixels_ ? seen : seen.scaled(pixels_, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+  }
+  void end() override { canvas_.reset(); }
+
+ private:
+  Session* session_;
+  QPointer<ArmView> view_;
+  std::unique_ptr<ArmCanvas> canvas_;
+  QSize pixels_;
+  qint64 frame_ = -1;
+  int looks_ = 0;
+};
+
 class Part final : public ArmPart {
  public:
   Part(Session* session, QWidget* window)
-      : ArmPart(window), window_(window), view_(new ArmView(session, panda_urdf(), window)) {
+      : ArmPart(window), session_(session), window_(window), view_(new ArmView(session, panda_urdf(), window)) {
     connect(view_, &ArmView::open_dataset_requested, this, &ArmPart::open_dataset_requested);
     connect(view_, &ArmView::robot_failed, this, &ArmPart::problem);
     connect(view_, &ArmView::robot_changed, this, [this] {
@@ -44,6 +92,11 @@ class Part final : public ArmPart {
   QWidget* view() const override { return view_; }
   QByteArray save_state() const override { return view_->save_state(); }
   void restore_state(const QByteArray& state) override { view_->restore_state(state); }
+
+  std::unique_ptr<VideoSubject> video_subject() override {
+    if (view_->isHidden() || view_->is_empty()) return nullptr;
+    return std::make_unique<Arm>(session_, view_);
+  }
 
   void add_commands(CommandTable* commands) override {
     const auto menu = tr("&Arm");
@@ -119,6 +172,7 @@ class Part final : public ArmPart {
     }
   }
 
+  Session* session_;
   QWidget* window_;
   ArmView* view_;
 };

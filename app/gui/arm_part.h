@@ -4,7 +4,9 @@
 #include <QByteArray>
 #include <QObject>
 #include <QWidget>
+#include <memory>
 
+#include "app/gui/video_subject.h"
 #include "sessions/session.h"
 
 namespace deer {
@@ -23,6 +25,8 @@ class ArmPart : public QObject {
   virtual void add_commands(CommandTable* commands) = 0;
   virtual QByteArray save_state() const = 0;
   virtual void restore_state(const QByteArray& state) = 0;
+  /// The arm as it can be put into a video; null while it is not shown.
+  virtual std::unique_ptr<VideoSubject> video_subject() = 0;
 
  Q_SIGNALS:
   void open_dataset_requested();

@@ -3,8 +3,8 @@
 
 #include <QEvent>
 #include <QPainter>
-#include <algorithm>
 
+#include "sessions/instruction_at.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 
@@ -34,12 +34,7 @@ void Headline::refresh() {
   depth_.clear();
   exit_index_ = -1;
   if (session_->episode()) {
-    const auto& spans = session_->instructions();
-    const auto after = std::upper_bound(spans.begin(), spans.end(), frame,
-                                        [](qint64 value, const InstructionSpan& span) { return value < span.first; });
-    if (after != spans.begin() && frame <= std::prev(after)->last) {
-      instruction_ = QString::fromStdString(std::prev(after)->instruction);
-    }
+    instruction_ = instruction_at(*session_, frame);
     if (instruction_.isEmpty()) instruction_ = tr("No instruction");
   }
   if (session_->is_live() && frame == session_->frame_count() - 1) {

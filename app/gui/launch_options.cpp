@@ -47,6 +47,7 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
       value("camera", tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
             tr("source"));
   const auto gripper_camera = value("gripper-camera", tr("The gripper camera beside it."), tr("source"));
+  const auto present = flag({QStringLiteral("present")}, tr("Begin in Present mode, on the whole screen."));
   const auto screenshot = value(
       "screenshot", tr("Write a picture of the window once all is loaded and evaluated, and end."), tr("file.png"));
   const auto theme = value("theme", tr("light, dark or system."), tr("name"));
@@ -82,6 +83,7 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   options.world = parser.value(world);
   options.camera = parser.value(camera);
   options.gripper_camera = parser.value(gripper_camera);
+  options.present = parser.isSet(present);
   options.screenshot = parser.value(screenshot);
   options.theme = parser.value(theme);
   options.paths = parser.positionalArguments();

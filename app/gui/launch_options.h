@@ -23,6 +23,7 @@ struct LaunchOptions {
   quint64 seed = 0;
   QString camera;  ///< source of the static camera; empty: no cameras
   QString gripper_camera;
+  bool present = false;
   QString screenshot;
   QString theme;      ///< empty: as the preferences say
   QSize size;         ///< invalid: as before

@@ -6,6 +6,7 @@
 
 #include "app/gui/launch_options.h"
 #include "app/gui/main_window.h"
+#include "app/gui/present_part.h"
 #include "app/gui/screenshot.h"
 #include "core/base/version.h"
 #include "core/episodes/live_camera.h"
@@ -45,6 +46,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (!options.camera.isEmpty()) window.open_cameras(options.cameras());
   const bool runs_by_itself = options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();
   if (options.run && !runs_by_itself) session.run_episode();
+  if (options.present) window.present()->enter(!picture);
   return application.exec();
 }
 

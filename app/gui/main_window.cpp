@@ -83,6 +83,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   build_centre();
   build_docks();
   build_debug();
+  build_presentation();
   add_file_commands();
   add_playback_commands();
   add_exit_commands();

@@ -30,11 +30,14 @@ class FactsLine;
 class Headline;
 class LiveBar;
 class MessageBar;
+class ModeWords;
 class OverlayPart;
 class PlaybackBar;
+class PresentPart;
 class ThresholdEditor;
 class TimelineView;
 class TracePart;
+class VideoPart;
 class ViewsPart;
 class WelcomePage;
 
@@ -63,6 +66,8 @@ class MainWindow : public QMainWindow {
   ViewsPart* views() const { return views_; }
   DebugPart* debug() const { return debug_; }
   TracePart* traces() const { return traces_; }
+  PresentPart* present() const { return present_; }
+  VideoPart* videos() const { return videos_; }
   bool shows_welcome() const;
   EngineOptions engine_options() const;  ///< as the preferences say
 
@@ -94,6 +99,7 @@ class MainWindow : public QMainWindow {
   void build_view_docks();
   void build_debug();
   void build_bars();
+  void build_presentation();
   void connect_session();
   void connect_playback();
   QDockWidget* add_dock(const QString& name, const QString& title, QWidget* view, Qt::DockWidgetArea area);
@@ -150,6 +156,9 @@ class MainWindow : public QMainWindow {
   LiveBar* live_bar_ = nullptr;
   CameraPart* cameras_ = nullptr;
   TracePart* traces_ = nullptr;
+  PresentPart* present_ = nullptr;
+  VideoPart* videos_ = nullptr;
+  ModeWords* modes_ = nullptr;
   TimelineView* timeline_ = nullptr;
   ThresholdEditor* thresholds_ = nullptr;
   Budget* budget_ = nullptr;

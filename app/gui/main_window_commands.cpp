@@ -14,8 +14,11 @@
 #include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
+#include "app/gui/mode_words.h"
 #include "app/gui/preferences_dialog.h"
+#include "app/gui/present_part.h"
 #include "app/gui/trace_part.h"
+#include "app/gui/video_part.h"
 #include "core/base/version.h"
 #include "sessions/budget.h"
 #include "sessions/paths.h"
@@ -95,6 +98,7 @@ void MainWindow::add_file_commands() {
                       show_problem({tr("The picture could not be saved"), path, tr("Choose another folder.")});
                     }
                   }});
+  videos_->add_commands(commands_, menu);
   commands_->add({.id = "file.quit",
                   .menu = menu,
                   .text = tr("&Quit"),
@@ -340,6 +344,8 @@ void MainWindow::add_view_commands() {
                   tr("Find and run any command by its name."),
                   {QKeySequence(tr("Ctrl+K"))},
                   [this] { palette_->show(); }});
+  modes_->add_commands(commands_, menu);
+  present_->add_commands(commands_, menu);
   const auto theme = [&](const char* id, const QString& name, const QString& text, bool separator) {
     commands_->add({.id = id,
                     .menu = menu,

@@ -21,11 +21,15 @@
 #include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
+#include "app/gui/mode_words.h"
 #include "app/gui/overlay_part.h"
+#include "app/gui/present_part.h"
 #include "app/gui/status_line.h"
 #include "app/gui/trace_part.h"
+#include "app/gui/video_part.h"
 #include "app/gui/views_part.h"
 #include "app/gui/welcome_page.h"
+#include "app/gui/window_subject.h"
 #include "sessions/budget.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
@@ -197,6 +201,18 @@ void MainWindow::build_debug() {
   connect(debug_, &DebugPart::note_over, messages_, &MessageBar::remove);
 }
 
+void MainWindow::build_presentation() {
+  present_ = new PresentPart(session_, this);
+  modes_ = new ModeWords(session_, views_, this);
+  videos_ = new VideoPart(session_, this);
+  videos_->add_subject([this] { return present_->video_subject(); });
+  videos_->add_subject([this] { return std::make_unique<WindowSubject>(session_, this); });
+  if (arm_) videos_->add_subject([this] { return arm_->video_subject(); });
+  connect(videos_, &VideoPart::problem, this, &MainWindow::show_problem);
+  connect(videos_, &VideoPart::saved, this,
+          [this](const Problem& note) { messages_->add(MessageBar::Level::note, note); });
+}
+
 void MainWindow::arrange_pictures() {
   // Cameras are square, so that they need no more width than height; the arm takes what is left.
   const auto shares = arm_ ? QList<int>{300, 200, 500} : QList<int>{500, 500};
@@ -316,7 +332,13 @@ void MainWindow::build_menus() {
   search->setAutoRaise(true);
   search->setFont(Theme::instance().label_font());
   connect(search, &QToolButton::clicked, commands_->action(QStringLiteral("view.palette")), &QAction::trigger);
-  menuBar()->setCornerWidget(search);
+  auto* const corner = new QWidget(menuBar());
+  auto* const row = new QHBoxLayout(corner);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(spacing::kMedium);
+  row->addWidget(modes_->make_row(commands_));
+  row->addWidget(search);
+  menuBar()->setCornerWidget(corner);
 }
 
 void MainWindow::build_bars() {

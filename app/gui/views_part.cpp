@@ -58,6 +58,8 @@ void ViewsPart::warn_of_drift() {
           "are apart; calibrate on data like this.")});
 }
 
+bool ViewsPart::comparing() const { return comparison_->has_kept(); }
+
 void ViewsPart::add_exports() {
   auto* const session = session_;
   exports_->add(exits_, tr("the exits of a frame"), [this] { return exit_step_values(*exits_->model()); });

@@ -35,6 +35,7 @@ class ViewsPart : public QObject {
   LatencyView* latency() const { return latency_; }
   CompareView* compare() const { return compare_; }
   ViewExports* exports() const { return exports_; }
+  bool comparing() const;  ///< a run is kept beside the present one
 
   void add_commands(CommandTable* commands);
   /// Gives the export menu to these views and to all others that `window` holds. Once, when all are there.

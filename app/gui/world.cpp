@@ -50,6 +50,12 @@ LiveOpener world_opener(const WorldChoice& choice) {
     out.takes_commands = true;
     out.instruct = [world](const std::string& text) { world->instruct(text); };
     out.status = [world] { return status_line(world->status()); };
+    out.tasks = [world]() -> std::optional<TaskCount> {
+      const auto status = world->status();
+      // Of an instruction of one's own nobody can say when it is done.
+      if (status.task.empty()) return std::nullopt;
+      return TaskCount{status.successes, status.failures};
+    };
     return out;
   };
 }

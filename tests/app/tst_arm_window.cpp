@@ -5,8 +5,11 @@
 #include <QTest>
 #include <cmath>
 
+#include "app/gui/arm_part.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
+#include "app/gui/video_part.h"
+#include "sessions/paths.h"
 #include "tests/sessions/fakes.h"
 #include "tests/support/log_guard.h"
 #include "widgets/arm_view.h"
@@ -63,6 +66,7 @@ class ArmWindowTest : public QObject {
   void stands_beside_the_cameras();
   void keys_change_the_view();
   void the_layout_is_kept();
+  void a_video_of_the_arm();
 
  private:
   std::unique_ptr<LogGuard> guard_;
@@ -121,6 +125,55 @@ void ArmWindowTest::keys_change_the_view() {
   QVERIFY(f.view->isVisible());
   QVERIFY(f.settles());
   f.window.set_saves_session(false);
+}
+
+void ArmWindowTest::a_video_of_the_arm() {
+  QTemporaryDir folder;
+  ArmWindow f(folder);
+  f.window.set_saves_session(false);
+  auto* const part = f.window.findChild<ArmPart*>();
+  QVERIFY(!part->video_subject());  // nothing to see yet
+  QVERIFY(f.open());
+  f.session.run_episode();
+  QVERIFY(QTest::qWaitFor([&] { return f.session.evaluated_count() == f.session.frame_count(); }, kPatienceMs));
+  QVERIFY(f.settles());
+  const VideoExport::Plan plan{2, 6, {640, 480}, 30, to_path(folder.filePath("arm.mp4"))};
+  f.window.videos()->start(part->video_subject(), plan);
+  QVERIFY(QTest::qWaitFor([&] { return f.window.videos()->running() == nullptr; }, kPatienceMs));
+  QCOMPARE(f.window.messages()->title(), QStringLiteral("The video is written"));
+  const auto video = deer::open_source(plan.file)->open(0);
+  QCOMPARE(*video->length(), 5);
+  // Drawn again as for the last frame: the arm stands where it stands in the video.
+  ArmCanvas canvas;
+  canvas.resize(640, 480);
+  canvas.show();
+  f.session.set_current_frame(6);
+  QVERIFY(QTest::qWaitFor([&] { return f.session.observation(6) != nullptr; }, kPatienceMs));
+  QTest::qWait(100);
+  QVERIFY(f.settles());
+  canvas.set_camera(f.view->canvas()->camera());
+  canvas.set_notes(f.view->canvas()->notes());
+  canvas.set_state(f.view->canvas()->state());
+  QVERIFY(QTest::qWaitFor([&] { return canvas.is_settled(); }, kPatienceMs));
+  const auto expected = canvas.picture();
+  const auto seen = video->read(4)->rgb_static;
+  QCOMPARE(QSize(seen->width, seen->height), expected.size());
+  const auto far_off = [&](const QImage& other) {
+    int count = 0;
+    for (int y = 4; y < 480; y += 8) {
+      for (int x = 4; x < 640; x += 8) {
+        const auto a = other.pixelColor(x, y);
+        const auto* const b = &seen->rgb[std::size_t(3 * (y * 640 + x))];
+        count += std::abs(a.red() - b[0]) + std::abs(a.green() - b[1]) + std::abs(a.blue() - b[2]) > 60 ? 1 : 0;
+      }
+    }
+    return count;
+  };
+  QVERIFY2(far_off(expected) < 60, qPrintable(QString::number(far_off(expected))));  // of 4800
+  QImage blank(expected.size(), QImage::Format_RGB32);
+  blank.fill(expected.pixelColor(4, 4));
+  QVERIFY(far_off(blank) > 300);
+  canvas.set_state(nullptr);
 }
 
 void ArmWindowTest::the_layout_is_kept() {

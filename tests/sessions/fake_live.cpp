@@ -56,6 +56,8 @@ class FakeLiveSource final : public FrameSource {
     return seen;
   }
 
+  std::int64_t frames() const { return frame_; }
+
   void act(const std::array<float, 7>& command) override {
     const std::scoped_lock lock(control_->mutex);
     control_->commands_.push_back(command);
@@ -82,7 +84,8 @@ LiveOpener fake_live_opener(FakeLivePtr control, bool takes_commands, bool speec
   return [control, takes_commands, speechless] {
     if (control->end_at == 0) throw Error("there is no world");
     LiveSource out;
-    out.frames = std::make_shared<FakeLiveSource>(control, speechless);
+    const auto source = std::make_shared<FakeLiveSource>(control, speechless);
+    out.frames = source;
     out.takes_commands = takes_commands;
     if (!speechless) {
       out.instruct = [control](const std::string& text) {
@@ -90,7 +93,12 @@ LiveOpener fake_live_opener(FakeLivePtr control, bool takes_commands, bool speec
         control->instruction = text;
       };
     }
-    out.status = [control, source = out.frames] { return std::to_string(control->commands().size()) + " commands"; };
+    out.status = [control, source] { return std::to_string(control->commands().size()) + " commands"; };
+    out.tasks = [control, source]() -> std::optional<TaskCount> {
+      if (!control->counts_tasks) return std::nullopt;
+      const auto ended = static_cast<int>(source->frames() / 20);
+      return TaskCount{ended - ended / 3, ended / 3};
+    };
     return out;
   };
 }

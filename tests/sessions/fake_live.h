@@ -26,6 +26,7 @@ struct FakeLive {
   std::atomic<std::int64_t> gap_at{-1};      ///< three frames are missing before this one
   std::atomic<int> waiting{0};               ///< calls that wait for a stop request now
   std::atomic<bool> alive{false};
+  std::atomic<bool> counts_tasks{false};  ///< one is done every 20 frames, every third of them fails
   std::atomic<std::thread::id> ended_on;
 
   std::vector<std::array<float, 7>> commands() {

@@ -8,6 +8,7 @@
 #include <QTest>
 #include <cstdio>
 
+#include "sessions/run_summary.h"
 #include "tests/widgets/scene.h"
 #include "widgets/action_view.h"
 #include "widgets/camera_view.h"
@@ -15,6 +16,8 @@
 #include "widgets/episode_browser.h"
 #include "widgets/frame_inspector.h"
 #include "widgets/playback_bar.h"
+#include "widgets/present_feed.h"
+#include "widgets/present_view.h"
 #include "widgets/similarity_view.h"
 #include "widgets/theme.h"
 #include "widgets/threshold_editor.h"
@@ -67,6 +70,12 @@ void shoot_views(Gallery& gallery, Session* session, const QString& state) {
   gallery.shoot(&browser, state + QLatin1String("-browser"), {280, 320});
   gallery.shoot(&inspector, state + QLatin1String("-inspector"), {300, 460});
   gallery.shoot(&playback, state + QLatin1String("-playback"), {560, 36});
+  RunSummary summary(session);
+  PresentView stage;
+  const PresentFeed feed(session, &summary, &stage);
+  gallery.shoot(&stage, state + QLatin1String("-present"), {1280, 800});
+  gallery.shoot(&stage, state + QLatin1String("-present-wide"), {1600, 700});
+  gallery.shoot(&stage, state + QLatin1String("-present-tall"), {700, 1000});
 }
 
 }  // namespace

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QImage>
+#include <QList>
+#include <QSize>
+#include <QString>
+
+namespace deer {
+
+/// Something that can be put into a video, frame by frame. GUI thread.
+class VideoSubject {
+ public:
+  virtual ~VideoSubject() = default;
+
+  virtual QString name() const = 0;        ///< for a list: "The presentation"
+  virtual QString file_name() const = 0;   ///< a part of the proposed one: "presentation"
+  virtual QList<QSize> sizes() const = 0;  ///< that are offered, in pixels, both even, the best first
+  virtual void begin(const QSize& pixels) = 0;
+  /// Whether everything of this frame, the session's current one, is drawn. Asked again until it is.
+  virtual bool ready(qint64 frame) = 0;
+  virtual QImage picture() = 0;  ///< of the size that was asked for
+  virtual void end() = 0;        ///< after begin(), once
+};
+
+}  // namespace deer
