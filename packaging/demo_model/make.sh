@@ -38,7 +38,7 @@ calibrate model data experts.safetensors
 convert first --thresholds experts.json
 record own --episodes 300 --split validation --seed 31 --noise-chance 0 --tasks "$tasks" --model first
 calibrate first own own.safetensors
-"$deer" solve own.safetensors --average-depth DEPTH --json own.json
+"$deer" solve own.safetensors --average-depth 2.5 --json own.json
 
 # With its thresholds the model is another file: the calibration set names that one. The values are the same.
 convert "$out/model" --thresholds own.json
