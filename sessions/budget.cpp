@@ -40,7 +40,8 @@ struct Budget::Task {
   enum class Kind { open, solve, curves };
   Kind kind = Kind::solve;
   quint64 number = 0;
-  std::filesystem::path file;
+  std::filesystem::path file;   ///< to open
+  std::filesystem::path model;  ///< instead: whose set is to be found
   std::shared_ptr<const PreparedCalibration> set;
   std::shared_ptr<const PreparedCalibration> small;
   ExitCosts costs;
@@ -81,11 +82,19 @@ void Budget::answer(Function function) {
 const CalibrationSet* Budget::set() const { return set_ && fits_ ? &set_->set() : nullptr; }
 
 void Budget::open_calibration(const std::filesystem::path& file) {
-  opening_ = true;
+  if (const auto* const model = session_->model()) {
+    chosen_file_ = file;
+    chosen_model_ = model->path;
+  }
   Task task;
+  task.file = file;
+  begin_opening(std::move(task));
+}
+
+void Budget::begin_opening(Task task) {
+  opening_ = true;
   task.kind = Task::Kind::open;
   task.number = ++open_number_;
-  task.file = file;
   post(std::move(task));
   Q_EMIT set_changed();
 }
@@ -113,8 +122,9 @@ void Budget::model_changed() {
   update_costs();
   const auto* const model = session_->model();
   if (!model || model->path.empty()) return;
-  // Asked of the disk by the worker: a model may lie on a slow one.
-  open_calibration(model->path / kCalibrationFile);
+  Task task;
+  model->path == chosen_model_ ? task.file = chosen_file_ : task.model = model->path;
+  begin_opening(std::move(task));
 }
 
 void Budget::update_costs() {
@@ -206,32 +216,7 @@ void Budget::work(std::stop_token stop) {
 void Budget::serve(const Task& task) {
   const auto number = task.number;
   try {
-    if (task.kind == Task::Kind::open) {
-      std::shared_ptr<const PreparedCalibration> set;
-      const bool own = task.file.filename() == kCalibrationFile;
-      std::error_code error;
-      // A model need not have one.
-      if (!own || std::filesystem::exists(task.file, error)) {
-        set = std::make_shared<const PreparedCalibration>(read_calibration(task.file));
-      }
-      auto small = set ? std::make_shared<const PreparedCalibration>(set->subsample(kSmall)) : nullptr;
-      answer([this, number, file = task.file, set, small] {
-        if (number != open_number_) return;
-        opening_ = false;
-        set_ = set;
-        small_ = small;
-        file_ = set ? file : std::filesystem::path();
-        curve_number_ = 0;
-        start_anew();
-        if (set_ && !fits_ && session_->model()) {
-          Q_EMIT problem({tr("The calibration set does not fit the model"),
-                          tr("%1 has exits after other layers than %2.")
-                              .arg(to_qstring(file), QString::fromStdString(session_->model()->name)),
-                          tr("Open the set that was made with this model, or make one with deer calibrate.")});
-        }
-      });
-      return;
-    }
+    if (task.kind == Task::Kind::open) return open(task);
     if (task.kind == Task::Kind::curves) {
       const auto& costs = task.costs.llm_gflops;
       std::vector<double> depths;
@@ -286,6 +271,33 @@ void Budget::serve(const Task& task) {
       Q_EMIT problem(what);
     });
   }
+}
+
+void Budget::open(const Task& task) {
+  std::optional<FoundCalibration> found;
+  if (task.model.empty()) {
+    found = {task.file, CalibrationOrigin::chosen,
+             std::make_shared<const PreparedCalibration>(read_calibration(task.file))};
+  } else {
+    found = find_calibration(task.model);
+  }
+  auto small = found ? std::make_shared<const PreparedCalibration>(found->set->subsample(kSmall)) : nullptr;
+  answer([this, number = task.number, found = std::move(found), small = std::move(small)] {
+    if (number != open_number_) return;
+    opening_ = false;
+    set_ = found ? found->set : nullptr;
+    small_ = small;
+    file_ = found ? found->file : std::filesystem::path();
+    origin_ = found ? found->origin : CalibrationOrigin::chosen;
+    curve_number_ = 0;
+    start_anew();
+    if (set_ && !fits_ && session_->model() && origin_ == CalibrationOrigin::chosen) {
+      Q_EMIT problem({tr("The calibration set does not fit the model"),
+                      tr("%1 has exits after other layers than %2.")
+                          .arg(to_qstring(file_), QString::fromStdString(session_->model()->name)),
+                      tr("Open the set that was made with this model, or make one with deer calibrate.")});
+    }
+  });
 }
 
 void Budget::measure_timings() {

@@ -14,6 +14,7 @@
 
 #include "core/budget/budget_solver.h"
 #include "core/budget/optimal_thresholds.h"
+#include "sessions/calibration_finder.h"
 #include "sessions/session.h"
 
 namespace deer {
@@ -38,17 +39,16 @@ class Budget : public QObject {
   Q_OBJECT
 
  public:
-  /// `session` must outlive it. A model whose folder holds calibration.safetensors brings its own set.
+  /// `session` must outlive it. A model brings the set that find_calibration() finds, unless a person chose one for it.
   explicit Budget(Session* session, QObject* parent = nullptr);
   ~Budget() override;
-
-  /// The calibration set that lies in a model's folder.
-  static constexpr const char* kCalibrationFile = "calibration.safetensors";
 
   // The calibration set. Null until one is open and a model with the same exits is.
   void open_calibration(const std::filesystem::path& file);
   const CalibrationSet* set() const;
   std::filesystem::path calibration_file() const { return file_; }
+  /// Where the open set comes from, to read; empty without one.
+  QString set_origin() const { return set() ? describe_calibration(file_, origin_) : QString(); }
   bool opening() const { return opening_; }
 
   // Costs of the open model, empty where they are not known, for prompts of prompt_tokens().
@@ -102,6 +102,8 @@ class Budget : public QObject {
   void work(std::stop_token stop);
   void serve(const Task& task);
   void post(Task task);
+  void open(const Task& task);
+  void begin_opening(Task task);
   void measure(const Task& task, std::stop_token stop);
   void model_changed();
   void update_costs();
@@ -113,6 +115,9 @@ class Budget : public QObject {
 
   Session* session_;
   std::filesystem::path file_;
+  CalibrationOrigin origin_ = CalibrationOrigin::chosen;
+  std::filesystem::path chosen_file_;                 ///< by a person
+  std::filesystem::path chosen_model_;                ///< and for which model
   std::shared_ptr<const PreparedCalibration> set_;    ///< as read
   std::shared_ptr<const PreparedCalibration> small_;  ///< a subsample, for curves and quick answers
   bool fits_ = false;                                 ///< the model has the set's exits
