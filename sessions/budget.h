@@ -15,6 +15,7 @@
 #include "core/budget/budget_solver.h"
 #include "core/budget/optimal_thresholds.h"
 #include "sessions/calibration_finder.h"
+#include "sessions/record_slices.h"
 #include "sessions/session.h"
 
 namespace deer {
@@ -77,8 +78,10 @@ class Budget : public QObject {
   /// Whether the session's policy is the solution's.
   bool applied() const;
 
-  /// Over the session's records: exact, since they were replayed under the policy in force.
+  /// Over the session's records: exact, since they were replayed under the policy in force. Where many come at once, it
+  /// follows in a moment, and reality_changed() tells.
   BudgetReality reality() const;
+  bool counting() const { return slices_->busy(); }  ///< reality() is of the records before, in part
 
   // Thresholds in files. Both answer with problem() if it goes wrong.
   void save_thresholds(const std::filesystem::path& file);
@@ -93,12 +96,19 @@ class Budget : public QObject {
   void curves_changed();
   void measuring_changed();
   void frozen_changed(bool frozen);
+  void reality_changed();
   void problem(const deer::Problem& problem);
 
  private:
   struct Task;
-  struct Solved;
+  struct Seen {
+    int depth = 0;  ///< 0: no record
+    int exit = -1;
+    float error = 0;  ///< NaN: the deepest exit was not evaluated
+  };
 
+  void see(qint64 frame, const FrameRecord* record);
+  void count(const Seen& seen, int sign);
   void work(std::stop_token stop);
   void serve(const Task& task);
   void post(Task task);
@@ -129,6 +139,13 @@ class Budget : public QObject {
   ExitCosts costs_;
   int tokens_ = 0;
   bool tokens_seen_ = false;  ///< tokens_ is that of a record, not a guess
+  RecordSlices* slices_ = nullptr;
+  std::vector<Seen> seen_;  ///< by frame
+  qint64 seen_count_ = 0;
+  qint64 depth_sum_ = 0;
+  std::vector<qint64> seen_by_exit_;  ///< the last: after a layer that is no exit
+  double error_sum_ = 0;
+  qint64 error_count_ = 0;
   BudgetRequest request_;
   std::optional<BudgetSolution> solution_;
   BudgetCurves curves_;

@@ -45,6 +45,8 @@ class InferenceWorker : public QObject {
   void end_live();
   /// A batch of live_frames() was taken. While two are not, the next waits and grows. From any thread.
   void batch_taken() { --batches_out_; }
+  /// Likewise of records(): of a replay, no more than a few wait to be taken.
+  void records_taken() { --records_out_; }
   /// Who takes the frames of live runs from now on; null: nobody. From any thread, also while one runs.
   void set_sink(LiveSinkPtr sink);
 
@@ -101,7 +103,7 @@ class InferenceWorker : public QObject {
   void live_policy_taken(quint64 command, quint64 policy_id, const deer::ExitPolicy& policy);
   void live_policy_refused(quint64 command, quint64 policy_id, const QString& reason);
   void live_stood(quint64 command, qint64 frame);  ///< the guard let the run stand after this frame; finished() follows
-  void live_ended(quint64 command);  ///< the source has no more frames
+  void live_ended(quint64 command);                ///< the source has no more frames
   void compared(quint64 number, const std::shared_ptr<const std::vector<deer::ExitFlip>>& flips);
   void compare_failed(quint64 number, const QString& reason);
   /// How the cameras go, of the source that was set with this rollout. Emitted on another thread.
@@ -117,6 +119,8 @@ class InferenceWorker : public QObject {
   void replay_open_stretch(const Advance& task);
   void run(const Advance& task);
   void publish(const Advance& task);
+  void send(const Advance& task, const std::vector<FrameRecordPtr>& batch);
+  void send_replayed(const Advance& task, const std::vector<FrameRecordPtr>& batch);
   void forget_records(quint64 rollout);
 
   // Recorded runs, in inference_worker_run.cpp.
@@ -164,6 +168,7 @@ class InferenceWorker : public QObject {
   LiveBatch live_batch_;
   std::deque<Clock::time_point> live_times_;
   std::atomic<int> batches_out_{0};
+  std::atomic<int> records_out_{0};
   std::mutex sink_mutex_;
   LiveSinkPtr sink_;
 };

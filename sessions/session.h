@@ -186,11 +186,13 @@ class Session : public QObject {
   void selected_exit_changed(int exit_index);
   void observation_ready(qint64 frame);  ///< it can be had from observation(), or frame_problem() says why not
   void records_changed(qint64 first, qint64 last);  ///< inclusive; may cover frames without a record
+  void features_ready(
+      qint64 frame);  ///< of a trace: the record of this frame now has its features, and is otherwise as before
   void policy_changed();
   void compared(const std::shared_ptr<const std::vector<deer::ExitFlip>>& flips);  ///< in order of frames
   void compare_failed(const QString& reason);  ///< the other policy does not fit the model
   void live_stood(qint64 frame);               ///< the guard let the run stand after this frame
-  void activity_changed();  ///< activity, text or progress
+  void activity_changed();                     ///< activity, text or progress
   void live_report_changed();
   void problem(const deer::Problem& problem);
 

@@ -144,7 +144,7 @@ BudgetPanel::BudgetPanel(Session* session, Budget* budget, QWidget* parent)
   connect(budget_, &Budget::curves_changed, this, &BudgetPanel::show_curves);
   connect(budget_, &Budget::measuring_changed, this, &BudgetPanel::show_measuring);
   const auto later = qOverload<>(&QTimer::start);
-  connect(session_, &Session::records_changed, exact_later_, later);
+  connect(budget_, &Budget::reality_changed, exact_later_, later);
   connect(session_, &Session::episode_changed, exact_later_, later);
   connect(session_, &Session::policy_changed, exact_later_, later);
   connect(session_, &Session::activity_changed, exact_later_, later);
@@ -540,7 +540,7 @@ void BudgetPanel::show_exact() {
   } else if (reality.frames == 0) {
     exact_->setText(tr("In force. Run all exits to see what it does on this episode."));
     plot_->set_exact(std::nullopt);
-  } else if (!session_->records_current()) {
+  } else if (!session_->records_current() || budget_->counting()) {
     exact_->setText(tr("Applying to %1 frames…").arg(format_count(reality.frames)));
   } else {
     const double full = model->exit_layers.back() + 1;
