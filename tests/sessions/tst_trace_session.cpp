@@ -37,6 +37,8 @@ class LargeRun final : public FrameSource, public RecordedRun {
   ObservationPtr next(std::stop_token) override { return nullptr; }
   const TraceMetadata& metadata() const override { return metadata_; }
   std::int64_t frames() const override { return kFrames; }
+  std::int32_t source_episode() const override { return -1; }
+  std::int64_t first_frame() const override { return 0; }
   const std::string& source() const override { return source_; }
   std::vector<std::int32_t> steps() const override { return std::vector<std::int32_t>(kFrames); }
   std::vector<RunMode> modes() const override { return std::vector<RunMode>(kFrames, RunMode::probe); }
