@@ -78,7 +78,7 @@ void print_table(const std::vector<ReplayedTrace>& traces) {
   std::size_t wide = 5;
   for (const auto& one : traces) wide = std::max(wide, one.file.string().size());
   const auto name_width = static_cast<int>(wide);
-  std::printf("%-*s %8s %7s %10s %10s %7s %10s %11s %17s %6s\n", name_width, "", "", "mean", "mean", "largest", "",
+  std::printf("%-*s %8s %7s %10s %10s %7s %10s %11s %17s %6s\n", name_width, "", "", "mean", "mean LLM", "largest", "",
               "error to", "error to", "gripper differs", "close");
   std::printf("%-*s %8s %7s %10s %10s %7s %10s %11s %8s %8s %6s\n", name_width, "trace", "frames", "depth", "GFLOPs",
               "GFLOPs", "saved", "deepest", "recorded", "deepest", "recorded", "");

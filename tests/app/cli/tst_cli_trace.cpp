@@ -183,7 +183,7 @@ void CliTraceTest::several_traces_are_summed() {
   const auto [b, b_out] = json_of({text(runs / "b.h5")}, "b.json");
   const auto [both, out] = json_of({text(runs)}, "both.json");
   const auto [named, named_out] = json_of({text(runs / "a.h5"), text(runs / "b.h5")}, "named.json");
-  QCOMPARE(named, both);
+  QVERIFY(named == both);
 
   // One trace is told of as before, and as a list of one.
   QCOMPARE(a.at("trace").get<std::string>(), std::string("a.h5"));
