@@ -40,7 +40,8 @@ struct Budget::Task {
   enum class Kind { open, solve, curves };
   Kind kind = Kind::solve;
   quint64 number = 0;
-  std::filesystem::path file;
+  std::filesystem::path file;   ///< to open
+  std::filesystem::path model;  ///< instead: whose set is to be found
   std::shared_ptr<const PreparedCalibration> set;
   std::shared_ptr<const PreparedCalibration> small;
   ExitCosts costs;
@@ -60,6 +61,21 @@ Budget::Budget(Session* session, QObject* parent) : QObject(parent), session_(se
       break;
     }
   });
+  slices_ = new RecordSlices(session,
+                             {.start_anew =
+                                  [this](qint64 frames) {
+                                    const auto* const model = session_->model();
+                                    seen_.assign(static_cast<std::size_t>(frames), {});
+                                    seen_by_exit_.assign((model ? model->exit_layers.size() : 0) + 1, 0);
+                                    seen_count_ = depth_sum_ = error_count_ = 0;
+                                    error_sum_ = 0;
+                                  },
+                              .grow = [this](qint64 frames) { seen_.resize(static_cast<std::size_t>(frames)); },
+                              .take = [this](qint64 frame, const FrameRecordPtr& record) { see(frame, record.get()); },
+                              .taken = [this] { Q_EMIT reality_changed(); },
+                              .lose = [this](qint64 frame) { see(frame, nullptr); }},
+                             this);
+  slices_->start();
   thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
   if (session->model()) model_changed();
 }
@@ -81,11 +97,19 @@ void Budget::answer(Function function) {
 const CalibrationSet* Budget::set() const { return set_ && fits_ ? &set_->set() : nullptr; }
 
 void Budget::open_calibration(const std::filesystem::path& file) {
-  opening_ = true;
+  if (const auto* const model = session_->model()) {
+    chosen_file_ = file;
+    chosen_model_ = model->path;
+  }
   Task task;
+  task.file = file;
+  begin_opening(std::move(task));
+}
+
+void Budget::begin_opening(Task task) {
+  opening_ = true;
   task.kind = Task::Kind::open;
   task.number = ++open_number_;
-  task.file = file;
   post(std::move(task));
   Q_EMIT set_changed();
 }
@@ -113,8 +137,9 @@ void Budget::model_changed() {
   update_costs();
   const auto* const model = session_->model();
   if (!model || model->path.empty()) return;
-  // Asked of the disk by the worker: a model may lie on a slow one.
-  open_calibration(model->path / kCalibrationFile);
+  Task task;
+  model->path == chosen_model_ ? task.file = chosen_file_ : task.model = model->path;
+  begin_opening(std::move(task));
 }
 
 void Budget::update_costs() {
@@ -206,32 +231,7 @@ void Budget::work(std::stop_token stop) {
 void Budget::serve(const Task& task) {
   const auto number = task.number;
   try {
-    if (task.kind == Task::Kind::open) {
-      std::shared_ptr<const PreparedCalibration> set;
-      const bool own = task.file.filename() == kCalibrationFile;
-      std::error_code error;
-      // A model need not have one.
-      if (!own || std::filesystem::exists(task.file, error)) {
-        set = std::make_shared<const PreparedCalibration>(read_calibration(task.file));
-      }
-      auto small = set ? std::make_shared<const PreparedCalibration>(set->subsample(kSmall)) : nullptr;
-      answer([this, number, file = task.file, set, small] {
-        if (number != open_number_) return;
-        opening_ = false;
-        set_ = set;
-        small_ = small;
-        file_ = set ? file : std::filesystem::path();
-        curve_number_ = 0;
-        start_anew();
-        if (set_ && !fits_ && session_->model()) {
-          Q_EMIT problem({tr("The calibration set does not fit the model"),
-                          tr("%1 has exits after other layers than %2.")
-                              .arg(to_qstring(file), QString::fromStdString(session_->model()->name)),
-                          tr("Open the set that was made with this model, or make one with deer calibrate.")});
-        }
-      });
-      return;
-    }
+    if (task.kind == Task::Kind::open) return open(task);
     if (task.kind == Task::Kind::curves) {
       const auto& costs = task.costs.llm_gflops;
       std::vector<double> depths;
@@ -286,6 +286,33 @@ void Budget::serve(const Task& task) {
       Q_EMIT problem(what);
     });
   }
+}
+
+void Budget::open(const Task& task) {
+  std::optional<FoundCalibration> found;
+  if (task.model.empty()) {
+    found = {task.file, CalibrationOrigin::chosen,
+             std::make_shared<const PreparedCalibration>(read_calibration(task.file))};
+  } else {
+    found = find_calibration(task.model);
+  }
+  auto small = found ? std::make_shared<const PreparedCalibration>(found->set->subsample(kSmall)) : nullptr;
+  answer([this, number = task.number, found = std::move(found), small = std::move(small)] {
+    if (number != open_number_) return;
+    opening_ = false;
+    set_ = found ? found->set : nullptr;
+    small_ = small;
+    file_ = found ? found->file : std::filesystem::path();
+    origin_ = found ? found->origin : CalibrationOrigin::chosen;
+    curve_number_ = 0;
+    start_anew();
+    if (set_ && !fits_ && session_->model() && origin_ == CalibrationOrigin::chosen) {
+      Q_EMIT problem({tr("The calibration set does not fit the model"),
+                      tr("%1 has exits after other layers than %2.")
+                          .arg(to_qstring(file_), QString::fromStdString(session_->model()->name)),
+                      tr("Open the set that was made with this model, or make one with deer calibrate.")});
+    }
+  });
 }
 
 void Budget::measure_timings() {
@@ -367,28 +394,45 @@ bool Budget::applied() const {
   return wanted && *wanted == session_->policy();
 }
 
+void Budget::count(const Seen& seen, int sign) {
+  if (seen.depth == 0) return;
+  seen_count_ += sign;
+  depth_sum_ += sign * seen.depth;
+  const auto last = static_cast<int>(seen_by_exit_.size()) - 1;
+  const int exit = seen.exit >= 0 && seen.exit < last ? seen.exit : last;
+  seen_by_exit_[static_cast<std::size_t>(exit)] += sign;
+  if (std::isnan(seen.error)) return;
+  error_sum_ += sign * static_cast<double>(seen.error);
+  error_count_ += sign;
+}
+
+void Budget::see(qint64 frame, const FrameRecord* record) {
+  auto& seen = seen_[static_cast<std::size_t>(frame)];
+  count(seen, -1);
+  seen = {};
+  if (record) {
+    const auto* const model = session_->model();
+    const bool whole = model && !record->exits.empty() && record->exits.back().layer == model->exit_layers.back();
+    seen = {record->depth(), record->exit_index,
+            whole ? action_delta(DeltaType::l2, record->arm, record->exits.back().arm) : kNotEvaluated};
+  }
+  count(seen, +1);
+}
+
 BudgetReality Budget::reality() const {
   BudgetReality out;
-  const auto* const model = session_->model();
-  if (!model) return out;
-  double error = 0;
-  qint64 compared = 0;
-  for (qint64 frame = 0; frame < session_->frame_count(); ++frame) {
-    const auto record = session_->record(frame);
-    if (!record) continue;
-    ++out.frames;
-    out.mean_depth += record->depth();
-    const auto exit = static_cast<std::size_t>(std::max(record->exit_index, 0));
-    out.mean_llm_gflops +=
-        record->exit_index >= 0 && exit < costs_.llm_gflops.size() ? costs_.llm_gflops[exit] : kUnknown;
-    if (record->exits.empty() || record->exits.back().layer != model->exit_layers.back()) continue;
-    error += static_cast<double>(action_delta(DeltaType::l2, record->arm, record->exits.back().arm));
-    ++compared;
+  if (!session_->model()) return out;
+  out.frames = seen_count_;
+  const auto frames = static_cast<double>(std::max<qint64>(1, seen_count_));
+  out.mean_depth = static_cast<double>(depth_sum_) / frames;
+  for (std::size_t exit = 0; exit < seen_by_exit_.size(); ++exit) {
+    if (seen_by_exit_[exit] == 0) continue;
+    const bool known = exit + 1 < seen_by_exit_.size() && exit < costs_.llm_gflops.size();
+    out.mean_llm_gflops += known ? costs_.llm_gflops[exit] * static_cast<double>(seen_by_exit_[exit]) : kUnknown;
   }
-  const auto frames = static_cast<double>(std::max<qint64>(1, out.frames));
-  out.mean_depth /= frames;
   out.mean_llm_gflops /= frames;
-  out.mean_error = compared == out.frames && compared > 0 ? error / static_cast<double>(compared) : kUnknown;
+  const bool all = error_count_ == seen_count_ && error_count_ > 0;
+  out.mean_error = all ? std::max(0.0, error_sum_) / frames : kUnknown;
   return out;
 }
 

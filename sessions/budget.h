@@ -14,6 +14,8 @@
 
 #include "core/budget/budget_solver.h"
 #include "core/budget/optimal_thresholds.h"
+#include "sessions/calibration_finder.h"
+#include "sessions/record_slices.h"
 #include "sessions/session.h"
 
 namespace deer {
@@ -38,17 +40,16 @@ class Budget : public QObject {
   Q_OBJECT
 
  public:
-  /// `session` must outlive it. A model whose folder holds calibration.safetensors brings its own set.
+  /// `session` must outlive it. A model brings the set that find_calibration() finds, unless a person chose one for it.
   explicit Budget(Session* session, QObject* parent = nullptr);
   ~Budget() override;
-
-  /// The calibration set that lies in a model's folder.
-  static constexpr const char* kCalibrationFile = "calibration.safetensors";
 
   // The calibration set. Null until one is open and a model with the same exits is.
   void open_calibration(const std::filesystem::path& file);
   const CalibrationSet* set() const;
   std::filesystem::path calibration_file() const { return file_; }
+  /// Where the open set comes from, to read; empty without one.
+  QString set_origin() const { return set() ? describe_calibration(file_, origin_) : QString(); }
   bool opening() const { return opening_; }
 
   // Costs of the open model, empty where they are not known, for prompts of prompt_tokens().
@@ -77,8 +78,10 @@ class Budget : public QObject {
   /// Whether the session's policy is the solution's.
   bool applied() const;
 
-  /// Over the session's records: exact, since they were replayed under the policy in force.
+  /// Over the session's records: exact, since they were replayed under the policy in force. Where many come at once, it
+  /// follows in a moment, and reality_changed() tells.
   BudgetReality reality() const;
+  bool counting() const { return slices_->busy(); }  ///< reality() is of the records before, in part
 
   // Thresholds in files. Both answer with problem() if it goes wrong.
   void save_thresholds(const std::filesystem::path& file);
@@ -93,15 +96,24 @@ class Budget : public QObject {
   void curves_changed();
   void measuring_changed();
   void frozen_changed(bool frozen);
+  void reality_changed();
   void problem(const deer::Problem& problem);
 
  private:
   struct Task;
-  struct Solved;
+  struct Seen {
+    int depth = 0;  ///< 0: no record
+    int exit = -1;
+    float error = 0;  ///< NaN: the deepest exit was not evaluated
+  };
 
+  void see(qint64 frame, const FrameRecord* record);
+  void count(const Seen& seen, int sign);
   void work(std::stop_token stop);
   void serve(const Task& task);
   void post(Task task);
+  void open(const Task& task);
+  void begin_opening(Task task);
   void measure(const Task& task, std::stop_token stop);
   void model_changed();
   void update_costs();
@@ -113,6 +125,9 @@ class Budget : public QObject {
 
   Session* session_;
   std::filesystem::path file_;
+  CalibrationOrigin origin_ = CalibrationOrigin::chosen;
+  std::filesystem::path chosen_file_;                 ///< by a person
+  std::filesystem::path chosen_model_;                ///< and for which model
   std::shared_ptr<const PreparedCalibration> set_;    ///< as read
   std::shared_ptr<const PreparedCalibration> small_;  ///< a subsample, for curves and quick answers
   bool fits_ = false;                                 ///< the model has the set's exits
@@ -124,6 +139,13 @@ class Budget : public QObject {
   ExitCosts costs_;
   int tokens_ = 0;
   bool tokens_seen_ = false;  ///< tokens_ is that of a record, not a guess
+  RecordSlices* slices_ = nullptr;
+  std::vector<Seen> seen_;  ///< by frame
+  qint64 seen_count_ = 0;
+  qint64 depth_sum_ = 0;
+  std::vector<qint64> seen_by_exit_;  ///< the last: after a layer that is no exit
+  double error_sum_ = 0;
+  qint64 error_count_ = 0;
   BudgetRequest request_;
   std::optional<BudgetSolution> solution_;
   BudgetCurves curves_;

@@ -37,12 +37,43 @@ CalibrationWatch::CalibrationWatch(Session* session, Budget* budget, QObject* pa
   connect(budget, &Budget::set_changed, this, &CalibrationWatch::start_anew);
   connect(session, &Session::model_changed, this, &CalibrationWatch::start_anew);
   connect(session, &Session::episode_changed, this, &CalibrationWatch::start_anew);
-  connect(session, &Session::records_changed, this, soon);
   connect(session, &Session::policy_changed, this, soon);
   connect(session, &Session::activity_changed, this, [this, soon] {
     if (session_->activity() == Session::Activity::idle) soon();
   });
   start_anew();
+  slices_ = new RecordSlices(session,
+                             {.start_anew =
+                                  [this](qint64 frames) {
+                                    const auto* const model = session_->model();
+                                    deltas_.assign(model ? model->exit_layers.size() : 0,
+                                                   std::vector<float>(static_cast<std::size_t>(frames), kNotEvaluated));
+                                    probed_.assign(static_cast<std::size_t>(frames), false);
+                                    probed_count_ = 0;
+                                  },
+                              .grow =
+                                  [this](qint64 frames) {
+                                    for (auto& column : deltas_)
+                                      column.resize(static_cast<std::size_t>(frames), kNotEvaluated);
+                                    probed_.resize(static_cast<std::size_t>(frames), false);
+                                  },
+                              .take = [this](qint64 frame, const FrameRecordPtr& record) { see(frame, record.get()); },
+                              .taken = soon,
+                              .lose = [this](qint64 frame) { see(frame, nullptr); }},
+                             this);
+  slices_->start();
+}
+
+void CalibrationWatch::see(qint64 frame, const FrameRecord* record) {
+  const auto place = static_cast<std::size_t>(frame);
+  // A frame that stopped early only shows the deltas of hard or easy frames, exit by exit.
+  const bool probed = record && record->mode == RunMode::probe;
+  probed_count_ += (probed ? 1 : 0) - (probed_[place] ? 1 : 0);
+  probed_[place] = probed;
+  for (std::size_t exit = 0; exit < deltas_.size(); ++exit) {
+    const auto* const probe = probed ? record->probe_at(session_->model()->exit_layers[exit]) : nullptr;
+    deltas_[exit][place] = probe ? probe->delta : kNotEvaluated;
+  }
 }
 
 std::vector<int> CalibrationWatch::drifted() const {
@@ -76,24 +107,15 @@ void CalibrationWatch::compare() {
   if (!set || !model || set->exit_layers.size() != model->exit_layers.size()) return set_state(State::no_set);
   if (!same_criterion(*set, session_->policy())) return set_state(State::other_criterion);
 
-  const auto exits = model->exit_layers.size();
-  std::vector<std::vector<float>> seen(exits);
-  qint64 frames = 0;
-  for (qint64 frame = 0; frame < session_->frame_count(); ++frame) {
-    const auto record = session_->record(frame);
-    // A frame that stopped early only shows the deltas of hard or easy frames, exit by exit.
-    if (!record || record->mode != RunMode::probe) continue;
-    ++frames;
-    for (std::size_t exit = 0; exit < exits; ++exit) {
-      if (const auto* const probe = record->probe_at(model->exit_layers[exit])) seen[exit].push_back(probe->delta);
-    }
-  }
+  // What is left is handed over first; a copy for every slice would take longer than the slices.
+  if (slices_->busy()) return later_.start();
+  const auto frames = probed_count_;
   if (frames == 0) return set_state(State::no_frames);
   if (state_ != State::known) set_state(State::computing);
   std::vector<double> thresholds = session_->policy().thresholds;
   const bool again = prepared_of_ == set && prepared_;
   const auto number = ++wanted_;
-  task_.ask([this, number, frames, set_address = set, seen = std::move(seen), thresholds = std::move(thresholds),
+  task_.ask([this, number, frames, set_address = set, seen = deltas_, thresholds = std::move(thresholds),
              prepared = again ? prepared_ : nullptr, copy = again ? CalibrationSet() : *set](const std::stop_token&) {
     std::vector<ExitHealth> health;
     auto ready = prepared;

@@ -9,6 +9,7 @@
 #include "core/budget/calibration_health.h"
 #include "sessions/budget.h"
 #include "sessions/newest_task.h"
+#include "sessions/record_slices.h"
 #include "sessions/session.h"
 
 namespace deer {
@@ -45,10 +46,16 @@ class CalibrationWatch : public QObject {
  private:
   void start_anew();
   void compare();
+  void see(qint64 frame, const FrameRecord* record);
   void set_state(State state);
 
   Session* session_;
   Budget* budget_;
+  // Deltas of the frames that were run through every exit, by exit and frame; NaN where there is none.
+  std::vector<std::vector<float>> deltas_;
+  std::vector<bool> probed_;
+  qint64 probed_count_ = 0;
+  RecordSlices* slices_ = nullptr;
   QTimer later_;
   State state_ = State::no_set;
   std::vector<ExitHealth> health_;

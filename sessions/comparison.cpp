@@ -5,9 +5,13 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/error.h"
 #include "core/exits/criterion.h"
 #include "core/exits/decision.h"
+#include "core/exits/policy_json.h"
 #include "core/model/model_config.h"
+#include "sessions/paths.h"
+#include "sessions/recorded_run.h"
 
 namespace deer {
 namespace {
@@ -67,6 +71,7 @@ Comparison::Origin Comparison::origin_of_session() const {
 
 void Comparison::keep() {
   if (session_->evaluated_count() == 0) return;
+  stop_reading();
   kept_.assign(static_cast<std::size_t>(session_->frame_count()), nullptr);
   for (qint64 frame = 0; frame < session_->frame_count(); ++frame) {
     kept_[static_cast<std::size_t>(frame)] = session_->record(frame);
@@ -76,7 +81,82 @@ void Comparison::keep() {
   slices_->start();
 }
 
+void Comparison::keep_trace(const std::filesystem::path& file) {
+  const auto name = to_qstring(file.filename());
+  const auto frames = session_->shared_episode();
+  if (!frames) {
+    Q_EMIT problem({tr("There is nothing to compare the trace with"),
+                    tr("%1 can stand beside a run over the recorded episode that it is of.").arg(name),
+                    tr("Open that episode first.")});
+    return;
+  }
+  TracedEpisode episode{frames, {}, -1, 0};
+  if (const auto run = std::dynamic_pointer_cast<const RecordedRun>(frames)) {
+    episode.source = run->source();
+    episode.index = run->source_episode();
+    episode.first_frame = run->first_frame();
+  } else {
+    episode.source = session_->collection()->path().string();
+    episode.index = static_cast<std::int32_t>(session_->episode_index().value_or(0));
+  }
+  reading_ = true;
+  trace_task_.ask([this, file, episode, number = ++trace_number_](const std::stop_token& stop) {
+    std::shared_ptr<TraceSide> side;
+    QString failure;
+    try {
+      side = std::make_shared<TraceSide>(read_trace_side(file, episode, stop));
+    } catch (const Cancelled&) {
+      return;
+    } catch (const std::exception& error) {
+      failure = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        this,
+        [this, number, file, side, failure] {
+          if (number != trace_number_) return;
+          reading_ = false;
+          if (side) return take_trace(file, std::move(*side));
+          Q_EMIT reading_changed();
+          Q_EMIT problem({tr("The trace cannot be compared"), failure,
+                          tr("Choose a trace of the episode that is open, or open the episode that it is of.")});
+        },
+        Qt::QueuedConnection);
+  });
+  Q_EMIT reading_changed();
+}
+
+void Comparison::take_trace(const std::filesystem::path& file, TraceSide side) {
+  const auto& m = side.metadata;
+  kept_ = std::move(side.records);
+  kept_origin_ = {};
+  QString policy;
+  try {
+    policy = describe_policy(policy_from_json(file, m.policy), m.exit_layers);
+  } catch (const Error&) {
+    policy = tr("a policy that cannot be read");
+  }
+  kept_origin_.name = tr("%1: %2, %3").arg(to_qstring(file.filename()), QString::fromStdString(m.model_name), policy);
+  if (side.count < static_cast<qint64>(kept_.size())) {
+    kept_origin_.name += tr(", %1 of %2 frames").arg(side.count).arg(kept_.size());
+  }
+  // A trace does not hold its model's sizes. They are the open model's, if that is built alike.
+  const auto* const model = session_->model();
+  if (model && model->config && model->family == m.family && model->d_model == m.d_model && model->layers == m.layers) {
+    kept_origin_.costs.emplace(*model->config);
+  }
+  Q_EMIT reading_changed();
+  Q_EMIT started_anew();
+  slices_->start();
+}
+
+void Comparison::stop_reading() {
+  ++trace_number_;
+  trace_task_.forget();
+  if (std::exchange(reading_, false)) Q_EMIT reading_changed();
+}
+
 void Comparison::forget() {
+  stop_reading();
   kept_.clear();
   kept_origin_ = {};
   Q_EMIT started_anew();

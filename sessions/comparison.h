@@ -3,16 +3,20 @@
 
 #include <QObject>
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
 #include "core/budget/cost_model.h"
+#include "sessions/newest_task.h"
 #include "sessions/record_slices.h"
+#include "sessions/trace_side.h"
 
 namespace deer {
 
-/// Two runs over the open episode: one that was kept, and the session's own as it now stands, under another policy or
-/// of another model. Both are values: what was kept stays as it was. GUI thread only; no call waits.
+/// Two runs over the open episode: one that was kept, or comes from a trace of the same episode, and the session's own
+/// as it now stands, under another policy or of another model. Both are values: what was kept stays as it was. GUI
+/// thread only; no call waits.
 class Comparison : public QObject {
   Q_OBJECT
 
@@ -24,6 +28,9 @@ class Comparison : public QObject {
 
   /// Keeps the session's records under the name of its model and policy. Another episode forgets them.
   void keep();
+  /// Reads what a trace holds of the open episode, to be kept in the same way. What was kept stays until it is there.
+  void keep_trace(const std::filesystem::path& file);
+  bool reading_trace() const { return reading_; }
   void forget();
   bool has_kept() const { return !kept_.empty(); }
   QString name(Side side) const;  ///< "deer-nano, thresholds 0.035, 0.030, always"
@@ -57,6 +64,8 @@ class Comparison : public QObject {
  Q_SIGNALS:
   void started_anew();  ///< something was kept or forgotten
   void changed();       ///< values; gathered
+  void reading_changed();
+  void problem(const deer::Problem& problem);  ///< the trace cannot be read, or is of other frames
 
  private:
   struct Origin {
@@ -64,6 +73,8 @@ class Comparison : public QObject {
     std::optional<CostModel> costs;
   };
 
+  void stop_reading();
+  void take_trace(const std::filesystem::path& file, TraceSide side);
   void start_anew(qint64 frames);
   void grow(qint64 frames);
   void take(qint64 frame);
@@ -79,6 +90,9 @@ class Comparison : public QObject {
   std::vector<float> difference_;
   std::vector<bool> gripper_differs_;
   RecordSlices* slices_;
+  bool reading_ = false;
+  quint64 trace_number_ = 0;
+  NewestTask trace_task_;
 };
 
 /// A policy in a few words: "thresholds 0.0350, 0.0300, always", "always exit 3".

@@ -2,6 +2,7 @@
 #include "sessions/inference_worker.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "core/base/error.h"
 #include "sessions/paths.h"
@@ -9,6 +10,8 @@
 namespace deer {
 namespace {
 
+constexpr auto kReplayTime = std::chrono::microseconds(8);  // a frame
+constexpr int kMostRecordsOut = 2;
 constexpr auto kSignalInterval = std::chrono::milliseconds(34);  // at most 30 signals a second
 
 }  // namespace
@@ -129,7 +132,7 @@ qint64 InferenceWorker::replay_all(const Advance& task) {
     }
     auto replayed_records = engine_->replay(stretch, task.policy, task.stop);
     if (task.stop.stop_requested()) throw Cancelled();
-    Q_EMIT records(rollout_, task.policy_id, replayed_records);
+    send_replayed(task, replayed_records);
   }
   // Records that step() made under another policy left their mark on the engine's recurrent state.
   if (published_policy_ != task.policy_id && !probes_.empty()) state_stale_ = true;
@@ -188,9 +191,25 @@ void InferenceWorker::run(const Advance& task) {
   }
 }
 
+void InferenceWorker::send(const Advance& task, const std::vector<FrameRecordPtr>& batch) {
+  ++records_out_;
+  Q_EMIT records(rollout_, task.policy_id, batch);
+}
+
+void InferenceWorker::send_replayed(const Advance& task, const std::vector<FrameRecordPtr>& batch) {
+  // A replay is faster than views can follow: what waited for them would be taken in one go, and hold up a drag.
+  const auto due = last_batch_ + batch.size() * kReplayTime;
+  while (records_out_ >= kMostRecordsOut || Clock::now() < due) {
+    if (task.stop.stop_requested()) throw Cancelled();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  send(task, batch);
+  last_batch_ = Clock::now();
+}
+
 void InferenceWorker::publish(const Advance& task) {
   if (batch_.empty()) return;
-  Q_EMIT records(rollout_, task.policy_id, batch_);
+  send(task, batch_);
   batch_.clear();
   last_batch_ = Clock::now();
 }

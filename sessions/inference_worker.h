@@ -45,6 +45,8 @@ class InferenceWorker : public QObject {
   void end_live();
   /// A batch of live_frames() was taken. While two are not, the next waits and grows. From any thread.
   void batch_taken() { --batches_out_; }
+  /// Likewise of records(): of a replay, no more than a few wait to be taken.
+  void records_taken() { --records_out_; }
   /// Who takes the frames of live runs from now on; null: nobody. From any thread, also while one runs.
   void set_sink(LiveSinkPtr sink);
 
@@ -130,6 +132,8 @@ class InferenceWorker : public QObject {
   void replay_open_stretch(const Advance& task);
   void run(const Advance& task);
   void publish(const Advance& task);
+  void send(const Advance& task, const std::vector<FrameRecordPtr>& batch);
+  void send_replayed(const Advance& task, const std::vector<FrameRecordPtr>& batch);
   void forget_records(quint64 rollout);
 
   // Recorded runs, in inference_worker_run.cpp.
@@ -179,6 +183,7 @@ class InferenceWorker : public QObject {
   LiveBatch live_batch_;
   std::deque<Clock::time_point> live_times_;
   std::atomic<int> batches_out_{0};
+  std::atomic<int> records_out_{0};
   std::mutex attend_mutex_;
   std::optional<Attend> attend_;
 

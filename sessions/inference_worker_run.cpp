@@ -109,7 +109,7 @@ qint64 InferenceWorker::replay_run(const Advance& task) {
         batch[i] = with_features(*batch[i], *originals[place]);
       }
     }
-    Q_EMIT records(rollout_, task.policy_id, batch);
+    send_replayed(task, batch);
   }
   return run_->frames() - static_cast<qint64>(replayed_records.size());
 }

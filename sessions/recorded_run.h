@@ -13,8 +13,7 @@
 namespace deer {
 
 /// What an episode brings with it if it is the record of a run: a source that is one of these, too, needs no model.
-/// Thread-safe. All but metadata(), frames() and source() read a disk: never call them from the GUI thread; they
-/// throw FileError.
+/// Thread-safe. records(), steps() and modes() read a disk: never call them from the GUI thread; they throw FileError.
 class RecordedRun {
  public:
   virtual ~RecordedRun() = default;
@@ -24,6 +23,9 @@ class RecordedRun {
   virtual std::int64_t frames() const = 0;
   /// Path of the data that the frames were seen in; empty if they were seen live.
   virtual const std::string& source() const = 0;
+  /// Index of the episode in those data, and of its frame that is frame 0 here; -1: none.
+  virtual std::int32_t source_episode() const = 0;
+  virtual std::int64_t first_frame() const = 0;
 
   /// Frames [first, first + count), numbered from 0 in this episode. Without `features` those of the probes are empty.
   virtual std::vector<FrameRecordPtr> records(std::int64_t first, std::int64_t count, bool features) const = 0;

@@ -193,6 +193,8 @@ class Session : public QObject {
   void selected_exit_changed(int exit_index);
   void observation_ready(qint64 frame);  ///< it can be had from observation(), or frame_problem() says why not
   void records_changed(qint64 first, qint64 last);  ///< inclusive; may cover frames without a record
+  void features_ready(
+      qint64 frame);  ///< of a trace: the record of this frame now has its features, and is otherwise as before
   void policy_changed();
   void attended(const deer::AttentionMapPtr& map);
   void attend_failed(const QString& reason);

@@ -237,6 +237,7 @@ void Session::Private::on_loaded(quint64 from, const ModelSummary& loaded_summar
 }
 
 void Session::Private::on_records(quint64 from_rollout, quint64 from_policy, const std::vector<FrameRecordPtr>& batch) {
+  worker->records_taken();
   if (from_rollout != rollout || from_policy != sent_policy_id) return;
   qint64 first = static_cast<qint64>(records.size());
   qint64 last = -1;
@@ -265,8 +266,6 @@ void Session::Private::on_replayed(quint64 from, qint64 fixed_records) {
   replaying = false;
   run_began_with = evaluated;
   job_clock.start();
-  // Records may have been shown under the policy before until now.
-  if (evaluated > 0) Q_EMIT q->records_changed(0, static_cast<qint64>(records.size()) - 1);
   if (sent_policy_id != policy_id) {
     if (!live_runs()) return begin_advance(run_wanted);
     post_policy();

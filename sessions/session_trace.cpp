@@ -199,7 +199,7 @@ void Session::Private::on_features(quint64 number, const FrameRecordPtr& origina
     featured.pop_front();
     if (oldest) oldest = without_features(*oldest);
   }
-  Q_EMIT q->records_changed(original->frame, original->frame);
+  Q_EMIT q->features_ready(original->frame);
 }
 
 }  // namespace deer

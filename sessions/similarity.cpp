@@ -37,6 +37,7 @@ Similarity::Similarity(Session* session, QObject* parent) : QObject(parent), ses
   connect(session, &Session::episode_changed, this, &Similarity::start_anew);
   connect(session, &Session::frames_added, this, [this](qint64, qint64 last) { grow(last + 1); });
   connect(session, &Session::records_changed, this, &Similarity::look_at);
+  connect(session, &Session::features_ready, this, [this](qint64 frame) { look_at(frame, frame); });
   start_anew();
   thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
 }

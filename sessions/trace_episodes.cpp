@@ -60,7 +60,10 @@ class TraceEpisode final : public FrameSource, public RecordedRun {
       if (span.first < place_.first || span.first >= place_.first + place_.count) continue;
       if (source_.empty()) source_ = span.source;
       const auto begin = span.first - place_.first;
-      if (begin == 0) first_frame_ = span.first_frame;
+      if (begin == 0) {
+        first_frame_ = span.first_frame;
+        source_episode_ = span.episode;
+      }
       if (!span.instruction.empty()) spans_.push_back({begin, begin + span.count - 1, span.instruction, {}});
     }
   }
@@ -96,6 +99,8 @@ class TraceEpisode final : public FrameSource, public RecordedRun {
   const TraceMetadata& metadata() const override { return trace_->metadata(); }
   std::int64_t frames() const override { return place_.count; }
   const std::string& source() const override { return source_; }
+  std::int32_t source_episode() const override { return source_episode_; }
+  std::int64_t first_frame() const override { return first_frame_; }
 
   std::vector<FrameRecordPtr> records(std::int64_t first, std::int64_t count, bool features) const override {
     check(first, count);
@@ -134,6 +139,7 @@ class TraceEpisode final : public FrameSource, public RecordedRun {
   Place place_;
   FrameSourcePtr seen_in_;
   std::int64_t first_frame_ = 0;  // in seen_in_
+  std::int32_t source_episode_ = -1;
   std::string source_;
   SourceInfo info_;
   std::vector<InstructionSpan> spans_;

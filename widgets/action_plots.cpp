@@ -2,6 +2,7 @@
 #include "widgets/action_plots.h"
 
 #include <QComboBox>
+#include <QElapsedTimer>
 #include <QLabel>
 #include <QScrollArea>
 #include <QTimer>
@@ -21,6 +22,7 @@ namespace deer {
 namespace {
 
 constexpr int kDrawEveryMs = 120;
+constexpr int kRests = 20;  // times as long as a drawing took
 constexpr int kLeastHeight = 84;
 
 ActionSeries::Values scaled(ActionSeries::Values values, double scale) {
@@ -231,6 +233,8 @@ void ActionPlots::draw_value(SeriesPlot* plot, int value) {
 
 void ActionPlots::draw() {
   if (!isVisible()) return;  // showEvent() catches up
+  QElapsedTimer clock;
+  clock.start();
   for (std::size_t i = 0; i < plots_.size(); ++i) {
     draw_value(plots_[i], values_[i]);
     plots_[i]->refresh();
@@ -246,6 +250,7 @@ void ActionPlots::draw() {
   summary_->setToolTip(
       tr("Distance to the recorded action, root of the mean of squares over the six arm values in the model’s units, "
          "averaged over the frames where it is known."));
+  drawing_->setInterval(std::max(kDrawEveryMs, kRests * static_cast<int>(clock.elapsed())));
 }
 
 void ActionPlots::show_record(const FrameRecordPtr&) {}

@@ -11,6 +11,7 @@
 
 #include "widgets/action_model.h"
 #include "widgets/number_format.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace deer {
@@ -64,14 +65,9 @@ ActionView::ActionView(Session* session, QWidget* parent)
   table_->setAccessibleName(tr("Action values"));
   table_->setModel(model_);
   table_->setItemDelegate(new BarDelegate(table_));
-  table_->setShowGrid(false);
-  table_->setSelectionMode(QAbstractItemView::SingleSelection);
-  table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  table_->setTabKeyNavigation(false);
-  table_->setCornerButtonEnabled(false);
+  style_table(table_);
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   // As low as it goes: all seven values belong on one screen.
-  table_->verticalHeader()->setMinimumSectionSize(1);
   table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() + kBarThickness +
                                                   1);
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
@@ -79,9 +75,6 @@ ActionView::ActionView(Session* session, QWidget* parent)
   table_->horizontalHeader()->setMinimumSectionSize(
       std::max(metrics.horizontalAdvance(tr("executed")), metrics.horizontalAdvance(tr("recorded"))) +
       spacing::kMedium);
-  table_->horizontalHeader()->setHighlightSections(false);
-  table_->verticalHeader()->setHighlightSections(false);
-  Theme::instance().style_view(table_);
 
   auto* content = new QWidget;
   auto* column = new QVBoxLayout(content);

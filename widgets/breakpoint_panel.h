@@ -24,11 +24,9 @@ class BreakpointPanel : public QWidget {
 
  private:
   BreakpointModel* model_;
-  QTableView* table_;
   ExpressionEdit* edit_;
+  QTableView* table_;
 };
 
 /// How the debugger's tables look: a row an entry, one column that takes the room, Delete removes.
-void style_debug_table(QTableView* table, int stretched_column);
-
 }  // namespace deer

@@ -19,6 +19,7 @@
 #include <cmath>
 #include <limits>
 
+#include "sessions/paths.h"
 #include "widgets/budget_row.h"
 #include "widgets/budget_thresholds.h"
 #include "widgets/empty_state.h"
@@ -70,6 +71,7 @@ BudgetPanel::BudgetPanel(Session* session, Budget* budget, QWidget* parent)
       headline_(new QLabel),
       estimate_(new QLabel),
       exact_(new QLabel),
+      origin_(new QLabel),
       message_(new QLabel),
       histogram_(new ExitHistogram),
       thresholds_(new BudgetThresholds(this)),
@@ -102,6 +104,7 @@ BudgetPanel::BudgetPanel(Session* session, Budget* budget, QWidget* parent)
   column->addWidget(histogram_);
   column->addWidget(table_);
   column->addWidget(plot_);
+  column->addWidget(origin_);
   column->addWidget(build_buttons());
   column->addStretch(1);
 
@@ -141,7 +144,7 @@ BudgetPanel::BudgetPanel(Session* session, Budget* budget, QWidget* parent)
   connect(budget_, &Budget::curves_changed, this, &BudgetPanel::show_curves);
   connect(budget_, &Budget::measuring_changed, this, &BudgetPanel::show_measuring);
   const auto later = qOverload<>(&QTimer::start);
-  connect(session_, &Session::records_changed, exact_later_, later);
+  connect(budget_, &Budget::reality_changed, exact_later_, later);
   connect(session_, &Session::episode_changed, exact_later_, later);
   connect(session_, &Session::policy_changed, exact_later_, later);
   connect(session_, &Session::activity_changed, exact_later_, later);
@@ -216,9 +219,10 @@ void BudgetPanel::build_result() {
   headline_->setAccessibleName(tr("Predicted mean depth"));
   estimate_->setAccessibleName(tr("Estimate"));
   exact_->setAccessibleName(tr("Exact"));
+  origin_->setAccessibleName(tr("Where the calibration set comes from"));
   message_->setAccessibleName(tr("What cannot be met"));
-  for (auto* const label : {estimate_, exact_}) label->setFont(Theme::number_font(theme.label_font()));
-  for (auto* const label : {headline_, estimate_, exact_, message_}) label->setWordWrap(true);
+  for (auto* const label : {estimate_, exact_, origin_}) label->setFont(Theme::number_font(theme.label_font()));
+  for (auto* const label : {headline_, estimate_, exact_, origin_, message_}) label->setWordWrap(true);
   message_->hide();
 
   table_->setModel(thresholds_);
@@ -304,6 +308,10 @@ void BudgetPanel::show_page() {
     empty_->set(EmptyState::Icon::chart,
                 tr("Open a calibration set to turn a budget into thresholds. deer calibrate makes one."),
                 tr("Open calibration set…"));
+  }
+  if (ready) {
+    origin_->setText(tr("Calibration set: %1").arg(budget_->set_origin()));
+    origin_->setToolTip(to_qstring(budget_->calibration_file()));
   }
   static_cast<QStackedLayout*>(layout())->setCurrentIndex(ready ? 1 : 0);
 }
@@ -532,7 +540,7 @@ void BudgetPanel::show_exact() {
   } else if (reality.frames == 0) {
     exact_->setText(tr("In force. Run all exits to see what it does on this episode."));
     plot_->set_exact(std::nullopt);
-  } else if (!session_->records_current()) {
+  } else if (!session_->records_current() || budget_->counting()) {
     exact_->setText(tr("Applying to %1 frames…").arg(format_count(reality.frames)));
   } else {
     const double full = model->exit_layers.back() + 1;
@@ -582,6 +590,7 @@ void BudgetPanel::restyle() {
     label->setPalette(palette);
   };
   ink(estimate_, colors.muted_text);
+  ink(origin_, colors.muted_text);
   ink(message_, colors.error);
 }
 

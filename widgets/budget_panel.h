@@ -82,6 +82,7 @@ class BudgetPanel : public QWidget {
   QLabel* headline_;
   QLabel* estimate_;
   QLabel* exact_;
+  QLabel* origin_;
   QLabel* message_;
   ExitHistogram* histogram_;
   BudgetThresholds* thresholds_;

@@ -102,6 +102,7 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   };
   connect(comparison, &Comparison::started_anew, this, &CompareView::draw);
   connect(comparison, &Comparison::changed, this, soon);
+  connect(comparison, &Comparison::reading_changed, this, soon);
   connect(session, &Session::activity_changed, this, soon);
   connect(session, &Session::current_frame_changed, this, &CompareView::show_frame);
   connect(session, &Session::hovered_frame_changed, this, &CompareView::show_frame);
@@ -133,10 +134,17 @@ QString CompareView::frame_text() const { return frame_->text(); }
 
 void CompareView::show_empty() {
   const bool there = session_->evaluated_count() > 0;
-  empty_->set(EmptyState::Icon::chart,
-              there ? tr("Keep this run, then change the policy or open another model: both are shown side by side.")
-                    : tr("Run the model, and keep the run to compare others with it."),
-              there ? tr("Keep this run") : QString());
+  if (comparison_->reading_trace()) {
+    empty_->set(EmptyState::Icon::chart, tr("Reading the trace…"));
+    return stack_->setCurrentIndex(0);
+  }
+  empty_->set(
+      EmptyState::Icon::chart,
+      there
+          ? tr("Keep this run, then change the policy or open another model, or compare with a trace of this episode: "
+               "both are shown side by side.")
+          : tr("Run the model, and keep the run to compare others with it."),
+      there ? tr("Keep this run") : QString());
   stack_->setCurrentIndex(0);
 }
 

@@ -15,9 +15,9 @@
 #include <QVBoxLayout>
 
 #include "sessions/playback.h"
-#include "widgets/breakpoint_panel.h"
 #include "widgets/event_model.h"
 #include "widgets/number_format.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace deer {
@@ -37,7 +37,7 @@ EventLog::EventLog(Session* session, Debugger* debugger, QWidget* parent)
   setAccessibleName(tr("Events"));
   table_->setModel(model_);
   table_->setAccessibleName(tr("Events"));
-  style_debug_table(table_, EventModel::kWhat);
+  style_list_table(table_, EventModel::kWhat);
   auto* const header = table_->horizontalHeader();
   // Measuring the contents would go over every row.
   const QFontMetrics metrics(Theme::number_font(Theme::instance().body_font()));

@@ -15,6 +15,7 @@
 #include "widgets/exit_steps_model.h"
 #include "widgets/form_field.h"
 #include "widgets/number_format.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace deer {
@@ -34,23 +35,8 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   title_->setFont(Theme::number_font(Theme::instance().body_font()));
   table_->setAccessibleName(tr("Exits of the frame"));
   table_->setModel(model_);
-  table_->setShowGrid(false);
-  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
-  table_->setSelectionMode(QAbstractItemView::SingleSelection);
-  table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  table_->setTabKeyNavigation(false);
-  table_->setCornerButtonEnabled(false);
-  table_->setIconSize({10, 10});
-  table_->verticalHeader()->hide();
-  table_->verticalHeader()->setMinimumSectionSize(1);
-  table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() +
-                                                  spacing::kTiny);
-  table_->horizontalHeader()->setHighlightSections(false);
-  table_->horizontalHeader()->setMinimumSectionSize(24);
-  table_->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-  table_->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+  style_row_table(table_);
   table_->setMinimumHeight(96);
-  Theme::instance().style_view(table_);
 
   auto* inner = new QWidget;
   auto* form = new QFormLayout(inner);

@@ -30,9 +30,11 @@ FrameView::FrameView(Session* session, const QString& purpose, QWidget* parent)
   connect(session, &Session::records_changed, this, [this](qint64 first, qint64 last) {
     if (shown_frame() >= first && shown_frame() <= last) refresh_later();
   });
-  connect(session, &Session::observation_ready, this, [this](qint64 frame) {
-    if (frame == shown_frame()) refresh_later();
-  });
+  for (const auto signal : {&Session::observation_ready, &Session::features_ready}) {
+    connect(session, signal, this, [this](qint64 frame) {
+      if (frame == shown_frame()) refresh_later();
+    });
+  }
   connect(empty_, &EmptyState::action_triggered, this, [this] {
     switch (offer_) {
       case Offer::none:

@@ -6,6 +6,7 @@
 #include <QTimer>
 #include <QVBoxLayout>
 #include <cmath>
+#include <utility>
 
 #include "sessions/latency.h"
 #include "sessions/playback.h"
@@ -76,8 +77,12 @@ LatencyView::LatencyView(Session* session, QWidget* parent)
   const auto soon = [this] {
     if (!drawing_->isActive()) drawing_->start();
   };
-  connect(latency_, &Latency::started_anew, this, soon);
-  connect(latency_, &Latency::values_changed, this, soon);
+  const auto soon_all = [this, soon] {
+    stale_ = true;
+    soon();
+  };
+  connect(latency_, &Latency::started_anew, this, soon_all);
+  connect(latency_, &Latency::values_changed, this, soon_all);
   connect(latency_, &Latency::memory_changed, this, soon);
   connect(latency_, &Latency::statistics_changed, this, &LatencyView::show_statistics);
   connect(stages_, &SeriesPlot::frame_chosen, this, [session](qint64 frame) { session->playback()->go_to(frame); });
@@ -146,6 +151,9 @@ void LatencyView::set_up_lines() {
 
 void LatencyView::draw() {
   if (!isVisible()) return;  // show_record() catches up
+  memory_->set_points(0, latency_->memory_seconds(), latency_->memory_megabytes());
+  memory_->refresh();
+  if (!std::exchange(stale_, false)) return;
   std::vector<float> sum(latency_->values(Latency::kTotal).size(), 0);
   for (int stage = 0; stage < Latency::kTotal; ++stage) {
     const auto& values = latency_->values(static_cast<Latency::Stage>(stage));
@@ -155,8 +163,6 @@ void LatencyView::draw() {
   }
   stages_->refresh();
   stages_->set_frames(session()->current_frame(), session()->hovered_frame());
-  memory_->set_points(0, latency_->memory_seconds(), latency_->memory_megabytes());
-  memory_->refresh();
 }
 
 void LatencyView::show_statistics() {
@@ -188,7 +194,7 @@ void LatencyView::show_statistics() {
 }
 
 void LatencyView::show_record(const FrameRecordPtr&) {
-  if (!drawing_->isActive()) drawing_->start();
+  if (stale_ && !drawing_->isActive()) drawing_->start();
 }
 
 void LatencyView::resizeEvent(QResizeEvent* event) {

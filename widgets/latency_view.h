@@ -47,6 +47,7 @@ class LatencyView : public FrameView {
   QTableView* table_;
   QBoxLayout* both_;
   QTimer* drawing_;
+  bool stale_ = true;  ///< stages are to be drawn, not memory alone
 };
 
 }  // namespace deer

@@ -58,23 +58,9 @@ ParetoPlot::ParetoPlot(QWidget* parent) : VectorPlot(parent) {
 }
 
 void ParetoPlot::restyle() {
-  const auto& theme = Theme::instance();
-  const auto& colors = theme.colors();
-  setBackground(QBrush(colors.background));
-  for (auto* const axis : {xAxis, yAxis}) {
-    axis->setBasePen(QPen(colors.hairline));
-    axis->setTickPen(QPen(colors.hairline));
-    axis->setSubTickPen(Qt::NoPen);
-    axis->grid()->setPen(QPen(colors.hairline));
-    axis->grid()->setZeroLinePen(QPen(colors.hairline));
-    axis->setTickLabelColor(colors.muted_text);
-    axis->setLabelColor(colors.muted_text);
-    axis->setTickLabelFont(Theme::number_font(theme.label_font()));
-    axis->setLabelFont(theme.label_font());
-  }
+  const auto& colors = Theme::instance().colors();
+  style_axes();
   legend->setBrush(Qt::NoBrush);
-  legend->setFont(theme.label_font());
-  legend->setTextColor(colors.muted_text);
   family_->setPen(QPen(colors.recorded, 1.5));
   optimal_->setPen(QPen(colors.muted_text, 1.5, Qt::DashLine));
   const auto mark = [](QCPGraph* graph, QCPScatterStyle::ScatterShape shape, const QColor& line, const QColor& fill,

@@ -12,7 +12,8 @@
 namespace deer {
 namespace {
 
-constexpr int kReach = 4;  // pixels that the pointer may move in a click
+constexpr int kLeastWidth = 50;  // of a plot that is not laid out yet, pixels
+constexpr int kReach = 4;        // pixels that the pointer may move in a click
 
 class ValueTicker : public QCPAxisTicker {
  protected:
@@ -53,6 +54,7 @@ SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
   legend->setFillOrder(QCPLegend::foColumnsFirst);
   legend->setWrap(6);
   axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
+  connect(this, &QCustomPlot::beforeReplot, this, &SeriesPlot::fill_graphs);
   connect(this, &QCustomPlot::mouseWheel, this, [this] { moved_ = true; });
   connect(&Theme::instance(), &Theme::changed, this, [this] {
     restyle();
@@ -86,25 +88,11 @@ QColor SeriesPlot::color_of(const Line& line) const {
 }
 
 void SeriesPlot::restyle() {
-  const auto& theme = Theme::instance();
-  const auto& colors = theme.colors();
-  setBackground(QBrush(colors.background));
-  for (auto* const axis : {xAxis, yAxis}) {
-    axis->setBasePen(QPen(colors.hairline));
-    axis->setTickPen(QPen(colors.hairline));
-    axis->setSubTickPen(Qt::NoPen);
-    axis->grid()->setPen(QPen(colors.hairline));
-    axis->grid()->setZeroLinePen(QPen(colors.hairline));
-    axis->setTickLabelColor(colors.muted_text);
-    axis->setLabelColor(colors.muted_text);
-    axis->setTickLabelFont(Theme::number_font(theme.label_font()));
-    axis->setLabelFont(theme.label_font());
-    axis->setLabelPadding(2);
-  }
+  const auto& colors = Theme::instance().colors();
+  style_axes();
+  for (auto* const axis : {xAxis, yAxis}) axis->setLabelPadding(2);
   xAxis->grid()->setVisible(false);
   legend->setBrush(QBrush(colors.background));
-  legend->setFont(theme.label_font());
-  legend->setTextColor(colors.muted_text);
   current_->setPen(QPen(colors.accent, 1));
   hovered_->setPen(QPen(colors.muted_text, 1, Qt::DotLine));
   for (std::size_t i = 0; i < lines_.size(); ++i) {
@@ -120,6 +108,8 @@ void SeriesPlot::set_lines(std::vector<Line> lines) {
   legend->clearItems();
   clearGraphs();
   graphs_.clear();
+  columns_.assign(lines_.size(), {});
+  stale_ = true;
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     auto* const graph = addGraph();
     graph->setName(lines_[i].name);
@@ -136,11 +126,55 @@ void SeriesPlot::set_lines(std::vector<Line> lines) {
 
 void SeriesPlot::set_values(std::size_t line, std::span<const float> values) {
   over_frames_ = true;
+  columns_[line].assign(values);
+  stale_ = true;
+}
+
+void SeriesPlot::fill_graphs() {
+  if (!over_frames_ || columns_.empty()) return;
+  const auto range = xAxis->range();
+  if (!stale_ && range == filled_range_ && axisRect()->width() == filled_width_) return;
+  stale_ = false;
+  filled_range_ = range;
+  filled_width_ = axisRect()->width();
+  // Stretches of a power of two begin at the same frames wherever the view is, so that nothing flickers in a pan.
+  qint64 step = 1;
+  while (static_cast<double>(2 * step * std::max(filled_width_, kLeastWidth)) < range.size()) step *= 2;
+  for (std::size_t line = 0; line < columns_.size(); ++line) {
+    const auto frames = columns_[line].size();
+    const auto first = std::max<qint64>(0, static_cast<qint64>(std::floor(range.lower)) - 1) / step * step;
+    const auto last = std::min(frames - 1, static_cast<qint64>(std::ceil(range.upper)) + 1);
+    fill_graph(line, first, last, step);
+  }
+}
+
+void SeriesPlot::fill_graph(std::size_t line, qint64 first, qint64 last, qint64 step) {
+  const auto& column = columns_[line];
   QVector<QCPGraphData> points;
-  points.reserve(static_cast<qsizetype>(values.size()));
-  for (std::size_t i = 0; i < values.size(); ++i)
-    points.append({static_cast<double>(i), static_cast<double>(values[i])});
+  points.reserve(static_cast<qsizetype>(2 * (std::max<qint64>(0, last - first) / step + 1)));
+  for (auto begin = first; begin <= last; begin += step) {
+    const auto x = static_cast<double>(begin);
+    if (step == 1) {
+      points.append({x, static_cast<double>(column.at(begin))});
+      continue;
+    }
+    const auto end = std::min(begin + step - 1, column.size() - 1);
+    const auto extent = column.extent(begin, end);
+    const bool falls = column.at(begin) > column.at(end);
+    points.append({x, static_cast<double>(falls ? extent.max : extent.min)});
+    if (extent.min < extent.max) {
+      points.append({x + static_cast<double>(step) / 2, static_cast<double>(falls ? extent.min : extent.max)});
+    }
+  }
   graphs_[line]->data()->set(points, true);
+}
+
+std::optional<QCPRange> SeriesPlot::known_frames(const MinMaxColumn& column) const {
+  qint64 first = 0, last = column.size() - 1;
+  while (first <= last && std::isnan(column.at(first))) ++first;
+  while (last > first && std::isnan(column.at(last))) --last;
+  if (first > last) return std::nullopt;
+  return QCPRange(static_cast<double>(first), static_cast<double>(last));
 }
 
 void SeriesPlot::set_points(std::size_t line, std::span<const float> x, std::span<const float> y) {
@@ -154,9 +188,9 @@ void SeriesPlot::set_points(std::size_t line, std::span<const float> x, std::spa
 }
 
 double SeriesPlot::value(std::size_t line, qint64 frame) const {
-  const auto& data = *graphs_[line]->data();
-  if (frame < 0 || frame >= data.size()) return std::numeric_limits<double>::quiet_NaN();
-  return data.at(static_cast<int>(frame))->value;
+  const auto& column = columns_[line];
+  if (frame < 0 || frame >= column.size()) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(column.at(frame));
 }
 
 void SeriesPlot::refresh() { moved_ ? replot(QCustomPlot::rpQueuedReplot) : fit(); }
@@ -200,11 +234,22 @@ void SeriesPlot::show_all() {
 void SeriesPlot::fit() {
   bool found = false;
   QCPRange keys(0, 1), values(0, 1);
-  for (auto* const graph : graphs_) {
-    if (!graph->visible()) continue;
+  for (std::size_t line = 0; line < graphs_.size(); ++line) {
+    if (lines_[line].hidden) continue;
     bool has_keys = false, has_values = false;
-    const auto key = graph->getKeyRange(has_keys);
-    const auto value = graph->getValueRange(has_values);
+    QCPRange key, value;
+    if (over_frames_) {
+      const auto known = known_frames(columns_[line]);
+      has_keys = has_values = known.has_value();
+      if (known) {
+        const auto extent = columns_[line].all();
+        key = *known;
+        value = QCPRange(static_cast<double>(extent.min), static_cast<double>(extent.max));
+      }
+    } else {
+      key = graphs_[line]->getKeyRange(has_keys);
+      value = graphs_[line]->getValueRange(has_values);
+    }
     if (!has_keys || !has_values) continue;
     if (found) {
       keys.expand(key);
@@ -229,8 +274,8 @@ void SeriesPlot::fit() {
 }
 
 qint64 SeriesPlot::frame_at(const QPoint& point) const {
-  if (!over_frames_ || graphs_.empty() || !axisRect()->rect().contains(point)) return -1;
-  const auto frames = static_cast<qint64>(graphs_.front()->data()->size());
+  if (!over_frames_ || columns_.empty() || !axisRect()->rect().contains(point)) return -1;
+  const auto frames = columns_.front().size();
   const auto frame = static_cast<qint64>(std::llround(xAxis->pixelToCoord(point.x())));
   return frame >= 0 && frame < frames ? frame : -1;
 }

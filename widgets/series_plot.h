@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "widgets/min_max_column.h"
 #include "widgets/vector_plot.h"
 
 namespace deer {
@@ -77,11 +78,18 @@ class SeriesPlot : public VectorPlot {
  private:
   void restyle();
   void fit();
+  void fill_graphs();
+  void fill_graph(std::size_t line, qint64 first, qint64 last, qint64 step);
+  std::optional<QCPRange> known_frames(const MinMaxColumn& column) const;
   QColor color_of(const Line& line) const;
   qint64 frame_at(const QPoint& point) const;
 
   std::vector<Line> lines_;
   std::vector<QCPGraph*> graphs_;
+  std::vector<MinMaxColumn> columns_;  ///< by line; what is in sight of them goes to the graphs, drawn once a pixel
+  bool stale_ = false;                 ///< graphs are not of columns_ as they are
+  QCPRange filled_range_;
+  int filled_width_ = 0;
   QCPItemStraightLine* current_;
   QCPItemStraightLine* hovered_;
   std::optional<std::array<double, 2>> y_range_;

@@ -167,6 +167,7 @@ void SimilarityView::take(qint64 first, qint64 last) {
 }
 
 void SimilarityView::show_lines() {
+  if (!isVisible()) return;  // showEvent() catches up
   bool below_zero = false;
   for (std::size_t exit = 0; exit < to_deepest_.size(); ++exit) {
     const auto& values = to_deepest_[exit];
@@ -210,6 +211,11 @@ void SimilarityView::show_record(const FrameRecordPtr& record) {
     case Measure::cka:
       return show_cka();
   }
+}
+
+void SimilarityView::showEvent(QShowEvent* event) {
+  FrameView::showEvent(event);
+  drawing_->start();
 }
 
 void SimilarityView::resizeEvent(QResizeEvent* event) {

@@ -40,6 +40,7 @@ class SimilarityView : public FrameView {
  protected:
   void show_record(const FrameRecordPtr& record) override;
   void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
 
  private:
   void start_anew();

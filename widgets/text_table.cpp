@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/text_table.h"
 
-#include <QHeaderView>
 #include <QTableView>
 
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace deer {
@@ -69,21 +69,7 @@ QTableView* TextTable::make_view(const QString& accessible_name) {
   auto* const view = new QTableView;
   view->setAccessibleName(accessible_name);
   view->setModel(this);
-  view->setShowGrid(false);
-  view->setSelectionBehavior(QAbstractItemView::SelectRows);
-  view->setSelectionMode(QAbstractItemView::SingleSelection);
-  view->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  view->setTabKeyNavigation(false);
-  view->setCornerButtonEnabled(false);
-  view->setIconSize({10, 10});
-  view->verticalHeader()->hide();
-  view->verticalHeader()->setMinimumSectionSize(1);
-  view->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() + spacing::kTiny);
-  view->horizontalHeader()->setHighlightSections(false);
-  view->horizontalHeader()->setMinimumSectionSize(24);
-  view->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-  view->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
-  Theme::instance().style_view(view);
+  style_row_table(view);
   return view;
 }
 

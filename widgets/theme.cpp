@@ -10,6 +10,8 @@
 #include <QHeaderView>
 #include <QStyleFactory>
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "widgets/color_maps.h"
 
@@ -48,6 +50,8 @@ const ThemeColors kDark = {
 constexpr double kLightestOnLight = 0.55;
 constexpr double kDarkestOnDark = 0.44;
 
+constexpr std::size_t kMostFonts = 32;
+
 bool system_is_dark() {
   const QPalette palette = QApplication::palette();
   return palette.color(QPalette::WindowText).lightness() > palette.color(QPalette::Window).lightness();
@@ -66,6 +70,18 @@ bool digits_equally_wide(const QFont& font) {
     if (std::abs(metrics.horizontalAdvance(QLatin1Char(digit)) - width) > 0.01) return false;
   }
   return true;
+}
+
+QFont find_number_font(const QFont& base) {
+  if (digits_equally_wide(base)) return base;
+  for (const auto* family : {"Noto Sans", "DejaVu Sans", "Liberation Sans"}) {
+    QFont font = base;
+    font.setFamily(QString::fromLatin1(family));
+    if (digits_equally_wide(font)) return font;
+  }
+  QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);
+  font.setPointSizeF(base.pointSizeF());
+  return font;
 }
 
 }  // namespace
@@ -182,14 +198,13 @@ QFont Theme::body_font() const { return sized(10); }
 QFont Theme::title_font() const { return sized(13); }
 
 QFont Theme::number_font(const QFont& base) {
-  if (digits_equally_wide(base)) return base;
-  for (const auto* family : {"Noto Sans", "DejaVu Sans", "Liberation Sans"}) {
-    QFont font = base;
-    font.setFamily(QString::fromLatin1(family));
-    if (digits_equally_wide(font)) return font;
-  }
-  QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);
-  font.setPointSizeF(base.pointSizeF());
+  // Asked for every cell of every table: what fonts measure does not change.
+  static std::vector<std::pair<QFont, QFont>> known;
+  const auto place = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.first == base; });
+  if (place != known.end()) return place->second;
+  const auto font = find_number_font(base);
+  if (known.size() >= kMostFonts) known.clear();
+  known.emplace_back(base, font);
   return font;
 }
 

@@ -15,6 +15,7 @@
 #include <QUndoStack>
 #include <QVBoxLayout>
 
+#include "sessions/record_slices.h"
 #include "widgets/empty_state.h"
 #include "widgets/exit_histogram.h"
 #include "widgets/number_format.h"
@@ -157,14 +158,21 @@ ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
   connect(empty_, &EmptyState::action_triggered, this, &ThresholdEditor::open_model_requested);
   connect(session, &Session::model_changed, this, &ThresholdEditor::start_anew);
   connect(session, &Session::policy_changed, this, &ThresholdEditor::take_policy);
-  connect(session, &Session::records_changed, this, &ThresholdEditor::count_frames);
-  connect(session, &Session::episode_changed, this, [this] { count_frames(0, session_->frame_count() - 1); });
   connect(session, &Session::activity_changed, this, &ThresholdEditor::update_result);
   connect(&Theme::instance(), &Theme::changed, this, [this] {
     set_message(message_->text());
     update_result();
   });
   start_anew();
+  auto* const slices =
+      new RecordSlices(session,
+                       {.start_anew = [this](qint64 frames) { forget_counts(frames); },
+                        .grow = [this](qint64 frames) { taken_.resize(static_cast<std::size_t>(frames), -1); },
+                        .take = [this](qint64 frame, const FrameRecordPtr& record) { count(frame, record.get()); },
+                        .taken = [this] { update_result(); },
+                        .lose = [this](qint64 frame) { count(frame, nullptr); }},
+                       this);
+  slices->start();
 }
 
 void ThresholdEditor::build_controls() {
@@ -274,10 +282,7 @@ void ThresholdEditor::start_anew() {
   pages->widget(1)->setEnabled(!session_->model_missing());
   known_ = session_->policy();
   show_policy();
-  counts_.assign(model ? model->exit_layers.size() : 0, 0);
-  depth_sum_ = evaluated_ = 0;
-  taken_.clear();
-  count_frames(0, session_->frame_count() - 1);
+  update_result();
 }
 
 void ThresholdEditor::take_policy() {
@@ -351,35 +356,26 @@ void ThresholdEditor::show_policy() {
   show_row(steps_per_exit_, policy.criterion == Criterion::time_step);
 }
 
-void ThresholdEditor::count_frames(qint64 first, qint64 last) {
+void ThresholdEditor::forget_counts(qint64 frames) {
   const ModelSummary* model = session_->model();
-  const auto frames = static_cast<std::size_t>(std::max<qint64>(0, session_->frame_count()));
-  if (frames > taken_.size() && first > 0 && first <= static_cast<qint64>(taken_.size())) taken_.resize(frames, -1);
-  if (taken_.size() != frames || (first <= 0 && last + 1 >= static_cast<qint64>(frames))) {
-    taken_.assign(frames, -1);
-    std::fill(counts_.begin(), counts_.end(), 0);
-    depth_sum_ = evaluated_ = 0;
-    first = 0;
-    last = static_cast<qint64>(frames) - 1;
-  }
-  first = std::max<qint64>(first, 0);
-  last = std::min(last, static_cast<qint64>(frames) - 1);
+  counts_.assign(model ? model->exit_layers.size() : 0, 0);
+  depth_sum_ = evaluated_ = 0;
+  taken_.assign(static_cast<std::size_t>(frames), -1);
+}
+
+void ThresholdEditor::count(qint64 frame, const FrameRecord* record) {
   // taken_ holds depth * 256 + exit + 1, so that a frame can be taken back without its old record.
-  for (qint64 frame = first; model && frame <= last; ++frame) {
-    int& taken = taken_[static_cast<std::size_t>(frame)];
-    const auto count = [this](int code, int sign) {
-      if (code < 0) return;
-      evaluated_ += sign;
-      depth_sum_ += sign * (code / 256);
-      const auto exit = static_cast<std::size_t>(code % 256);
-      if (exit >= 1 && exit <= counts_.size()) counts_[exit - 1] += sign;
-    };
-    count(taken, -1);
-    const FrameRecordPtr record = session_->record(frame);
-    taken = record ? record->depth() * 256 + std::clamp(record->exit_index + 1, 0, 255) : -1;
-    count(taken, +1);
-  }
-  update_result();
+  int& taken = taken_[static_cast<std::size_t>(frame)];
+  const auto add = [this](int code, int sign) {
+    if (code < 0) return;
+    evaluated_ += sign;
+    depth_sum_ += sign * (code / 256);
+    const auto exit = static_cast<std::size_t>(code % 256);
+    if (exit >= 1 && exit <= counts_.size()) counts_[exit - 1] += sign;
+  };
+  add(taken, -1);
+  taken = record ? record->depth() * 256 + std::clamp(record->exit_index + 1, 0, 255) : -1;
+  add(taken, +1);
 }
 
 void ThresholdEditor::update_result() {

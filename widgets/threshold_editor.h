@@ -51,7 +51,8 @@ class ThresholdEditor : public QWidget {
   void show_policy();
   void show_columns();
   void take_policy();
-  void count_frames(qint64 first, qint64 last);
+  void count(qint64 frame, const FrameRecord* record);
+  void forget_counts(qint64 frames);
   void update_result();
   /// One undo step. Steps of the same `group` that follow each other become one; 0 never does.
   void change(const ExitPolicy& policy, const QString& what, int group = 0);

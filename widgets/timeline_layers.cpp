@@ -42,12 +42,26 @@ int TimelineLayer::left_of(qint64 frame) const {
 
 double TimelineLayer::frame_width() const { return rect_->width() / x_axis()->range().size(); }
 
+std::vector<QColor> TimelineLayer::exit_colors() const {
+  std::vector<QColor> colors;
+  for (int exit = 0; exit <= data().exit_count(); ++exit) {
+    colors.push_back(Theme::instance().exit_color(exit, data().exit_count()));
+  }
+  return colors;
+}
+
+HeatLayer::HeatLayer(QCPAxisRect* rect, const TimelineData* data) : TimelineLayer(rect, data) {
+  connect(&Theme::instance(), &Theme::changed, this, [this] { map_known_ = false; });
+}
+
 void DepthLayer::draw(QCPPainter* painter) {
   const Theme& theme = Theme::instance();
   const Buckets b = buckets();
   const int base = static_cast<int>(std::lround(y_axis()->coordToPixel(0)));
+  const auto colors = exit_colors();
   const auto color_of = [&](float depth) {
-    return theme.exit_color(data().exit_of_depth(static_cast<int>(depth)), data().exit_count());
+    const int exit = data().exit_of_depth(static_cast<int>(depth));
+    return colors[static_cast<std::size_t>(exit >= 0 ? exit : data().exit_count())];
   };
   const bool gaps = frame_width() >= kGapFrom, numbers = frame_width() >= kNumberFrom;
   painter->setFont(Theme::number_font(theme.label_font()));
@@ -91,9 +105,10 @@ void HeatLayer::draw(QCPPainter* painter) {
     const int begin = left_of(b.begin(0));
     return hatch(painter, QRect(begin, rect()->top(), left_of(b.end(b.count - 1) + 1) - begin, rect()->height()));
   }
-  std::array<QRgb, 257> map;
-  for (int i = 0; i <= 256; ++i) map[static_cast<std::size_t>(i)] = theme.heat_color(i / 256.0).rgb();
-
+  if (!map_known_) {
+    for (int i = 0; i <= 256; ++i) map_[static_cast<std::size_t>(i)] = theme.heat_color(i / 256.0).rgb();
+    map_known_ = true;
+  }
   QImage image(b.count, exits, QImage::Format_ARGB32_Premultiplied);
   image.fill(Qt::transparent);
   for (int exit = 0; exit < exits; ++exit) {
@@ -102,7 +117,7 @@ void HeatLayer::draw(QCPPainter* painter) {
       const Extent extent = data().delta(exit).extent(b.begin(i), b.end(i));
       if (extent.count == 0) continue;
       const double t = delta_scale::position(static_cast<double>(extent.max));
-      line[i] = map[static_cast<std::size_t>(std::lround(t * 256))];
+      line[i] = map_[static_cast<std::size_t>(std::lround(t * 256))];
     }
   }
   const int left = left_of(b.begin(0)), right = left_of(b.begin(b.count - 1) + b.size);
@@ -121,8 +136,8 @@ void HeatLayer::draw(QCPPainter* painter) {
 }
 
 void HeatLayer::draw_taken(QCPPainter* painter, const Buckets& b) {
-  const Theme& theme = Theme::instance();
-  const int exits = data().exit_count();
+  const auto colors = exit_colors();
+  const auto background = Theme::instance().colors().background;
   const double row = std::abs(y_axis()->coordToPixel(1) - y_axis()->coordToPixel(0));
   const int thick = std::clamp(static_cast<int>(row / 4), 2, 5);
   for (int i = 0; i < b.count; ++i) {
@@ -134,8 +149,8 @@ void HeatLayer::draw_taken(QCPPainter* painter, const Buckets& b) {
       if (exit < 0) continue;
       const int middle = static_cast<int>(std::lround(y_axis()->coordToPixel(exit)));
       // The halo keeps the mark readable on every heat.
-      painter->fillRect(QRect(left, middle - thick / 2 - 1, right - left, thick + 2), theme.colors().background);
-      painter->fillRect(QRect(left, middle - thick / 2, right - left, thick), theme.exit_color(exit, exits));
+      painter->fillRect(QRect(left, middle - thick / 2 - 1, right - left, thick + 2), background);
+      painter->fillRect(QRect(left, middle - thick / 2, right - left, thick), colors[static_cast<std::size_t>(exit)]);
       if (extent.min == extent.max) break;
     }
   }

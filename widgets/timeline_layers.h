@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
+#include <vector>
+
 #include "core/episodes/frame_source.h"
 #include "widgets/qcp.h"
 #include "widgets/timeline_data.h"
@@ -36,6 +39,8 @@ class TimelineLayer : public QCPLayerable {
   /// Left edge of a frame in pixels, rounded: neighbours share it.
   int left_of(qint64 frame) const;
   double frame_width() const;
+  /// By exit; the last for layers that are none.
+  std::vector<QColor> exit_colors() const;
   QRect clipRect() const override { return rect_->rect(); }
   void applyDefaultAntialiasingHint(QCPPainter* painter) const override { painter->setAntialiasing(false); }
 
@@ -59,13 +64,16 @@ class DepthLayer : public TimelineLayer {
 class HeatLayer : public TimelineLayer {
   Q_OBJECT
  public:
-  using TimelineLayer::TimelineLayer;
+  HeatLayer(QCPAxisRect* rect, const TimelineData* data);
 
  protected:
   void draw(QCPPainter* painter) override;
 
  private:
   void draw_taken(QCPPainter* painter, const Buckets& buckets);
+
+  std::array<QRgb, 257> map_{};
+  bool map_known_ = false;  ///< of the theme in force
 };
 
 /// One action dimension: recorded as a thin neutral line, executed in the exits' colours above it.

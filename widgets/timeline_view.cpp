@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "sessions/playback.h"
+#include "sessions/record_slices.h"
 #include "widgets/empty_state.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
@@ -22,6 +23,7 @@ namespace deer {
 namespace {
 
 constexpr int kAskMs = 10;
+constexpr int kDrawMs = 120;  // while much arrives
 constexpr int kPatienceTicks = 100;
 constexpr double kMostAsked = 2000;  // frames in sight; more would empty the cache for nothing
 
@@ -34,6 +36,7 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
       plot_(new TimelinePlot(data_.get())),
       dimension_(new QComboBox),
       asking_(new QTimer(this)),
+      drawing_(new QTimer(this)),
       readout_(new QLabel),
       legend_(new TimelineLegend),
       content_(new QWidget),
@@ -81,7 +84,6 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
   connect(session, &Session::episode_changed, this, [this] { start_anew(false); });
   connect(session, &Session::model_changed, this, [this] { start_anew(true); });
   connect(session, &Session::frames_added, this, &TimelineView::take_frames);
-  connect(session, &Session::records_changed, this, &TimelineView::take_records);
   connect(session, &Session::observation_ready, this, &TimelineView::take_observation);
   asking_->setInterval(kAskMs);
   connect(asking_, &QTimer::timeout, this, &TimelineView::ask_for_recorded);
@@ -90,7 +92,28 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
   });
   connect(&Theme::instance(), &Theme::changed, this, &TimelineView::update_header);
   plot_->set_action_dimension(0, axis_label(0));
+  drawing_->setSingleShot(true);
+  drawing_->setInterval(kDrawMs);
+  connect(drawing_, &QTimer::timeout, this, [this] {
+    plot_->data_changed();
+    update_header();
+  });
   start_anew(false);
+  // After the connections above: it goes over the records of what start_anew() has made room for.
+  slices_ = new RecordSlices(session,
+                             {.start_anew = [](qint64) {},
+                              .grow = [](qint64) {},
+                              .take = [this](qint64 frame, const FrameRecordPtr&) { take_record(frame); },
+                              .taken =
+                                  [this] {
+                                    if (slices_ && slices_->busy())
+                                      return drawing_->isActive() ? void() : drawing_->start();
+                                    plot_->data_changed();
+                                    update_header();
+                                  },
+                              .lose = [this](qint64 frame) { take_record(frame); }},
+                             this);
+  slices_->start();
 }
 
 QString TimelineView::axis_label(int dimension) const {
@@ -144,26 +167,24 @@ void TimelineView::start_anew(bool same_episode) {
   plot_->data_reset();
   if (session_->is_live()) plot_->data_grown();
   plot_->set_spans(session_->instructions());
-  take_records(0, frames - 1);
   plot_->set_frames(session_->current_frame(), session_->hovered_frame());
   stack->setCurrentIndex(1);
   update_header();
 }
 
 void TimelineView::take_frames(qint64 first, qint64 last) {
-  if (data_->frames() != first || first == 0) return start_anew(false);
+  if (data_->frames() != first || first == 0) {
+    start_anew(false);
+    return slices_->start();
+  }
   data_->grow(last + 1);
   asked_.resize(static_cast<std::size_t>(last + 1), false);
   plot_->set_spans(session_->instructions());
   plot_->data_grown();
 }
 
-void TimelineView::take_records(qint64 first, qint64 last) {
-  first = std::max<qint64>(first, 0);
-  last = std::min(last, data_->frames() - 1);
-  for (qint64 frame = first; frame <= last; ++frame) data_->set_record(frame, session_->record(frame).get());
-  plot_->data_changed();
-  update_header();
+void TimelineView::take_record(qint64 frame) {
+  if (frame < data_->frames()) data_->set_record(frame, session_->record(frame).get());
 }
 
 float TimelineView::recorded_value(int dimension, qint64 frame) const { return data_->recorded(dimension).at(frame); }
@@ -195,8 +216,7 @@ void TimelineView::take_observation(qint64 frame) {
   const ObservationPtr observation = session_->observation(frame);
   if (!observation || !observation->rel_action) return;
   data_->set_recorded(frame, *observation->rel_action);
-  plot_->data_changed();
-  update_header();
+  if (!drawing_->isActive()) drawing_->start();
 }
 
 void TimelineView::update_header() {

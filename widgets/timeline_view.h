@@ -14,6 +14,7 @@ class QTimer;
 namespace deer {
 
 class EmptyState;
+class RecordSlices;
 class TimelineData;
 class TimelineLegend;
 class TimelinePlot;
@@ -54,7 +55,7 @@ class TimelineView : public QWidget {
 
  private:
   void start_anew(bool same_episode);
-  void take_records(qint64 first, qint64 last);
+  void take_record(qint64 frame);
   void take_frames(qint64 first, qint64 last);
   void take_observation(qint64 frame);
   void ask_for_recorded();
@@ -70,6 +71,9 @@ class TimelineView : public QWidget {
   std::vector<bool> asked_;
   qint64 awaited_ = -1;
   int awaited_ticks_ = 0;
+
+  RecordSlices* slices_ = nullptr;
+  QTimer* drawing_;
 
   QLabel* readout_;
   TimelineLegend* legend_;

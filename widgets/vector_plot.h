@@ -11,6 +11,9 @@ class VectorPlot : public QCustomPlot {
   using QCustomPlot::QCustomPlot;
 
  protected:
+  /// Both axes in the theme's colours and fonts: quiet lines, no ticks in between.
+  void style_axes();
+
   void paintEvent(QPaintEvent* event) override {
     {
       QCPPainter painter(this);

@@ -3,13 +3,10 @@
 
 #include <QHeaderView>
 #include <QPainter>
-#include <QPushButton>
-#include <QShortcut>
 #include <QTableView>
-#include <QVBoxLayout>
 
-#include "widgets/breakpoint_panel.h"
 #include "widgets/expression_edit.h"
+#include "widgets/expression_list.h"
 #include "widgets/theme.h"
 #include "widgets/watch_model.h"
 
@@ -51,18 +48,15 @@ void CourseDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
 WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
     : QWidget(parent),
       model_(new WatchModel(session, debugger, this)),
-      table_(new QTableView),
       edit_(new ExpressionEdit(debugger, tr("New watch"), tr("watch…  for example delta / threshold"),
                                {{tr("How close to the threshold"), QStringLiteral("closest")},
                                 {tr("Disagreement of the exits"), QStringLiteral("disagreement")},
                                 {tr("Regret"), QStringLiteral("regret")},
                                 {tr("GFLOPs of the language model"), QStringLiteral("llm_gflops")},
                                 {tr("Milliseconds of a frame"), QStringLiteral("latency_ms")}})) {
-  setAccessibleName(tr("Watches"));
-  table_->setModel(model_);
-  table_->setAccessibleName(tr("Watches"));
-  style_debug_table(table_, WatchModel::kCourse);
-  table_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
+  table_ = lay_out({model_, edit_, tr("Watches"), tr("Remove the watch"), WatchModel::kCourse,
+                    [this](int row) { model_->remove(row); }},
+                   this);
   table_->setItemDelegateForColumn(WatchModel::kCourse, new CourseDelegate(table_));
   table_->setSelectionMode(QAbstractItemView::SingleSelection);
   auto* const header = table_->horizontalHeader();
@@ -70,25 +64,8 @@ WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
   header->setSectionResizeMode(WatchModel::kValue, QHeaderView::Interactive);  // numbers must not move the columns
   header->resizeSection(WatchModel::kExpression, 190);
   header->resizeSection(WatchModel::kValue, 90);
-  auto* const remove = new QPushButton(tr("Remove"));
-  remove->setAccessibleName(tr("Remove the watch"));
-  remove->setEnabled(false);
-  const auto remove_selected = [this] { model_->remove(table_->currentIndex().row()); };
-  connect(remove, &QPushButton::clicked, this, remove_selected);
-  auto* const key = new QShortcut(QKeySequence::Delete, table_, nullptr, nullptr, Qt::WidgetShortcut);
-  connect(key, &QShortcut::activated, this, remove_selected);
-  const auto update = [this, remove] { remove->setEnabled(table_->currentIndex().isValid()); };
-  connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this, update);
-  connect(model_, &QAbstractItemModel::modelReset, this, update);
   connect(edit_, &ExpressionEdit::entered, model_, &WatchModel::add);
   connect(&Theme::instance(), &Theme::changed, table_->viewport(), qOverload<>(&QWidget::update));
-
-  auto* const column = new QVBoxLayout(this);
-  column->setContentsMargins(0, 0, 0, 0);
-  column->setSpacing(spacing::kSmall);
-  column->addWidget(edit_);
-  column->addWidget(table_, 1);
-  column->addWidget(remove, 0, Qt::AlignTrailing);
 }
 
 }  // namespace deer

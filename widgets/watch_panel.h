@@ -35,8 +35,8 @@ class WatchPanel : public QWidget {
 
  private:
   WatchModel* model_;
-  QTableView* table_;
   ExpressionEdit* edit_;
+  QTableView* table_;
 };
 
 }  // namespace deer

@@ -13,8 +13,8 @@
 #include <QVBoxLayout>
 
 #include "sessions/playback.h"
-#include "widgets/breakpoint_panel.h"
 #include "widgets/number_format.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 #include "widgets/what_if_models.h"
 
@@ -86,7 +86,7 @@ QWidget* WhatIfPanel::build_forced() {
   column->addWidget(obstacle_);
   forced_table_->setModel(forced_model_);
   forced_table_->setAccessibleName(tr("Forced exits"));
-  style_debug_table(forced_table_, ForcedModel::kExit);
+  style_list_table(forced_table_, ForcedModel::kExit);
   column->addWidget(forced_table_, 1);
   auto* const buttons = new QHBoxLayout;
   remove_->setAccessibleName(tr("Remove the forced exit"));
@@ -133,7 +133,7 @@ QWidget* WhatIfPanel::build_flips() {
   column->addLayout(row);
   flip_table_->setModel(flip_model_);
   flip_table_->setAccessibleName(tr("Frames that flip"));
-  style_debug_table(flip_table_, FlipModel::kMargin);
+  style_list_table(flip_table_, FlipModel::kMargin);
   for (int i = 0; i < FlipModel::kMargin; ++i) {
     flip_table_->horizontalHeader()->setSectionResizeMode(i, QHeaderView::Interactive);
     flip_table_->horizontalHeader()->resizeSection(i, 84);

@@ -44,6 +44,11 @@ ViewsPart::ViewsPart(Session* session, Budget* budget, QWidget* window)
   connect(calibration_, &CalibrationView::open_calibration_requested, this, &ViewsPart::open_calibration_requested);
   connect(watch_, &CalibrationWatch::drift_found, this, &ViewsPart::warn_of_drift);
   connect(exports_, &ViewExports::problem, this, &ViewsPart::problem);
+  connect(comparison_, &Comparison::problem, this, &ViewsPart::problem);
+  choose_trace_ = [window] {
+    return QFileDialog::getOpenFileName(window, tr("Compare with a trace"), {},
+                                        tr("Traces (*.h5 *.hdf5);;All files (*)"));
+  };
 }
 
 void ViewsPart::warn_of_drift() {
@@ -179,6 +184,13 @@ void ViewsPart::compare_with_thresholds() {
   });
 }
 
+void ViewsPart::compare_with_trace() {
+  const auto path = choose_trace_();
+  if (path.isEmpty()) return;
+  comparison_->keep_trace(to_path(path));
+  Q_EMIT compare_requested();
+}
+
 void ViewsPart::add_compare_commands(CommandTable* commands) {
   const auto menu = tr("&Compare");
   const auto run = [this] { return session_->evaluated_count() > 0; };
@@ -200,6 +212,12 @@ void ViewsPart::add_compare_commands(CommandTable* commands) {
                  .tip = tr("Keep this run, and put the thresholds of a file in force beside it."),
                  .run = [this] { compare_with_thresholds(); },
                  .enabled = run});
+  commands->add({.id = "compare.trace",
+                 .menu = menu,
+                 .text = tr("Compare with a t&race…"),
+                 .tip = tr("Put what a trace of this episode holds beside the run as it stands."),
+                 .run = [this] { compare_with_trace(); },
+                 .enabled = [this] { return session_->shared_episode() != nullptr; }});
   commands->add({.id = "compare.deepest",
                  .menu = menu,
                  .text = tr("Compare with the &deepest exit"),

@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QWidget>
+#include <functional>
 #include <vector>
 
 #include "sessions/session.h"
@@ -40,6 +41,8 @@ class ViewsPart : public QObject {
   void add_commands(CommandTable* commands);
   /// Gives the export menu to these views and to all others that `window` holds. Once, when all are there.
   void add_exports();
+  /// How a trace to compare with is asked for; a test answers in the person's place. Empty answer: cancelled.
+  void set_trace_chooser(std::function<QString()> chooser) { choose_trace_ = std::move(chooser); }
 
  Q_SIGNALS:
   void open_calibration_requested();
@@ -51,6 +54,7 @@ class ViewsPart : public QObject {
   void warn_of_drift();
   void add_compare_commands(CommandTable* commands);
   void compare_with_thresholds();
+  void compare_with_trace();
   /// Keeps the run as it stands, unless one is kept already, and puts `policy` in force.
   void compare_with(const ExitPolicy& policy);
 
@@ -64,6 +68,7 @@ class ViewsPart : public QObject {
   LatencyView* latency_;
   Comparison* comparison_;
   CompareView* compare_;
+  std::function<QString()> choose_trace_;
 };
 
 }  // namespace deer

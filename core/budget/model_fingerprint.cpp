@@ -18,6 +18,7 @@ constexpr std::size_t kBlock = std::size_t{64} << 10;
 constexpr std::size_t kBlocks = 1024;
 
 bool makes_the_model(const std::string& name) {
+  if (name == kCalibrationFile) return false;
   for (const char* ending : {".safetensors", ".pth", ".pt", ".bin", ".index.json"}) {
     if (name.ends_with(ending)) return true;
   }

@@ -32,14 +32,8 @@ struct LiveFixture : WindowFixture {
   using WindowFixture::WindowFixture;
 
   bool open_live(qint64 frames) {
-    session.open_model("/models/deer-nano");
-    if (!QTest::qWaitFor([&] { return session.model() != nullptr; }, kPatienceMs)) return false;
     live->frame_ms = 10;
-    session.open_live("a fake", fake_live_opener(live));
-    return wait_frames(frames);
-  }
-  bool wait_frames(qint64 frames) {
-    return QTest::qWaitFor([&] { return session.frame_count() >= frames; }, kPatienceMs);
+    return WindowFixture::open_live(fake_live_opener(live), frames);
   }
   bool runs() const { return session.activity() == Session::Activity::live; }
   LiveBar* bar() const { return window->findChild<LiveBar*>(); }

@@ -14,6 +14,7 @@
 #include "app/gui/message_bar.h"
 #include "app/gui/recorder_line.h"
 #include "app/gui/trace_part.h"
+#include "app/gui/views_part.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/recorder.h"
 #include "sessions/trace_episodes.h"
@@ -21,6 +22,8 @@
 #include "tests/support/log_guard.h"
 #include "tests/support/temporary_folder.h"
 #include "widgets/camera_view.h"
+#include "widgets/compare_view.h"
+#include "widgets/number_format.h"
 #include "widgets/threshold_editor.h"
 #include "widgets/timeline_view.h"
 
@@ -109,6 +112,7 @@ class TraceWindowTest : public QObject {
   void what_is_no_trace_is_said();
   void a_run_is_recorded_and_its_state_is_shown();
   void a_run_is_saved_and_opens_again();
+  void a_saved_run_stands_beside_the_present_one();
 
  private:
   std::unique_ptr<LogGuard> guard_;
@@ -287,6 +291,47 @@ void TraceWindowTest::a_run_is_saved_and_opens_again() {
   for (qint64 i = 0; i < 40; ++i) {
     QVERIFY(same_record(*f.session.record(i), *wanted[static_cast<std::size_t>(i)]));
   }
+}
+
+void TraceWindowTest::a_saved_run_stands_beside_the_present_one() {
+  Fixture f;
+  const auto file = QString::fromStdString((f.folder / "before.h5").string());
+  f.window->traces()->set_file_chooser([&](const QString&, bool, const QString&) { return file; });
+  f.window->views()->set_trace_chooser([&] { return file; });
+  QVERIFY(!f.window->commands()->trigger("compare.trace"));  // nothing is open
+  f.session.open_model("/models/deer-nano");
+  f.session.open_source("/data/task_D");
+  f.session.run_episode();
+  QVERIFY(f.wait([&] { return f.idle() && f.session.evaluated_count() == 40; }));
+  QVERIFY(f.window->commands()->trigger("file.save_trace"));
+  QVERIFY(f.wait([&] { return f.view<RecorderLine>()->text() == "before.h5: 40 frames"; }));
+  f.session.set_policy(fake_policy(0.2));
+  QVERIFY(f.wait([&] { return f.idle() && f.session.records_current(); }));
+  f.window->messages()->dismiss_all();  // what the data warned of
+  QVERIFY(f.window->commands()->trigger("compare.trace"));
+  auto* const compare = f.window->views()->compare();
+  QVERIFY(f.wait([&] { return compare->isVisible() && !compare->is_empty(); }));
+  QVERIFY(f.wait([&] { return labels(compare).contains("kept: before.h5: deer-nano, thresholds"); }));
+  const auto before = fake_records(fake_policy(0.02)), now = fake_records(fake_policy(0.2));
+  qint64 frame = 0;
+  while (before[static_cast<std::size_t>(frame)]->depth() == now[static_cast<std::size_t>(frame)]->depth()) ++frame;
+  f.session.set_current_frame(frame);
+  const auto place = static_cast<std::size_t>(frame);
+  const auto shown = QStringLiteral("kept %1, depth %2 · now %3, depth %4")
+                         .arg(exit_name(before[place]->exit_index, before[place]->exit_layer))
+                         .arg(before[place]->depth())
+                         .arg(exit_name(now[place]->exit_index, now[place]->exit_layer))
+                         .arg(now[place]->depth());
+  QVERIFY2(compare->frame_text().contains(shown), qPrintable(compare->frame_text()));
+  QVERIFY(f.window->messages()->count() == 0);
+  // A trace of other frames leaves it as it is, and says why.
+  const auto other = f.trace();
+  f.window->views()->set_trace_chooser([&] { return other; });
+  QVERIFY(f.window->commands()->trigger("compare.trace"));
+  QVERIFY(f.wait([&] { return f.window->messages()->count() == 1; }));
+  QCOMPARE(f.window->messages()->title(), QStringLiteral("The trace cannot be compared"));
+  QVERIFY(f.window->messages()->details().contains("not a trace of the open episode"));
+  QVERIFY(labels(compare).contains("kept: before.h5"));
 }
 
 }  // namespace deer::test

@@ -10,43 +10,16 @@
 #include <cstdlib>
 
 #include "app/gui/main_window.h"
-#include "core/episodes/thumbnail.h"
-#include "core/trace/trace_writer.h"
-#include "tests/core/trace/made_up_records.h"
+#include "tests/bench/long_trace.h"
 
 using namespace deer;
-
-namespace {
-
-void write_trace(const std::filesystem::path& file, std::int64_t frames) {
-  auto metadata = test::made_up_metadata(128);
-  metadata.model_path.clear();
-  Image picture;
-  picture.width = picture.height = 200;
-  picture.rgb.assign(200 * 200 * 3, 90);
-  auto record = test::made_up_record(0, 128);
-  TraceFrame details;
-  details.thumbnail = jpeg_thumbnail(picture, 200);
-  const auto writer = TraceWriter::create(file, metadata);
-  for (std::int64_t i = 0; i < frames; ++i) {
-    record.frame = i;
-    record.step = static_cast<int>(i % 360);
-    record.exit_index = static_cast<int>(i / 7 % 3);
-    record.exit_layer = 2 * record.exit_index + 1;
-    details.instruction = i / 360 % 2 == 0 ? "open the drawer" : "push the red block to the left";
-    writer->append(record, details);
-  }
-  writer->close();
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   const std::int64_t frames = argc > 1 ? std::max(1000, std::atoi(argv[1])) : 100'000;
   QApplication application(argc, argv);
   const QTemporaryDir folder;
   const auto file = std::filesystem::path(folder.path().toStdString()) / "long.h5";
-  write_trace(file, frames);
+  bench::write_long_trace(file, frames, DEER_SOURCE_DIR "/resources/demo/model", frames <= bench::kMostReplayed);
 
   Session session;
   MainWindow window(&session, SessionStore(std::filesystem::path(folder.path().toStdString()) / "settings"));

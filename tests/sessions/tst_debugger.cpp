@@ -13,38 +13,21 @@
 #include "sessions/session_store.h"
 #include "sessions/threshold_flips.h"
 #include "tests/sessions/fake_live.h"
-#include "tests/sessions/fakes.h"
+#include "tests/sessions/session_fixture.h"
 #include "tests/support/log_guard.h"
 
 namespace deer::test {
 namespace {
 
-constexpr int kPatienceMs = 30'000;
-
 /// A session with an episode that was run, and what debugs it.
-struct Fixture {
-  explicit Fixture(int frames = 60)
-      : session(fake_engine_factory(control), fake_source_opener(control, frames)), debugger(&session) {}
+struct Fixture : SessionFixture {
+  explicit Fixture(int frames = 60) : SessionFixture(frames), debugger(&session) {}
 
-  bool open_and_run() {
-    session.open_model("/models/fake");
-    session.open_source("/data/fake");
-    if (!QTest::qWaitFor([this] { return session.model() && session.episode(); }, kPatienceMs)) return false;
-    session.run_episode();
-    return idle() && session.evaluated_count() == session.frame_count() && scanned();
-  }
-  bool idle() {
-    return QTest::qWaitFor([this] { return session.activity() == Session::Activity::idle; }, kPatienceMs);
-  }
+  bool open_and_scan() { return open_and_run() && scanned(); }
   bool scanned() {
     return QTest::qWaitFor([this] { return !debugger.scanning(); }, kPatienceMs);
   }
-  bool open_live(qint64 frames) {
-    session.open_model("/models/fake");
-    if (!QTest::qWaitFor([this] { return session.model() != nullptr; }, kPatienceMs)) return false;
-    session.open_live("a fake", fake_live_opener(live));
-    return QTest::qWaitFor([&] { return session.frame_count() >= frames; }, kPatienceMs);
-  }
+  bool open_fake_live(qint64 frames) { return open_live(fake_live_opener(live), frames); }
   /// Frames where `holds` says so of the record and the one before.
   template <typename Holds>
   std::vector<qint64> frames_where(Holds holds) const {
@@ -56,9 +39,7 @@ struct Fixture {
     return out;
   }
 
-  FakeControlPtr control = std::make_shared<FakeControl>();
   FakeLivePtr live = std::make_shared<FakeLive>();
-  Session session;
   Debugger debugger;
 };
 
@@ -171,11 +152,11 @@ void DebuggerTest::events_are_found_by_row() {
 
 void DebuggerTest::breakpoints_hold_where_they_should() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   auto policy = f.session.policy();
   policy.thresholds = {0.1, 0.05, 0.05, 0.05};
   f.session.set_policy(policy);
-  QVERIFY(f.idle() && f.scanned());
+  QVERIFY(f.wait_idle() && f.scanned());
   f.debugger.set_breakpoints({{"depth >= 6"}, {"gripper_flip", false}, {"exit_change and depth < 4"}});
   QVERIFY(f.scanned());
   const auto deep = f.frames_where([](const auto& r, const auto*) { return r.depth() >= 6; });
@@ -195,7 +176,7 @@ void DebuggerTest::breakpoints_hold_where_they_should() {
 
 void DebuggerTest::a_wrong_condition_is_explained_and_holds_nowhere() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   f.debugger.set_breakpoints({{"depth > foo"}, {"delta9 > 0"}, {"depth > 0"}});
   QVERIFY(f.scanned());
   QCOMPARE(f.debugger.breakpoint_error(0), QStringLiteral("'foo' is not known (character 9)"));
@@ -210,7 +191,7 @@ void DebuggerTest::a_wrong_condition_is_explained_and_holds_nowhere() {
 
 void DebuggerTest::watches_have_values() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   QSignalSpy values(&f.debugger, &Debugger::watch_values_changed);
   f.debugger.set_watches({"delta * 2", "wrong +", "depth"});
   QVERIFY(f.scanned());
@@ -227,7 +208,7 @@ void DebuggerTest::watches_have_values() {
 
 void DebuggerTest::playback_stops_at_the_very_frame() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   f.debugger.set_breakpoints({{"frame == 17 or frame == 31"}, {"frame == 18", false}});
   QSignalSpy stopped(&f.debugger, &Debugger::stopped);
   auto& playback = *f.session.playback();
@@ -252,7 +233,7 @@ void DebuggerTest::playback_stops_at_the_very_frame() {
 
 void DebuggerTest::playback_in_a_loop_stops_too() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   qint64 now = 0;
   Playback playback(&f.session, [&] { return now; });
   std::vector<std::pair<qint64, qint64>> asked;
@@ -273,7 +254,7 @@ void DebuggerTest::playback_in_a_loop_stops_too() {
 
 void DebuggerTest::runs_to_landmarks() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   f.debugger.set_breakpoints({{"frame == 20"}, {"frame == 40"}});
   // Asked before the scan is done: answered after.
   f.debugger.run_to(Landmark::breakpoint, 1);
@@ -301,7 +282,7 @@ void DebuggerTest::runs_to_landmarks() {
 
 void DebuggerTest::steps_through_exits() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   f.session.set_current_frame(5);
   for (int exit = 0; exit < 4; ++exit) {
     f.debugger.step_exit(1);
@@ -325,14 +306,14 @@ void DebuggerTest::steps_through_exits() {
 
 void DebuggerTest::a_changed_policy_changes_hits_and_events() {
   Fixture f;
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   f.debugger.set_breakpoints({{"depth == 2"}});
   QVERIFY(f.scanned());
   QVERIFY(f.debugger.hits(0).count() < 60);
   auto policy = f.session.policy();
   policy.thresholds[0] = 10;
   f.session.set_policy(policy);
-  QVERIFY(f.idle() && f.scanned());
+  QVERIFY(f.wait_idle() && f.scanned());
   QCOMPARE(f.debugger.hits(0).count(), 60);
   QCOMPARE(f.debugger.events().count(kind_bit(FrameEventKind::exit_change)), 0);
   QCOMPARE(f.debugger.exit_changes().count(), 0);
@@ -341,10 +322,10 @@ void DebuggerTest::a_changed_policy_changes_hits_and_events() {
 void DebuggerTest::live_stops_before_the_next_step() {
   Fixture f;
   f.debugger.set_breakpoints({{"frame == 12"}});
-  QVERIFY(f.open_live(1));
+  QVERIFY(f.open_fake_live(1));
   QSignalSpy stopped(&f.debugger, &Debugger::stopped);
   QVERIFY(QTest::qWaitFor([&] { return stopped.size() == 1; }, kPatienceMs));
-  QVERIFY(f.idle());
+  QVERIFY(f.wait_idle());
   QTest::qWait(100);
   QCOMPARE(f.session.frame_count(), 13);
   QCOMPARE(f.control->steps.load(), 13);
@@ -357,28 +338,28 @@ void DebuggerTest::live_stops_before_the_next_step() {
   QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() > 20; }, kPatienceMs));
   f.debugger.set_breakpoints({{"frame == 12"}, {"depth >= 0"}});
   QVERIFY(QTest::qWaitFor([&] { return stopped.size() == 2; }, kPatienceMs));
-  QVERIFY(f.idle());
+  QVERIFY(f.wait_idle());
   QCOMPARE(stopped[1][0].toLongLong(), f.session.frame_count() - 1);
 }
 
 void DebuggerTest::live_runs_to_a_landmark_and_steps() {
   Fixture f;
-  QVERIFY(f.open_live(5));
+  QVERIFY(f.open_fake_live(5));
   f.session.pause_live();
-  QVERIFY(f.idle());
+  QVERIFY(f.wait_idle());
   QTest::qWait(50);
   const auto count = f.session.frame_count();
   f.session.set_current_frame(count - 1);
   QSignalSpy stopped(&f.debugger, &Debugger::stopped);
   f.debugger.step_frame();
   QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() == count + 1; }, kPatienceMs));
-  QVERIFY(f.idle());
+  QVERIFY(f.wait_idle());
   QTest::qWait(50);
   QCOMPARE(f.session.frame_count(), count + 1);
   QCOMPARE(f.session.current_frame(), count);
   f.debugger.run_to(Landmark::exit_change, 1);
   QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() > count + 1; }, kPatienceMs));
-  QVERIFY(f.idle());
+  QVERIFY(f.wait_idle());
   const auto last = f.session.frame_count() - 1;
   QVERIFY(f.session.record(last)->exit_layer != f.session.record(last - 1)->exit_layer);
   for (auto i = count + 1; i < last; ++i) {
@@ -394,7 +375,7 @@ void DebuggerTest::live_runs_to_a_landmark_and_steps() {
 void DebuggerTest::missing_live_frames_are_logged() {
   Fixture f;
   f.live->gap_at = 8;
-  QVERIFY(f.open_live(20));
+  QVERIFY(f.open_fake_live(20));
   const auto kind = kind_bit(FrameEventKind::gap);
   QCOMPARE(f.debugger.events().count(kind), 1);
   const auto event = f.debugger.events().at(kind, 0);
@@ -406,7 +387,7 @@ void DebuggerTest::missing_live_frames_are_logged() {
 void DebuggerTest::errors_are_logged() {
   Fixture f;
   f.control->bad_frame = 7;
-  QVERIFY(!f.open_and_run());
+  QVERIFY(!f.open_and_scan());
   const auto kind = kind_bit(FrameEventKind::error);
   QVERIFY(QTest::qWaitFor([&] { return f.debugger.events().count(kind) == 1; }, kPatienceMs));
   QVERIFY(f.debugger.events().text(f.debugger.events().at(kind, 0)).startsWith("The run stopped at frame 7: "));
@@ -416,12 +397,12 @@ void DebuggerTest::forced_exits_are_replayed_exactly() {
   Fixture f;
   ForcedExits forced(&f.session);
   QVERIFY(!forced.obstacle(3).isEmpty());
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   QSignalSpy changed(&forced, &ForcedExits::changed);
   const auto before = f.session.record(10);
   const int other = before->exit_index == 3 ? 0 : 3;
   forced.force(10, other);
-  QVERIFY(f.idle() && f.scanned());
+  QVERIFY(f.wait_idle() && f.scanned());
   QCOMPARE(changed.size(), 1);
   QCOMPARE(f.session.record(10)->exit_index, other);
   QVERIFY(f.session.record(10)->reason == ExitReason::forced);
@@ -434,7 +415,7 @@ void DebuggerTest::forced_exits_are_replayed_exactly() {
   QVERIFY(f.scanned());
   QCOMPARE(f.debugger.watch_values(0)[10], 1.0F);
   forced.remove(10);
-  QVERIFY(f.idle());
+  QVERIFY(f.wait_idle());
   for (qint64 i = 11; i < 30; ++i) {
     differs = differs || !same_record(*f.session.record(i), *expected[std::size_t(i)]);
   }
@@ -448,7 +429,7 @@ void DebuggerTest::forced_exits_are_replayed_exactly() {
 void DebuggerTest::forced_exits_stay_with_their_episode() {
   Fixture f;
   ForcedExits forced(&f.session);
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   forced.force(3, 0);
   QSignalSpy swapped(&forced, &ForcedExits::episode_swapped);
   f.session.open_episode(1);
@@ -463,7 +444,7 @@ void DebuggerTest::forced_exits_stay_with_their_episode() {
 void DebuggerTest::bookmarks_stay_with_their_episode() {
   Fixture f;
   Bookmarks bookmarks(&f.session);
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   bookmarks.toggle(5);
   bookmarks.toggle(9);
   bookmarks.toggle(5);
@@ -474,16 +455,16 @@ void DebuggerTest::bookmarks_stay_with_their_episode() {
   bookmarks.toggle(2);
   const auto all = bookmarks.all();
   QCOMPARE(all.size(), std::size_t(2));
-  QCOMPARE(all.at("/data/fake#0"), (std::vector<qint64>{9}));
-  QCOMPARE(all.at("/data/fake#1"), (std::vector<qint64>{2}));
-  bookmarks.set_all({{"/data/fake#1", {7, 8, 1000}}});
+  QCOMPARE(all.at("/data/task_D#0"), (std::vector<qint64>{9}));
+  QCOMPARE(all.at("/data/task_D#1"), (std::vector<qint64>{2}));
+  bookmarks.set_all({{"/data/task_D#1", {7, 8, 1000}}});
   QCOMPARE(bookmarks.frames().members(), (std::vector<qint64>{7, 8}));
 }
 
 void DebuggerTest::flips_are_those_of_the_other_thresholds() {
   Fixture f;
   ThresholdFlips other(&f.session);
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   other.keep_present();
   QVERIFY(QTest::qWaitFor([&] { return !other.comparing(); }, kPatienceMs));
   QVERIFY(other.flips().empty());
@@ -491,7 +472,7 @@ void DebuggerTest::flips_are_those_of_the_other_thresholds() {
   auto policy = kept;
   policy.thresholds = {0.1, 0.05, 0.05, 0.05};
   f.session.set_policy(policy);
-  QVERIFY(f.idle());
+  QVERIFY(f.wait_idle());
   auto source = f.session.collection()->open(0);
   const auto then = fake_run(f.control, *source, kept);
   std::vector<qint64> expected;
@@ -517,7 +498,7 @@ void DebuggerTest::flips_are_those_of_the_other_thresholds() {
 void DebuggerTest::thresholds_that_do_not_fit_are_refused() {
   Fixture f;
   ThresholdFlips other(&f.session);
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   QTemporaryDir folder;
   QFile file(folder.filePath("three.json"));
   QVERIFY(file.open(QFile::WriteOnly));
@@ -557,7 +538,7 @@ void DebuggerTest::a_million_frames_do_not_block() {
 
   // Through a session: the event loop turns while the scan goes on.
   Fixture f(50'000);
-  QVERIFY(f.open_and_run());
+  QVERIFY(f.open_and_scan());
   f.debugger.set_watches({"depth * 2", "disagreement"});
   int turns = 0;
   qint64 longest_ms = 0;

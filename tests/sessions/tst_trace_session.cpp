@@ -3,6 +3,7 @@
 #include <QTest>
 
 #include "core/base/error.h"
+#include "sessions/record_slices.h"
 #include "sessions/recorded_run.h"
 #include "sessions/session.h"
 #include "sessions/similarity.h"
@@ -36,6 +37,8 @@ class LargeRun final : public FrameSource, public RecordedRun {
   ObservationPtr next(std::stop_token) override { return nullptr; }
   const TraceMetadata& metadata() const override { return metadata_; }
   std::int64_t frames() const override { return kFrames; }
+  std::int32_t source_episode() const override { return -1; }
+  std::int64_t first_frame() const override { return 0; }
   const std::string& source() const override { return source_; }
   std::vector<std::int32_t> steps() const override { return std::vector<std::int32_t>(kFrames); }
   std::vector<RunMode> modes() const override { return std::vector<RunMode>(kFrames, RunMode::probe); }
@@ -136,6 +139,7 @@ class TraceSessionTest : public QObject {
   void cancelled_reading_goes_on();
   void features_come_for_the_frame_that_is_shown();
   void similarity_reads_features_that_are_not_kept();
+  void views_get_long_traces_in_slices();
   void pictures_come_from_the_data_or_the_thumbnails();
   void live_runs_follow_a_trace();
   void files_that_are_no_traces_data();
@@ -384,6 +388,47 @@ void TraceSessionTest::similarity_reads_features_that_are_not_kept() {
   std::vector<FrameRecordPtr> chosen;
   for (std::size_t i = 0; i < 600; ++i) chosen.push_back(whole[(100 + i * 4999 / 599) % whole.size()]);
   QCOMPARE(similarity.cka()->matrix.values, linear_cka(chosen, layers).values);
+}
+
+void TraceSessionTest::views_get_long_traces_in_slices() {
+  Fixture f;
+  struct View {
+    std::vector<int> seen;
+    std::unique_ptr<RecordSlices> slices;
+  };
+  std::array<View, 3> views;
+  for (auto& view : views) {
+    view.slices = std::make_unique<RecordSlices>(
+        &f.session,
+        RecordSlices::Calls{
+            .start_anew = [&view](qint64 frames) { view.seen.assign(static_cast<std::size_t>(frames), 0); },
+            .grow = [](qint64) {},
+            .take =
+                [&view](qint64 frame, const FrameRecordPtr& record) {
+                  view.seen[static_cast<std::size_t>(frame)] += record->frame == frame ? 1 : 1000;
+                },
+            .taken = [] {}},
+        nullptr);
+    view.slices->start();
+  }
+  f.session.open_source("/traces/large.h5");
+  QVERIFY(f.wait([&] { return f.session.evaluated_count() == LargeRun::kFrames; }));
+  QVERIFY(QTest::qWaitFor(
+      [&] { return std::none_of(views.begin(), views.end(), [](const View& view) { return view.slices->busy(); }); },
+      kPatienceMs));
+  for (const auto& view : views) {
+    QCOMPARE(view.seen.size(), static_cast<std::size_t>(LargeRun::kFrames));
+    QVERIFY(std::all_of(view.seen.begin(), view.seen.end(), [](int times) { return times >= 1 && times < 1000; }));
+  }
+  // A little comes at once, without a turn of the event loop; much does not, and everybody gets a share.
+  for (auto& view : views) view.seen.assign(view.seen.size(), 0);
+  Q_EMIT f.session.records_changed(5, 9);
+  QVERIFY(views[0].seen[5] == 1 && views[2].seen[9] == 1 && views[1].seen[10] == 0);
+  Q_EMIT f.session.records_changed(0, LargeRun::kFrames - 1);
+  QVERIFY(views[0].slices->busy() && views[0].seen[100] == 0);
+  views[1].slices.reset();  // one that goes meanwhile
+  QVERIFY(QTest::qWaitFor([&] { return !views[0].slices->busy() && !views[2].slices->busy(); }, kPatienceMs));
+  QVERIFY(views[0].seen[19'999] == 1 && views[2].seen[19'999] == 1 && views[1].seen[19'999] == 0);
 }
 
 void TraceSessionTest::pictures_come_from_the_data_or_the_thumbnails() {

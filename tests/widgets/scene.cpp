@@ -23,8 +23,9 @@ std::string instruction_of(std::int64_t frame, int frames) {
 
 class SceneEngine final : public Engine {
  public:
-  explicit SceneEngine(const Scene& scene) : scene_(scene) {
+  SceneEngine(const Scene& scene, const std::filesystem::path& path) : scene_(scene) {
     summary_.name = "scene";
+    summary_.path = path;
     summary_.family = "MPT-1b";
     for (int exit = 0; exit < Scene::kExits; ++exit) summary_.exit_layers.push_back(2 * exit + 1);
     summary_.layers = 2 * Scene::kExits;
@@ -266,10 +267,10 @@ double Scene::similarity(int exit_a, int exit_b) { return std::cos(0.25 * (exit_
 std::vector<double> Scene::thresholds() { return {0.035, 0.03, 0.02, 0.012, 0.006, kAlwaysLeave}; }
 
 EngineFactory Scene::engine_factory() const {
-  return [scene = *this](const std::filesystem::path&, const EngineOptions&, const ProgressCallback&,
+  return [scene = *this](const std::filesystem::path& path, const EngineOptions&, const ProgressCallback&,
                          std::stop_token stop) {
     pause(scene.load_ms, stop);
-    return std::make_unique<SceneEngine>(scene);
+    return std::make_unique<SceneEngine>(scene, path);
   };
 }
 

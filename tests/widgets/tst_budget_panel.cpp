@@ -10,6 +10,7 @@
 #include <cmath>
 #include <random>
 
+#include "core/budget/model_fingerprint.h"
 #include "core/budget/thresholds_file.h"
 #include "core/model/model_config.h"
 #include "tests/support/log_guard.h"
@@ -307,6 +308,70 @@ class BudgetPanelTest : public QObject {
     QTRY_VERIFY(budget_->solution());
   }
 
+  void the_set_beside_a_model_opens_by_itself() {
+    const auto model = some_model();
+    write_calibration(*folder_ / kCalibrationFile, set_of(model));
+    QVERIFY(open_model(model));
+    QVERIFY(budget_->set());
+    QCOMPARE(budget_->calibration_file(), *folder_ / kCalibrationFile);
+    const auto* const origin = named<QLabel>(panel_.get(), "Where the calibration set comes from");
+    QVERIFY(origin && origin->isVisible());
+    QCOMPARE(origin->text(), QStringLiteral("Calibration set: calibration.safetensors, found beside the model"));
+    QVERIFY(origin->toolTip().endsWith("/calibration.safetensors"));
+    QTRY_VERIFY(budget_->solution());
+    QVERIFY(named<QSlider>(panel_.get(), "Average")->isVisible());
+    QVERIFY(!budget_->applied());  // nothing was asked
+
+    // The one in its folder is nearer, and no part of what makes the model.
+    auto nearer = set_of(model);
+    nearer.provenance["samples"] = "nearer";
+    write_calibration(model / kCalibrationFile, nearer);
+    QVERIFY(open_model(model));
+    QVERIFY(budget_->set());
+    QCOMPARE(budget_->set()->provenance.at("samples"), std::string("nearer"));
+    QCOMPARE(origin->text(), QStringLiteral("Calibration set: calibration.safetensors, found in the model’s folder"));
+  }
+
+  void a_set_of_another_model_is_not_opened() {
+    const auto model = some_model();
+    QSignalSpy problems(budget_.get(), &Budget::problem);
+    auto other = set_of(model);
+    other.provenance["model_hash"] = std::string(40, '0');
+    write_calibration(*folder_ / kCalibrationFile, other);
+    QVERIFY(open_model(model));
+    QVERIFY(!budget_->set() && budget_->calibration_file().empty());
+    other.provenance.erase("model_hash");  // whose it is nobody knows
+    write_calibration(*folder_ / kCalibrationFile, other);
+    QVERIFY(open_model(model));
+    QVERIFY(!budget_->set());
+    folder_->write(kCalibrationFile, std::string_view("something else"));
+    QVERIFY(open_model(model));
+    QVERIFY(!budget_->set());
+    QCOMPARE(problems.size(), 0);
+    bool offered = false;
+    for (auto* const button : panel_->findChildren<QPushButton*>()) {
+      offered |= button->isVisible() && button->text() == QStringLiteral("Open calibration set…");
+    }
+    QVERIFY(offered);
+  }
+
+  void a_set_that_was_chosen_stays() {
+    const auto model = some_model();
+    write_calibration(*folder_ / kCalibrationFile, set_of(model));
+    QVERIFY(open_model(model));
+    QVERIFY(budget_->set());
+    budget_->open_calibration(file_);
+    QTRY_COMPARE(budget_->calibration_file(), file_);
+    QVERIFY(open_model(model));
+    QCOMPARE(budget_->calibration_file(), file_);
+    QCOMPARE(named<QLabel>(panel_.get(), "Where the calibration set comes from")->text(),
+             QStringLiteral("Calibration set: some.safetensors"));
+    // Another model brings its own, or none.
+    folder_->write("elsewhere/model/config.json", std::string_view("{}"));
+    QVERIFY(open_model(*folder_ / "elsewhere" / "model"));
+    QVERIFY(!budget_->set());
+  }
+
   void a_preset_and_a_dark_theme() {
     QVERIFY(open());
     auto* const presets = named<QComboBox>(panel_.get(), "Preset");
@@ -322,6 +387,21 @@ class BudgetPanelTest : public QObject {
     if (!test::open_all(session_.get())) return false;
     budget_->open_calibration(file_);
     return QTest::qWaitFor([this] { return budget_->set() && budget_->solution() && !budget_->solving(); }, 10'000);
+  }
+
+  std::filesystem::path some_model() {
+    folder_->write("model/config.json", std::string_view("{\"some\": 1}"));
+    return *folder_ / "model";
+  }
+  static CalibrationSet set_of(const std::filesystem::path& model) {
+    auto set = some_set();
+    set.provenance["model_hash"] = model_fingerprint(model);
+    return set;
+  }
+  bool open_model(const std::filesystem::path& path) {
+    QSignalSpy opened(session_.get(), &Session::model_changed);
+    session_->open_model(path);
+    return QTest::qWaitFor([&] { return !opened.empty() && !budget_->opening(); }, 10'000);
   }
 
   test::LogGuard log_;

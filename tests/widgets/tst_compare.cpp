@@ -9,6 +9,7 @@
 #include "sessions/comparison.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
+#include "tests/widgets/sight.h"
 #include "widgets/compare_view.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"
@@ -18,13 +19,11 @@
 
 namespace deer {
 
+using test::cell;
+using test::has_line;
 using test::Scene;
 
 namespace {
-
-QString cell(const QAbstractItemModel& model, int row, int column) {
-  return model.index(row, column).data().toString();
-}
 
 double arm_distance(qint64 frame, int exit_a, int exit_b) {
   double squares = 0;
@@ -152,12 +151,7 @@ void CompareTest::the_view_shows_both() {
   const auto image = plot->grab().toImage();
   const auto& colors = Theme::instance().colors();
   const auto line_at = [&](double depth, const QColor& color) {
-    const QPoint at(int(plot->xAxis->coordToPixel(42.5)), int(plot->yAxis->coordToPixel(depth)));
-    for (int dy = -2; dy <= 2; ++dy) {
-      const auto found = image.pixelColor((at + QPoint(0, dy)) * image.devicePixelRatioF());
-      if (std::abs(found.red() - color.red()) + std::abs(found.green() - color.green()) < 12) return true;
-    }
-    return false;
+    return has_line(image, {int(plot->xAxis->coordToPixel(42.5)), int(plot->yAxis->coordToPixel(depth))}, color);
   };
   QVERIFY(line_at(4, colors.recorded));
   QVERIFY(line_at(12, colors.accent));

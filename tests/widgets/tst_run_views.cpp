@@ -18,6 +18,7 @@
 #include "sessions/latency.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
+#include "tests/widgets/sight.h"
 #include "widgets/action_model.h"
 #include "widgets/action_plots.h"
 #include "widgets/calibration_view.h"
@@ -34,25 +35,12 @@
 
 namespace deer {
 
+using test::cell;
+using test::has_line;
+using test::near;
 using test::Scene;
 
 namespace {
-
-bool near(const QColor& a, const QColor& b, int tolerance = 6) {
-  return std::abs(a.red() - b.red()) <= tolerance && std::abs(a.green() - b.green()) <= tolerance &&
-         std::abs(a.blue() - b.blue()) <= tolerance;
-}
-
-QString cell(const QAbstractItemModel& model, int row, int column) {
-  return model.index(row, column).data().toString();
-}
-
-bool has_line(const QImage& image, const QPoint& at, const QColor& color) {
-  for (int dy = -2; dy <= 2; ++dy) {
-    if (near(image.pixelColor((at + QPoint(0, dy)) * image.devicePixelRatioF()), color)) return true;
-  }
-  return false;
-}
 
 /// The scene's own deltas over `frames` frames, times `factor`, as a calibration set.
 std::filesystem::path write_set(const QTemporaryDir& folder, int frames, double factor) {
@@ -92,6 +80,7 @@ class RunViewsTest : public QObject {
   void latency_by_stage();
   void memory_over_time();
   void replays_keep_the_times();
+  void long_series_lose_no_extreme();
   void menus_and_clipboard();
   void pictures_in_files();
   void values_in_files();
@@ -380,6 +369,51 @@ void RunViewsTest::replays_keep_the_times() {
   QTest::qWait(50);
   QCOMPARE(session->record(20)->times.vision_ms, 0.0);
   QCOMPARE(latency.values(Latency::kVision)[20], before);
+}
+
+void RunViewsTest::long_series_lose_no_extreme() {
+  SeriesPlot plot;
+  plot.resize(500, 200);
+  plot.set_lines({{.name = "value", .ink = SeriesPlot::Ink::accent}});
+  std::vector<float> values(100'000, 0.5F);
+  values[71'234] = 1;
+  for (std::size_t i = 20'000; i < 30'000; ++i) values[i] = kNotEvaluated;
+  plot.set_values(0, values);
+  plot.set_y_range(std::array{0.0, 1.1});
+  plot.show();
+  plot.refresh();
+  QTest::qWait(50);
+  const auto color = Theme::instance().colors().accent;
+  const auto at = [&](double frame, double value) {
+    return QPoint(qRound(plot.xAxis->coordToPixel(frame)), qRound(plot.yAxis->coordToPixel(value)));
+  };
+  // One frame of two hundred in a pixel, and a stretch without values.
+  const auto spike = [&](const QImage& image, double frame, double value) {
+    bool found = false;
+    for (int dx = -1; dx <= 1; ++dx) found |= has_line(image, at(frame, value) + QPoint(dx, 0), color);
+    return found;
+  };
+  auto image = plot.grab().toImage();
+  QVERIFY(spike(image, 71'234, 0.98));
+  QVERIFY(!spike(image, 73'000, 0.98));
+  QVERIFY(has_line(image, at(10'000, 0.5), color) && has_line(image, at(90'000, 0.5), color));
+  QVERIFY(!has_line(image, at(25'000, 0.5), color));
+  QCOMPARE(plot.value(0, 71'234), 1.0);
+  QVERIFY(std::isnan(plot.value(0, 25'000)));
+  QVERIFY(plot.graph(0)->data()->size() < 4 * 500);
+  // Near, every frame is drawn where it is.
+  plot.xAxis->setRange(71'200, 71'260);
+  plot.replot();
+  image = plot.grab().toImage();
+  QVERIFY(spike(image, 71'234, 0.98));
+  QVERIFY(!spike(image, 71'240, 0.98));
+  // One value more changes what is drawn.
+  values[71'240] = 1;
+  plot.set_values(0, values);
+  plot.replot();
+  QVERIFY(spike(plot.grab().toImage(), 71'240, 0.98));
+  plot.show_all();
+  QCOMPARE(plot.xAxis->range(), QCPRange(-0.5, 99'999.5));
 }
 
 void RunViewsTest::menus_and_clipboard() {

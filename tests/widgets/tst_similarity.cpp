@@ -9,6 +9,7 @@
 #include "sessions/similarity.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
+#include "tests/widgets/sight.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"
 #include "widgets/similarity_matrix.h"
@@ -17,16 +18,8 @@
 
 namespace deer {
 
+using test::near;
 using test::Scene;
-
-namespace {
-
-bool near(const QColor& a, const QColor& b, int tolerance) {
-  return std::abs(a.red() - b.red()) <= tolerance && std::abs(a.green() - b.green()) <= tolerance &&
-         std::abs(a.blue() - b.blue()) <= tolerance;
-}
-
-}  // namespace
 
 class SimilarityTest : public QObject {
   Q_OBJECT

@@ -66,6 +66,7 @@ class CliTraceTest : public QObject {
   void a_replay_is_a_run();
   void frames_can_be_forced();
   void the_summary();
+  void several_traces_are_summed();
   void an_interrupted_trace_goes_on_data();
   void an_interrupted_trace_goes_on();
   void errors_are_one_line();
@@ -163,6 +164,68 @@ void CliTraceTest::the_summary() {
   QVERIFY(summary.at("cost").at("mean").get<double>() > 0);
 }
 
+void CliTraceTest::several_traces_are_summed() {
+  const auto runs = folder_ / "runs";
+  fs::create_directory(runs);
+  fs::copy_file(trace_.toStdString(), runs / "a.h5");
+  QCOMPARE(
+      deer_program({"trace", kModel, kEpisodes, "--out", text(runs / "b.h5"), "--index", "1", "--frames", "7"}).code,
+      0);
+  folder_.write("runs/notes.txt", "no trace");
+  const auto json_of = [&](const QStringList& traces, const char* name) {
+    const auto file = folder_ / name;
+    const auto result = deer_program(QStringList{"replay"} + traces +
+                                     QStringList{"--thresholds", "0.03,0.02,always", "--json", text(file)});
+    if (result.code != 0) qWarning("%s", qPrintable(result.err));
+    return std::pair(read_json(file), result.out);
+  };
+  const auto [a, a_out] = json_of({text(runs / "a.h5")}, "a.json");
+  const auto [b, b_out] = json_of({text(runs / "b.h5")}, "b.json");
+  const auto [both, out] = json_of({text(runs)}, "both.json");
+  const auto [named, named_out] = json_of({text(runs / "a.h5"), text(runs / "b.h5")}, "named.json");
+  QVERIFY(named == both);
+
+  // One trace is told of as before, and as a list of one.
+  QCOMPARE(a.at("trace").get<std::string>(), std::string("a.h5"));
+  QCOMPARE(a.at("traces").size(), std::size_t{1});
+  QVERIFY(a.at("traces")[0].at("summary") == a.at("summary"));
+  QVERIFY(!both.contains("summary") && !both.contains("trace"));
+  QCOMPARE(both.at("traces").size(), std::size_t{2});
+  QVERIFY(both.at("traces")[0].at("summary") == a.at("summary"));
+  QVERIFY(both.at("traces")[1].at("summary") == b.at("summary"));
+  QVERIFY(both.at("policy") == a.at("policy"));
+
+  const auto& total = both.at("total").at("summary");
+  const auto sum = [&](const char* key) {
+    return a.at("summary").at(key).get<int>() + b.at("summary").at(key).get<int>();
+  };
+  QCOMPARE(total.at("frames").get<int>(), 25);
+  for (const char* key : {"frames", "gripper_differs_from_deepest", "gripper_differs_from_recorded"}) {
+    QCOMPARE(total.at(key).get<int>(), sum(key));
+  }
+  for (const char* layer : {"1", "3", "5"}) {
+    const auto at = [&](const Json& of) { return of.at("frames_by_exit_layer").at(layer).get<int>(); };
+    QCOMPARE(at(total), at(a.at("summary")) + at(b.at("summary")));
+  }
+  for (const char* key : {"depth", "cost", "error_to_deepest", "error_to_recorded"}) {
+    const auto& x = a.at("summary").at(key);
+    const auto& y = b.at("summary").at(key);
+    const auto mean = (18 * x.at("mean").get<double>() + 7 * y.at("mean").get<double>()) / 25;
+    QVERIFY2(std::abs(total.at(key).at("mean").get<double>() - mean) < 1e-9, key);
+    QCOMPARE(total.at(key).at("peak").get<double>(), std::max(x.at("peak").get<double>(), y.at("peak").get<double>()));
+  }
+  QCOMPARE(total.at("close").at("count").get<int>(),
+           a.at("summary").at("close").at("count").get<int>() + b.at("summary").at("close").at("count").get<int>());
+  QVERIFY(!total.at("close").contains("frames"));
+
+  // A line a trace, then the sum as of one.
+  QVERIFY2(out.contains("a.h5") && out.contains("b.h5") && out.contains("2 traces\n25 frames\n"), qPrintable(out));
+  QVERIFY(!a_out.contains("traces") && a_out.startsWith("18 frames\n"));
+  const auto lines = lines_of(deer_program({"replay", text(runs), "--lines"}));
+  QCOMPARE(lines.size(), std::size_t{25});
+  QCOMPARE(lines[18].at("trace").get<std::string>(), (runs / "b.h5").string());
+}
+
 void CliTraceTest::an_interrupted_trace_goes_on_data() {
   QTest::addColumn<int>("signal");
   QTest::newRow("Ctrl-C") << SIGINT;
@@ -227,6 +290,14 @@ void CliTraceTest::errors_are_one_line() {
   config["note"] = "another";
   folder_.write("other/config.json", config.dump());
   QVERIFY(fails({"replay", trace_, "--model", text(folder_ / "other")}, "is not the model"));
+  const auto others = text(folder_ / "others.h5");
+  QCOMPARE(deer_program({"trace", text(folder_ / "other"), kEpisodes, "--out", others, "--frames", "2"}).code, 0);
+  QVERIFY(fails({"replay", trace_, others}, "was recorded with another model"));
+  QVERIFY(fails({"replay", trace_, trace_}, "is named twice"));
+  fs::create_directory(folder_ / "bare");
+  QVERIFY(fails({"replay", text(folder_ / "bare")}, "holds no traces"));
+  fs::copy_file(trace_.toStdString(), folder_ / "copy.h5");
+  QVERIFY(fails({"replay", trace_, text(folder_ / "copy.h5"), "--force", "1=3"}, "name one TRACE"));
 }
 
 QTEST_GUILESS_MAIN(CliTraceTest)

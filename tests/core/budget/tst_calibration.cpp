@@ -171,6 +171,9 @@ class TestCalibration : public QObject {
     const auto with = model_fingerprint(folder / "renamed");
     folder.write("renamed/mpt/pytorch_model.bin", "w");
     QVERIFY(model_fingerprint(folder / "renamed") != with);
+    const auto before = model_fingerprint(folder / "renamed");
+    folder.write("renamed/calibration.safetensors", "made from the model");
+    QCOMPARE(model_fingerprint(folder / "renamed"), before);
     folder.write("renamed/a/b/pytorch_model.bin", "w");  // too deep
     const auto deep = model_fingerprint(folder / "renamed");
     folder.write("renamed/a/b/pytorch_model.bin", "v");

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/table_style.h"
+
+#include <QHeaderView>
+#include <QTableView>
+
+#include "widgets/theme.h"
+
+namespace deer {
+
+void style_table(QTableView* table) {
+  table->setShowGrid(false);
+  table->setSelectionMode(QAbstractItemView::SingleSelection);
+  table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  table->setTabKeyNavigation(false);
+  table->setCornerButtonEnabled(false);
+  auto* const rows = table->verticalHeader();
+  rows->setMinimumSectionSize(1);
+  rows->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() + spacing::kTiny);
+  rows->setHighlightSections(false);
+  table->horizontalHeader()->setHighlightSections(false);
+  Theme::instance().style_view(table);
+}
+
+void style_row_table(QTableView* table) {
+  style_table(table);
+  table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table->setIconSize({10, 10});
+  table->verticalHeader()->hide();
+  table->horizontalHeader()->setMinimumSectionSize(24);
+  table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+  table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+}
+
+void style_list_table(QTableView* table, int stretched_column) {
+  table->verticalHeader()->hide();
+  table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + spacing::kSmall);
+  table->setShowGrid(false);
+  table->setWordWrap(false);
+  table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table->setTabKeyNavigation(false);
+  table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+  table->horizontalHeader()->setHighlightSections(false);
+  table->horizontalHeader()->setMinimumSectionSize(32);
+  table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+  table->horizontalHeader()->setSectionResizeMode(stretched_column, QHeaderView::Stretch);
+  table->setMinimumHeight(table->fontMetrics().height() * 3);
+  Theme::instance().style_view(table);
+}
+
+}  // namespace deer

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+class QTableView;
+
+namespace deer {
+
+/// How a table of values looks: rows as low as their text, no grid, no editing, one thing selected at a time.
+void style_table(QTableView* table);
+/// The same without a header of rows, whole rows selected, columns as wide as what they hold.
+void style_row_table(QTableView* table);
+/// A list that a person fills or goes through: rows with some room, one column takes what the others leave.
+void style_list_table(QTableView* table, int stretched_column);
+
+}  // namespace deer
