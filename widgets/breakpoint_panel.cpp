@@ -2,6 +2,7 @@
 #include "widgets/breakpoint_panel.h"
 
 #include <QHeaderView>
+#include <QLabel>
 #include <QPushButton>
 #include <QShortcut>
 #include <QTableView>
@@ -28,6 +29,29 @@ void style_debug_table(QTableView* table, int stretched_column) {
   table->horizontalHeader()->setSectionResizeMode(stretched_column, QHeaderView::Stretch);
   table->setMinimumHeight(table->fontMetrics().height() * 3);
   Theme::instance().style_view(table);
+}
+
+QLabel* show_hint_while_empty(QTableView* table, const QString& text) {
+  auto* const hint = new QLabel(text, table->viewport());
+  hint->setWordWrap(true);
+  hint->setAlignment(Qt::AlignCenter);
+  hint->setAttribute(Qt::WA_TransparentForMouseEvents);
+  auto* const layout = new QVBoxLayout(table->viewport());
+  layout->addWidget(hint);
+  const auto restyle = [hint] {
+    auto palette = hint->palette();
+    palette.setColor(QPalette::WindowText, Theme::instance().colors().muted_text);
+    hint->setPalette(palette);
+  };
+  restyle();
+  QObject::connect(&Theme::instance(), &Theme::changed, hint, restyle);
+  const auto* const model = table->model();
+  const auto update = [hint, model] { hint->setVisible(model->rowCount() == 0); };
+  update();
+  QObject::connect(model, &QAbstractItemModel::modelReset, hint, update);
+  QObject::connect(model, &QAbstractItemModel::rowsInserted, hint, update);
+  QObject::connect(model, &QAbstractItemModel::rowsRemoved, hint, update);
+  return hint;
 }
 
 BreakpointPanel::BreakpointPanel(Debugger* debugger, QWidget* parent)
@@ -58,6 +82,9 @@ BreakpointPanel::BreakpointPanel(Debugger* debugger, QWidget* parent)
   connect(model_, &QAbstractItemModel::modelReset, this, update);
   connect(edit_, &ExpressionEdit::entered, model_, &BreakpointModel::add);
 
+  auto* const hint =
+      show_hint_while_empty(table_, tr("No breakpoint yet. Playback and live runs stop at frames where one holds."));
+  hint->setAccessibleName(tr("Hint"));
   auto* const column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(spacing::kSmall);

@@ -3,6 +3,7 @@
 
 #include <QWidget>
 
+class QLabel;
 class QTableView;
 
 namespace deer {
@@ -30,5 +31,8 @@ class BreakpointPanel : public QWidget {
 
 /// How the debugger's tables look: a row an entry, one column that takes the room, Delete removes.
 void style_debug_table(QTableView* table, int stretched_column);
+
+/// Says in an empty table what it would show. The table has its model, and owns the label that it answers.
+QLabel* show_hint_while_empty(QTableView* table, const QString& text);
 
 }  // namespace deer

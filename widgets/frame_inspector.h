@@ -34,7 +34,8 @@ class FrameInspector : public FrameView {
   QLabel* reason_;
   QLabel* step_;
   QLabel* gripper_;
-  QLabel* command_;
+  QLabel* move_;
+  QLabel* turn_;
   ExitDetails* exit_;
   StageBars* stages_;
 };

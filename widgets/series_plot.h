@@ -73,9 +73,11 @@ class SeriesPlot : public VectorPlot {
   void mouseReleaseEvent(QMouseEvent* event) override;
   void mouseDoubleClickEvent(QMouseEvent* event) override;
   void leaveEvent(QEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   void restyle();
+  void fit_words();  ///< legend and labels, to the size
   void fit();
   QColor color_of(const Line& line) const;
   qint64 frame_at(const QPoint& point) const;
@@ -90,6 +92,7 @@ class SeriesPlot : public VectorPlot {
   bool legend_wanted_ = true;
   int decimals_ = 3;
   QPoint pressed_;
+  QString x_label_, y_label_;
 };
 
 }  // namespace deer

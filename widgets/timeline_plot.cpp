@@ -17,8 +17,8 @@ namespace {
 
 constexpr double kFewestFrames = 4;
 constexpr int kEventHeight = 14;
-constexpr int kRegretHeight = 26;
-constexpr int kRoomForRegret = 230;  // of the plot's height
+constexpr int kRegretHeight = 38;    // as its name is long
+constexpr int kRoomForRegret = 280;  // of the plot's height
 constexpr int kSnapPixels = 5;
 constexpr double kWheelStep = 0.8;
 constexpr qint64 kFirstRoom = 300;  // 10 s
@@ -115,14 +115,11 @@ void TimelinePlot::build_tracks() {
   QCPAxisRect* regret = rect_of(Track::regret);
   regret->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
   regret->axis(QCPAxis::atLeft)->ticker()->setTickCount(2);
-  regret->axis(QCPAxis::atLeft)->setLabel(tr("regret"));
   regret->setMinimumSize(0, kRegretHeight);
   regret->setMaximumSize(QWIDGETSIZE_MAX, kRegretHeight);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
   rect_of(Track::action)->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->grid()->setVisible(true);
-  rect_of(Track::depth)->axis(QCPAxis::atLeft)->setLabel(tr("exit"));
-  rect_of(Track::delta)->axis(QCPAxis::atLeft)->setLabel(tr("delta of exit"));
   // The lowest track also carries the frame axis.
   plotLayout()->setRowStretchFactor(static_cast<int>(Track::action), 1.35);
 
@@ -201,6 +198,21 @@ void TimelinePlot::label_exits() {
   label(Track::delta, [](int exit) { return static_cast<double>(exit); });
 }
 
+void TimelinePlot::name_tracks() {
+  const QFontMetrics metrics(Theme::number_font(Theme::instance().label_font()));
+  // Turned by a quarter, a name is as tall as it is long. One that would reach into the next track is left out.
+  const auto name = [&](Track track, const QStringList& names) {
+    const int room = rect_of(track)->height() + spacing::kSmall;
+    const auto fits = std::find_if(names.begin(), names.end(),
+                                   [&](const QString& text) { return metrics.horizontalAdvance(text) <= room; });
+    rect_of(track)->axis(QCPAxis::atLeft)->setLabel(fits == names.end() ? QString() : *fits);
+  };
+  name(Track::depth, {tr("exit taken"), tr("exit")});
+  name(Track::delta, {tr("delta of exit"), tr("delta")});
+  name(Track::regret, {tr("regret")});
+  name(Track::action, {action_name_});
+}
+
 void TimelinePlot::data_changed() {
   fit_action_range();
   fit_regret_range();
@@ -237,6 +249,9 @@ void TimelinePlot::set_marks(TimelineMarks marks) {
 void TimelinePlot::set_regret_shown(bool shown) {
   regret_shown_ = shown;
   show_regret_track();
+  plotLayout()->update(QCPLayoutElement::upLayout);
+  label_exits();
+  name_tracks();
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -255,7 +270,8 @@ void TimelinePlot::fit_regret_range() {
 }
 
 void TimelinePlot::set_action_dimension(int dimension, const QString& label) {
-  rect_of(Track::action)->axis(QCPAxis::atLeft)->setLabel(label);
+  action_name_ = label;
+  name_tracks();
   dimension_ = std::clamp(dimension, 0, TimelineData::kDimensions - 1);
   action_->set_dimension(dimension_);
   data_changed();
@@ -390,6 +406,7 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   show_regret_track();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits();
+  name_tracks();
   replot(QCustomPlot::rpQueuedReplot);
 }
 

@@ -2,6 +2,7 @@
 #include "widgets/watch_panel.h"
 
 #include <QHeaderView>
+#include <QLabel>
 #include <QPainter>
 #include <QPushButton>
 #include <QShortcut>
@@ -83,6 +84,9 @@ WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
   connect(edit_, &ExpressionEdit::entered, model_, &WatchModel::add);
   connect(&Theme::instance(), &Theme::changed, table_->viewport(), qOverload<>(&QWidget::update));
 
+  auto* const hint = show_hint_while_empty(
+      table_, tr("Nothing is watched yet. A watch shows its value at the cursor and over the episode."));
+  hint->setAccessibleName(tr("Hint"));
   auto* const column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(spacing::kSmall);
