@@ -24,6 +24,7 @@ struct LaunchOptions {
   QString camera;  ///< source of the static camera; empty: no cameras
   QString gripper_camera;
   QString screenshot;
+  QStringList commands;  ///< by id, to be run once all is loaded and evaluated
   QString theme;      ///< empty: as the preferences say
   QSize size;         ///< invalid: as before
   QStringList paths;  ///< whatever else is to be opened

@@ -24,6 +24,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (!options.theme.isEmpty()) window.set_theme(options.theme);
   if (picture) {
     auto* const screenshot = new deer::Screenshot(options, &session, &window);
+    screenshot->set_runner([&window](const QString& id) { return window.commands()->trigger(id); });
     QObject::connect(screenshot, &deer::Screenshot::finished, &application, &QCoreApplication::exit);
   }
   if (picture) {
