@@ -7,6 +7,7 @@
 #include "app/gui/launch_options.h"
 #include "app/gui/main_window.h"
 #include "app/gui/screenshot.h"
+#include "app/gui/translations.h"
 #include "core/base/version.h"
 #include "core/episodes/live_camera.h"
 #include "core/model/cpu_setup.h"
@@ -68,6 +69,7 @@ int main(int argc, char** argv) {
   QGuiApplication::setApplicationDisplayName(QStringLiteral("Deerscope"));
   QGuiApplication::setDesktopFileName(QStringLiteral("deerscope"));
   QGuiApplication::setWindowIcon(QIcon(QStringLiteral(":/icons/deerscope-256.png")));
+  deer::install_translations(&application);
   deer::Theme::instance().apply();
   const int result = run(application, launch.options);
   // Libraries should not go before the threads that use them; a camera that hangs is not waited for long.
