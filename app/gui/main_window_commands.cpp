@@ -11,6 +11,7 @@
 #include "app/gui/camera_part.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/demo.h"
+#include "app/gui/guide_dialog.h"
 #include "app/gui/layout_part.h"
 #include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
@@ -420,6 +421,16 @@ void MainWindow::add_help_commands() {
                   tr("Open the demo model and episode, and run it."),
                   {QKeySequence(tr("Ctrl+D"))},
                   [this] { open_demo(); }});
+  commands_->add({"help.guide",
+                  menu,
+                  tr("User &guide"),
+                  tr("Show what can be done here and how, task by task."),
+                  {QKeySequence(tr("F1"))},
+                  [this] {
+                    auto* const dialog = new GuideDialog(this);
+                    dialog->setAttribute(Qt::WA_DeleteOnClose);
+                    dialog->show();
+                  }});
   commands_->add(
       {"help.keys", menu, tr("&Keys"), tr("List every key and what it does."), {QKeySequence(tr("?"))}, [this] {
          auto* const dialog = new ShortcutDialog(*commands_, this);

@@ -69,7 +69,8 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
     ++row;
   }
   hint_ = new QLabel(tr("Or drop a dataset, a folder of images, a video, a trace, a scene or a model here. Ctrl+K "
-                        "finds every command."),
+                        "finds every command, "
+                        "F1 opens the user guide."),
                      column);
   hint_->setWordWrap(true);
   recent_title_ = new QLabel(tr("Recent"), column);
