@@ -21,6 +21,7 @@ packages=(
   libopencv-dev libyaml-cpp-dev liburdfdom-dev liborocos-kdl-dev libeigen3-dev
   qt6-base-dev qt6-svg-dev libqcustomplot-dev libmuparser-dev libgl1-mesa-dri fonts-dejavu-core
   libvtk9-dev libassimp-dev
+  qt6-tools-dev qt6-l10n-tools
   xvfb xauth
 )
 

@@ -3,6 +3,7 @@
 
 #include <QStandardPaths>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <system_error>
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr const char* kPreferencesFile = "preferences.json";
 constexpr const char* kSessionFile = "session.json";
+constexpr const char* kLayoutsFile = "layouts.json";
+
+constexpr std::array<const char*, 3> kEndings{"closed", "open", "restoring"};  // of Ending
 
 Json policy_json(const ExitPolicy& policy) {
   Json json = {
@@ -126,6 +130,9 @@ Preferences read_preferences(const JsonFields& fields) {
 
 SavedSession read_session(const JsonFields& fields) {
   SavedSession out;
+  const auto ending = std::find(kEndings.begin(), kEndings.end(), fields.text("ending", kEndings.front()));
+  if (ending == kEndings.end()) fields.fail("ending", "closed, open or restoring");
+  out.ending = static_cast<Ending>(ending - kEndings.begin());
   if (fields.has("model")) {
     const auto model = fields.object("model");
     out.model = text_path(model.text("path"));
@@ -146,8 +153,27 @@ SavedSession read_session(const JsonFields& fields) {
   if (fields.has("debug")) out.debug = debug_state_from_json(fields.object("debug"));
   out.window_geometry = read_bytes(fields, "window_geometry");
   out.window_layout = read_bytes(fields, "window_layout");
+  out.layout_name = qtext(fields.text("layout_name", ""));
   out.recent_models = read_list(fields, "recent_models");
   out.recent_sources = read_list(fields, "recent_sources");
+  return out;
+}
+
+std::vector<NamedLayout> read_layouts(const JsonFields& fields) {
+  std::vector<NamedLayout> out;
+  if (!fields.has("layouts")) fields.fail("layouts", "an array");
+  const auto& json = fields.json()["layouts"];
+  if (!json.is_array() || json.size() > SessionStore::kMostLayouts) {
+    fields.fail("layouts", "an array of at most " + std::to_string(SessionStore::kMostLayouts));
+  }
+  for (const auto& item : json) {
+    const JsonFields one(fields.file(), item);
+    NamedLayout layout{qtext(one.text("name")).trimmed(), read_bytes(one, "layout")};
+    if (layout.name.isEmpty() || layout.name.size() > NamedLayout::kLongestName) {
+      one.fail("name", "1 to " + std::to_string(NamedLayout::kLongestName) + " characters");
+    }
+    out.push_back(std::move(layout));
+  }
   return out;
 }
 
@@ -171,6 +197,10 @@ Preferences SessionStore::load_preferences() {
 
 SavedSession SessionStore::load_session() { return load<SavedSession>(file(kSessionFile), warnings_, read_session); }
 
+std::vector<NamedLayout> SessionStore::load_layouts() {
+  return load<std::vector<NamedLayout>>(file(kLayoutsFile), warnings_, read_layouts);
+}
+
 void SessionStore::save(const Preferences& preferences) {
   const Json json = {
       {"version", kVersion},
@@ -181,13 +211,14 @@ void SessionStore::save(const Preferences& preferences) {
       {"playback_speed", preferences.playback_speed},
       {"restore_on_start", preferences.restore_on_start},
   };
-  set_aside_if_unreadable(file(kPreferencesFile));
-  write_file_atomically(file(kPreferencesFile), json.dump(2) + "\n");
+  write_file_atomically(make_way(kPreferencesFile, read_preferences), json.dump(2) + "\n");
 }
 
 void SessionStore::save(const SavedSession& session) {
   Json json = {
       {"version", kVersion},
+      {"ending", kEndings[static_cast<std::size_t>(session.ending)]},
+      {"layout_name", utf8(session.layout_name)},
       {"window_geometry", session.window_geometry.toBase64().toStdString()},
       {"window_layout", session.window_layout.toBase64().toStdString()},
       {"recent_models", list_json(session.recent_models)},
@@ -209,24 +240,32 @@ void SessionStore::save(const SavedSession& session) {
   }
   if (session.debug != DebugState()) json["debug"] = to_json(session.debug);
   if (session.policy) json["policy"] = policy_json(*session.policy);
-  set_aside_if_unreadable(file(kSessionFile));
   // Instructions come from files and may hold bytes that are not UTF-8: replace those.
-  write_file_atomically(file(kSessionFile), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomically(make_way(kSessionFile, read_session),
+                        json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-void SessionStore::set_aside_if_unreadable(const std::filesystem::path& path) {
+void SessionStore::save(const std::vector<NamedLayout>& layouts) {
+  Json json = {{"version", kVersion}, {"layouts", Json::array()}};
+  for (const auto& layout : layouts) {
+    json["layouts"].push_back({{"name", utf8(layout.name)}, {"layout", layout.layout.toBase64().toStdString()}});
+  }
+  write_file_atomically(make_way(kLayoutsFile, read_layouts), json.dump(2) + "\n");
+}
+
+template <typename Read>
+std::filesystem::path SessionStore::make_way(const char* name, Read read) {
+  const auto path = file(name);
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) throw FileError(folder_, "cannot make the folder: " + error.message());
-  if (!std::filesystem::exists(path, error)) return;
   QStringList problems;
-  const bool preferences = path.filename() == kPreferencesFile;
-  if (preferences) load<Preferences>(path, problems, read_preferences);
-  if (!preferences) load<SavedSession>(path, problems, read_session);
-  if (problems.isEmpty()) return;
+  load<decltype(read(std::declval<const JsonFields&>()))>(path, problems, read);
+  if (problems.isEmpty()) return path;
   auto aside = path;
   aside += ".unreadable";
   std::filesystem::rename(path, aside, error);
+  return path;
 }
 
 void SessionStore::add_recent(QStringList& list, const QString& entry) {

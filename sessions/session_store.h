@@ -6,6 +6,7 @@
 #include <QStringList>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
@@ -25,8 +26,22 @@ struct Preferences {
   bool operator==(const Preferences&) const = default;
 };
 
+/// Where panels stand, under a name that a person gave.
+struct NamedLayout {
+  static constexpr int kLongestName = 60;  ///< characters
+
+  QString name;
+  QByteArray layout;  ///< as SavedSession::window_layout
+
+  bool operator==(const NamedLayout&) const = default;
+};
+
+/// How the program stood when a session was saved. What is not closed ended badly, unless it still runs.
+enum class Ending { closed, open, restoring };
+
 /// What was open, so that it can be opened again.
 struct SavedSession {
+  Ending ending = Ending::closed;
   std::filesystem::path model;  ///< empty: none
   EngineOptions engine_options;
   std::filesystem::path source;  ///< empty: none
@@ -38,19 +53,21 @@ struct SavedSession {
   DebugState debug;
 
   QByteArray window_geometry;  ///< QWidget::saveGeometry
-  QByteArray window_layout;    ///< QMainWindow::saveState
+  QByteArray window_layout;    ///< of the panels and the pictures, as the window packs it
+  QString layout_name;         ///< the one chosen last: a built-in layout's id or a NamedLayout's name
 
   QStringList recent_models;  ///< newest first, at most SessionStore::kRecent
   QStringList recent_sources;
 };
 
-/// Keeps preferences and the last session in two JSON files of one folder. Each is written to a
+/// Keeps preferences, the last session and named layouts in JSON files of one folder. Each is written to a
 /// temporary file and renamed. A file that is broken or of a newer version is set aside under another
 /// name before the next save, and never stops the start.
 class SessionStore {
  public:
   static constexpr int kVersion = 1;
   static constexpr int kRecent = 10;
+  static constexpr std::size_t kMostLayouts = 100;
 
   /// `folder` is made when something is saved.
   explicit SessionStore(std::filesystem::path folder);
@@ -61,19 +78,23 @@ class SessionStore {
   /// Never throw. What cannot be read is at its default, and warnings() says why.
   Preferences load_preferences();
   SavedSession load_session();
+  std::vector<NamedLayout> load_layouts();
   const QStringList& warnings() const { return warnings_; }
   const std::filesystem::path& folder() const { return folder_; }
 
   /// Throw FileError if the file cannot be written.
   void save(const Preferences& preferences);
   void save(const SavedSession& session);
+  void save(const std::vector<NamedLayout>& layouts);
 
   /// Puts `entry` first in a list of recent paths.
   static void add_recent(QStringList& list, const QString& entry);
 
  private:
   std::filesystem::path file(const char* name) const { return folder_ / name; }
-  void set_aside_if_unreadable(const std::filesystem::path& path);
+  /// Readies the file of this name for writing; one that `read` cannot take is renamed.
+  template <typename Read>
+  std::filesystem::path make_way(const char* name, Read read);
 
   std::filesystem::path folder_;
   QStringList warnings_;

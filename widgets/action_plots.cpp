@@ -243,10 +243,10 @@ void ActionPlots::draw() {
   QStringList means;
   for (std::size_t exit = 0; exit < series_.exits(); ++exit) {
     const double mean = ActionSeries::mean(series_.arm_error(exit));
-    if (std::isfinite(mean)) means << tr("exit %1 %2").arg(exit + 1).arg(format_number(mean, 2));
+    if (std::isfinite(mean)) means << tr("%1: %2").arg(exit + 1).arg(format_number(mean, 2));
   }
   summary_->setText(means.isEmpty() ? tr("No recorded action is known yet.")
-                                    : tr("mean arm error: %1").arg(means.join(QStringLiteral(" · "))));
+                                    : tr("mean arm error by exit  %1").arg(means.join(QStringLiteral("   "))));
   summary_->setToolTip(
       tr("Distance to the recorded action, root of the mean of squares over the six arm values in the model’s units, "
          "averaged over the frames where it is known."));

@@ -71,10 +71,11 @@ ActionView::ActionView(Session* session, QWidget* parent)
   table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() + kBarThickness +
                                                   1);
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
-  const QFontMetrics metrics(Theme::instance().body_font());
   table_->horizontalHeader()->setMinimumSectionSize(
-      std::max(metrics.horizontalAdvance(tr("executed")), metrics.horizontalAdvance(tr("recorded"))) +
-      spacing::kMedium);
+      QFontMetrics(Theme::number_font(Theme::instance().body_font())).horizontalAdvance(format_fixed(-100.0, 1)) +
+      spacing::kTiny);
+  table_->horizontalHeader()->setHighlightSections(false);
+  table_->verticalHeader()->setHighlightSections(false);
 
   auto* content = new QWidget;
   auto* column = new QVBoxLayout(content);
@@ -97,7 +98,13 @@ void ActionView::show_record(const FrameRecordPtr& record) {
     QHeaderView* header = table_->horizontalHeader();
     const std::array<int, 3> front{model_->executed_column(), model_->recorded_column(), model_->error_column()};
     for (int place = 0; place < 3; ++place) {
-      header->moveSection(header->visualIndex(front[static_cast<std::size_t>(place)]), place);
+      const int column = front[static_cast<std::size_t>(place)];
+      header->moveSection(header->visualIndex(column), place);
+      // As wide as their words; the exits share what is left, so that six of them need no scrolling.
+      const auto word = model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+      const int wide = QFontMetrics(Theme::instance().body_font()).horizontalAdvance(word) + spacing::kMedium;
+      header->setSectionResizeMode(column, QHeaderView::Fixed);
+      header->resizeSection(column, std::max(wide, header->minimumSectionSize() + spacing::kTiny));
     }
   }
   title_->setText(tr("frame %1 · movement in one step, world frame").arg(format_count(record->frame)));

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/breakpoint_panel.h"
 
+#include <QLabel>
+#include <QTableView>
+
 #include "sessions/debugger.h"
 #include "widgets/breakpoint_model.h"
 #include "widgets/expression_edit.h"
 #include "widgets/expression_list.h"
+#include "widgets/table_style.h"
 
 namespace deer {
 
@@ -22,6 +26,9 @@ BreakpointPanel::BreakpointPanel(Debugger* debugger, QWidget* parent)
                     [this](int row) { model_->remove(row); }},
                    this);
   connect(edit_, &ExpressionEdit::entered, model_, &BreakpointModel::add);
+  auto* const hint =
+      show_hint_while_empty(table_, tr("No breakpoint yet. Playback and live runs stop at frames where one holds."));
+  hint->setAccessibleName(tr("Hint"));
 }
 
 }  // namespace deer

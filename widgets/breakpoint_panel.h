@@ -3,6 +3,7 @@
 
 #include <QWidget>
 
+class QLabel;
 class QTableView;
 
 namespace deer {
@@ -28,5 +29,4 @@ class BreakpointPanel : public QWidget {
   QTableView* table_;
 };
 
-/// How the debugger's tables look: a row an entry, one column that takes the room, Delete removes.
 }  // namespace deer

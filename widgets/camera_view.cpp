@@ -195,7 +195,11 @@ void CameraView::paintEvent(QPaintEvent*) {
                           : theme.colors().surface;
   const QString caption = camera_ == Camera::fixed ? tr("static camera") : tr("gripper camera");
   chip(caption, theme.label_font(), theme.colors().surface, badge_left, room, true);
-  const int used = chip(badge_text(), badge_font, fill, badge_left, room);
+  QString badge = badge_text();
+  // Where there is no room for the depth, the exit alone: it is not cut off.
+  const bool narrow = QFontMetrics(badge_font).horizontalAdvance(badge) > room - 2 * spacing::kSmall;
+  if (record && narrow) badge = exit_name(record->exit_index, record->exit_layer);
+  const int used = chip(badge, badge_font, fill, badge_left, room);
   draw_legend(&painter, target.bottom() + 1 - 2 * spacing::kSmall - QFontMetrics(badge_font).height());
   const QString number = tr("frame %1").arg(format_count(picture_frame_));
   const QFont number_font = Theme::number_font(theme.label_font());

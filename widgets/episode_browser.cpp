@@ -138,8 +138,14 @@ void EpisodeBrowser::start_anew() {
   tree_->expandAll();
   tree_->header()->setSectionResizeMode(EpisodeModel::kTitle, QHeaderView::Stretch);
   tree_->header()->setSectionResizeMode(EpisodeModel::kFrames, QHeaderView::Fixed);
+  // As wide as its longest number, so that instructions get the rest.
+  qint64 longest = 0;
+  if (collection) {
+    longest = static_cast<qint64>(collection->episodes().size());
+    for (const auto& episode : collection->episodes()) longest = std::max<qint64>(longest, episode.length());
+  }
   tree_->header()->resizeSection(EpisodeModel::kFrames,
-                                 fontMetrics().horizontalAdvance(format_count(1'000'000)) + spacing::kMedium);
+                                 fontMetrics().horizontalAdvance(format_count(longest)) + spacing::kMedium);
   apply_search();
 }
 

@@ -19,11 +19,7 @@
 #include "widgets/theme.h"
 
 namespace deer {
-namespace {
-
-constexpr int kCompactColumns = ExitStepsModel::kDecision + 1;
-
-}  // namespace
+namespace {}  // namespace
 
 ExitSteps::ExitSteps(Session* session, QWidget* parent)
     : FrameView(session, tr("a frame exit by exit"), parent),
@@ -176,17 +172,25 @@ void ExitSteps::resizeEvent(QResizeEvent* event) {
 }
 
 void ExitSteps::show_columns() {
-  // The first columns always; the others, which the fields below repeat for one exit, where they fit.
-  int room = width() - 2 * spacing::kMedium;
-  const QFontMetrics metrics(Theme::number_font(Theme::instance().body_font()));
-  for (int column = 0; column < ExitStepsModel::kColumnCount; ++column) {
+  // What decides comes first; the fields below repeat the others for one exit, and so they are there where they fit.
+  int room = table_->width() - 2;
+  auto font = Theme::number_font(Theme::instance().body_font());
+  font.setBold(true);  // as the row of the exit taken
+  const QFontMetrics metrics(font);
+  std::vector<int> columns{ExitStepsModel::kExit, ExitStepsModel::kDelta, ExitStepsModel::kThreshold,
+                           ExitStepsModel::kDecision, ExitStepsModel::kChange};
+  const std::size_t always = columns.size() - 1;
+  for (int column = ExitStepsModel::kDepth; column < ExitStepsModel::kColumnCount; ++column) columns.push_back(column);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const int column = columns[i];
     int wanted = table_->horizontalHeader()->sectionSizeHint(column);
     for (int row = 0; row < model_->rowCount(); ++row) {
       const auto text = model_->index(row, column).data().toString();
-      wanted = std::max(wanted, metrics.horizontalAdvance(text) + spacing::kMedium);
+      const int icon = column == ExitStepsModel::kExit ? table_->iconSize().width() + spacing::kTiny : 0;
+      wanted = std::max(wanted, metrics.horizontalAdvance(text) + icon + spacing::kSmall);
     }
     room -= wanted;
-    table_->setColumnHidden(column, column >= kCompactColumns && room < 0);
+    table_->setColumnHidden(column, i >= always && room < 0);
   }
 }
 

@@ -42,7 +42,9 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   depth_ = add_form_field(form, tr("depth"), tr("Layers of the language model that ran for this frame."));
   reason_ = add_form_field(form, tr("reason"), tr("Why the model stopped at this exit."));
   gripper_ = add_form_field(form, tr("gripper"), tr("Predicted probability of opening, and the command that follows."));
-  command_ = add_form_field(form, tr("command"), tr("Sent to the robot for this step, in the world frame."));
+  move_ = add_form_field(form, tr("move, mm"), tr("Sent to the robot for this step, in the world frame."));
+  turn_ =
+      add_form_field(form, tr("turn, °"), tr("Sent to the robot for this step, about the axes of the world frame."));
   time_ = add_form_field(form, tr("time"), tr("Since the start of the episode."));
   frame_id_ = add_form_field(form, tr("frame id"), tr("The dataset’s own number of this frame."));
   step_ = add_form_field(form, tr("step"), tr("Steps since the action head’s memory was last reset."));
@@ -92,7 +94,8 @@ void FrameInspector::show_record(const FrameRecordPtr& record) {
     turn << axis + format_fixed(record->command[i + 3] * kDegrees, 2);
   }
   const QString gap(QStringLiteral("  "));
-  command_->setText(tr("%1 mm\n%2 °").arg(position.join(gap), turn.join(gap)));
+  move_->setText(position.join(gap));
+  turn_->setText(turn.join(gap));
   exit_->show_exit(*record, model, session()->selected_exit());
   stages_->set_times(record->times);
 }

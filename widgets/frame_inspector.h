@@ -25,7 +25,6 @@ class FrameInspector : public FrameView {
   void show_record(const FrameRecordPtr& record) override;
 
  private:
-
   QLabel* title_;
   QLabel* frame_id_;
   QLabel* time_;
@@ -34,7 +33,8 @@ class FrameInspector : public FrameView {
   QLabel* reason_;
   QLabel* step_;
   QLabel* gripper_;
-  QLabel* command_;
+  QLabel* move_;
+  QLabel* turn_;
   ExitDetails* exit_;
   StageBars* stages_;
 };

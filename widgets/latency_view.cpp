@@ -5,6 +5,7 @@
 #include <QTableView>
 #include <QTimer>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kDrawEveryMs = 120;
 constexpr int kWideEnough = 620;
+constexpr int kTallEnough = 220;                                                // for two plots above each other
 constexpr std::array<double, Latency::kTotal> kShades{0.6, 0.35, 0.2, 0, 0.5};  // the LLM has a colour of its own
 
 }  // namespace
@@ -31,17 +33,18 @@ LatencyView::LatencyView(Session* session, QWidget* parent)
       stages_(new SeriesPlot),
       memory_(new SeriesPlot),
       both_(new QBoxLayout(QBoxLayout::TopToBottom)),
+      plots_(new QBoxLayout(QBoxLayout::TopToBottom)),
       drawing_(new QTimer(this)) {
   setAccessibleName(tr("Latency and memory"));
   setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
   summary_->setAccessibleName(tr("Summary"));
   summary_->setFont(Theme::number_font(Theme::instance().body_font()));
   summary_->setWordWrap(true);
-  model_ = new TextTable({{tr("stage"), {}, true},
-                          {tr("median, ms"), tr("Half of the frames took at most this.")},
-                          {tr("95 %, ms"), tr("95 of 100 frames took at most this.")},
-                          {tr("99 %, ms"), tr("99 of 100 frames took at most this.")},
-                          {tr("most, ms"), tr("The slowest frame.")},
+  model_ = new TextTable({{tr("stage, ms"), {}, true},
+                          {tr("median"), tr("Half of the frames took at most this.")},
+                          {tr("95 %"), tr("95 of 100 frames took at most this.")},
+                          {tr("99 %"), tr("99 of 100 frames took at most this.")},
+                          {tr("most"), tr("The slowest frame.")},
                           {tr("share"), tr("Of the time of all frames.")}},
                          this);
   table_ = model_->make_view(tr("Time by stage"));
@@ -61,12 +64,11 @@ LatencyView::LatencyView(Session* session, QWidget* parent)
   column->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
   column->setSpacing(spacing::kSmall);
   column->addWidget(summary_);
-  auto* plots = new QVBoxLayout;
-  plots->setSpacing(spacing::kTiny);
-  plots->addWidget(stages_, 3);
-  plots->addWidget(memory_, 2);
+  plots_->setSpacing(spacing::kTiny);
+  plots_->addWidget(stages_, 3);
+  plots_->addWidget(memory_, 2);
   both_->setSpacing(spacing::kSmall);
-  both_->addLayout(plots, 3);
+  both_->addLayout(plots_, 3);
   both_->addWidget(table_, 2);
   column->addLayout(both_, 1);
   set_content(content);
@@ -181,6 +183,7 @@ void LatencyView::show_statistics() {
                     {one.frames > 0 ? tr("%1 %").arg(format_fixed(100 * one.share, 1)) : QString(QChar(0x2013))}});
   }
   model_->set_rows(std::move(rows));
+  arrange();
   const auto& total = statistics[Latency::kTotal];
   if (total.frames == 0) {
     summary_->setText(tr("No frame was run here: replayed frames only ran the action head."));
@@ -199,7 +202,18 @@ void LatencyView::show_record(const FrameRecordPtr&) {
 
 void LatencyView::resizeEvent(QResizeEvent* event) {
   FrameView::resizeEvent(event);
-  both_->setDirection(width() >= kWideEnough ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  arrange();
+}
+
+void LatencyView::arrange() {
+  const bool wide = width() >= kWideEnough;
+  both_->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  plots_->setDirection(wide && height() < kTallEnough ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  // Beside the plots the table takes what its numbers need, and no more.
+  const int columns = table_->horizontalHeader()->length() + spacing::kTiny;
+  table_->setMinimumWidth(wide ? std::min(columns, width() / 2) : 0);
+  table_->setMaximumWidth(wide ? columns : QWIDGETSIZE_MAX);
+  both_->setStretch(1, wide ? 0 : 2);
 }
 
 }  // namespace deer

@@ -36,6 +36,7 @@ class LatencyView : public FrameView {
   void set_up_lines();
   void draw();
   void show_statistics();
+  void arrange();
   static QString stage_name(int stage);
   static QString stage_tip(int stage);
 
@@ -46,6 +47,7 @@ class LatencyView : public FrameView {
   TextTable* model_;
   QTableView* table_;
   QBoxLayout* both_;
+  QBoxLayout* plots_;
   QTimer* drawing_;
   bool stale_ = true;  ///< stages are to be drawn, not memory alone
 };

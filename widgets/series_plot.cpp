@@ -12,8 +12,9 @@
 namespace deer {
 namespace {
 
-constexpr int kLeastWidth = 50;  // of a plot that is not laid out yet, pixels
-constexpr int kReach = 4;        // pixels that the pointer may move in a click
+constexpr int kLeastWidth = 50;      // of a plot that is not laid out yet, pixels
+constexpr int kRoomForXLabel = 110;  // of the height, pixels
+constexpr int kReach = 4;            // pixels that the pointer may move in a click
 
 class ValueTicker : public QCPAxisTicker {
  protected:
@@ -52,8 +53,7 @@ SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
   legend->setRowSpacing(-spacing::kTiny);
   legend->setIconSize(14, 8);
   legend->setFillOrder(QCPLegend::foColumnsFirst);
-  legend->setWrap(6);
-  axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
+  legend->setMargins({0, 0, 0, 0});
   connect(this, &QCustomPlot::beforeReplot, this, &SeriesPlot::fill_graphs);
   connect(this, &QCustomPlot::mouseWheel, this, [this] { moved_ = true; });
   connect(&Theme::instance(), &Theme::changed, this, [this] {
@@ -195,13 +195,63 @@ double SeriesPlot::value(std::size_t line, qint64 frame) const {
 
 void SeriesPlot::refresh() { moved_ ? replot(QCustomPlot::rpQueuedReplot) : fit(); }
 
-void SeriesPlot::set_x_label(const QString& label) { xAxis->setLabel(label); }
-void SeriesPlot::set_y_label(const QString& label) { yAxis->setLabel(label); }
+void SeriesPlot::set_x_label(const QString& label) {
+  x_label_ = label;
+  fit_words();
+}
+
+void SeriesPlot::set_y_label(const QString& label) {
+  y_label_ = label;
+  fit_words();
+}
+
+void SeriesPlot::fit_words() {
+  // The legend stands above the plot, so that it hides no line, in as few rows as there is room for.
+  const QFontMetrics metrics(legend->font());
+  int widest = 1;
+  for (int i = 0; i < legend->itemCount(); ++i) {
+    auto* const item = qobject_cast<QCPPlottableLegendItem*>(legend->item(i));
+    if (!item) continue;
+    const int name = metrics.horizontalAdvance(item->plottable()->name());
+    widest = std::max(widest, name + legend->iconSize().width() + legend->iconTextPadding() + legend->columnSpacing());
+  }
+  const int columns = std::clamp(width() / widest, 1, std::max(legend->itemCount(), 1));
+  if (columns != legend->wrap()) {
+    legend->setWrap(columns);
+    legend->setFillOrder(QCPLegend::foColumnsFirst, true);
+  }
+  // Of a plot too low for its words the unit is left, then the numbers alone.
+  xAxis->setLabel(height() >= kRoomForXLabel ? x_label_ : QString());
+  const int room = height() - (xAxis->label().isEmpty() ? 1 : 2) * metrics.height() -
+                   (legend->visible() ? metrics.height() : 0) - spacing::kMedium;
+  const auto unit = y_label_.section(QStringLiteral(", "), -1);
+  const auto fits = [&](const QString& text) { return metrics.horizontalAdvance(text) <= room; };
+  yAxis->setLabel(fits(y_label_) ? y_label_ : fits(unit) ? unit : QString());
+}
+
+void SeriesPlot::resizeEvent(QResizeEvent* event) {
+  fit_words();
+  VectorPlot::resizeEvent(event);
+}
 void SeriesPlot::set_y_range(std::optional<std::array<double, 2>> range) { y_range_ = range; }
 
 void SeriesPlot::set_legend_visible(bool visible) {
   legend_wanted_ = visible;
-  legend->setVisible(visible && legend->itemCount() > 0);
+  const bool shown = visible && legend->itemCount() > 0;
+  legend->setVisible(shown);
+  if (shown && plotLayout()->rowCount() == 1) {
+    axisRect()->insetLayout()->take(legend);
+    plotLayout()->insertRow(0);
+    plotLayout()->addElement(0, 0, legend);
+    plotLayout()->setRowStretchFactor(0, 0.001);
+    plotLayout()->setRowSpacing(0);
+  } else if (!shown && plotLayout()->rowCount() == 2) {
+    // Where it is not seen it takes no row.
+    plotLayout()->take(legend);
+    axisRect()->insetLayout()->addElement(legend, Qt::AlignTop | Qt::AlignRight);
+    plotLayout()->simplify();
+  }
+  fit_words();
 }
 
 void SeriesPlot::set_frames(qint64 current, qint64 hovered) {

@@ -74,9 +74,11 @@ class SeriesPlot : public VectorPlot {
   void mouseReleaseEvent(QMouseEvent* event) override;
   void mouseDoubleClickEvent(QMouseEvent* event) override;
   void leaveEvent(QEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   void restyle();
+  void fit_words();  ///< legend and labels, to the size
   void fit();
   void fill_graphs();
   void fill_graph(std::size_t line, qint64 first, qint64 last, qint64 step);
@@ -98,6 +100,7 @@ class SeriesPlot : public VectorPlot {
   bool legend_wanted_ = true;
   int decimals_ = 3;
   QPoint pressed_;
+  QString x_label_, y_label_;
 };
 
 }  // namespace deer

@@ -58,7 +58,6 @@ SimilarityView::SimilarityView(Session* session, QWidget* parent)
   over_time_->setAccessibleName(over_time_->text());
   over_time_->setToolTip(tr("Show each exit’s similarity to the deepest exit over the frames."));
   over_time_->setCheckable(true);
-  over_time_->setAutoRaise(true);
   for (QLabel* label : {title_, readout_}) {
     label->setFont(Theme::number_font(Theme::instance().body_font()));
     label->setWordWrap(true);

@@ -2,7 +2,9 @@
 #include "widgets/table_style.h"
 
 #include <QHeaderView>
+#include <QLabel>
 #include <QTableView>
+#include <QVBoxLayout>
 
 #include "widgets/theme.h"
 
@@ -46,6 +48,29 @@ void style_list_table(QTableView* table, int stretched_column) {
   table->horizontalHeader()->setSectionResizeMode(stretched_column, QHeaderView::Stretch);
   table->setMinimumHeight(table->fontMetrics().height() * 3);
   Theme::instance().style_view(table);
+}
+
+QLabel* show_hint_while_empty(QTableView* table, const QString& text) {
+  auto* const hint = new QLabel(text, table->viewport());
+  hint->setWordWrap(true);
+  hint->setAlignment(Qt::AlignCenter);
+  hint->setAttribute(Qt::WA_TransparentForMouseEvents);
+  auto* const layout = new QVBoxLayout(table->viewport());
+  layout->addWidget(hint);
+  const auto restyle = [hint] {
+    auto palette = hint->palette();
+    palette.setColor(QPalette::WindowText, Theme::instance().colors().muted_text);
+    hint->setPalette(palette);
+  };
+  restyle();
+  QObject::connect(&Theme::instance(), &Theme::changed, hint, restyle);
+  const auto* const model = table->model();
+  const auto update = [hint, model] { hint->setVisible(model->rowCount() == 0); };
+  update();
+  QObject::connect(model, &QAbstractItemModel::modelReset, hint, update);
+  QObject::connect(model, &QAbstractItemModel::rowsInserted, hint, update);
+  QObject::connect(model, &QAbstractItemModel::rowsRemoved, hint, update);
+  return hint;
 }
 
 }  // namespace deer

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+class QLabel;
+class QString;
 class QTableView;
 
 namespace deer {
@@ -11,5 +13,8 @@ void style_table(QTableView* table);
 void style_row_table(QTableView* table);
 /// A list that a person fills or goes through: rows with some room, one column takes what the others leave.
 void style_list_table(QTableView* table, int stretched_column);
+
+/// Says in an empty table what it would show. The table has its model, and owns the label that it answers.
+QLabel* show_hint_while_empty(QTableView* table, const QString& text);
 
 }  // namespace deer

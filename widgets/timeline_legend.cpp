@@ -30,16 +30,21 @@ void TimelineLegend::set_exits(int exits) {
   update();
 }
 
+int TimelineLegend::least_width() const {
+  const QFontMetrics metrics = fontMetrics();
+  const auto wide = [&](const QString& text) { return metrics.horizontalAdvance(text) + spacing::kTiny + 1; };
+  return wide(tr("delta")) + wide(QStringLiteral("≤ ") + format_number(delta_scale::kLow, 1)) + kGradientWidth +
+         spacing::kTiny + wide(format_number(delta_scale::kHigh, 1));
+}
+
 QSize TimelineLegend::minimumSizeHint() const { return {0, fontMetrics().height() + spacing::kTiny}; }
 
 QSize TimelineLegend::sizeHint() const {
   const QFontMetrics metrics = fontMetrics();
   const auto wide = [&](const QString& text) { return metrics.horizontalAdvance(text) + spacing::kTiny; };
-  const int delta =
-      wide(tr("delta")) + wide(QStringLiteral("≤ 0.001")) + kGradientWidth + spacing::kTiny + wide(QStringLiteral("1"));
   const int hatch = kSwatch + spacing::kTiny + wide(tr("not evaluated"));
   const int recorded = kSwatch + spacing::kTiny + wide(tr("recorded"));
-  return {delta + hatch + recorded + 2 * spacing::kLarge, metrics.height() + spacing::kTiny};
+  return {least_width() + hatch + recorded + 2 * spacing::kLarge, metrics.height() + spacing::kTiny};
 }
 
 void TimelineLegend::paintEvent(QPaintEvent*) {

@@ -12,6 +12,7 @@ class TimelineLegend : public QWidget {
  public:
   explicit TimelineLegend(QWidget* parent = nullptr);
   void set_exits(int exits);
+  int least_width() const;  ///< of its first entry; narrower it says nothing
 
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;

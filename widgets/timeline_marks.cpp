@@ -13,6 +13,10 @@
 namespace deer {
 namespace {
 
+struct Words {
+  Q_DECLARE_TR_FUNCTIONS(deer::TimelineMarks)
+};
+
 enum class Shape { opens, closes, stop, pin, flag };
 
 struct Kind {
@@ -22,12 +26,12 @@ struct Kind {
 };
 
 std::array<Kind, 5> kinds_of(const TimelineMarks& marks) {
-  const auto tr = [](const char* text) { return QCoreApplication::translate("deer::TimelineMarks", text); };
   // Rarer ones last: they are drawn over the others.
-  return {Kind{&marks.gripper_opens, Shape::opens, tr("gripper opens")},
-          Kind{&marks.gripper_closes, Shape::closes, tr("gripper closes")},
-          Kind{&marks.breakpoints, Shape::stop, tr("breakpoint")}, Kind{&marks.forced, Shape::pin, tr("forced exit")},
-          Kind{&marks.bookmarks, Shape::flag, tr("bookmark")}};
+  return {Kind{&marks.gripper_opens, Shape::opens, Words::tr("gripper opens")},
+          Kind{&marks.gripper_closes, Shape::closes, Words::tr("gripper closes")},
+          Kind{&marks.breakpoints, Shape::stop, Words::tr("breakpoint")},
+          Kind{&marks.forced, Shape::pin, Words::tr("forced exit")},
+          Kind{&marks.bookmarks, Shape::flag, Words::tr("bookmark")}};
 }
 
 void paint_shape(QPainter* painter, Shape shape, double x, const QRect& area) {
@@ -83,9 +87,8 @@ QStringList TimelineMarks::texts(qint64 first, qint64 last) const {
     qint64 count = 0;
     constexpr qint64 kMostCounted = 1000;
     for (auto at = found; at && *at <= last && count < kMostCounted; at = kind.frames->next(*at)) ++count;
-    out << (count == 1 ? QCoreApplication::translate("deer::TimelineMarks", "frame %1: %2")
-                             .arg(format_count(*found), kind.name)
-                       : QCoreApplication::translate("deer::TimelineMarks", "%1 × %2").arg(count).arg(kind.name));
+    out << (count == 1 ? Words::tr("frame %1: %2").arg(format_count(*found), kind.name)
+                       : Words::tr("%1 × %2").arg(count).arg(kind.name));
   }
   return out;
 }

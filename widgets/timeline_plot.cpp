@@ -20,8 +20,8 @@ namespace {
 constexpr int kTracks = 7;
 constexpr double kFewestFrames = 4;
 constexpr int kEventHeight = 14;
-constexpr int kLowHeight = 28;       // of regret and cost
-constexpr int kRoomForRegret = 230;  // of the plot's height
+constexpr int kLowHeight = 34;       // of regret and cost, as their names are long
+constexpr int kRoomForRegret = 250;  // of the plot's height
 constexpr int kRoomForCost = kRoomForRegret + kLowHeight;
 constexpr int kSnapPixels = 5;
 constexpr double kWheelStep = 0.8;
@@ -132,16 +132,12 @@ void TimelinePlot::build_tracks() {
   events->setMinimumSize(0, kEventHeight);
   events->setMaximumSize(QWIDGETSIZE_MAX, kEventHeight);
   for (const auto track : {Track::regret, Track::cost}) {
-    QCPAxis* y = rect_of(track)->axis(QCPAxis::atLeft);
-    y->setTicker(QSharedPointer<EndsTicker>::create());
-    y->setLabel(track == Track::regret ? tr("regret") : tr("cost"));
+    rect_of(track)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<EndsTicker>::create());
   }
   show_low_tracks();
   rect_of(Track::action)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
   rect_of(Track::action)->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->grid()->setVisible(true);
-  rect_of(Track::depth)->axis(QCPAxis::atLeft)->setLabel(tr("exit"));
-  rect_of(Track::delta)->axis(QCPAxis::atLeft)->setLabel(tr("delta"));
   // The lowest track also carries the frame axis.
   plotLayout()->setRowStretchFactor(static_cast<int>(Track::action), 1.35);
 
@@ -221,6 +217,22 @@ void TimelinePlot::label_exits() {
   label(Track::delta, [](int exit) { return static_cast<double>(exit); });
 }
 
+void TimelinePlot::name_tracks() {
+  const QFontMetrics metrics(Theme::number_font(Theme::instance().label_font()));
+  // Turned by a quarter, a name is as tall as it is long. One that would reach into the next track is left out.
+  const auto name = [&](Track track, const QStringList& names) {
+    const int room = rect_of(track)->height() + spacing::kSmall;
+    const auto fits = std::find_if(names.begin(), names.end(),
+                                   [&](const QString& text) { return metrics.horizontalAdvance(text) <= room; });
+    rect_of(track)->axis(QCPAxis::atLeft)->setLabel(fits == names.end() ? QString() : *fits);
+  };
+  name(Track::depth, {tr("exit taken"), tr("exit")});
+  name(Track::delta, {tr("delta of exit"), tr("delta")});
+  name(Track::regret, {tr("regret")});
+  name(Track::cost, {tr("cost so far"), tr("cost")});
+  name(Track::action, {action_name_});
+}
+
 void TimelinePlot::data_changed() {
   fit_action_range();
   fit_regret_range();
@@ -257,6 +269,9 @@ void TimelinePlot::set_marks(TimelineMarks marks) {
 void TimelinePlot::set_regret_shown(bool shown) {
   regret_shown_ = shown;
   show_low_tracks();
+  plotLayout()->update(QCPLayoutElement::upLayout);
+  label_exits();
+  name_tracks();
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -287,7 +302,8 @@ void TimelinePlot::fit_regret_range() {
 }
 
 void TimelinePlot::set_action_dimension(int dimension, const QString& label) {
-  rect_of(Track::action)->axis(QCPAxis::atLeft)->setLabel(label);
+  action_name_ = label;
+  name_tracks();
   dimension_ = std::clamp(dimension, 0, TimelineData::kDimensions - 1);
   action_->set_dimension(dimension_);
   data_changed();
@@ -422,6 +438,7 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   show_low_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits();
+  name_tracks();
   replot(QCustomPlot::rpQueuedReplot);
 }
 

@@ -79,6 +79,7 @@ class TimelinePlot : public VectorPlot {
   void build_tracks();
   void restyle();
   void label_exits();
+  void name_tracks();
   void fit_action_range();
   qint64 frame_at(double x) const;
   void scrub(const QMouseEvent* event);
@@ -99,6 +100,7 @@ class TimelinePlot : public VectorPlot {
   ActionLayer* action_ = nullptr;
   CursorLayer* cursor_ = nullptr;
   int dimension_ = 0;
+  QString action_name_;
   qint64 current_ = -1;
   qint64 room_ = 0;  ///< frames that the axis has room for while they are still coming
   Drag drag_ = Drag::none;

@@ -25,6 +25,7 @@ namespace {
 constexpr int kAskMs = 10;
 constexpr int kDrawMs = 120;  // while much arrives
 constexpr int kPatienceTicks = 100;
+constexpr int kUsualReadout = 62;    // characters; so that the legend does not come and go from frame to frame
 constexpr double kMostAsked = 2000;  // frames in sight; more would empty the cache for nothing
 
 }  // namespace
@@ -122,8 +123,20 @@ QString TimelineView::axis_label(int dimension) const {
 
 void TimelineView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  constexpr int kRoomForLegend = 760;
-  legend_->setVisible(width() >= kRoomForLegend);
+  update_header();
+}
+
+void TimelineView::share_header(const QString& text) {
+  // The numbers come first; the legend drops entries, or goes, for them. What is not yet known may take more room.
+  const QFontMetrics metrics(readout_->font());
+  const int wanted = std::max(metrics.horizontalAdvance(text), metrics.averageCharWidth() * kUsualReadout);
+  const int room = width() - 2 * spacing::kMedium - dimension_->sizeHint().width() - spacing::kMedium;
+  const int left = room - wanted - spacing::kMedium;
+  legend_->setVisible(left >= legend_->least_width());
+  legend_->setFixedWidth(std::clamp(left, 1, legend_->sizeHint().width()));
+  const int mine = legend_->isHidden() ? room : room - legend_->width() - spacing::kMedium;
+  readout_->setText(metrics.elidedText(text, Qt::ElideRight, std::max(mine, 1)));
+  readout_->setToolTip(readout_->text() == text ? QString() : text);
 }
 
 TimelineView::~TimelineView() { delete plot_; }  // before the data it draws
@@ -237,7 +250,7 @@ void TimelineView::update_header() {
   } else {
     parts << tr("not evaluated");
   }
-  readout_->setText(parts.join(QStringLiteral(" · ")));
+  share_header(parts.join(QStringLiteral(" · ")));
 }
 
 }  // namespace deer

@@ -60,6 +60,7 @@ class TimelineView : public QWidget {
   void take_observation(qint64 frame);
   void ask_for_recorded();
   void update_header();
+  void share_header(const QString& text);  ///< between the readout and the legend
   QString axis_label(int dimension) const;
 
   Session* session_;

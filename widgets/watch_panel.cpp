@@ -2,11 +2,13 @@
 #include "widgets/watch_panel.h"
 
 #include <QHeaderView>
+#include <QLabel>
 #include <QPainter>
 #include <QTableView>
 
 #include "widgets/expression_edit.h"
 #include "widgets/expression_list.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 #include "widgets/watch_model.h"
 
@@ -66,6 +68,9 @@ WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
   header->resizeSection(WatchModel::kValue, 90);
   connect(edit_, &ExpressionEdit::entered, model_, &WatchModel::add);
   connect(&Theme::instance(), &Theme::changed, table_->viewport(), qOverload<>(&QWidget::update));
+  auto* const hint = show_hint_while_empty(
+      table_, tr("Nothing is watched yet. A watch shows its value at the cursor and over the episode."));
+  hint->setAccessibleName(tr("Hint"));
 }
 
 }  // namespace deer

@@ -134,10 +134,9 @@ QWidget* WhatIfPanel::build_flips() {
   flip_table_->setModel(flip_model_);
   flip_table_->setAccessibleName(tr("Frames that flip"));
   style_list_table(flip_table_, FlipModel::kMargin);
-  for (int i = 0; i < FlipModel::kMargin; ++i) {
-    flip_table_->horizontalHeader()->setSectionResizeMode(i, QHeaderView::Interactive);
-    flip_table_->horizontalHeader()->resizeSection(i, 84);
-  }
+  // Equal shares: numbers must not move the columns.
+  flip_table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
+  flip_table_->horizontalHeader()->setMinimumSectionSize(60);
   column->addWidget(flip_table_, 1);
   return part;
 }

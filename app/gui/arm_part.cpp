@@ -73,6 +73,8 @@ class Arm final : public VideoSubject {
 };
 
 class Part final : public ArmPart {
+  Q_DECLARE_TR_FUNCTIONS(deer::ArmPart)
+
  public:
   Part(Session* session, QWidget* window)
       : ArmPart(window), session_(session), window_(window), view_(new ArmView(session, panda_urdf(), window)) {
@@ -89,6 +91,7 @@ class Part final : public ArmPart {
     connect(view_, &ArmView::robot_requested, this, &Part::choose_robot);
   }
 
+  void open_robot(const std::filesystem::path& urdf) override { view_->open_robot(urdf); }
   QWidget* view() const override { return view_; }
   QByteArray save_state() const override { return view_->save_state(); }
   void restore_state(const QByteArray& state) override { view_->restore_state(state); }

@@ -4,6 +4,7 @@
 #include <QByteArray>
 #include <QObject>
 #include <QWidget>
+#include <filesystem>
 #include <memory>
 
 #include "app/gui/video_subject.h"
@@ -22,6 +23,7 @@ class ArmPart : public QObject {
   static ArmPart* make(Session* session, QWidget* window);
 
   virtual QWidget* view() const = 0;  ///< to be put into a layout, which then owns it
+  virtual void open_robot(const std::filesystem::path& urdf) = 0;
   virtual void add_commands(CommandTable* commands) = 0;
   virtual QByteArray save_state() const = 0;
   virtual void restore_state(const QByteArray& state) = 0;

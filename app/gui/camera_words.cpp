@@ -7,32 +7,34 @@
 namespace deer {
 namespace {
 
-QString tr(const char* text) { return QCoreApplication::translate("deer::CameraWords", text); }
+struct Words {
+  Q_DECLARE_TR_FUNCTIONS(deer::CameraWords)
+};
 
 }  // namespace
 
 QString camera_state_text(const CameraReport& report) {
   switch (report.state) {
     case CameraState::connecting:
-      return tr("connecting");
+      return Words::tr("connecting");
     case CameraState::live:
-      return tr("live");
+      return Words::tr("live");
     case CameraState::stalled:
-      return tr("stalled");
+      return Words::tr("stalled");
     case CameraState::reconnecting: {
       const auto seconds = report.retry_in_s ? static_cast<int>(std::ceil(*report.retry_in_s)) : 0;
-      return seconds > 0 ? tr("lost, next try in %1 s").arg(seconds) : tr("lost, trying again");
+      return seconds > 0 ? Words::tr("lost, next try in %1 s").arg(seconds) : Words::tr("lost, trying again");
     }
     case CameraState::ended:
-      return tr("ended");
+      return Words::tr("ended");
     case CameraState::failed:
       break;
   }
-  return tr("failed");
+  return Words::tr("failed");
 }
 
 QString camera_title(const CameraReport& report) {
-  return report.name == "gripper" ? tr("Gripper camera") : tr("Static camera");
+  return report.name == "gripper" ? Words::tr("Gripper camera") : Words::tr("Static camera");
 }
 
 }  // namespace deer

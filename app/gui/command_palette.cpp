@@ -129,7 +129,7 @@ void CommandPalette::refill() {
     const auto* const action = commands_->action(command.id);
     if (!action->isEnabled() || command.id == u"view.palette") continue;
     const auto text = plain(action->text());
-    const int score = std::max(match_score(text, query) * 2, match_score(plain(command.menu) + u' ' + text, query));
+    const int score = std::max(match_score(text, query) * 2, match_score(menu_path(command) + u' ' + text, query));
     if (score >= 0) found.emplace_back(score, &command);
   }
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -138,7 +138,7 @@ void CommandPalette::refill() {
     auto* const item = new QStandardItem(plain(commands_->action(command->id)->text()));
     item->setData(command->id, kIdRole);
     item->setData(shortcut_text(*command), kKeysRole);
-    item->setData(plain(command->menu), kMenuRole);
+    item->setData(menu_path(*command), kMenuRole);
     item->setToolTip(command->tip);
     model_->appendRow(item);
   }
@@ -182,7 +182,8 @@ ShortcutDialog::ShortcutDialog(const CommandTable& commands, QWidget* parent) : 
   table->setSelectionBehavior(QAbstractItemView::SelectRows);
   table->setFrameShape(QFrame::NoFrame);
   table->setShowGrid(false);
-  table->setWordWrap(false);
+  table->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  table->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
   table->verticalHeader()->hide();
   table->horizontalHeader()->setHighlightSections(false);
   table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
@@ -194,18 +195,36 @@ ShortcutDialog::ShortcutDialog(const CommandTable& commands, QWidget* parent) : 
     table->setItem(row, 1, new QTableWidgetItem(plain(command.text)));
     table->setItem(row, 2, new QTableWidgetItem(command.tip));
   }
-  table->resizeColumnsToContents();
-  table->horizontalHeader()->setStretchLastSection(true);
+  // Sentences wrap rather than being cut off.
+  table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+  table->horizontalHeader()->setSectionResizeMode(2, QHeaderView::Stretch);
+  table->verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
   Theme::instance().style_view(table);
-  auto* const mouse = new QLabel(tr("In every plot: the wheel zooms at the pointer, dragging with Shift pans, a double "
-                                    "click shows everything."),
-                                 this);
+  auto* const search = new QLineEdit(this);
+  search->setPlaceholderText(tr("Search keys and commands"));
+  search->setAccessibleName(search->placeholderText());
+  search->setClearButtonEnabled(true);
+  connect(search, &QLineEdit::textChanged, table, [table](const QString& text) {
+    for (int row = 0; row < table->rowCount(); ++row) {
+      bool found = false;
+      for (int column = 0; column < 3; ++column) {
+        found = found || table->item(row, column)->text().contains(text, Qt::CaseInsensitive);
+      }
+      table->setRowHidden(row, !found);
+    }
+  });
+  auto* const mouse =
+      new QLabel(tr("In every plot the wheel zooms at the pointer, dragging pans (in the timeline with "
+                    "Shift), and a double click shows everything. Ctrl+J and then letters of the menu and "
+                    "the command reach what has no key of its own."),
+                 this);
   mouse->setWordWrap(true);
   auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
   make_plain(buttons);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   auto* const layout = new QVBoxLayout(this);
   layout->setSpacing(spacing::kMedium);
+  layout->addWidget(search);
   layout->addWidget(table);
   layout->addWidget(mouse);
   layout->addWidget(buttons);

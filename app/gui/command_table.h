@@ -24,6 +24,7 @@ struct Command {
   std::function<bool()> enabled = {};  ///< always, if empty
   std::function<bool()> checked = {};  ///< makes it a check mark
   bool separator_before = false;
+  QString submenu = {};  ///< of the menu, in the person's language; empty: the menu itself
 };
 
 /// Every command and its action. Actions belong to the table and work in the window given.
@@ -34,6 +35,9 @@ class CommandTable : public QObject {
   explicit CommandTable(QWidget* window);
 
   QAction* add(Command command);
+  /// Gives every command that has no key a sequence: Ctrl+J, then a letter of its menu, of its submenu and of its text,
+  /// the underlined ones where they are free. Once, when all commands are there.
+  void add_missing_keys();
   const std::deque<Command>& commands() const { return commands_; }
   QAction* action(const QString& id) const;  ///< null if there is none
   bool trigger(const QString& id);           ///< false if there is none or it is disabled
@@ -48,6 +52,9 @@ class CommandTable : public QObject {
   std::deque<Command> commands_;
   std::deque<QAction*> actions_;
 };
+
+/// Where a command is found, without marks for keys: "View", "View › Panels".
+QString menu_path(const Command& command);
 
 /// A shortcut as people write it: "Shift+Right", "?".
 QString shortcut_text(const Command& command);

@@ -37,6 +37,11 @@ PathKind path_kind(const std::filesystem::path& path) {
                                   QStringLiteral("mov"), QStringLiteral("webm"), QStringLiteral("m4v")};
   const auto suffix = info.suffix().toLower();
   if (info.isFile()) {
+    if (weights.contains(suffix) && info.fileName().contains(u"calibration", Qt::CaseInsensitive)) {
+      return PathKind::calibration;
+    }
+    if (suffix == u"json" || suffix == u"txt") return PathKind::thresholds;
+    if (suffix == u"urdf") return PathKind::robot;
     if (weights.contains(suffix)) return PathKind::model;
     if (suffix == u"xml" || suffix == u"mjcf") return PathKind::scene;
     return videos.contains(suffix) ? PathKind::video : PathKind::data;

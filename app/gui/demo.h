@@ -16,7 +16,7 @@ struct Demo {
 std::optional<Demo> find_demo();
 
 /// What a path most likely is, from names alone: no file is read.
-enum class PathKind { missing, model, video, scene, data };
+enum class PathKind { missing, model, calibration, thresholds, video, scene, robot, data };
 PathKind path_kind(const std::filesystem::path& path);
 
 }  // namespace deer

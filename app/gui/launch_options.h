@@ -25,13 +25,14 @@ struct LaunchOptions {
   QString gripper_camera;
   bool present = false;
   QString screenshot;
-  QString theme;      ///< empty: as the preferences say
-  QSize size;         ///< invalid: as before
-  QStringList paths;  ///< whatever else is to be opened
+  QStringList commands;  ///< by id, to be run once all is loaded and evaluated
+  QString theme;         ///< empty: as the preferences say
+  QSize size;            ///< invalid: as before
+  QStringList paths;     ///< whatever else is to be opened
 
   bool asks_for_something() const {
-    return demo || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() ||
-           !paths.isEmpty();
+    return demo || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() ||
+           !camera.isEmpty() || !paths.isEmpty();
   }
   CameraSourceOptions cameras() const;
 };

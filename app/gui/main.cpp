@@ -8,6 +8,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/present_part.h"
 #include "app/gui/screenshot.h"
+#include "app/gui/translations.h"
 #include "core/base/version.h"
 #include "core/episodes/live_camera.h"
 #include "core/model/cpu_setup.h"
@@ -25,6 +26,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (!options.theme.isEmpty()) window.set_theme(options.theme);
   if (picture) {
     auto* const screenshot = new deer::Screenshot(options, &session, &window);
+    screenshot->set_runner([&window](const QString& id) { return window.commands()->trigger(id); });
     QObject::connect(screenshot, &deer::Screenshot::finished, &application, &QCoreApplication::exit);
   }
   if (picture) {
@@ -44,7 +46,8 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   window.open_paths(options.paths);
   if (!options.world.isEmpty()) window.open_world({options.world, options.seed});
   if (!options.camera.isEmpty()) window.open_cameras(options.cameras());
-  const bool runs_by_itself = options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();
+  const bool runs_by_itself =
+      options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();
   if (options.run && !runs_by_itself) session.run_episode();
   if (options.present) window.present()->enter(!picture);
   return application.exec();
@@ -69,6 +72,7 @@ int main(int argc, char** argv) {
   QGuiApplication::setApplicationDisplayName(QStringLiteral("Deerscope"));
   QGuiApplication::setDesktopFileName(QStringLiteral("deerscope"));
   QGuiApplication::setWindowIcon(QIcon(QStringLiteral(":/icons/deerscope-256.png")));
+  deer::install_translations(&application);
   deer::Theme::instance().apply();
   const int result = run(application, launch.options);
   // Libraries should not go before the threads that use them; a camera that hangs is not waited for long.

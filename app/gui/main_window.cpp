@@ -25,10 +25,12 @@
 #include "app/gui/command_palette.h"
 #include "app/gui/debug_part.h"
 #include "app/gui/demo.h"
+#include "app/gui/layout_part.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/open_world_dialog.h"
 #include "app/gui/overlay_part.h"
 #include "app/gui/preferences_dialog.h"
+#include "app/gui/session_keeper.h"
 #include "app/gui/trace_part.h"
 #include "app/gui/views_part.h"
 #include "app/gui/welcome_page.h"
@@ -36,6 +38,7 @@
 #include "sessions/budget.h"
 #include "sessions/paths.h"
 #include "sessions/playback.h"
+#include "sessions/store_writer.h"
 #include "widgets/playback_bar.h"
 #include "widgets/theme.h"
 #include "widgets/threshold_editor.h"
@@ -70,6 +73,13 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   };
   preferences_ = store_.load_preferences();
   saved_ = store_.load_session();
+  can_restore_ = !saved_.model.empty() || !saved_.source.empty();
+  writer_ = new StoreWriter(store_, this);
+  connect(writer_, &StoreWriter::failed, this, [this](const QString& details) {
+    messages_->add(MessageBar::Level::warning, {tr("The session could not be saved"), details, {}});
+  });
+  keeper_ = new SessionKeeper(
+      session_, writer_, [this] { return snapshot(); }, this);
 
   cameras_ = new CameraPart(session_, store_.folder(), this);
   connect(cameras_, &CameraPart::problem, this, &MainWindow::show_problem);
@@ -84,6 +94,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   build_docks();
   build_debug();
   build_presentation();
+  build_layouts();
   add_file_commands();
   add_playback_commands();
   add_exit_commands();
@@ -95,6 +106,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   if (arm_) arm_->add_commands(commands_);
   views_->add_commands(commands_);
   add_help_commands();
+  commands_->add_missing_keys();
   welcome_ = new WelcomePage(commands_, pages_);
   connect(welcome_, &WelcomePage::path_chosen, this, [this](const QString& path) { open_paths({path}); });
   pages_->insertWidget(0, welcome_);
@@ -125,6 +137,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
 MainWindow::~MainWindow() {
   qApp->removeEventFilter(this);
   session_->disconnect(this);
+  for (auto* const dock : docks_) dock->disconnect();
   // What is destroyed before the docks are gone must not ask for them.
   thresholds_->undo_stack()->disconnect(commands_);
   budget_->disconnect();
@@ -132,11 +145,29 @@ MainWindow::~MainWindow() {
 
 void MainWindow::restore_layout() {
   if (!saved_.window_geometry.isEmpty()) restoreGeometry(saved_.window_geometry);
+  last_ending_ = keeper_->begin(saved_);
 }
 
 void MainWindow::restore_last() {
   restore_layout();
-  if (!preferences_.restore_on_start) return;
+  const auto again = tr("File › Open last session opens it again.");
+  if (last_ending_ == Ending::restoring && can_restore_) {
+    return messages_->add(MessageBar::Level::warning, {tr("The program ended while it opened the last session"),
+                                                       tr("It starts with nothing open."), again});
+  }
+  const bool crashed = last_ending_ == Ending::open && can_restore_;
+  if (preferences_.restore_on_start) restore_session();
+  if (!crashed) return;
+  messages_->add(MessageBar::Level::note,
+                 {tr("The program did not end as it should"),
+                  preferences_.restore_on_start ? tr("What was open is opened again.") : tr("Its session was kept."),
+                  preferences_.restore_on_start ? QString() : again});
+}
+
+void MainWindow::restore_session() {
+  if (!can_restore_) return;
+  can_restore_ = false;
+  keeper_->restoring(saved_);
   debug_->restore(saved_.debug);
   if (!saved_.model.empty()) {
     policy_to_restore_ = saved_.policy;
@@ -157,6 +188,27 @@ void MainWindow::open_paths(const QStringList& paths) {
         break;
       case PathKind::model:
         open_model(path);
+        break;
+      case PathKind::calibration:
+        calibration_to_open_ = to_path(path);
+        // A model that is being opened comes first: its exits are those that the set must fit.
+        if (session_->activity() != Session::Activity::loading_model) open_calibration();
+        break;
+      case PathKind::thresholds:
+        if (!session_->model()) {
+          show_problem({tr("Cannot open the thresholds"), tr("%1: no model is open that they could be for").arg(path),
+                        tr("Open their model first.")});
+        } else {
+          budget_->load_thresholds(to_path(path));
+        }
+        break;
+      case PathKind::robot:
+        if (arm_) {
+          arm_->open_robot(to_path(path));
+        } else {
+          show_problem({tr("Cannot open the robot"), tr("%1: this build has no view of the arm").arg(path),
+                        tr("Use a build with DEER_VTK on.")});
+        }
         break;
       case PathKind::video:
         videos << path;
@@ -181,6 +233,11 @@ void MainWindow::open_paths(const QStringList& paths) {
     options.gripper = to_path(videos[1]);
   }
   open_source(videos[0], options);
+}
+
+void MainWindow::open_calibration() {
+  if (!session_->model()) return;
+  if (const auto file = std::exchange(calibration_to_open_, std::nullopt)) budget_->open_calibration(*file);
 }
 
 bool MainWindow::open_demo() {
@@ -314,8 +371,12 @@ void MainWindow::apply(const Preferences& preferences) {
 
 void MainWindow::show_problem(const Problem& problem) { messages_->add(MessageBar::Level::error, problem); }
 
-void MainWindow::save_session() {
+SavedSession MainWindow::snapshot() const {
   SavedSession state = saved_;
+  state.ending = Ending::closed;
+  state.window_geometry = saveGeometry();
+  // What was not opened again stays to be had, until something else is open.
+  if (can_restore_ && !session_->model() && !session_->collection()) return state;
   state.model.clear();
   state.source.clear();
   state.policy.reset();
@@ -332,8 +393,16 @@ void MainWindow::save_session() {
     state.frame = session_->is_live() ? 0 : std::max<qint64>(session_->current_frame(), 0);
   }
   state.debug = debug_->state();
-  state.window_geometry = saveGeometry();
-  if (!shows_welcome()) state.window_layout = pack_layout(saveState(kLayoutVersion));
+  if (!shows_welcome()) {
+    state.window_layout = pack_layout(saveState(kLayoutVersion));
+    state.layout_name = layouts_->current();
+  }
+  return state;
+}
+
+void MainWindow::save_session() {
+  keeper_->stop();
+  const auto state = snapshot();
   try {
     store_.save(state);
     store_.save(preferences_);
@@ -345,7 +414,7 @@ void MainWindow::save_session() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   session_->playback()->pause();
-  if (saves_session_) save_session();
+  saves_session_ ? save_session() : keeper_->stop();
   session_->cancel();
   QMainWindow::closeEvent(event);
 }
@@ -365,7 +434,31 @@ void MainWindow::update_page() {
   pages_->setCurrentWidget(welcome ? static_cast<QWidget*>(welcome_) : workbench_);
   if (welcome) return;
   arrange_pictures();
-  if (!restoreState(unpack_layout(saved_.window_layout), kLayoutVersion)) arrange_docks();
+  if (!restoreState(unpack_layout(saved_.window_layout), kLayoutVersion)) {
+    return layouts_->use_built_in(QStringLiteral("inspect"));
+  }
+  layouts_->set_current(saved_.layout_name);
+}
+
+void MainWindow::build_layouts() {
+  layouts_ = new LayoutPart(
+      this,
+      {.pack = [this] { return pack_layout(saveState(kLayoutVersion)); },
+       .unpack = [this](const QByteArray& layout) { return restoreState(unpack_layout(layout), kLayoutVersion); },
+       .arrange_centre = [this] { arrange_pictures(); },
+       .shows_panels = [this] { return !shows_welcome(); }},
+      writer_, store_.load_layouts());
+  layouts_->set_docks(docks_);
+  connect(layouts_, &LayoutPart::not_of_this_version, this, [this](const QString& name) {
+    show_problem({tr("The layout cannot be used"), tr("“%1” was saved by another version of the program.").arg(name),
+                  tr("Arrange the panels and save it again.")});
+  });
+  for (auto* const dock : docks_) {
+    for (const auto signal : {&QDockWidget::topLevelChanged, &QDockWidget::visibilityChanged}) {
+      connect(dock, signal, keeper_, &SessionKeeper::note_change);
+    }
+    connect(dock, &QDockWidget::dockLocationChanged, keeper_, &SessionKeeper::note_change);
+  }
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {

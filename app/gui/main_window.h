@@ -28,12 +28,15 @@ class CommandPalette;
 class DebugPart;
 class FactsLine;
 class Headline;
+class LayoutPart;
 class LiveBar;
 class MessageBar;
 class ModeWords;
 class OverlayPart;
 class PlaybackBar;
 class PresentPart;
+class SessionKeeper;
+class StoreWriter;
 class ThresholdEditor;
 class TimelineView;
 class TracePart;
@@ -50,9 +53,11 @@ class MainWindow : public QMainWindow {
   MainWindow(Session* session, SessionStore store, QWidget* parent = nullptr);
   ~MainWindow() override;
 
-  /// Puts back what was open, size and layout, as the preferences say.
+  /// Puts back what was open, size and layout, as the preferences say. After a crash a message says so; what was being
+  /// opened when the program crashed is not opened again unasked.
   void restore_last();
-  void restore_layout();                                  ///< size and place alone; docks follow when something is open
+  /// Size and place alone; docks follow when something is open. From here on the session is saved as it changes.
+  void restore_layout();
   void open_paths(const QStringList& paths);              ///< models, datasets, folders, videos, as they come
   bool open_demo();                                       ///< false, and a message, if it is not there
   void open_world(const WorldChoice& choice);             ///< live; has_simulated_world() must hold
@@ -68,6 +73,7 @@ class MainWindow : public QMainWindow {
   TracePart* traces() const { return traces_; }
   PresentPart* present() const { return present_; }
   VideoPart* videos() const { return videos_; }
+  LayoutPart* layouts() const { return layouts_; }
   bool shows_welcome() const;
   EngineOptions engine_options() const;  ///< as the preferences say
 
@@ -106,7 +112,9 @@ class MainWindow : public QMainWindow {
   template <typename View>
   View* offer_opening(View* view);  ///< connects a view's requests to open something to the commands
 
-  void arrange_docks();
+  void build_layouts();
+  void restore_session();
+  SavedSession snapshot() const;
   void arrange_pictures();
   QByteArray pack_layout(const QByteArray& docks) const;  ///< with the centre's part of the layout
   QByteArray unpack_layout(const QByteArray& layout);     ///< puts the centre back; answers the docks' part
@@ -119,6 +127,7 @@ class MainWindow : public QMainWindow {
   void open_scene(const QString& path);
   void choose_video();
   void choose_calibration();
+  void open_calibration();  ///< once there is a model for it
   void choose_thresholds(bool save);
   void choose_world();
   void play(bool wanted);  ///< the episode, or the live run if its newest frame is shown
@@ -126,7 +135,6 @@ class MainWindow : public QMainWindow {
   void show_preferences();
   void show_about();
   void apply(const Preferences& preferences);
-  void show_panels(bool visible);
   void save_session();
   void show_problem(const Problem& problem);
 
@@ -134,11 +142,16 @@ class MainWindow : public QMainWindow {
   SessionStore store_;
   Preferences preferences_;
   SavedSession saved_;
+  StoreWriter* writer_;
+  SessionKeeper* keeper_;
+  Ending last_ending_ = Ending::closed;
+  bool can_restore_ = false;  ///< what was open last is not open again, and can be
   bool saves_session_ = true;
   bool dragging_ = false;
   FolderChooser choose_folder_;
   std::optional<ExitPolicy> policy_to_restore_;
   std::optional<qint64> frame_to_restore_;
+  std::optional<std::filesystem::path> calibration_to_open_;
   WorldChoice world_;  ///< as chosen last
 
   CommandTable* commands_;
@@ -169,6 +182,7 @@ class MainWindow : public QMainWindow {
   ActivityLine* activity_ = nullptr;
   FactsLine* facts_ = nullptr;
   QList<QDockWidget*> docks_;
+  LayoutPart* layouts_ = nullptr;
 };
 
 }  // namespace deer

@@ -11,6 +11,8 @@
 #include "app/gui/camera_part.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/demo.h"
+#include "app/gui/guide_dialog.h"
+#include "app/gui/layout_part.h"
 #include "app/gui/live_bar.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
@@ -78,6 +80,14 @@ void MainWindow::add_file_commands() {
                       if (!path.isEmpty()) open_scene(path);
                     }});
   }
+  commands_->add({.id = "file.restore_session",
+                  .menu = menu,
+                  .text = tr("Open &last session"),
+                  .tip = tr("Open what was open when the program ended."),
+                  .shortcuts = {QKeySequence(tr("Ctrl+Alt+R"))},
+                  .run = [this] { restore_session(); },
+                  .enabled = [this] { return can_restore_; },
+                  .separator_before = true});
   commands_->add({.id = "edit.preferences",
                   .menu = menu,
                   .text = tr("&Preferences…"),
@@ -386,25 +396,18 @@ void MainWindow::add_view_commands() {
                   .text = tr("Side &panels"),
                   .tip = tr("Show or hide all panels beside the pictures and the timeline."),
                   .shortcuts = {QKeySequence(tr("F9"))},
-                  .run =
-                      [this] {
-                        const bool any = std::any_of(docks_.begin(), docks_.end(),
-                                                     [](const QDockWidget* dock) { return dock->isVisible(); });
-                        show_panels(!any);
-                      },
+                  .run = [this] { layouts_->toggle_panels(); },
                   .enabled = working,
-                  .checked =
-                      [this] {
-                        return std::any_of(docks_.begin(), docks_.end(),
-                                           [](const QDockWidget* dock) { return dock->isVisible(); });
-                      },
+                  .checked = [this] { return layouts_->shows_any_panel(); },
                   .separator_before = true});
+  layouts_->add_panel_commands(commands_, menu);
+  layouts_->add_layout_commands(commands_, menu);
   commands_->add({"view.reset_layout",
                   menu,
                   tr("&Reset layout"),
                   tr("Put every panel back where it was at first."),
                   {},
-                  [this] { arrange_docks(); },
+                  [this] { layouts_->use_built_in(QStringLiteral("inspect")); },
                   working});
   commands_->add({"view.full_screen",
                   menu,
@@ -424,16 +427,22 @@ void MainWindow::add_help_commands() {
                   tr("Open the demo model and episode, and run it."),
                   {QKeySequence(tr("Ctrl+D"))},
                   [this] { open_demo(); }});
-  commands_->add({"help.keys",
+  commands_->add({"help.guide",
                   menu,
-                  tr("&Keys"),
-                  tr("List every key and what it does."),
-                  {QKeySequence(tr("?")), QKeySequence(tr("F1"))},
+                  tr("User &guide"),
+                  tr("Show what can be done here and how, task by task."),
+                  {QKeySequence(tr("F1"))},
                   [this] {
-                    auto* const dialog = new ShortcutDialog(*commands_, this);
+                    auto* const dialog = new GuideDialog(this);
                     dialog->setAttribute(Qt::WA_DeleteOnClose);
                     dialog->show();
                   }});
+  commands_->add(
+      {"help.keys", menu, tr("&Keys"), tr("List every key and what it does."), {QKeySequence(tr("?"))}, [this] {
+         auto* const dialog = new ShortcutDialog(*commands_, this);
+         dialog->setAttribute(Qt::WA_DeleteOnClose);
+         dialog->show();
+       }});
   commands_->add({"help.dismiss",
                   menu,
                   tr("Dismiss &messages"),

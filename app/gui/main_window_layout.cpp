@@ -246,65 +246,6 @@ QByteArray MainWindow::unpack_layout(const QByteArray& layout) {
   return docks;
 }
 
-void MainWindow::arrange_docks() {
-  arrange_pictures();
-  const auto dock = [this](const char* name) { return findChild<QDockWidget*>(QStringLiteral("dock_") + name); };
-  for (auto* const one : docks_) {
-    one->setFloating(false);
-    removeDockWidget(one);
-  }
-  addDockWidget(Qt::LeftDockWidgetArea, dock("episodes"));
-  addDockWidget(Qt::LeftDockWidgetArea, dock("inspector"));
-  addDockWidget(Qt::RightDockWidgetArea, dock("deltas"));
-  addDockWidget(Qt::RightDockWidgetArea, dock("thresholds"));
-  tabifyDockWidget(dock("thresholds"), dock("budget"));
-  tabifyDockWidget(dock("budget"), dock("calibration"));
-  tabifyDockWidget(dock("inspector"), dock("exits"));
-  // The table of actions is wide and the matrix square: below the timeline where there is room for them.
-  const bool roomy = width() >= 1440 && height() >= 900;
-  if (roomy) {
-    addDockWidget(Qt::BottomDockWidgetArea, dock("actions"));
-    splitDockWidget(dock("actions"), dock("similarity"), Qt::Horizontal);
-    tabifyDockWidget(dock("actions"), dock("action_plots"));
-    tabifyDockWidget(dock("action_plots"), dock("latency"));
-    tabifyDockWidget(dock("latency"), dock("compare"));
-    resizeDocks({dock("actions")}, {280}, Qt::Vertical);
-    resizeDocks({dock("actions"), dock("similarity")}, {2 * width(), width()}, Qt::Horizontal);
-  } else {
-    tabifyDockWidget(dock("deltas"), dock("similarity"));
-    tabifyDockWidget(dock("similarity"), dock("actions"));
-    tabifyDockWidget(dock("exits"), dock("action_plots"));
-    tabifyDockWidget(dock("action_plots"), dock("latency"));
-    tabifyDockWidget(dock("latency"), dock("compare"));
-  }
-  // Where there is no room for them, the menu shows the wide views and the debugger's panels.
-  QList<QDockWidget*> wide{dock("action_plots"), dock("latency"), dock("compare")};
-  QDockWidget* before = roomy ? dock("compare") : nullptr;
-  for (auto* const one : debug_->docks()) {
-    addDockWidget(Qt::BottomDockWidgetArea, one);
-    if (before != nullptr) tabifyDockWidget(before, one);
-    before = one;
-    wide.push_back(one);
-  }
-  for (auto* const one : docks_) one->setVisible(!shows_welcome() && (roomy || !wide.contains(one)));
-  dock("deltas")->raise();
-  dock("budget")->raise();
-  dock("inspector")->raise();
-  dock("actions")->raise();
-  if (!roomy) dock("deltas")->raise();
-  // What the frame is about gets the height it needs; lists and the editor, which scroll, take the rest.
-  const int room = height() - 110;  // menus, playback, status
-  const int inspector = std::min(room * 2 / 3, 500);
-  const int deltas = std::min(room / 2, 360);
-  resizeDocks({dock("episodes"), dock("deltas")}, {270, 370}, Qt::Horizontal);
-  resizeDocks({dock("episodes"), dock("inspector")}, {room - inspector, inspector}, Qt::Vertical);
-  resizeDocks({dock("deltas"), dock("thresholds")}, {deltas, room - deltas}, Qt::Vertical);
-}
-
-void MainWindow::show_panels(bool visible) {
-  for (auto* const dock : docks_) dock->setVisible(visible);
-}
-
 void MainWindow::build_menus() {
   for (const auto& command : commands_->commands()) {
     if (command.menu.isEmpty()) continue;
@@ -320,10 +261,6 @@ void MainWindow::build_menus() {
       auto* const recent = new QMenu(tr("Open &recent"), menu);
       menu->insertMenu(commands_->action(QStringLiteral("edit.preferences")), recent);
       connect(recent, &QMenu::aboutToShow, this, [this, recent] { fill_recent(recent); });
-    }
-    if (command.id == u"view.palette") {
-      menu->addSeparator();
-      for (auto* const dock : docks_) menu->addAction(dock->toggleViewAction());
     }
   }
   auto* const search = new QToolButton(menuBar());
@@ -389,6 +326,7 @@ void MainWindow::connect_session() {
     if (!session_->trace()) SessionStore::add_recent(saved_.recent_models, to_qstring(model->path));
     if (policy_to_restore_) session_->set_policy(*std::exchange(policy_to_restore_, std::nullopt));
     messages_->remove(tr("There is no model to run"));
+    open_calibration();
     update_notice();
     update_page();
     update_title();

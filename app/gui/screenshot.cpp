@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/screenshot.h"
 
+#include <QApplication>
+#include <QDialog>
 #include <QPixmap>
 #include <QVariant>
 #include <QWidget>
@@ -12,6 +14,13 @@ namespace {
 
 constexpr int kLookEveryMs = 50;
 constexpr int kSettledLooks = 8;  // views gather changes and draw a little later
+
+QWidget* open_dialog() {
+  for (auto* const widget : QApplication::topLevelWidgets()) {
+    if (widget->isVisible() && qobject_cast<QDialog*>(widget)) return widget;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -63,14 +72,26 @@ void Screenshot::look() {
     drawing_.start();
   }
   settled_looks_ = ready && drawn() ? settled_looks_ + 1 : 0;
-  if (settled_looks_ >= kSettledLooks) take();
+  if (settled_looks_ < kSettledLooks) return;
+  if (problem_.isEmpty() && run_command_ && !options_.commands.isEmpty()) return run_next_command();
+  take();
+}
+
+void Screenshot::run_next_command() {
+  settled_looks_ = 0;
+  drawing_.invalidate();
+  // Taken off the list first: a dialog of the system keeps the command running while it is looked at.
+  const auto id = options_.commands.takeFirst();
+  if (!run_command_(id) && problem_.isEmpty())
+    problem_ = tr("%1: there is no such command, or it cannot run now").arg(id);
 }
 
 void Screenshot::take() {
   timer_.stop();
   const auto frame_problem = session_->frame_problem(session_->current_frame());
   if (problem_.isEmpty() && !frame_problem.isEmpty()) problem_ = frame_problem;
-  if (!window_->grab().save(options_.screenshot, "PNG")) {
+  auto* const dialog = open_dialog();
+  if (!(dialog ? dialog : window_)->grab().save(options_.screenshot, "PNG")) {
     problem_ = tr("%1: cannot write the picture").arg(options_.screenshot);
   }
   if (gave_up_) std::fprintf(stderr, "%s\n", qUtf8Printable(tr("deerscope: a view was not drawn in time")));

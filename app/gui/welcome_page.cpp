@@ -49,24 +49,29 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
   grid->setVerticalSpacing(spacing::kSmall);
   grid->setColumnStretch(1, 1);
   int row = 0;
-  for (const char* id : {"help.demo", "file.open_world", "file.open_dataset", "file.open_video", "file.open_trace", "file.open_model"}) {
+  for (const char* id : {"help.demo", "file.restore_session", "file.open_world", "file.open_cameras",
+                         "file.open_dataset", "file.open_video", "file.open_trace", "file.open_model"}) {
     auto* const action = commands->action(QString::fromLatin1(id));
     if (!action) continue;
     auto* const button = new QPushButton(action->text(), start_);
     button->setAccessibleName(action->text());
-    button->setMinimumWidth(150);
-    button->setDefault(row == 0);
+    button->setMinimumWidth(button->sizeHint().width() + spacing::kLarge);
     connect(button, &QPushButton::clicked, action, &QAction::trigger);
     auto* const tip = new QLabel(action->statusTip(), start_);
     tip->setWordWrap(true);
     tip->setObjectName(QStringLiteral("tip"));
     grid->addWidget(button, row, 0);
     grid->addWidget(tip, row, 1);
+    connect(action, &QAction::changed, button, [action, button, tip] {
+      button->setVisible(action->isEnabled());
+      tip->setVisible(action->isEnabled());
+    });
     ++row;
   }
-  hint_ = new QLabel(
-      tr("Or drop a dataset, a folder of images, a video, a trace, a scene or a model here. Ctrl+K finds every command."),
-      column);
+  hint_ = new QLabel(tr("Or drop a dataset, a folder of images, a video, a trace, a scene or a model here. Ctrl+K "
+                        "finds every command, "
+                        "F1 opens the user guide."),
+                     column);
   hint_->setWordWrap(true);
   recent_title_ = new QLabel(tr("Recent"), column);
   recent_ = new QVBoxLayout;

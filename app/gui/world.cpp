@@ -10,10 +10,17 @@
 namespace deer {
 namespace {
 
+struct Words {
+  Q_DECLARE_TR_FUNCTIONS(deer::World)
+};
+
 std::string status_line(const SimulatedSource::Status& status) {
-  const auto tr = [](const char* text) { return QCoreApplication::translate("deer::World", text); };
-  if (status.task.empty()) return tr("step %1").arg(status.step).toStdString();
-  return tr("step %1 · %2 done, %3 failed").arg(status.step).arg(status.successes).arg(status.failures).toStdString();
+  if (status.task.empty()) return Words::tr("step %1").arg(status.step).toStdString();
+  return Words::tr("step %1 · %2 done, %3 failed")
+      .arg(status.step)
+      .arg(status.successes)
+      .arg(status.failures)
+      .toStdString();
 }
 
 }  // namespace

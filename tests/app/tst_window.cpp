@@ -141,7 +141,8 @@ void WindowTest::opens_by_commands() {
   const QStringList wide{"dock_action_plots", "dock_latency", "dock_compare"};
   for (auto* const dock : f.window->findChildren<QDockWidget*>()) {
     const auto& panels = f.window->debug()->docks();
-    const bool waits = wide.contains(dock->objectName()) || std::find(panels.begin(), panels.end(), dock) != panels.end();
+    const bool waits =
+        wide.contains(dock->objectName()) || std::find(panels.begin(), panels.end(), dock) != panels.end();
     QCOMPARE(dock->isHidden(), waits);
   }
   // A dialog that was cancelled opens nothing.
@@ -214,6 +215,13 @@ void WindowTest::keys_move_through_the_episode() {
   QVERIFY(QTest::qWaitFor([&] { return f.session.current_frame() > *change; }, kPatienceMs));
   QTest::keyClick(w, Qt::Key_Space);
   QVERIFY(!f.session.playback()->playing());
+  // What has no key of its own has a sequence.
+  QCOMPARE(f.window->commands()->action("view.theme_light")->shortcut().toString(), QStringLiteral("Ctrl+J, V, T"));
+  QVERIFY(f.window->commands()->trigger("view.theme_dark"));
+  QTest::keyClick(w, Qt::Key_J, Qt::ControlModifier);
+  QTest::keyClick(w, Qt::Key_V);
+  QTest::keyClick(w, Qt::Key_T);
+  QVERIFY(!Theme::instance().is_dark());
 }
 
 void WindowTest::keys_stay_with_the_control_that_needs_them() {
@@ -281,12 +289,19 @@ void WindowTest::every_command_is_complete_and_its_keys_are_its_own() {
     QVERIFY2(!command.text.isEmpty() && !command.tip.isEmpty() && command.run, qPrintable(command.id));
     QVERIFY2(command.tip.endsWith(u'.'), qPrintable(command.id));
     QVERIFY2(in_menus.contains(command.id), qPrintable(command.id));
+    QVERIFY2(!command.shortcuts.isEmpty(), qPrintable(command.id));
     for (const auto& shortcut : command.shortcuts) {
       const auto text = shortcut.toString(QKeySequence::PortableText);
       if (text.isEmpty()) continue;
       const bool again_here = command.shortcuts.count(shortcut) > 1;
       QVERIFY2(again_here || !keys.contains(text), qPrintable(command.id + ": " + text));
       keys << text;
+    }
+  }
+  // No sequence of keys begins with another one: both could not be told apart.
+  for (const auto& one : keys) {
+    for (const auto& other : keys) {
+      QVERIFY2(!other.startsWith(one + ", "), qPrintable(one + " begins " + other));
     }
   }
   for (const auto* const key : {"Space", "Left", "Right", "Shift+Left", "Shift+Right", "Home", "End", "1", "9", "F11",
@@ -330,6 +345,15 @@ void WindowTest::list_of_keys_shows_every_shortcut() {
   int with_keys = 0;
   for (const auto& command : f.window->commands()->commands()) with_keys += command.shortcuts.isEmpty() ? 0 : 1;
   QCOMPARE(model->rowCount(), with_keys);
+  auto* const table = dialog->findChild<QTableView*>();
+  dialog->findChild<QLineEdit*>()->setText("keep this run");
+  int left = 0;
+  for (int row = 0; row < model->rowCount(); ++row) {
+    if (table->isRowHidden(row)) continue;
+    ++left;
+    QCOMPARE(model->index(row, 0).data().toString(), QStringLiteral("Ctrl+Shift+K"));
+  }
+  QCOMPARE(left, 1);
   dialog->close();
 }
 

@@ -111,6 +111,11 @@ class StoreTest : public QObject {
   void round_trip();
   void broken_files_give_defaults_and_are_set_aside_data();
   void broken_files_give_defaults_and_are_set_aside();
+  void layouts_are_kept_in_their_order();
+  void broken_layouts_are_set_aside_data();
+  void broken_layouts_are_set_aside();
+  void a_writer_saves_the_newest_and_keeps_the_folder();
+  void a_writer_says_what_cannot_be_saved();
   void missing_fields_take_their_defaults();
   void a_folder_that_cannot_be_written_is_named();
   void recent_lists_are_short_and_unique();

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QFile>
 #include <QFileInfo>
+#include <QSignalSpy>
 #include <QTest>
 
 #include "core/base/error.h"
 #include "sessions/session_store.h"
 #include "sessions/source_loader.h"
+#include "sessions/store_writer.h"
 #include "tests/sessions/suites.h"
 
 namespace deer::test {
@@ -40,6 +42,8 @@ SavedSession example() {
   session.policy = policy;
   session.window_geometry = QByteArray("\x01\x00\xff geometry", 12);
   session.window_layout = QByteArray("layout");
+  session.ending = Ending::open;
+  session.layout_name = QStringLiteral("mine \u00e4");
   session.recent_models = {"/models/a", "/models/b"};
   session.recent_sources = {"/data/task_D"};
   return session;
@@ -83,6 +87,8 @@ void StoreTest::round_trip() {
   QVERIFY(loaded.policy == saved.policy);
   QCOMPARE(loaded.window_geometry, saved.window_geometry);
   QCOMPARE(loaded.window_layout, saved.window_layout);
+  QVERIFY(loaded.ending == saved.ending);
+  QCOMPARE(loaded.layout_name, saved.layout_name);
   QCOMPARE(loaded.recent_models, saved.recent_models);
   QCOMPARE(loaded.recent_sources, saved.recent_sources);
   QVERIFY(again.load_preferences() == preferences);
@@ -101,6 +107,7 @@ void StoreTest::broken_files_give_defaults_and_are_set_aside_data() {
   QTest::newRow("newer") << QByteArray("{\"version\": 99, \"model\": {\"path\": \"/m\"}}") << "newer program";
   QTest::newRow("wrong type") << QByteArray("{\"version\": 1, \"model\": \"x\"}") << "model";
   QTest::newRow("bad policy") << QByteArray("{\"version\": 1, \"policy\": {\"criterion\": \"coin\"}}") << "coin";
+  QTest::newRow("bad ending") << QByteArray("{\"version\": 1, \"ending\": \"happy\"}") << "closed, open or restoring";
   QTest::newRow("bad steps") << QByteArray("{\"version\": 1, \"policy\": {\"steps_per_stage\": 0}}")
                              << "steps_per_stage";
 }
@@ -122,6 +129,78 @@ void StoreTest::broken_files_give_defaults_and_are_set_aside() {
   SessionStore again(folder_->path().toStdString());
   QCOMPARE(again.load_session().frame, 72);
   QVERIFY(again.warnings().isEmpty());
+}
+
+void StoreTest::layouts_are_kept_in_their_order() {
+  SessionStore store(folder_->path().toStdString());
+  QVERIFY(store.load_layouts().empty());
+  const std::vector<NamedLayout> layouts{{"second \u00e4", QByteArray("\x00\xff", 2)}, {"first", "b"}};
+  store.save(layouts);
+  SessionStore again(folder_->path().toStdString());
+  QVERIFY(again.load_layouts() == layouts);
+  QVERIFY(again.warnings().isEmpty());
+}
+
+void StoreTest::broken_layouts_are_set_aside_data() {
+  QTest::addColumn<QByteArray>("content");
+  QTest::newRow("cut") << QByteArray("{\"version\": 1, \"layouts\": [");
+  QTest::newRow("missing") << QByteArray("{\"version\": 1}");
+  QTest::newRow("no list") << QByteArray("{\"version\": 1, \"layouts\": 3}");
+  QTest::newRow("no name") << QByteArray("{\"version\": 1, \"layouts\": [{\"layout\": \"\"}]}");
+  QTest::newRow("blank name") << QByteArray("{\"version\": 1, \"layouts\": [{\"name\": \"  \"}]}");
+  QTest::newRow("long name") << QByteArray("{\"version\": 1, \"layouts\": [{\"name\": \"") + QByteArray(61, 'x') +
+                                    "\"}]}";
+  QByteArray many("{\"version\": 1, \"layouts\": [");
+  for (int i = 0; i <= int(SessionStore::kMostLayouts); ++i) many += "{\"name\": \"x\"},";
+  many.back() = ']';
+  QTest::newRow("too many") << many + "}";
+}
+
+void StoreTest::broken_layouts_are_set_aside() {
+  QFETCH(QByteArray, content);
+  write(path("layouts.json"), content);
+  SessionStore store(folder_->path().toStdString());
+  QVERIFY(store.load_layouts().empty());
+  QCOMPARE(store.warnings().size(), 1);
+  QVERIFY2(store.warnings()[0].contains("layouts.json"), qPrintable(store.warnings()[0]));
+  store.save(std::vector<NamedLayout>{{"mine", "a"}});
+  QFile aside(path("layouts.json.unreadable"));
+  QVERIFY(aside.open(QFile::ReadOnly));
+  QCOMPARE(aside.readAll(), content);
+  SessionStore again(folder_->path().toStdString());
+  QCOMPARE(again.load_layouts().size(), std::size_t(1));
+}
+
+void StoreTest::a_writer_saves_the_newest_and_keeps_the_folder() {
+  const SessionStore store(path("written").toStdString());
+  {
+    StoreWriter writer(store);
+    QVERIFY(writer.keeps_folder() && writer.keeps_folder());
+    auto session = example();
+    for (int frame = 0; frame < 50; ++frame) {
+      session.frame = frame;
+      writer.save(session);
+    }
+    writer.save(std::vector<NamedLayout>{{"mine", "a"}});
+    writer.finish();
+    SessionStore again(store.folder());
+    QCOMPARE(again.load_session().frame, 49);
+    QCOMPARE(again.load_layouts().size(), std::size_t(1));
+    StoreWriter other(store);
+    QVERIFY(!other.keeps_folder());
+  }
+  StoreWriter next(store);
+  QVERIFY(next.keeps_folder());
+}
+
+void StoreTest::a_writer_says_what_cannot_be_saved() {
+  write(path("occupied"), "a file");
+  StoreWriter writer(SessionStore((path("occupied") + "/deerscope").toStdString()));
+  QVERIFY(!writer.keeps_folder());
+  QSignalSpy failed(&writer, &StoreWriter::failed);
+  writer.save(example());
+  QTRY_COMPARE(failed.count(), 1);
+  QVERIFY(failed[0][0].toString().contains("occupied"));
 }
 
 void StoreTest::missing_fields_take_their_defaults() {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QDialog>
+#include <QHash>
+#include <QImage>
+#include <QString>
+
+class QListWidget;
+class QTextBrowser;
+
+namespace deer {
+
+/// The folder with the guide and the other pages; empty if this installation has none. Asks the disk.
+QString find_documentation();
+
+/// A page of the documentation, as read from the disk.
+struct GuidePage {
+  QString name;      ///< "guide.md"
+  QString markdown;  ///< empty: it could not be read
+  QHash<QString, QImage> pictures;
+};
+
+/// The user guide, beside the window: contents on the left, the page on the right. Pages are read in the background.
+class GuideDialog : public QDialog {
+  Q_OBJECT
+
+ public:
+  explicit GuideDialog(QWidget* parent);
+
+  QTextBrowser* browser() const { return browser_; }
+  QListWidget* contents() const { return contents_; }
+
+ Q_SIGNALS:
+  void loaded(const QString& name);
+
+ private:
+  void load(const QString& name);
+  void show_page(const GuidePage& page);
+  void follow(const QUrl& link);
+  void go_to_heading(int row);
+
+  QListWidget* contents_;
+  QTextBrowser* browser_;
+  QList<int> headings_;  ///< number of the block of each entry
+};
+
+}  // namespace deer
