@@ -187,8 +187,8 @@ class PresentWindowTest : public QObject {
 
   void problems_are_seen_on_the_stage() {
     PresentFixture f;
-    QVERIFY(f.open());
     f.control->bad_frame = 5;
+    QVERIFY(f.open());
     f.window->present()->enter(false);
     f.session.run_episode();
     QTRY_VERIFY_WITH_TIMEOUT(!f.stage()->frame().problem.isEmpty(), kPatienceMs);
