@@ -71,11 +71,14 @@ void CameraView::draw_overlays(QPainter* painter) const {
                                              overlays_->largest_weight(), size, overlays_->settings().smooth));
     if (hovered_patch_ && !hovered_patch_text().isEmpty()) {
       painter->setBrush(Qt::NoBrush);
-      for (const auto& [color, width] :
-           {std::pair{Theme::instance().colors().surface, 3.0}, std::pair{Theme::instance().colors().text, 1.0}}) {
+      painter->setRenderHint(QPainter::Antialiasing, false);
+      const QRect frame = patch_rect(grid, map.rows, map.columns, *hovered_patch_).toRect();
+      const auto& colors = Theme::instance().colors();
+      for (const auto& [color, width] : {std::pair{colors.surface, 3}, std::pair{colors.text, 1}}) {
         painter->setPen(QPen(color, width));
-        painter->drawRect(patch_rect(grid, map.rows, map.columns, *hovered_patch_));
+        painter->drawRect(frame);
       }
+      painter->setRenderHint(QPainter::Antialiasing);
     }
   }
   if (overlays_->settings().tcp) {

@@ -219,11 +219,11 @@ class CameraOverlaysTest : public QObject {
     QVERIFY(v.wait_map(0, 1));
     const auto grid = v.fixed.patch_grid();
     move_mouse(v.fixed, patch_rect(grid, 4, 4, {0, 0}).center());
-    QTRY_COMPARE(v.fixed.hovered_patch_text(), QString("row 1, column 1: 35.0 %"));
-    QVERIFY(v.fixed.overlay_texts().contains("row 1, column 1: 35.0 %"));
+    QTRY_COMPARE(v.fixed.hovered_patch_text(), QString("row 1, column 1: 35.0\u00A0%"));
+    QVERIFY(v.fixed.overlay_texts().contains("row 1, column 1: 35.0\u00A0%"));
     const auto framed = v.shot(v.fixed);
     move_mouse(v.fixed, patch_rect(grid, 4, 4, {2, 1}).center());
-    QTRY_COMPARE(v.fixed.hovered_patch_text(), QString("row 2, column 3: 2.33 %"));
+    QTRY_COMPARE(v.fixed.hovered_patch_text(), QString("row 2, column 3: 2.33\u00A0%"));
     const auto elsewhere = v.shot(v.fixed);
     const auto corner = patch_rect(grid, 4, 4, {2, 1}).topLeft().toPoint();
     QVERIFY(nearest(elsewhere, corner + QPoint(0, 30), 1, Theme::instance().colors().text) < 40);
@@ -231,8 +231,8 @@ class CameraOverlaysTest : public QObject {
     QEvent leave(QEvent::Leave);
     QCoreApplication::sendEvent(&v.fixed, &leave);
     QCOMPARE(v.fixed.hovered_patch_text(), QString());
-    QVERIFY(v.fixed.overlay_texts().contains("in this picture: 70.0 %"));
-    QVERIFY(v.gripper.overlay_texts().contains("in this picture: 30.0 %"));
+    QVERIFY(v.fixed.overlay_texts().contains("in this picture: 70.0\u00A0%"));
+    QVERIFY(v.gripper.overlay_texts().contains("in this picture: 30.0\u00A0%"));
   }
 
   void a_small_picture_has_a_short_legend() {
@@ -311,7 +311,8 @@ class CameraOverlaysTest : public QObject {
       QVERIFY(v.open());
       v.session->set_current_frame(20);
       v.overlays.set({.tcp = true, .step_scale = 20});
-      QTRY_VERIFY(v.overlays.track().at(20) && v.overlays.track().at(60) && v.overlays.track().at(0));
+      auto& track = v.overlays.track();
+      QTRY_VERIFY(track.at(20) && track.path_begin(20) == 0 && track.path_end(20) == 20 + RobotTrack::kAhead);
       QTRY_COMPARE(v.fixed.badge_text().left(4), QString("exit"));
       const auto marks = tcp_marks(v.overlays, Camera::fixed, 20, {200, 200});
       QVERIFY(marks.problem.isEmpty());

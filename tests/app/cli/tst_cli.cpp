@@ -143,7 +143,7 @@ void CliTest::parity_says_yes_and_no() {
 }
 
 void CliTest::attention_is_written() {
-  TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const auto file = QString::fromStdString((folder.path() / "map.npz").string());
   const auto result = deer_program({"attention", kModel, kEpisodes, "--frame", "3", "--exit", "3", "--out", file});
   QCOMPARE(result.code, 0);
