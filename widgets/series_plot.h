@@ -77,6 +77,7 @@ class SeriesPlot : public VectorPlot {
 
  private:
   void restyle();
+  void place_legend();
   void fit_words();  ///< legend and labels, to the size
   void fit();
   QColor color_of(const Line& line) const;
