@@ -174,21 +174,14 @@ void ExitSteps::resizeEvent(QResizeEvent* event) {
 void ExitSteps::show_columns() {
   // What decides comes first; the fields below repeat the others for one exit, and so they are there where they fit.
   int room = table_->width() - 2;
-  auto font = Theme::number_font(Theme::instance().body_font());
-  font.setBold(true);  // as the row of the exit taken
-  const QFontMetrics metrics(font);
   std::vector<int> columns{ExitStepsModel::kExit, ExitStepsModel::kDelta, ExitStepsModel::kThreshold,
                            ExitStepsModel::kDecision, ExitStepsModel::kChange};
-  const std::size_t always = columns.size() - 1;
+  constexpr std::size_t always = 3;
   for (int column = ExitStepsModel::kDepth; column < ExitStepsModel::kColumnCount; ++column) columns.push_back(column);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const int column = columns[i];
-    int wanted = table_->horizontalHeader()->sectionSizeHint(column);
-    for (int row = 0; row < model_->rowCount(); ++row) {
-      const auto text = model_->index(row, column).data().toString();
-      const int icon = column == ExitStepsModel::kExit ? table_->iconSize().width() + spacing::kTiny : 0;
-      wanted = std::max(wanted, metrics.horizontalAdvance(text) + icon + spacing::kSmall);
-    }
+    const int wanted = std::max(table_->horizontalHeader()->sectionSizeHint(column),
+                                static_cast<QAbstractItemView*>(table_)->sizeHintForColumn(column));
     room -= wanted;
     table_->setColumnHidden(column, i >= always && room < 0);
   }

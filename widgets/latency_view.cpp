@@ -210,8 +210,12 @@ void LatencyView::arrange() {
   both_->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
   plots_->setDirection(wide && height() < kTallEnough ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
   // Beside the plots the table takes what its numbers need, and no more.
-  const int columns = table_->horizontalHeader()->length() + spacing::kTiny;
-  table_->setMinimumWidth(wide ? std::min(columns, width() / 2) : 0);
+  int columns = spacing::kTiny;
+  for (int column = 0; column < model_->columnCount(); ++column) {
+    columns += std::max(table_->horizontalHeader()->sectionSizeHint(column),
+                        static_cast<QAbstractItemView*>(table_)->sizeHintForColumn(column));
+  }
+  table_->setMinimumWidth(wide ? std::min(columns, width() * 3 / 5) : 0);
   table_->setMaximumWidth(wide ? columns : QWIDGETSIZE_MAX);
   both_->setStretch(1, wide ? 0 : 2);
 }

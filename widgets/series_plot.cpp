@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kLeastWidth = 50;      // of a plot that is not laid out yet, pixels
 constexpr int kRoomForXLabel = 110;  // of the height, pixels
+constexpr int kRoomForLegend = 72;   // of the height, pixels
 constexpr int kReach = 4;            // pixels that the pointer may move in a click
 
 class ValueTicker : public QCPAxisTicker {
@@ -230,6 +231,7 @@ void SeriesPlot::fit_words() {
 }
 
 void SeriesPlot::resizeEvent(QResizeEvent* event) {
+  place_legend();
   fit_words();
   VectorPlot::resizeEvent(event);
 }
@@ -237,7 +239,12 @@ void SeriesPlot::set_y_range(std::optional<std::array<double, 2>> range) { y_ran
 
 void SeriesPlot::set_legend_visible(bool visible) {
   legend_wanted_ = visible;
-  const bool shown = visible && legend->itemCount() > 0;
+  place_legend();
+  fit_words();
+}
+
+void SeriesPlot::place_legend() {
+  const bool shown = legend_wanted_ && legend->itemCount() > 0 && height() >= kRoomForLegend;
   legend->setVisible(shown);
   if (shown && plotLayout()->rowCount() == 1) {
     axisRect()->insetLayout()->take(legend);
@@ -251,7 +258,6 @@ void SeriesPlot::set_legend_visible(bool visible) {
     axisRect()->insetLayout()->addElement(legend, Qt::AlignTop | Qt::AlignRight);
     plotLayout()->simplify();
   }
-  fit_words();
 }
 
 void SeriesPlot::set_frames(qint64 current, qint64 hovered) {

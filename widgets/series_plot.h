@@ -78,6 +78,7 @@ class SeriesPlot : public VectorPlot {
 
  private:
   void restyle();
+  void place_legend();
   void fit_words();  ///< legend and labels, to the size
   void fit();
   void fill_graphs();

@@ -133,8 +133,8 @@ void TimelineView::share_header(const QString& text) {
   const int room = width() - 2 * spacing::kMedium - dimension_->sizeHint().width() - spacing::kMedium;
   const int left = room - wanted - spacing::kMedium;
   legend_->setVisible(left >= legend_->least_width());
-  legend_->setFixedWidth(std::clamp(left, 1, legend_->sizeHint().width()));
-  const int mine = legend_->isHidden() ? room : room - legend_->width() - spacing::kMedium;
+  legend_->setMaximumWidth(std::clamp(left, 1, legend_->sizeHint().width()));
+  const int mine = legend_->isHidden() ? room : room - legend_->maximumWidth() - spacing::kMedium;
   readout_->setText(metrics.elidedText(text, Qt::ElideRight, std::max(mine, 1)));
   readout_->setToolTip(readout_->text() == text ? QString() : text);
 }

@@ -46,7 +46,7 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
                      .right = {{{"budget", "thresholds"}}},
                      .right_width = 430};
   if (roomy) {
-    budgets.bottom = {{{"calibration"}, 1}, {{"latency"}, 1}};
+    budgets.bottom = {{{"calibration", "latency"}}};
   } else {
     budgets.right[0].panels << QStringLiteral("calibration");
     budgets.right_width = 400;
@@ -59,8 +59,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
                    .left = {{{"exits", "inspector", "episodes"}}},
                    .right = {{{"deltas"}, 2}, {{"breakpoints", "watches"}, 3}}};
   if (roomy) {
-    debug.left_width = 300;
-    debug.bottom = {{{"events", "action_plots"}, 1}, {{"what_if"}, 1}};
+    debug.left_width = 340;
+    debug.bottom = {{{"events", "action_plots"}, 3}, {{"what_if"}, 5}};
   } else {
     debug.right[1].panels << QStringLiteral("events") << QStringLiteral("what_if");
   }

@@ -253,7 +253,11 @@ void ArmViewTest::live_frames_move_the_arm() {
   const auto session = scene.session();
   ArmView view(session.get(), kUrdf);
   show(view, 420, 320);
-  session->open_live("passing", [] { return LiveSource{std::make_shared<Passing>(), false, {}, {}, {}, {}, {}}; });
+  session->open_live("passing", [] {
+    LiveSource live;
+    live.frames = std::make_shared<Passing>();
+    return live;
+  });
   const auto last = world_from_tcp_observed(moving_robot(Passing::kFrames - 1 - Passing::kAgain)).position;
   QVERIFY(QTest::qWaitFor(
       [&] {
