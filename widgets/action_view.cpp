@@ -102,7 +102,7 @@ void ActionView::show_record(const FrameRecordPtr& record) {
       header->moveSection(header->visualIndex(column), place);
       // As wide as their words; the exits share what is left, so that six of them need no scrolling.
       const auto word = model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-      const int wide = QFontMetrics(Theme::instance().body_font()).horizontalAdvance(word) + spacing::kMedium;
+      const int wide = QFontMetrics(Theme::instance().body_font()).horizontalAdvance(word) + spacing::kSmall;
       header->setSectionResizeMode(column, QHeaderView::Fixed);
       header->resizeSection(column, std::max(wide, header->minimumSectionSize() + spacing::kTiny));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/exit_steps.h"
 
+#include <QEvent>
 #include <QFormLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -19,7 +20,6 @@
 #include "widgets/theme.h"
 
 namespace deer {
-namespace {}  // namespace
 
 ExitSteps::ExitSteps(Session* session, QWidget* parent)
     : FrameView(session, tr("a frame exit by exit"), parent),
@@ -33,6 +33,7 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   table_->setModel(model_);
   style_row_table(table_);
   table_->setMinimumHeight(96);
+  table_->installEventFilter(this);
 
   auto* inner = new QWidget;
   auto* form = new QFormLayout(inner);
@@ -166,9 +167,9 @@ void ExitSteps::show_row() {
   next_->setText(next_text(step, row));
 }
 
-void ExitSteps::resizeEvent(QResizeEvent* event) {
-  FrameView::resizeEvent(event);
-  show_columns();
+bool ExitSteps::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == table_ && event->type() == QEvent::Resize) show_columns();
+  return FrameView::eventFilter(watched, event);
 }
 
 void ExitSteps::show_columns() {

@@ -34,7 +34,7 @@ class ExitSteps : public FrameView {
 
  protected:
   void show_record(const FrameRecordPtr& record) override;
-  void resizeEvent(QResizeEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
   void show_row();

@@ -13,7 +13,6 @@
 #include <QScrollBar>
 #include <QSplitter>
 #include <QTextBlock>
-#include <QTextBrowser>
 #include <QThreadPool>
 #include <QVBoxLayout>
 
@@ -55,7 +54,12 @@ QString find_documentation() {
   return {};
 }
 
-GuideDialog::GuideDialog(QWidget* parent) : QDialog(parent), contents_(new QListWidget), browser_(new QTextBrowser) {
+QVariant GuideBrowser::loadResource(int type, const QUrl& name) {
+  if (type != QTextDocument::ImageResource) return {};
+  return pictures_.value(name.toString());
+}
+
+GuideDialog::GuideDialog(QWidget* parent) : QDialog(parent), contents_(new QListWidget), browser_(new GuideBrowser) {
   setWindowTitle(tr("User guide"));
   setAccessibleName(windowTitle());
   contents_->setAccessibleName(tr("Contents"));
@@ -95,10 +99,7 @@ void GuideDialog::load(const QString& name) {
 
 void GuideDialog::show_page(const GuidePage& page) {
   auto* const document = browser_->document();
-  browser_->clear();
-  for (auto it = page.pictures.begin(); it != page.pictures.end(); ++it) {
-    document->addResource(QTextDocument::ImageResource, QUrl(it.key()), it.value());
-  }
+  browser_->set_pictures(page.pictures);
   document->setMarkdown(page.markdown.isEmpty() ? tr("# No guide\nThis installation has no page %1.").arg(page.name)
                                                 : page.markdown);
   contents_->clear();

