@@ -45,7 +45,8 @@ CalibrationView::CalibrationView(Session* session, CalibrationWatch* watch, QWid
        {tr("distance"),
         tr("Kolmogorov–Smirnov distance between the deltas of this run and of the calibration set: the largest gap "
            "between the two shares of deltas up to some value. 0 is alike, 1 has nothing in common.")},
-       {tr("limit"), tr("Beyond it the exit counts as drifted: at least 0.2, more for few frames.")},
+       {tr("limit"),
+        tr("Beyond it the exit counts as drifted: at least 0.2, more for few frames and for frames that are alike.")},
        {tr("stops now"), tr("Share of this run’s deltas that are within the exit’s threshold.")},
        {tr("calibrated"), tr("The same share of the calibration set.")},
        {tr("median now"), tr("Of the deltas of this run.")},

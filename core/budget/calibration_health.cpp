@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/base/error.h"
 
@@ -12,11 +13,29 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 constexpr double kAlpha = 0.001;
+constexpr double kSmallCorrelation = 0.05;
+constexpr std::size_t kMostLags = 2000;
 
 void fill_quantiles(std::span<const float> sorted, std::array<float, ExitHealth::kQuantiles>& out) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     out[i] = static_cast<float>(quantile(sorted, static_cast<double>(i) / static_cast<double>(out.size() - 1)));
   }
+}
+
+/// Equal values share the mean of their ranks; the mean of all is 0.
+std::vector<double> centred_ranks(std::span<const float> values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t(0));
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  const double middle = static_cast<double>(values.size() - 1) / 2;
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t end = first + 1;
+    while (end < order.size() && values[order[end]] == values[order[first]]) ++end;
+    const double rank = static_cast<double>(first + end - 1) / 2 - middle;
+    for (; first < end; ++first) ranks[order[first]] = rank;
+  }
+  return ranks;
 }
 
 }  // namespace
@@ -37,10 +56,26 @@ double ks_distance(std::span<const float> a, std::span<const float> b) {
   return distance;
 }
 
-double ks_limit(std::int64_t count_a, std::int64_t count_b, double alpha) {
-  if (count_a < 1 || count_b < 1) return kUnknown;
-  const double a = static_cast<double>(count_a), b = static_cast<double>(count_b);
-  return std::sqrt(-std::log(alpha / 2) / 2) * std::sqrt((a + b) / (a * b));
+double ks_limit(double count_a, double count_b, double alpha) {
+  if (!(count_a > 0) || !(count_b > 0)) return kUnknown;
+  return std::sqrt(-std::log(alpha / 2) / 2) * std::sqrt(1 / count_a + 1 / count_b);
+}
+
+double independent_count(std::span<const float> in_order) {
+  const std::size_t count = in_order.size();
+  if (count < 2) return static_cast<double>(count);
+  const auto ranks = centred_ranks(in_order);
+  const double variance = std::inner_product(ranks.begin(), ranks.end(), ranks.begin(), 0.0);
+  if (variance == 0) return 1;
+  double time = 1;
+  for (std::size_t lag = 1; lag < std::min(count, kMostLags); ++lag) {
+    const double correlation =
+        std::inner_product(ranks.begin() + static_cast<std::ptrdiff_t>(lag), ranks.end(), ranks.begin(), 0.0) /
+        variance;
+    if (correlation < kSmallCorrelation) break;
+    time += 2 * correlation;
+  }
+  return std::max(1.0, static_cast<double>(count) / time);
 }
 
 double quantile(std::span<const float> sorted, double probability) {
@@ -68,14 +103,16 @@ std::vector<ExitHealth> calibration_health(const PreparedCalibration& set, std::
   for (std::size_t exit = 0; exit < seen.size(); ++exit) {
     auto& values = seen[exit];
     std::erase_if(values, [](float value) { return std::isnan(value); });
+    ExitHealth health;
+    health.independent = independent_count(values);
     std::sort(values.begin(), values.end());
     const auto calibrated = set.sorted(exit);
     const double threshold = exit < thresholds.size() ? thresholds[exit] : kUnknown;
-    ExitHealth health;
     health.seen = static_cast<std::int64_t>(values.size());
     health.calibrated = static_cast<std::int64_t>(calibrated.size());
     health.distance = ks_distance(values, calibrated);
-    health.limit = std::max(least_distance, ks_limit(health.seen, health.calibrated, kAlpha));
+    health.limit =
+        std::max(least_distance, ks_limit(health.independent, static_cast<double>(health.calibrated), kAlpha));
     health.drifted = health.distance > health.limit;
     health.seen_leaves = share_up_to(values, threshold);
     health.calibrated_leaves = share_up_to(calibrated, threshold);

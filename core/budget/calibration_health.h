@@ -17,7 +17,12 @@ double ks_distance(std::span<const float> a, std::span<const float> b);
 
 /// What the distance exceeds with probability `alpha` if both samples of independent values come from one
 /// distribution (the asymptotic formula).
-double ks_limit(std::int64_t count_a, std::int64_t count_b, double alpha);
+double ks_limit(double count_a, double count_b, double alpha);
+
+/// How many independent values tell as much as these, which follow each other in time: count / (1 + 2 Σ ρ), over the
+/// autocorrelations ρ of their ranks at lags 1, 2, … until one is small (the initial sequence of Geyer 1992, in brief).
+/// Between 1 and their count; 0 if empty. NaN is not allowed.
+double independent_count(std::span<const float> in_order);
 
 /// The value below which a share of `probability` (0 to 1) lies, by linear interpolation; NaN if empty.
 double quantile(std::span<const float> sorted, double probability);
@@ -30,6 +35,7 @@ struct ExitHealth {
 
   std::int64_t seen = 0;        ///< values of the run
   std::int64_t calibrated = 0;  ///< and of the calibration set
+  double independent = 0;       ///< of those seen: independent_count()
   double distance = 0;          ///< NaN if either is empty
   double limit = 0;             ///< what counts as far
   bool drifted = false;         ///< distance > limit
@@ -39,9 +45,9 @@ struct ExitHealth {
   std::array<float, kQuantiles> calibrated_quantiles{};
 };
 
-/// Compares exit by exit. `seen`: [exits] in any order, NaN left out; `thresholds`: one per exit, NaN for none. An exit
-/// has drifted if its distance is both beyond chance (alpha 0.001, for independent values) and at least
-/// `least_distance`: neighbouring frames are alike, so that chance alone would be too easily exceeded.
+/// Compares exit by exit. `seen`: [exits] in the order of the frames, NaN left out; `thresholds`: one per exit, NaN for
+/// none. An exit has drifted if its distance is both at least `least_distance` and beyond chance (alpha 0.001) for as
+/// many independent values as the frames are worth: neighbouring frames are alike.
 std::vector<ExitHealth> calibration_health(const PreparedCalibration& set, std::vector<std::vector<float>> seen,
                                            std::span<const double> thresholds, double least_distance = 0.2);
 

@@ -150,7 +150,7 @@ void RunViewsTest::keys_step_through_exits() {
 void RunViewsTest::wide_exit_tables_show_every_column() {
   const auto session = scene_.session();
   ExitSteps view(session.get());
-  view.resize(300, 400);
+  view.resize(340, 400);
   view.show();
   QVERIFY(test::open_all(session.get()));
   QTRY_COMPARE(view.model()->rowCount(), 6);

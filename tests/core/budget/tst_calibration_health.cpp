@@ -56,6 +56,7 @@ class CalibrationHealthTest : public QObject {
   void the_same_distribution_is_healthy();
   void another_distribution_has_drifted();
   void few_frames_say_nothing();
+  void frames_that_are_alike_say_little();
   void unknown_values();
 };
 
@@ -114,6 +115,35 @@ void CalibrationHealthTest::few_frames_say_nothing() {
   const auto health = calibration_health(set, {{0.2F, 0.21F}}, {});
   QVERIFY(health[0].distance > 0.9);
   QVERIFY(!health[0].drifted);
+}
+
+void CalibrationHealthTest::frames_that_are_alike_say_little() {
+  std::mt19937 random(5);
+  const auto independent = draw(random, 4000, 1, 100'000);
+  const double all = independent_count(independent);
+  QVERIFY2(all > 3600 && all <= 4000, qPrintable(QString::number(all)));
+  // An autoregression's integrated time is known: (1 + 0.8) / (1 - 0.8).
+  std::normal_distribution<float> noise;
+  Values walk(20'000);
+  for (std::size_t i = 1; i < walk.size(); ++i) walk[i] = 0.8F * walk[i - 1] + noise(random);
+  const double worth = independent_count(walk);
+  QVERIFY2(std::abs(worth - 20'000 / 9.0) < 350, qPrintable(QString::number(worth)));
+  QCOMPARE(independent_count(Values{3, 3, 3, 3}), 1.0);
+  QCOMPARE(independent_count(Values{1}), 1.0);
+  QCOMPARE(independent_count(Values{}), 0.0);
+
+  // The same values have drifted if they come one by one, and have not if each stays for a second.
+  const auto set = make_set(1, 2000, 1);
+  auto seen = draw(random, 40, 0.1, 100'000);
+  const auto by_itself = calibration_health(set, {seen}, {});
+  QVERIFY(by_itself[0].drifted);
+  Values held;
+  for (std::size_t i = 0; i < 40; ++i) held.insert(held.end(), 1, seen[i / 8 * 8]);
+  const auto alike = calibration_health(set, {held}, {});
+  QCOMPARE(alike[0].seen, std::int64_t(40));
+  QVERIFY2(alike[0].independent < 12, qPrintable(QString::number(alike[0].independent)));
+  QVERIFY(alike[0].limit > 0.55);
+  QVERIFY(!alike[0].drifted);
 }
 
 void CalibrationHealthTest::unknown_values() {
