@@ -52,8 +52,7 @@ void RobotTrack::forget() {
 
 bool RobotTrack::note(qint64 frame) {
   if (frame < 0 || frame >= session_->frame_count()) return false;
-  if (static_cast<qint64>(frames_.size()) <= frame) frames_.resize(static_cast<std::size_t>(frame) + 1);
-  auto& slot = frames_[static_cast<std::size_t>(frame)];
+  auto& slot = frames_[frame];
   if (slot.read) return true;
   if (!session_->frame_problem(frame).isEmpty()) {
     slot.read = true;
@@ -67,18 +66,21 @@ bool RobotTrack::note(qint64 frame) {
   return true;
 }
 
+const RobotTrack::Slot* RobotTrack::slot(qint64 frame) const {
+  const auto place = frames_.find(frame);
+  return place == frames_.end() ? nullptr : &place->second;
+}
+
 const RobotTrack::Robot* RobotTrack::at(qint64 frame) const {
-  if (frame < 0 || frame >= static_cast<qint64>(frames_.size())) return nullptr;
-  const auto& slot = frames_[static_cast<std::size_t>(frame)];
-  return slot.robot ? &*slot.robot : nullptr;
+  const auto* const known = slot(frame);
+  return known && known->robot ? &*known->robot : nullptr;
 }
 
 bool RobotTrack::has(qint64 frame) { return note(frame) && at(frame); }
 
 bool RobotTrack::lacks(qint64 frame) const {
-  if (frame < 0 || frame >= static_cast<qint64>(frames_.size())) return false;
-  const auto& slot = frames_[static_cast<std::size_t>(frame)];
-  return slot.read && !slot.robot;
+  const auto* const known = slot(frame);
+  return known && known->read && !known->robot;
 }
 
 void RobotTrack::ask_around(qint64 frame) {
@@ -87,7 +89,7 @@ void RobotTrack::ask_around(qint64 frame) {
   for (qint64 far = std::max(kPast, kAhead); far > 0; --far) {
     for (const qint64 one : {frame - far, frame + far}) {
       if (one < 0 || one >= session_->frame_count() || one < frame - kPast || one > frame + kAhead) continue;
-      if (one >= static_cast<qint64>(frames_.size()) || !frames_[static_cast<std::size_t>(one)].read) note(one);
+      note(one);
     }
   }
 }

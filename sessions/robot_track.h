@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <unordered_map>
 
 #include "core/robot/camera_model.h"
 #include "sessions/session.h"
@@ -63,7 +63,9 @@ class RobotTrack : public QObject {
   bool note(qint64 frame);  ///< whether it was there to be noted
 
   Session* session_;
-  std::vector<Slot> frames_;
+  const Slot* slot(qint64 frame) const;
+
+  std::unordered_map<qint64, Slot> frames_;  // only those seen: of a million frames a person looks at few
 };
 
 /// The pose that a relative action leads to from `from`, drawn `scale` times as far.

@@ -25,11 +25,6 @@ constexpr int kDrawEveryMs = 120;
 constexpr int kRests = 20;  // times as long as a drawing took
 constexpr int kLeastHeight = 84;
 
-ActionSeries::Values scaled(ActionSeries::Values values, double scale) {
-  for (auto& value : values) value *= static_cast<float>(scale);
-  return values;
-}
-
 }  // namespace
 
 ActionPlots::ActionPlots(Session* session, QWidget* parent)
@@ -91,6 +86,7 @@ ActionPlots::ActionPlots(Session* session, QWidget* parent)
   connect(recorded_, &RecordedActions::changed, this, [this](qint64 frame) {
     if (frame >= static_cast<qint64>(series_.frames())) return;
     series_.set_recorded(static_cast<std::size_t>(frame), recorded_->at(frame));
+    stale(frame, frame);
     if (!drawing_->isActive()) drawing_->start();
   });
   const auto follow = [this] {
@@ -99,17 +95,19 @@ ActionPlots::ActionPlots(Session* session, QWidget* parent)
   };
   connect(session, &Session::current_frame_changed, this, follow);
   connect(session, &Session::hovered_frame_changed, this, follow);
-  slices_ = new RecordSlices(
-      session,
-      {.start_anew = [this](qint64 frames) { start_anew(frames); },
-       .grow = [this](qint64 frames) { series_.grow(static_cast<std::size_t>(frames)); },
-       .take = [this](qint64 frame,
-                      const FrameRecordPtr& record) { series_.set_record(static_cast<std::size_t>(frame), *record); },
-       .taken =
-           [this] {
-             if (!drawing_->isActive()) drawing_->start();
-           }},
-      this);
+  slices_ = new RecordSlices(session,
+                             {.start_anew = [this](qint64 frames) { start_anew(frames); },
+                              .grow = [this](qint64 frames) { series_.grow(static_cast<std::size_t>(frames)); },
+                              .take =
+                                  [this](qint64 frame, const FrameRecordPtr& record) {
+                                    series_.set_record(static_cast<std::size_t>(frame), *record);
+                                    stale(frame, frame);
+                                  },
+                              .taken =
+                                  [this] {
+                                    if (!drawing_->isActive()) drawing_->start();
+                                  }},
+                             this);
   slices_->start();
 }
 
@@ -210,25 +208,44 @@ void ActionPlots::rebuild() {
     plot->set_decimals(decimals_of(values_[i]));
     plot->setAccessibleName(tr("%1 over time").arg(label_of(values_[i])));
   }
+  stale(0, static_cast<qint64>(series_.frames()) - 1);
   draw();
 }
 
-void ActionPlots::draw_value(SeriesPlot* plot, int value) {
+void ActionPlots::stale(qint64 first, qint64 last) {
+  const bool none = stale_last_ < stale_first_;
+  stale_first_ = none ? first : std::min(stale_first_, first);
+  stale_last_ = none ? last : std::max(stale_last_, last);
+}
+
+void ActionPlots::draw_value(SeriesPlot* plot, int value, qint64 first, qint64 last) {
   const auto mode = value == kArmError ? Show::error : show_mode();
-  const double scale = scale_of(value);
+  const auto scale = static_cast<float>(scale_of(value));
   const auto dimension = static_cast<std::size_t>(std::min(value, kAll - 1));
   std::size_t line = 0;
+  const auto add_line = [&](const auto& value_at) {
+    for (qint64 frame = first; frame <= last; ++frame) {
+      plot->set_value(line, frame, scale * value_at(static_cast<std::size_t>(frame)));
+    }
+    ++line;
+  };
   if (mode == Show::disagreement) {
-    for (const auto& edge : series_.band(dimension)) plot->set_values(line++, scaled(edge, scale));
+    for (const std::size_t edge : {0, 1}) {
+      add_line([&](std::size_t frame) { return series_.band(dimension, frame)[edge]; });
+    }
   }
   for (std::size_t exit = 0; exit < series_.exits(); ++exit) {
     if (mode == Show::disagreement && static_cast<int>(exit) != session()->selected_exit()) continue;
-    plot->set_values(line++, value == kArmError    ? series_.arm_error(exit)
-                             : mode == Show::error ? scaled(series_.error(exit, dimension), scale)
-                                                   : scaled(series_.exit(exit, dimension), scale));
+    if (value == kArmError) {
+      add_line([&](std::size_t frame) { return series_.arm_error(exit)[frame]; });
+    } else if (mode == Show::error) {
+      add_line([&](std::size_t frame) { return series_.error(exit, dimension, frame); });
+    } else {
+      add_line([&](std::size_t frame) { return series_.exit(exit, dimension)[frame]; });
+    }
   }
-  if (mode == Show::disagreement) plot->set_values(line++, scaled(series_.executed(dimension), scale));
-  if (mode != Show::error) plot->set_values(line, scaled(series_.recorded(dimension), scale));
+  if (mode == Show::disagreement) add_line([&](std::size_t frame) { return series_.executed(dimension)[frame]; });
+  if (mode != Show::error) add_line([&](std::size_t frame) { return series_.recorded(dimension)[frame]; });
 }
 
 void ActionPlots::draw() {
@@ -236,13 +253,15 @@ void ActionPlots::draw() {
   QElapsedTimer clock;
   clock.start();
   for (std::size_t i = 0; i < plots_.size(); ++i) {
-    draw_value(plots_[i], values_[i]);
+    draw_value(plots_[i], values_[i], stale_first_, stale_last_);
     plots_[i]->refresh();
     plots_[i]->set_frames(session()->current_frame(), session()->hovered_frame());
   }
+  stale_first_ = 0;
+  stale_last_ = -1;
   QStringList means;
   for (std::size_t exit = 0; exit < series_.exits(); ++exit) {
-    const double mean = ActionSeries::mean(series_.arm_error(exit));
+    const double mean = series_.mean_arm_error(exit);
     if (std::isfinite(mean)) means << tr("%1: %2").arg(exit + 1).arg(format_number(mean, 2));
   }
   summary_->setText(means.isEmpty() ? tr("No recorded action is known yet.")

@@ -49,7 +49,8 @@ class ActionPlots : public FrameView {
   void start_anew(qint64 frames);
   void rebuild();  ///< other lines or units
   void draw();
-  void draw_value(SeriesPlot* plot, int value);
+  void draw_value(SeriesPlot* plot, int value, qint64 first, qint64 last);
+  void stale(qint64 first, qint64 last);  ///< frames to draw anew
   double scale_of(int value) const;
   QString label_of(int value) const;
   int decimals_of(int value) const;
@@ -65,6 +66,8 @@ class ActionPlots : public FrameView {
   std::vector<SeriesPlot*> plots_;
   std::vector<int> values_;  ///< of each plot
   RecordSlices* slices_;
+  qint64 stale_first_ = 0;
+  qint64 stale_last_ = -1;
   QTimer* drawing_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -30,20 +31,29 @@ class ActionSeries {
   const Values& executed(std::size_t dimension) const { return executed_[dimension]; }
   const Values& recorded(std::size_t dimension) const { return recorded_[dimension]; }
 
-  /// Smallest and largest over the exits of each frame: how far they disagree.
-  std::array<Values, 2> band(std::size_t dimension) const;
-  /// |exit - recorded| of each frame.
-  Values error(std::size_t exit, std::size_t dimension) const;
-  /// Root of the mean of squares of the six arm values' errors.
-  Values arm_error(std::size_t exit) const;
+  /// Smallest and largest over the exits of a frame: how far they disagree.
+  std::array<float, 2> band(std::size_t dimension, std::size_t frame) const;
+  /// |exit - recorded|.
+  float error(std::size_t exit, std::size_t dimension, std::size_t frame) const;
+  /// Root of the mean of squares of the six arm values' errors, of each frame.
+  const Values& arm_error(std::size_t exit) const { return arm_errors_[exit].values; }
   /// Mean over the frames where it is known; NaN if nowhere.
-  static double mean(const Values& values);
+  double mean_arm_error(std::size_t exit) const;
 
  private:
+  struct ArmErrors {
+    Values values;
+    double sum = 0;
+    std::int64_t known = 0;
+  };
+
+  void update_errors(std::size_t frame);
+
   std::vector<int> exit_layers_;
   std::vector<std::array<Values, kDimensions>> by_exit_;
   std::array<Values, kDimensions> executed_;
   std::array<Values, kDimensions> recorded_;
+  std::vector<ArmErrors> arm_errors_;  // by exit; kept up, because every step of a scrub asks for their means
 };
 
 }  // namespace deer

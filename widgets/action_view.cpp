@@ -32,9 +32,13 @@ class BarDelegate : public QStyledItemDelegate {
       painter->fillRect(QRect(option.rect.left(), option.rect.top(), 1, option.rect.height()), accent);
       painter->fillRect(QRect(option.rect.right(), option.rect.top(), 1, option.rect.height()), accent);
     }
-    QStyleOptionViewItem text = option;
-    text.rect.adjust(0, 0, 0, -kBarThickness - 1);
-    QStyledItemDelegate::paint(painter, text, index);
+    // The style's own way with a cell takes five times as long, for 63 of them at every step of a scrub.
+    if (option.state & QStyle::State_Selected) painter->fillRect(option.rect, option.palette.highlight());
+    const QRect room = option.rect.adjusted(spacing::kTiny, 0, -spacing::kTiny, -kBarThickness - 1);
+    painter->setFont(index.data(Qt::FontRole).value<QFont>());
+    painter->setPen(index.data(Qt::ForegroundRole).value<QColor>());
+    painter->drawText(room, index.data(Qt::TextAlignmentRole).toInt() | Qt::TextSingleLine,
+                      index.data(Qt::DisplayRole).toString());
     const double value = index.data(ActionModel::kBarRole).toDouble();
     if (std::isnan(value)) return;
     const QRect area = option.rect.adjusted(spacing::kTiny, 0, -spacing::kTiny, -2);

@@ -119,9 +119,11 @@ void CameraView::refresh() {
 }
 
 void CameraView::show_state(State state) {
+  const bool other = state != state_;
   state_ = state;
   empty_->setVisible(state != State::picture);
-  place_picker();
+  // Asking for its size at every frame would cost more than the picture.
+  if (other || picture_rect() != picker_in_) place_picker();
   update();
 }
 

@@ -80,6 +80,7 @@ class CameraView : public QWidget {
   bool pixelated_ = false;
   CameraOverlays* overlays_ = nullptr;
   OverlayPicker* picker_ = nullptr;
+  QRect picker_in_;  ///< the picture that it was placed for
   std::optional<QPoint> hovered_patch_;
 };
 

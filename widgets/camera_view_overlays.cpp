@@ -38,6 +38,7 @@ void CameraView::set_overlays(CameraOverlays* overlays) {
 void CameraView::place_picker() {
   if (!picker_) return;
   const QRect target = picture_rect();
+  picker_in_ = target;
   // The caption has the other corner.
   const int caption = QFontMetrics(Theme::instance().label_font()).horizontalAdvance(tr("static camera"));
   const int room = target.width() - caption - 5 * spacing::kSmall;

@@ -60,7 +60,8 @@ QSize DeltaRows::sizeHint() const { return {420, row_height() * (static_cast<int
 
 QSize DeltaRows::minimumSizeHint() const { return {180, row_height() * (static_cast<int>(rows_.size()) + 2)}; }
 
-DeltaRows::Columns DeltaRows::columns() const {
+const DeltaRows::Columns& DeltaRows::columns() const {
+  if (columns_.width == width() && columns_.direction == layoutDirection() && columns_.font == font()) return columns_;
   const QFontMetrics metrics = fontMetrics();
   const int height = row_height();
   const auto wide = [&metrics](const QString& text) { return metrics.horizontalAdvance(text); };
@@ -74,7 +75,10 @@ DeltaRows::Columns DeltaRows::columns() const {
       width() < kVeryNarrow ? 0 : std::max(wide(tr("threshold")), wide(QStringLiteral("0.00000"))) + spacing::kMedium;
   const int decision = wide(QStringLiteral("✓")) + spacing::kLarge;
 
-  Columns c;
+  auto& c = columns_;
+  c.width = width();
+  c.direction = layoutDirection();
+  c.font = font();
   int x = 0;
   const auto take = [&x, height](int width) {
     const QRect rect(x, 0, width, height);
@@ -154,7 +158,7 @@ QString DeltaRows::text(int row) const {
 
 void DeltaRows::paintEvent(QPaintEvent*) {
   QPainter painter(this);
-  const Columns c = columns();
+  const Columns& c = columns();
   paint_headings(&painter, c);
   for (int row = 0; row < static_cast<int>(rows_.size()); ++row) paint_row(&painter, c, row);
   if (!rows_.empty()) paint_scale(&painter, c);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QFont>
+#include <QRect>
 #include <QWidget>
 #include <limits>
 #include <vector>
@@ -57,10 +59,13 @@ class DeltaRows : public QWidget {
 
  private:
   struct Columns {
+    int width = -1;  // they were laid out for this, direction and font
+    Qt::LayoutDirection direction = Qt::LeftToRight;
+    QFont font;
     QRect name, depth, bar, delta, threshold, decision;  // of the heading row, left to right
   };
 
-  Columns columns() const;
+  const Columns& columns() const;
   QRect in_row(const QRect& column, int row) const;
   int row_height() const;
   int row_at(const QPoint& point) const;
@@ -70,6 +75,7 @@ class DeltaRows : public QWidget {
   void paint_scale(QPainter* painter, const Columns& columns);
 
   std::vector<Row> rows_;
+  mutable Columns columns_;
   bool editable_ = true;
   int selected_ = -1;
   int dragged_ = -1;

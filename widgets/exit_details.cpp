@@ -9,6 +9,7 @@
 #include "core/budget/cost_model.h"
 #include "core/debug/frame_values.h"
 #include "widgets/action_model.h"
+#include "widgets/form_field.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 
@@ -57,7 +58,7 @@ ExitDetails::ExitDetails(QWidget* parent) : QWidget(parent), title_(new QLabel),
   text_->setFont(Theme::number_font(Theme::instance().body_font()));
   text_->setWordWrap(true);
   text_->setTextFormat(Qt::PlainText);
-  text_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  make_selectable(text_);
   auto* const column = new QVBoxLayout(this);
   column->setContentsMargins(0, spacing::kTiny, 0, spacing::kTiny);
   column->setSpacing(spacing::kTiny);

@@ -1,12 +1,42 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/form_field.h"
 
+#include <QFocusEvent>
 #include <QFormLayout>
 #include <QLabel>
 
 #include "widgets/theme.h"
 
 namespace deer {
+namespace {
+
+class SelectWhenPressed : public QObject {
+ public:
+  explicit SelectWhenPressed(QLabel* label) : QObject(label), label_(label) {
+    label->setCursor(Qt::IBeamCursor);
+    label->installEventFilter(this);
+  }
+
+ protected:
+  bool eventFilter(QObject*, QEvent* event) override {
+    if (event->type() == QEvent::MouseButtonPress) {
+      label_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+      label_->setFocus(Qt::MouseFocusReason);
+    } else if (event->type() == QEvent::FocusOut &&
+               static_cast<QFocusEvent*>(event)->reason() != Qt::PopupFocusReason) {
+      label_->setTextInteractionFlags(Qt::NoTextInteraction);
+      label_->setCursor(Qt::IBeamCursor);
+    }
+    return false;
+  }
+
+ private:
+  QLabel* label_;
+};
+
+}  // namespace
+
+void make_selectable(QLabel* label) { new SelectWhenPressed(label); }
 
 QLabel* add_form_field(QFormLayout* form, const QString& name, const QString& explanation) {
   auto* label = new QLabel(name);
@@ -17,7 +47,7 @@ QLabel* add_form_field(QFormLayout* form, const QString& name, const QString& ex
   value->setAccessibleName(name);
   value->setWordWrap(true);
   value->setTextFormat(Qt::PlainText);
-  value->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  make_selectable(value);
   value->setFont(Theme::number_font(Theme::instance().body_font()));
   const auto restyle = [label] {
     QPalette palette = label->palette();

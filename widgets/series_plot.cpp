@@ -131,6 +131,16 @@ void SeriesPlot::set_values(std::size_t line, std::span<const float> values) {
   stale_ = true;
 }
 
+void SeriesPlot::set_value(std::size_t line, qint64 frame, float value) {
+  over_frames_ = true;
+  auto& column = columns_[line];
+  column.grow(frame + 1);
+  const float before = column.at(frame);
+  if (before == value || (std::isnan(before) && std::isnan(value))) return;
+  column.set(frame, value);
+  stale_ = true;
+}
+
 void SeriesPlot::fill_graphs() {
   if (!over_frames_ || columns_.empty()) return;
   const auto range = xAxis->range();

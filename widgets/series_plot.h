@@ -43,6 +43,8 @@ class SeriesPlot : public VectorPlot {
   const std::vector<Line>& lines() const { return lines_; }
   /// Values of frames from 0 on; NaN is a gap.
   void set_values(std::size_t line, std::span<const float> values);
+  /// One of them, also behind the last.
+  void set_value(std::size_t line, qint64 frame, float value);
   /// Values at these places, in increasing order; for lines that do not run over frames.
   void set_points(std::size_t line, std::span<const float> x, std::span<const float> y);
   /// NaN outside what was given. Only after set_values().

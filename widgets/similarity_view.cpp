@@ -141,7 +141,7 @@ void SimilarityView::range_changed() {
 
 void SimilarityView::start_anew() {
   const auto exits = static_cast<int>(similarity_->exits());
-  to_deepest_.assign(static_cast<std::size_t>(std::max(exits - 1, 0)), {});
+  below_zero_ = false;
   std::vector<SeriesPlot::Line> lines;
   for (int exit = 0; exit + 1 < exits; ++exit) {
     lines.push_back({.name = tr("exit %1").arg(exit + 1), .ink = SeriesPlot::Ink::exit, .exit = exit, .exits = exits});
@@ -154,10 +154,10 @@ void SimilarityView::start_anew() {
 void SimilarityView::take(qint64 first, qint64 last) {
   const auto exits = similarity_->exits();
   for (std::size_t exit = 0; exit + 1 < exits; ++exit) {
-    auto& values = to_deepest_[exit];
-    values.resize(static_cast<std::size_t>(similarity_->frames()), kNotEvaluated);
     for (qint64 frame = first; frame <= last; ++frame) {
-      values[static_cast<std::size_t>(frame)] = static_cast<float>(similarity_->cosine(frame, exit, exits - 1));
+      const double value = similarity_->cosine(frame, exit, exits - 1);
+      below_zero_ = below_zero_ || value < 0;
+      plot_->set_value(exit, frame, static_cast<float>(value));
     }
   }
   if (!drawing_->isActive()) drawing_->start();
@@ -167,13 +167,7 @@ void SimilarityView::take(qint64 first, qint64 last) {
 
 void SimilarityView::show_lines() {
   if (!isVisible()) return;  // showEvent() catches up
-  bool below_zero = false;
-  for (std::size_t exit = 0; exit < to_deepest_.size(); ++exit) {
-    const auto& values = to_deepest_[exit];
-    below_zero = below_zero || std::any_of(values.begin(), values.end(), [](float value) { return value < 0; });
-    plot_->set_values(exit, values);
-  }
-  plot_->set_y_range(std::array{below_zero ? -1.0 : 0.0, 1.0});
+  plot_->set_y_range(std::array{below_zero_ ? -1.0 : 0.0, 1.0});
   plot_->refresh();
   plot_->set_frames(session()->current_frame(), session()->hovered_frame());
 }

@@ -61,9 +61,9 @@ class SimilarityView : public FrameView {
   QBoxLayout* both_;
   SimilarityMatrix* matrix_;
   SeriesPlot* plot_;
-  QTimer* drawing_;                             ///< gathers what comes in while a model runs
-  QTimer* aligning_;                            ///< likewise, before the CKA is asked for again
-  std::vector<std::vector<float>> to_deepest_;  ///< [exits - 1][frames]
+  QTimer* drawing_;          ///< gathers what comes in while a model runs
+  QTimer* aligning_;         ///< likewise, before the CKA is asked for again
+  bool below_zero_ = false;  ///< a similarity to the deepest exit is
 };
 
 }  // namespace deer

@@ -51,6 +51,7 @@ constexpr double kLightestOnLight = 0.55;
 constexpr double kDarkestOnDark = 0.44;
 
 constexpr std::size_t kMostFonts = 32;
+constexpr int kHeatShades = 256;
 
 bool system_is_dark() {
   const QPalette palette = QApplication::palette();
@@ -170,9 +171,14 @@ QColor Theme::exit_color(int index, int count) const {
 }
 
 QColor Theme::heat_color(double t) const {
-  const QColor low = mix(colors_.surface, colors_.text, dark_ ? 0.06 : 0.05);
-  const QColor high = dark_ ? QColor(0xc9dcf5) : QColor(0x12304f);
-  return mix_oklab(low, high, t);
+  // Asked for every cell of every matrix; the way through OKLab costs more than painting it.
+  auto& shades = heat_[dark_ ? 1 : 0];
+  if (shades.empty()) {
+    const QColor low = mix(colors_.surface, colors_.text, dark_ ? 0.06 : 0.05);
+    const QColor high = dark_ ? QColor(0xc9dcf5) : QColor(0x12304f);
+    for (int i = 0; i < kHeatShades; ++i) shades.push_back(mix_oklab(low, high, i / (kHeatShades - 1.0)));
+  }
+  return shades[static_cast<std::size_t>(std::lround((t > 0 ? std::min(t, 1.0) : 0.0) * (kHeatShades - 1)))];
 }
 
 QColor Theme::text_on(const QColor& fill) {

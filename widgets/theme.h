@@ -5,6 +5,8 @@
 #include <QFont>
 #include <QObject>
 #include <QPalette>
+#include <array>
+#include <vector>
 
 class QAbstractItemView;
 
@@ -90,6 +92,7 @@ class Theme : public QObject {
 
   Mode mode_ = Mode::system;
   bool dark_ = false;
+  mutable std::array<std::vector<QColor>, 2> heat_;  // light, dark
   bool applied_ = false;
   bool applying_ = false;
   ThemeColors colors_;

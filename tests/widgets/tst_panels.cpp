@@ -2,6 +2,8 @@
 #include <QAbstractItemModelTester>
 #include <QComboBox>
 #include <QElapsedTimer>
+#include <QFormLayout>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -17,6 +19,7 @@
 #include "widgets/episode_browser.h"
 #include "widgets/episode_model.h"
 #include "widgets/exit_histogram.h"
+#include "widgets/form_field.h"
 #include "widgets/theme.h"
 #include "widgets/threshold_editor.h"
 #include "widgets/threshold_model.h"
@@ -58,6 +61,7 @@ class PanelsTest : public QObject {
   void browser_searches();
   void twenty_thousand_episodes();
   void models_are_sound();
+  void values_can_be_selected();
 
  private:
   test::LogGuard log_;
@@ -295,6 +299,31 @@ void PanelsTest::models_are_sound() {
   QCOMPARE(actions.index(0, 0).data().toString(), QString(QChar(0x2013)));
   actions.set({1, 3}, std::make_shared<FrameRecord>(), std::nullopt);
   QCOMPARE(actions.index(0, actions.error_column()).data().toString(), QString(QChar(0x2013)));
+}
+
+void PanelsTest::values_can_be_selected() {
+  QWidget page;
+  auto* const form = new QFormLayout(&page);
+  auto* const value = add_form_field(form, QStringLiteral("move"), QStringLiteral("How far."));
+  auto* const other = new QLineEdit;
+  form->addRow(other);
+  value->setText(QStringLiteral("12.5 mm and some more words that need a second line in so narrow a place"));
+  page.resize(300, 160);
+  page.show();
+  page.activateWindow();
+  QVERIFY(QTest::qWaitForWindowActive(&page));
+  const auto before = value->grab().toImage();
+  QCOMPARE(value->cursor().shape(), Qt::IBeamCursor);
+  QTest::mousePress(value, Qt::LeftButton, {}, QPoint(2, 8));
+  QTest::mouseMove(value, QPoint(60, 8));
+  QTest::mouseRelease(value, Qt::LeftButton, {}, QPoint(60, 8));
+  QVERIFY2(value->selectedText().startsWith(QStringLiteral("12.5")), qPrintable(value->selectedText()));
+  QVERIFY(value->grab().toImage() != before);
+  // Once a person goes elsewhere it is an ordinary label again.
+  other->setFocus();
+  QVERIFY(!value->hasSelectedText());
+  QCOMPARE(value->textInteractionFlags(), Qt::NoTextInteraction);
+  QCOMPARE(value->grab().toImage(), before);
 }
 
 }  // namespace deer

@@ -116,15 +116,17 @@ class SimilarityTest : public QObject {
     QCOMPARE(plot->yAxis->range().lower, 0.0);
     QCOMPARE(plot->yAxis->range().upper, 1.0);
     // Exit 1's line lies at its value in its colour.
-    QTest::qWait(50);
-    const QPoint at(int(plot->xAxis->coordToPixel(60)),
-                    int(std::lround(plot->yAxis->coordToPixel(Scene::similarity(0, 5)))));
-    const QImage image = plot->grab().toImage();
     const auto color = Theme::instance().exit_color(0, 6);
-    bool found = false;
-    for (int dy = -2; dy <= 2; ++dy)
-      found = found || near(image.pixelColor((at + QPoint(0, dy)) * view.devicePixelRatioF()), color, 8);
-    QVERIFY(found);
+    QPoint at;
+    const auto line_is_there = [&] {
+      at = {int(plot->xAxis->coordToPixel(60)), int(std::lround(plot->yAxis->coordToPixel(Scene::similarity(0, 5))))};
+      const QImage image = plot->grab().toImage();
+      for (int dy = -2; dy <= 2; ++dy) {
+        if (near(image.pixelColor((at + QPoint(0, dy)) * view.devicePixelRatioF()), color, 8)) return true;
+      }
+      return false;
+    };
+    QTRY_VERIFY(line_is_there());
     // A click chooses the frame; hovering shows it everywhere.
     QTest::mouseMove(plot, at);
     QTRY_COMPARE(session->hovered_frame(), qint64(60));
