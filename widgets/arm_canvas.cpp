@@ -178,9 +178,9 @@ void ArmCanvas::paint_labels(QPainter& painter, int legend_width) const {
   };
   const bool leading = !isRightToLeft();
   // Millimetres between the fingers, and what they were told.
-  const auto gripper =
-      tr("gripper %1, %2")
-          .arg(format_quantity(state.opening_m * 1000, tr("mm"), 2), state.commanded_open ? tr("open") : tr("closed"));
+  const auto gripper = tr("gripper %1, %2")
+                           .arg(format_fixed(state.opening_m * 1000, 1) + QChar(0x00a0) + tr("mm"),
+                                state.commanded_open ? tr("open") : tr("closed"));
   painter.setFont(Theme::number_font(theme.label_font()));
   const bool beside = legend_width + metrics.horizontalAdvance(gripper) + 5 * spacing::kSmall < width();
   int line = beside ? 0 : 1;

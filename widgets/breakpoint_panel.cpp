@@ -15,7 +15,7 @@ namespace deer {
 BreakpointPanel::BreakpointPanel(Debugger* debugger, QWidget* parent)
     : QWidget(parent),
       model_(new BreakpointModel(debugger, this)),
-      edit_(new ExpressionEdit(debugger, tr("New breakpoint"), tr("stop where…  for example depth >= 10"),
+      edit_(new ExpressionEdit(debugger, tr("New breakpoint"), tr("for example depth >= 10"),
                                {{tr("Depth at least…"), QStringLiteral("depth >= 10")},
                                 {tr("A delta close to its threshold"), QStringLiteral("closest <= 10%")},
                                 {tr("The exits disagree"), QStringLiteral("disagreement > 0.1")},

@@ -105,7 +105,6 @@ BudgetPanel::BudgetPanel(Session* session, Budget* budget, QWidget* parent)
   column->addWidget(table_);
   column->addWidget(plot_);
   column->addWidget(origin_);
-  column->addWidget(build_buttons());
   column->addStretch(1);
 
   auto* const scroll = new QScrollArea;
@@ -115,7 +114,9 @@ BudgetPanel::BudgetPanel(Session* session, Budget* budget, QWidget* parent)
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   auto* const content_layout = new QVBoxLayout(content_);
   content_layout->setContentsMargins(0, 0, 0, 0);
-  content_layout->addWidget(scroll);
+  content_layout->setSpacing(0);
+  content_layout->addWidget(scroll, 1);
+  content_layout->addWidget(build_buttons());  // in reach however low the panel is
   auto* const stack = new QStackedLayout(this);
   stack->addWidget(empty_);
   stack->addWidget(content_);
@@ -252,7 +253,7 @@ void BudgetPanel::build_result() {
 QWidget* BudgetPanel::build_buttons() {
   auto* const buttons = new QWidget;
   auto* const row = new QHBoxLayout(buttons);
-  row->setContentsMargins(0, 0, 0, 0);
+  row->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
   row->setSpacing(spacing::kSmall);
   follow_->setChecked(true);
   follow_->setToolTip(tr("Off: sliders only estimate, until Apply is pressed."));

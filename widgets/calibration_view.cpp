@@ -13,6 +13,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"
+#include "widgets/table_style.h"
 #include "widgets/text_table.h"
 #include "widgets/theme.h"
 
@@ -53,6 +54,7 @@ CalibrationView::CalibrationView(Session* session, CalibrationWatch* watch, QWid
        {tr("median set"), tr("Of the deltas of the calibration set.")}},
       this);
   table_ = model_->make_view(tr("Drift by exit"));
+  show_columns_that_fit(table_, {0, 1, 2, 3, 4, 5, 6}, 5);
   table_->setMinimumHeight(96);
   plot_->setAccessibleName(tr("Quantiles of the deltas"));
   plot_->set_x_label(tr("share of frames, %"));

@@ -199,7 +199,7 @@ void CameraView::paintEvent(QPaintEvent*) {
   chip(caption, theme.label_font(), theme.colors().surface, badge_left, room, true);
   QString badge = badge_text();
   // Where there is no room for the depth, the exit alone: it is not cut off.
-  const bool narrow = QFontMetrics(badge_font).horizontalAdvance(badge) > room - 2 * spacing::kSmall;
+  const bool narrow = QFontMetrics(badge_font).elidedText(badge, Qt::ElideRight, room - 2 * spacing::kSmall) != badge;
   if (record && narrow) badge = exit_name(record->exit_index, record->exit_layer);
   const int used = chip(badge, badge_font, fill, badge_left, room);
   draw_legend(&painter, target.bottom() + 1 - 2 * spacing::kSmall - QFontMetrics(badge_font).height());

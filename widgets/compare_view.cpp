@@ -13,6 +13,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"
+#include "widgets/table_style.h"
 #include "widgets/text_table.h"
 #include "widgets/theme.h"
 
@@ -61,6 +62,7 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   totals_table->setMaximumHeight(130);
   frame_table_ = frames_->make_view(tr("Frames that differ"));
   frame_table_->setMinimumHeight(72);
+  show_columns_that_fit(frame_table_, {0, 1, 2, 3, 4}, 4);
 
   using Ink = SeriesPlot::Ink;
   depths_->setAccessibleName(tr("Depth of both runs over time"));
@@ -86,10 +88,10 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   auto* tables = new QVBoxLayout;
   tables->setSpacing(spacing::kSmall);
   tables->addWidget(totals_table, 1);
-  tables->addWidget(frame_table_, 2);
+  tables->addWidget(frame_table_, 1);
   both_->setSpacing(spacing::kSmall);
-  both_->addLayout(plots, 3);
-  both_->addLayout(tables, 2);
+  both_->addLayout(plots, 4);
+  both_->addLayout(tables, 3);
   column->addLayout(both_, 1);
   stack_->addWidget(empty_);
   stack_->addWidget(content);

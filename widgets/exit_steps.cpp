@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/exit_steps.h"
 
-#include <QEvent>
 #include <QFormLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -33,7 +32,11 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   table_->setModel(model_);
   style_row_table(table_);
   table_->setMinimumHeight(96);
-  table_->installEventFilter(this);
+  // What decides comes first; the fields below repeat the others for one exit, and so they are there where they fit.
+  std::vector<int> columns{ExitStepsModel::kExit, ExitStepsModel::kDelta, ExitStepsModel::kThreshold,
+                           ExitStepsModel::kDecision, ExitStepsModel::kChange};
+  for (int column = ExitStepsModel::kDepth; column < ExitStepsModel::kColumnCount; ++column) columns.push_back(column);
+  show_columns_that_fit(table_, std::move(columns), 3);
 
   auto* inner = new QWidget;
   auto* form = new QFormLayout(inner);
@@ -105,7 +108,11 @@ void ExitSteps::show_record(const FrameRecordPtr& record) {
   model_->set(frame_steps(*record, model->exit_layers, session()->policy(), costs_ ? &*costs_ : nullptr));
   title_->setText(
       tr("frame %1 · %2").arg(format_count(record->frame), exit_name(record->exit_index, record->exit_layer)));
-  if (model_->rowCount() != rows) show_columns();
+  // As high as its rows: what is said about the one chosen stands right below.
+  if (model_->rowCount() != rows) {
+    table_->setMaximumHeight(table_->horizontalHeader()->sizeHint().height() +
+                             model_->rowCount() * table_->verticalHeader()->defaultSectionSize() + spacing::kSmall);
+  }
   const int wanted = session()->selected_exit() >= 0 ? session()->selected_exit() : record->exit_index;
   setting_ = true;
   wanted >= 0 ? table_->setCurrentIndex(model_->index(wanted, 0)) : table_->clearSelection();
@@ -165,27 +172,6 @@ void ExitSteps::show_row() {
   }
   cost_->setText(costs.isEmpty() ? tr("not known") : costs.join(QStringLiteral(", ")));
   next_->setText(next_text(step, row));
-}
-
-bool ExitSteps::eventFilter(QObject* watched, QEvent* event) {
-  if (watched == table_ && event->type() == QEvent::Resize) show_columns();
-  return FrameView::eventFilter(watched, event);
-}
-
-void ExitSteps::show_columns() {
-  // What decides comes first; the fields below repeat the others for one exit, and so they are there where they fit.
-  int room = table_->width() - 2;
-  std::vector<int> columns{ExitStepsModel::kExit, ExitStepsModel::kDelta, ExitStepsModel::kThreshold,
-                           ExitStepsModel::kDecision, ExitStepsModel::kChange};
-  constexpr std::size_t always = 3;
-  for (int column = ExitStepsModel::kDepth; column < ExitStepsModel::kColumnCount; ++column) columns.push_back(column);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const int column = columns[i];
-    const int wanted = std::max(table_->horizontalHeader()->sectionSizeHint(column),
-                                static_cast<QAbstractItemView*>(table_)->sizeHintForColumn(column));
-    room -= wanted;
-    table_->setColumnHidden(column, i >= always && room < 0);
-  }
 }
 
 }  // namespace deer

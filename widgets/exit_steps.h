@@ -34,11 +34,9 @@ class ExitSteps : public FrameView {
 
  protected:
   void show_record(const FrameRecordPtr& record) override;
-  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
   void show_row();
-  void show_columns();
   QString next_text(const FrameStep& step, int row) const;
 
   QLabel* title_;

@@ -43,7 +43,7 @@ ParetoPlot::ParetoPlot(QWidget* parent) : VectorPlot(parent) {
   }
   legend->setVisible(true);
   legend->setBorderPen(Qt::NoPen);
-  legend->setRowSpacing(-spacing::kTiny);
+  legend->setRowSpacing(0);
   legend->setIconSize(16, 8);
   axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
   connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] {

@@ -1,14 +1,56 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/table_style.h"
 
+#include <QEvent>
 #include <QHeaderView>
 #include <QLabel>
 #include <QTableView>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "widgets/theme.h"
 
 namespace deer {
+namespace {
+
+class FittingColumns : public QObject {
+ public:
+  FittingColumns(QTableView* table, std::vector<int> order, std::size_t always)
+      : QObject(table), table_(table), order_(std::move(order)), always_(always) {
+    table->installEventFilter(this);
+    connect(table->model(), &QAbstractItemModel::modelReset, this, &FittingColumns::fit);
+    fit();
+  }
+
+ protected:
+  bool eventFilter(QObject*, QEvent* event) override {
+    if (event->type() == QEvent::Resize) fit();
+    return false;
+  }
+
+ private:
+  void fit() {
+    const int room = table_->width() - 2;
+    const auto* const header = table_->horizontalHeader();
+    const bool equal = header->sectionResizeMode(order_.front()) == QHeaderView::Stretch;
+    int sum = 0, widest = 0;
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      const int column = order_[i];
+      const int wanted =
+          std::max(header->sectionSizeHint(column), static_cast<QAbstractItemView*>(table_)->sizeHintForColumn(column));
+      widest = std::max(widest, wanted);
+      sum = equal ? widest * static_cast<int>(i + 1) : sum + wanted;
+      table_->setColumnHidden(column, i >= always_ && sum > room);
+    }
+  }
+
+  QTableView* table_;
+  std::vector<int> order_;
+  std::size_t always_;
+};
+
+}  // namespace
 
 void style_table(QTableView* table) {
   table->setShowGrid(false);
@@ -48,6 +90,10 @@ void style_list_table(QTableView* table, int stretched_column) {
   table->horizontalHeader()->setSectionResizeMode(stretched_column, QHeaderView::Stretch);
   table->setMinimumHeight(table->fontMetrics().height() * 3);
   Theme::instance().style_view(table);
+}
+
+void show_columns_that_fit(QTableView* table, std::vector<int> order, std::size_t always) {
+  new FittingColumns(table, std::move(order), always);
 }
 
 QLabel* show_hint_while_empty(QTableView* table, const QString& text) {

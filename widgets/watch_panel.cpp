@@ -50,7 +50,7 @@ void CourseDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
 WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
     : QWidget(parent),
       model_(new WatchModel(session, debugger, this)),
-      edit_(new ExpressionEdit(debugger, tr("New watch"), tr("watch…  for example delta / threshold"),
+      edit_(new ExpressionEdit(debugger, tr("New watch"), tr("for example delta / threshold"),
                                {{tr("How close to the threshold"), QStringLiteral("closest")},
                                 {tr("Disagreement of the exits"), QStringLiteral("disagreement")},
                                 {tr("Regret"), QStringLiteral("regret")},

@@ -136,7 +136,11 @@ QWidget* WhatIfPanel::build_flips() {
   style_list_table(flip_table_, FlipModel::kMargin);
   // Equal shares: numbers must not move the columns.
   flip_table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
-  flip_table_->horizontalHeader()->setMinimumSectionSize(60);
+  flip_table_->horizontalHeader()->setMinimumSectionSize(32);
+  show_columns_that_fit(flip_table_,
+                        {FlipModel::kFrame, FlipModel::kPresent, FlipModel::kOther, FlipModel::kMargin,
+                         FlipModel::kDelta, FlipModel::kThreshold},
+                        3);
   column->addWidget(flip_table_, 1);
   return part;
 }

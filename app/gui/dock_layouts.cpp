@@ -72,7 +72,7 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
                      .left = {{{"episodes", "inspector", "exits"}}},
                      .right = {{{"deltas"}, 2}, {{"thresholds", "budget"}, 3}},
                      .bottom = {{{"compare", "action_plots"}}},
-                     .bottom_height = 330};
+                     .bottom_height = 380};
   if (!roomy) compare.bottom_height = 260;
   out.push_back(compare);
   return out;
