@@ -305,6 +305,10 @@ void Budget::open(const Task& task) {
     file_ = found ? found->file : std::filesystem::path();
     origin_ = found ? found->origin : CalibrationOrigin::chosen;
     curve_number_ = 0;
+    if (set_ && origin_ != CalibrationOrigin::chosen) {
+      request_.average_depth = depth_in_force();
+      Q_EMIT request_changed();
+    }
     start_anew();
     if (set_ && !fits_ && session_->model() && origin_ == CalibrationOrigin::chosen) {
       Q_EMIT problem({tr("The calibration set does not fit the model"),
@@ -387,6 +391,24 @@ bool Budget::apply() {
 
 void Budget::set_frozen(bool frozen) {
   if (std::exchange(frozen_, frozen) != frozen) Q_EMIT frozen_changed(frozen);
+}
+
+std::optional<double> Budget::depth_in_force() const {
+  const auto& policy = session_->policy();
+  const auto& set = set_->set();
+  const auto layers = session_->model()->exit_layers;
+  if (policy.criterion != Criterion::action_delta || !policy.leq || policy.max_layer ||
+      policy.thresholds.size() != layers.size() || set.values.size() != layers.size()) {
+    return std::nullopt;
+  }
+  const std::vector<float> thresholds(policy.thresholds.begin(), policy.thresholds.end());
+  try {
+    const double depth = evaluate_thresholds(*set_, exit_costs(layers), thresholds).depth.mean;
+    // The whole model is no limit.
+    return depth < layers.back() + 1 ? std::optional<double>(depth) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // thresholds that no budget has
+  }
 }
 
 bool Budget::applied() const {

@@ -40,7 +40,8 @@ class Budget : public QObject {
   Q_OBJECT
 
  public:
-  /// `session` must outlive it. A model brings the set that find_calibration() finds, unless a person chose one for it.
+  /// `session` must outlive it. A model brings the set that find_calibration() finds, unless a person chose one for it;
+  /// the request then begins at the mean depth that the thresholds in force come to.
   explicit Budget(Session* session, QObject* parent = nullptr);
   ~Budget() override;
 
@@ -114,6 +115,7 @@ class Budget : public QObject {
   void post(Task task);
   void open(const Task& task);
   void begin_opening(Task task);
+  std::optional<double> depth_in_force() const;  ///< mean over the set; none if its thresholds are of another kind
   void measure(const Task& task, std::stop_token stop);
   void model_changed();
   void update_costs();

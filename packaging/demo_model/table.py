@@ -22,14 +22,18 @@ GROUPS = [
     ("fixed", r"exit_(\d+)", "always exit after layer {}"),
     ("dynamic", r"dynamic_([\d.]+)", "dynamic, solved for {} layers"),
     ("experts", r"experts_([\d.]+)", "dynamic, solved for {} layers on the experts' states"),
+    ("tuned", r"tuned_([\d.]+)", "dynamic, those for {} layers tuned in closed loop"),
     ("similarity", r"similarity_([\d.]+)", "feature similarity, solved for {} layers"),
     ("time", r"time_(\d+)", "time: an exit deeper every {} steps"),
 ]
-COLOURS = {"full": "#444444", "fixed": "#7a7a7a", "dynamic": "#0072b2", "similarity": "#d55e00", "time": "#009e73"}
+COLOURS = {"full": "#444444", "fixed": "#7a7a7a", "dynamic": "#0072b2", "experts": "#56b4e9", "tuned": "#cc79a7",
+           "similarity": "#d55e00", "time": "#009e73"}
 LABELS = {
     "full": "full depth",
     "fixed": "fixed exit",
     "dynamic": "dynamic: action consistency (the paper's)",
+    "experts": "the same, solved on the experts' states",
+    "tuned": "the same, tuned in closed loop",
     "similarity": "dynamic: feature similarity",
     "time": "dynamic: time step",
 }

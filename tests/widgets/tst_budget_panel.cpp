@@ -321,6 +321,19 @@ class BudgetPanelTest : public QObject {
     QTRY_VERIFY(budget_->solution());
     QVERIFY(named<QSlider>(panel_.get(), "Average")->isVisible());
     QVERIFY(!budget_->applied());  // nothing was asked
+    // It begins where the thresholds in force are.
+    const auto& set = *budget_->set();
+    const auto thresholds = Scene::thresholds();
+    double layers = 0;
+    for (std::size_t sample = 0; sample < set.values[0].size(); ++sample) {
+      std::size_t exit = 0;
+      while (exit + 1 < set.values.size() && !(set.values[exit][sample] <= float(thresholds[exit]))) ++exit;
+      layers += set.exit_layers[exit] + 1;
+    }
+    const double mean = layers / double(set.values[0].size());
+    QVERIFY(mean > 3 && mean < 11);
+    QVERIFY(budget_->request().average_depth && near(*budget_->request().average_depth, mean));
+    QVERIFY(near(budget_->solution()->depth.mean, mean, 0.1));
 
     // The one in its folder is nearer, and no part of what makes the model.
     auto nearer = set_of(model);
