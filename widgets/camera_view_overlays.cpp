@@ -45,10 +45,13 @@ void CameraView::place_picker() {
   picker_->set_short(false);
   if (picker_->sizeHint().width() > room) picker_->set_short(true);
   const QSize wanted = picker_->sizeHint();
-  picker_->setVisible(state_ == State::picture && wanted.width() <= room);
+  const bool beside = wanted.width() <= room;
+  picker_->setVisible(state_ == State::picture && wanted.width() + 2 * spacing::kSmall <= target.width());
   const int left =
       isRightToLeft() ? target.left() + spacing::kSmall : target.right() + 1 - spacing::kSmall - wanted.width();
-  picker_->setGeometry(left, target.top() + spacing::kSmall, wanted.width(), wanted.height());
+  // Below the caption where there is no room beside it.
+  const int down = beside ? 0 : QFontMetrics(Theme::instance().label_font()).height() + 2 * spacing::kTiny;
+  picker_->setGeometry(left, target.top() + spacing::kSmall + down, wanted.width(), wanted.height());
 }
 
 QRectF CameraView::patch_grid() const {

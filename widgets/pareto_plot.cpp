@@ -16,7 +16,7 @@ constexpr double kReach = 8;  // pixels from a mark at which its tip shows
 class NumberTicker : public QCPAxisTicker {
  protected:
   int getSubTickCount(double) override { return 0; }
-  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_number(tick, 2); }
+  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_number(tick, 3); }
 };
 
 }  // namespace
@@ -44,7 +44,7 @@ ParetoPlot::ParetoPlot(QWidget* parent) : VectorPlot(parent) {
   legend->setVisible(true);
   legend->setBorderPen(Qt::NoPen);
   legend->setRowSpacing(0);
-  legend->setIconSize(16, 8);
+  legend->setIconSize(16, 12);
   axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
   connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] {
     if (QGuiApplication::mouseButtons() != Qt::NoButton) moved_ = true;

@@ -220,8 +220,9 @@ void Theme::style_view(QAbstractItemView* view) {
     QPalette p = palette();
     p.setColor(QPalette::Highlight, colors_.selection);
     p.setColor(QPalette::HighlightedText, colors_.text);
-    p.setColor(QPalette::Base, colors_.background);
     view->setPalette(p);
+    // On the window's ground, but not by its base: boxes to check are drawn in that.
+    view->viewport()->setBackgroundRole(QPalette::Window);
     // The corner between two headers is a button that no palette reaches.
     for (auto* corner : view->findChildren<QAbstractButton*>(QString(), Qt::FindDirectChildrenOnly)) {
       corner->setStyleSheet(QStringLiteral("QTableCornerButton::section { background: %1; border: none; }")

@@ -54,6 +54,23 @@ class ValueTicker : public QCPAxisTicker {
   int decimals_ = 0;
 };
 
+/// No more values than there is room for one under the other.
+class RoomyTicker : public ValueTicker {
+ public:
+  explicit RoomyTicker(const QCPAxis* axis) : axis_(axis) {}
+
+ protected:
+  double getTickStep(const QCPRange& range) override {
+    double step = ValueTicker::getTickStep(range);
+    const double room = axis_->axisRect()->height() / (1.1 * QFontMetrics(axis_->tickLabelFont()).height());
+    while (range.size() / step > std::max(room, 1.0)) step *= 2;
+    return step;
+  }
+
+ private:
+  const QCPAxis* axis_;
+};
+
 /// Zero and one round value near the top, for a track with room for two labels.
 class EndsTicker : public ValueTicker {
  protected:
@@ -135,7 +152,8 @@ void TimelinePlot::build_tracks() {
     rect_of(track)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<EndsTicker>::create());
   }
   show_low_tracks();
-  rect_of(Track::action)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<ValueTicker>::create());
+  auto* const action_axis = rect_of(Track::action)->axis(QCPAxis::atLeft);
+  action_axis->setTicker(QSharedPointer<RoomyTicker>::create(action_axis));
   rect_of(Track::action)->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->grid()->setVisible(true);
   // The lowest track also carries the frame axis.

@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/base/json_file.h"
+#include "core/budget/thresholds_file.h"
 #include "core/exits/engine.h"
 
 namespace deer::cli {
@@ -14,7 +16,7 @@ namespace deer::cli {
 struct PolicyOptions {
   std::optional<std::string> thresholds;
   std::string criterion;
-  std::string delta_type = "L2";
+  std::string delta_type;  ///< empty: that of the file of thresholds, otherwise L2
   std::optional<int> exit_layer;
   std::optional<int> max_layer;
   int steps_per_stage = 1;
@@ -27,9 +29,14 @@ struct PolicyOptions {
 
   void add_to(CLI::App& command);
 
-  /// What the options change of the policy in force. Throws Error.
-  ExitPolicy apply(ExitPolicy policy) const;
+  /// What the options change of the policy in force. A file of thresholds brings its criterion, its delta type and how
+  /// deep it goes, unless options say otherwise; with the model's `exit_layers`, one of other exits is refused. Throws
+  /// Error.
+  ExitPolicy apply(ExitPolicy policy, std::span<const int> exit_layers = {}) const;
 };
+
+/// Refuses thresholds of `file` for other exits than the model's `exit_layers` or the first of them. Throws FileError.
+void check_exit_layers(const std::string& file, const ThresholdsFile& thresholds, std::span<const int> exit_layers);
 
 void add_engine_options(CLI::App& command, EngineOptions& options);
 

@@ -141,7 +141,7 @@ class Replay {
         files_(std::move(files)),
         metadata_(check(files_)),
         engine_(open_model(a, files_.front(), metadata_, signals_.token())),
-        policy_(a.policy.apply(engine_->policy())),
+        policy_(a.policy.apply(engine_->policy(), engine_->summary().exit_layers)),
         total_(engine_->summary(), a.close_percent / 100) {}
 
   void run() {

@@ -23,7 +23,7 @@ FrameCosts costs(const ModelSummary& summary, bool whole) {
           [model, deepest](const FrameRecord& r) { return model->llm_gflops(deepest, r.prompt_tokens); }};
 }
 
-void print_numbers(const char* what, const MeanAndPeak& numbers) {
+void print_numbers(const char* what, const RunningFigure& numbers) {
   if (numbers.count == 0) return;
   std::printf("%-28s mean %.5g, largest %.5g (%lld frames)\n", what, numbers.mean(), numbers.peak,
               static_cast<long long>(numbers.count));

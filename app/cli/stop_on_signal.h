@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -9,30 +11,43 @@
 
 namespace deer::cli {
 
-/// SIGINT and SIGTERM ask for a stop; a second one ends the program at once. Make it before any other thread.
+/// SIGINT and SIGTERM ask for a stop; a second one ends the program at once. One at a time. A handler, not a mask:
+/// libraries have threads of their own before main(), which would take what is blocked elsewhere.
 class StopOnSignal {
  public:
   explicit StopOnSignal(const char* unit) {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    // Threads that start later inherit it.
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    received_ = 0;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { received_.fetch_add(1); };
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &action, &old_int_);
+    ::sigaction(SIGTERM, &action, &old_term_);
     thread_ = std::jthread([this, unit](const std::stop_token& done) {
-      const timespec patience{0, 200'000'000};
+      int seen = 0;
       while (!done.stop_requested()) {
-        if (sigtimedwait(&signals_, nullptr, &patience) < 0) continue;
-        if (source_.stop_requested()) std::_Exit(130);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const int now = received_;
+        if (now == seen) continue;
+        if (seen > 0) std::_Exit(130);
+        seen = now;
         std::fprintf(stderr, "stopping after this %s; once more to stop at once\n", unit);
         source_.request_stop();
       }
     });
   }
+  ~StopOnSignal() {
+    ::sigaction(SIGINT, &old_int_, nullptr);
+    ::sigaction(SIGTERM, &old_term_, nullptr);
+  }
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
 
   std::stop_token token() const { return source_.get_token(); }
 
  private:
-  sigset_t signals_;
+  static inline std::atomic<int> received_ = 0;  // lock-free, and so of use to a handler
+  struct sigaction old_int_ = {};
+  struct sigaction old_term_ = {};
   std::stop_source source_;
   std::jthread thread_;
 };

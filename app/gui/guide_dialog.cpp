@@ -64,6 +64,7 @@ GuideDialog::GuideDialog(QWidget* parent) : QDialog(parent), contents_(new QList
   setAccessibleName(windowTitle());
   contents_->setAccessibleName(tr("Contents"));
   contents_->setFrameShape(QFrame::NoFrame);
+  contents_->setSpacing(spacing::kTiny);
   contents_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   Theme::instance().style_view(contents_);
   browser_->setAccessibleName(tr("Page"));

@@ -80,7 +80,7 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
     return out;
   }
   if (parser.isSet(help)) {
-    out.message = parser.helpText();
+    out.message = parser.helpText().replace(QStringLiteral("<executable_name>"), QStringLiteral("deerscope"));
     out.end_with = 0;
     return out;
   }

@@ -157,7 +157,9 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
         }
         out.exit_layers.push_back(static_cast<int>(layer));
       }
-      if (out.exit_layers.size() != out.thresholds.size()) fields.fail("exit_layers", "one layer for each threshold");
+      // Empty: they were made of thresholds that did not name them.
+      if (!out.exit_layers.empty() && out.exit_layers.size() != out.thresholds.size())
+        fields.fail("exit_layers", "one layer for each threshold");
     }
     if (fields.has("criterion")) out.criterion = parse_criterion(fields.text("criterion"));
     if (fields.has("delta_type")) out.delta_type = parse_delta_type(fields.text("delta_type"));

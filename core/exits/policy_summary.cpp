@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxListed = 10'000;
 
-Json to_json(const MeanAndPeak& numbers) {
+Json to_json(const RunningFigure& numbers) {
   if (numbers.count == 0) return nullptr;
   return {{"mean", numbers.mean()}, {"peak", numbers.peak}, {"frames", numbers.count}};
 }
@@ -29,7 +29,7 @@ bool is_close(const FrameRecord& record, double share) {
 
 }  // namespace
 
-void MeanAndPeak::add(double value) {
+void RunningFigure::add(double value) {
   peak = count == 0 ? value : std::max(peak, value);
   sum += value;
   ++count;

@@ -13,7 +13,7 @@
 namespace deer {
 
 /// Mean and largest of some numbers; how many there were.
-struct MeanAndPeak {
+struct RunningFigure {
   std::int64_t count = 0;
   double sum = 0;
   double peak = 0;
@@ -29,16 +29,16 @@ struct PolicySummary {
   std::vector<std::int64_t> frames_by_exit;  ///< one an exit
   std::int64_t frames_elsewhere = 0;         ///< left after a layer that is no exit
   std::int64_t frames_repeated = 0;          ///< among the above: the network was not called
-  MeanAndPeak depth;                         ///< layers of the exit taken
+  RunningFigure depth;                         ///< layers of the exit taken
 
-  MeanAndPeak cost;       ///< of each frame, in the unit of the cost function; empty without one
-  MeanAndPeak full_cost;  ///< had every frame run to the deepest exit
+  RunningFigure cost;       ///< of each frame, in the unit of the cost function; empty without one
+  RunningFigure full_cost;  ///< had every frame run to the deepest exit
   double saving() const { return full_cost.sum > 0 ? 1 - cost.sum / full_cost.sum : 0; }
 
   /// Distance of the executed action to the deepest exit's of the same frame with the same history: root of the
   /// mean of squares over the six arm values. Counts the frames where the deepest exit was evaluated.
-  MeanAndPeak error_to_deepest;
-  MeanAndPeak error_to_recorded;  ///< the same to the action that the data recorded, where there is one
+  RunningFigure error_to_deepest;
+  RunningFigure error_to_recorded;  ///< the same to the action that the data recorded, where there is one
   std::int64_t gripper_differs_from_deepest = 0;
   std::int64_t gripper_differs_from_recorded = 0;
 

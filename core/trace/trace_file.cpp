@@ -113,6 +113,8 @@ TraceFile TraceFile::create(const fs::path& file, const TraceMetadata& metadata)
   H5Pset_link_phase_change(compact.get(), kMaxLinks, kMaxLinks);
   out.file_ = h5::Id(H5Fcreate(part.c_str(), H5F_ACC_TRUNC, how.get(), access(true).get()));
   if (!out.file_) {
+    std::error_code ignored;
+    fs::remove(part, ignored);
     throw FileError(file, "cannot be created (does the folder exist, is it writable, is the disk full?)");
   }
   try {

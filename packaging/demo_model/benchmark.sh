@@ -27,7 +27,7 @@ budget() { # budget DEPTH
 }
 
 row full --exit 11
-for depth in 2.5 4; do budget "$depth"; done
+for depth in 2.5 3 4 6; do budget "$depth"; done
 for layer in 1 3 5 7 9; do row "exit_$layer" --exit "$layer"; done
 
 # make.sh leaves the model's own recordings there.

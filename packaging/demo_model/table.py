@@ -64,7 +64,7 @@ def solved(data):
             if not subtask["success"]:
                 break
             count += 1
-        out[chain["index"]] = count
+        out[chain["chain"]] = count
     return out
 
 
@@ -113,16 +113,6 @@ def task_table(rows):
     return lines
 
 
-def time_table(rows):
-    lines = ["| policy | model, ms a step | vision | language model | head | world | resident memory |", "|---|---|---|---|---|---|---|"]
-    for row in rows:
-        d = row["data"]
-        ms = d["milliseconds"]
-        lines.append(f"| {row['label']} | {ms['model']:.2f} | {ms['vision']:.2f} | {ms['llm']:.2f} | {ms['head']:.2f} "
-                     f"| {ms['world']:.1f} | {d['peak_memory_bytes'] / 2**20:.0f} MiB |")
-    return lines
-
-
 def plot(rows, file):
     plt.rcParams.update({"font.size": 10, "svg.hashsalt": "deerscope", "svg.fonttype": "none"})
     figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
@@ -163,7 +153,6 @@ def main():
     text = page.read_text()
     text = replace(text, "table", main_table(rows))
     text = replace(text, "tasks", task_table(rows))
-    text = replace(text, "times", time_table(rows))
     page.write_text(text)
     plot(rows, docs / "benchmark.svg")
 

@@ -45,6 +45,7 @@ class CliTest : public QObject {
   void run_prints_a_line_a_frame();
   void run_leaves_where_it_is_told();
   void thresholds_from_text_and_file();
+  void thresholds_of_a_budget();
   void table();
   void info_describes();
   void parity_says_yes_and_no();
@@ -174,6 +175,40 @@ void CliTest::convert_makes_a_model_that_runs() {
   const auto ours = lines_of(deer_program({"run", out, kEpisodes, "--frames", "2", "--exit", "5"}).out);
   QCOMPARE(ours.size(), std::size_t{2});
   for (std::size_t i = 0; i < 2; ++i) QVERIFY(ours[i].at("action") == theirs[i].at("action"));
+}
+
+void CliTest::thresholds_of_a_budget() {
+  test::TemporaryFolder folder;
+  const auto run = [&](const char* text, QStringList more = {}) {
+    return deer_program(QStringList{"run", kModel, kEpisodes, "--frames", "2", "--thresholds",
+                                    QString::fromStdString(folder.write("t.json", std::string_view(text)).string())} +
+                        more);
+  };
+  // Fewer exits than the model's: no deeper one may be used.
+  const auto shallow = run(R"({"thresholds": [-1e8, 1e8], "exit_layers": [1, 3]})");
+  QVERIFY2(shallow.code == 0, qPrintable(shallow.err));
+  QCOMPARE(lines_of(shallow.out).size(), std::size_t{2});
+  for (const auto& line : lines_of(shallow.out)) QCOMPARE(line.at("exit_layer").get<int>(), 3);
+  const auto foreign = run(R"({"thresholds": [0, 0, 1e8], "exit_layers": [0, 2, 4]})");
+  QVERIFY(foreign.code != 0);
+  QVERIFY2(foreign.err.contains("t.json") && foreign.err.contains("'exit_layers' are 0, 2, 4"),
+           qPrintable(foreign.err));
+  // What they compare comes with them.
+  const auto first_delta = [](const Result& result) {
+    return lines_of(result.out).at(1).at("exits").at(1).at("delta");
+  };
+  const auto plain = run(R"({"thresholds": [-1e8, -1e8, 1e8]})");
+  const auto similar = run(R"({"thresholds": [-1e8, -1e8, 1e8], "criterion": "feature_similarity"})");
+  const auto asked = run(R"([-1e8, -1e8, 1e8])", {"--criterion", "feature_similarity"});
+  QVERIFY2(similar.code == 0, qPrintable(similar.err));
+  QVERIFY(first_delta(similar) == first_delta(asked));
+  QVERIFY(first_delta(similar) != first_delta(plain));
+  const auto wrong = run(R"({"thresholds": [0, 0, 1e8], "criterion": 5})");
+  QVERIFY2(wrong.code != 0 && wrong.err.contains("criterion"), qPrintable(wrong.err));
+  const auto both = run(R"([0, 0, 1e8])", {"--exit", "1"});
+  QVERIFY2(both.code != 0 && both.err.contains("--exit"), qPrintable(both.err));
+  const auto place = deer_program({"run", kModel, kEpisodes, "--thresholds", kModel});
+  QVERIFY2(place.code != 0 && place.err.contains("is not a file of thresholds"), qPrintable(place.err));
 }
 
 void CliTest::convert_gives_a_model_its_thresholds() {
