@@ -29,7 +29,7 @@ struct PolicySummary {
   std::vector<std::int64_t> frames_by_exit;  ///< one an exit
   std::int64_t frames_elsewhere = 0;         ///< left after a layer that is no exit
   std::int64_t frames_repeated = 0;          ///< among the above: the network was not called
-  RunningFigure depth;                         ///< layers of the exit taken
+  RunningFigure depth;                       ///< layers of the exit taken
 
   RunningFigure cost;       ///< of each frame, in the unit of the cost function; empty without one
   RunningFigure full_cost;  ///< had every frame run to the deepest exit
