@@ -14,6 +14,11 @@
 #include "widgets/theme.h"
 
 namespace deer {
+namespace {
+
+constexpr int kLeastWidth = 230;  // of names, values and bars beside the scroll bar, pixels
+
+}  // namespace
 
 FrameInspector::FrameInspector(Session* session, QWidget* parent)
     : FrameView(session, tr("the details of a frame"), parent),
@@ -58,6 +63,7 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   scroll->setWidgetResizable(true);
   scroll->setFrameShape(QFrame::NoFrame);
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll->setMinimumWidth(kLeastWidth);
   set_content(scroll);
 }
 
