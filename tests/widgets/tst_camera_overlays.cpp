@@ -394,8 +394,14 @@ class CameraOverlaysTest : public QObject {
     QVERIFY(v.overlays.settings().smooth);
     choose("None");
     QCOMPARE(picker->text(), QString("Overlay: none"));
-    // A picture too narrow for it keeps its caption.
+    // Where it has no room beside the caption it stands below it, and nowhere if the picture is narrower than it.
+    const int beside = picker->y();
     v.fixed.resize(180, 180);
+    QTRY_COMPARE(picker->text(), QString("Overlay"));
+    QVERIFY(picker->isVisible());
+    QVERIFY(picker->y() >= beside + QFontMetrics(Theme::instance().label_font()).height());
+    QVERIFY(v.fixed.rect().contains(picker->geometry()));
+    v.fixed.resize(picker->width(), 180);
     QTRY_VERIFY(!picker->isVisible());
   }
 
