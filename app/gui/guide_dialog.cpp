@@ -34,7 +34,8 @@ GuidePage read_page(const QString& name, double ratio) {
   static const QRegularExpression picture(QStringLiteral("!\\[[^\\]]*\\]\\(([^)]+)\\)"));
   for (auto it = picture.globalMatch(page.markdown); it.hasNext();) {
     const auto path = it.next().captured(1);
-    QImage image(QDir(folder).filePath(path));
+    // A palette would be dithered when it is scaled.
+    auto image = QImage(QDir(folder).filePath(path)).convertToFormat(QImage::Format_RGB32);
     const int wide = static_cast<int>(kPictureWidth * ratio);
     if (image.width() > wide) image = image.scaledToWidth(wide, Qt::SmoothTransformation);
     image.setDevicePixelRatio(ratio);
