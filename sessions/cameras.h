@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "core/episodes/camera_source.h"
+#include "core/episodes/camera/camera_source.h"
 #include "sessions/live_source.h"
 
 namespace deer {

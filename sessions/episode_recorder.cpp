@@ -11,7 +11,7 @@
 #include "core/base/json_file.h"
 #include "core/base/utf8.h"
 #include "core/base/version.h"
-#include "core/episodes/calvin_writer.h"
+#include "core/episodes/calvin/calvin_writer.h"
 
 namespace deer {
 namespace {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/episodes/camera_report.h"
+#include "core/episodes/camera/camera_report.h"
 #include "core/episodes/frame_source.h"
 #include "core/exits/exit_policy.h"
 #include "core/exits/frame_record.h"

@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "core/base/error.h"
-#include "core/episodes/thumbnail.h"
+#include "core/episodes/media/thumbnail.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/recorded_run.h"
 

@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/budget/model_fingerprint.h"
-#include "core/episodes/thumbnail.h"
+#include "core/episodes/media/thumbnail.h"
 #include "core/trace/trace_writer.h"
 
 namespace deer {

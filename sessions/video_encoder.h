@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "core/episodes/video_writer.h"
+#include "core/episodes/media/video_writer.h"
 
 namespace deer {
 

@@ -11,7 +11,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_file.h"
-#include "core/episodes/npy_writer.h"
+#include "core/episodes/numpy/npy_writer.h"
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
 

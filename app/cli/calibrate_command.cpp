@@ -21,7 +21,7 @@
 #include "core/episodes/open_source.h"
 #include "core/model/device.h"
 #include "core/model/model_loader.h"
-#include "core/train/data_parallel.h"
+#include "core/train/run/data_parallel.h"
 
 namespace deer::cli {
 namespace {

@@ -14,7 +14,7 @@
 #include "app/cli/record_json.h"
 #include "app/cli/stop_on_signal.h"
 #include "core/base/latency_meter.h"
-#include "core/episodes/camera_source.h"
+#include "core/episodes/camera/camera_source.h"
 #include "core/episodes/open_source.h"
 #endif
 

@@ -8,7 +8,7 @@
 #ifdef DEER_HAVE_SIM
 #include "core/sim/expert_labels.h"
 #endif
-#include "core/train/training_run.h"
+#include "core/train/run/training_run.h"
 
 namespace deer::cli {
 namespace {

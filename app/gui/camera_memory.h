@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "core/episodes/camera_source.h"
+#include "core/episodes/camera/camera_source.h"
 
 namespace deer {
 

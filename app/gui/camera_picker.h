@@ -4,7 +4,7 @@
 #include <QWidget>
 #include <vector>
 
-#include "core/episodes/camera_device.h"
+#include "core/episodes/camera/camera_device.h"
 
 class QCheckBox;
 class QComboBox;

@@ -7,7 +7,7 @@
 #include <memory>
 #include <optional>
 
-#include "core/episodes/live_camera.h"
+#include "core/episodes/camera/live_camera.h"
 
 namespace deer {
 

@@ -3,7 +3,7 @@
 
 #include <QString>
 
-#include "core/episodes/camera_report.h"
+#include "core/episodes/camera/camera_report.h"
 
 namespace deer {
 

@@ -6,7 +6,7 @@
 #include <QStringList>
 #include <optional>
 
-#include "core/episodes/camera_source.h"
+#include "core/episodes/camera/camera_source.h"
 
 namespace deer {
 

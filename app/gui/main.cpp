@@ -10,7 +10,7 @@
 #include "app/gui/screenshot.h"
 #include "app/gui/translations.h"
 #include "core/base/version.h"
-#include "core/episodes/live_camera.h"
+#include "core/episodes/camera/live_camera.h"
 #include "core/model/cpu_setup.h"
 #include "sessions/paths.h"
 #include "widgets/theme.h"

@@ -4,7 +4,7 @@
 #include <QDialog>
 #include <vector>
 
-#include "core/episodes/camera_source.h"
+#include "core/episodes/camera/camera_source.h"
 
 class QCheckBox;
 class QLabel;

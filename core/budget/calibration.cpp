@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/exits/criterion.h"
-#include "core/model/tensor_archive.h"
+#include "core/model/weights/tensor_archive.h"
 
 namespace deer {
 namespace {

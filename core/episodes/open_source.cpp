@@ -7,9 +7,9 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/base/zip_archive.h"
-#include "core/episodes/calvin_dataset.h"
-#include "core/episodes/calvin_frame.h"
-#include "core/episodes/media_files.h"
+#include "core/episodes/calvin/calvin_dataset.h"
+#include "core/episodes/calvin/calvin_frame.h"
+#include "core/episodes/media/media_files.h"
 
 namespace deer {
 namespace {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "core/base/utf8.h"
-#include "core/episodes/npy_writer.h"
+#include "core/episodes/numpy/npy_writer.h"
 
 namespace deer {
 namespace {

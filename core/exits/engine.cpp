@@ -16,7 +16,7 @@
 #include "core/model/device.h"
 #include "core/model/image_preprocess.h"
 #include "core/model/model_loader.h"
-#include "core/model/tokenizer_prompt.h"
+#include "core/model/text/tokenizer_prompt.h"
 
 namespace deer {
 namespace {

@@ -8,10 +8,10 @@
 #include "core/budget/threshold_solver.h"
 #include "core/model/device.h"
 #include "core/model/image_preprocess.h"
-#include "core/model/tokenizer_prompt.h"
+#include "core/model/text/tokenizer_prompt.h"
 #include "core/model/vision_encoder.h"
 #include "core/parity/comparer.h"
-#include "core/train/random_shift.h"
+#include "core/train/method/random_shift.h"
 
 namespace deer {
 namespace {

@@ -8,8 +8,8 @@
 #include "core/budget/threshold_solver.h"
 #include "core/model/device.h"
 #include "core/parity/comparer.h"
-#include "core/train/multi_exit_loss.h"
-#include "core/train/optimizer.h"
+#include "core/train/method/multi_exit_loss.h"
+#include "core/train/method/optimizer.h"
 
 namespace deer {
 namespace {

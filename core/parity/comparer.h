@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "core/model/tensor_archive.h"
+#include "core/model/weights/tensor_archive.h"
 #include "core/parity/parity.h"
 
 namespace deer {

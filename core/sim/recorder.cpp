@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "core/base/error.h"
-#include "core/episodes/calvin_writer.h"
+#include "core/episodes/calvin/calvin_writer.h"
 #include "core/robot/action.h"
 #include "core/sim/chains.h"
 #include "core/sim/expert.h"

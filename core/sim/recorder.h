@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/base/json_file.h"
-#include "core/episodes/calvin_index.h"
+#include "core/episodes/calvin/calvin_index.h"
 #include "core/sim/chain_runner.h"
 #include "core/sim/tasks.h"
 

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
-#include "core/trace/safe_file_driver.h"
+#include "core/trace/hdf5/safe_file_driver.h"
 
 namespace deer {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "core/base/error.h"
-#include "core/trace/object_header.h"
-#include "core/trace/safe_file_driver.h"
+#include "core/trace/hdf5/object_header.h"
+#include "core/trace/hdf5/safe_file_driver.h"
 #include "core/trace/trace_file.h"
 
 namespace deer {

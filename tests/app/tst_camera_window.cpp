@@ -19,7 +19,7 @@
 #include "app/gui/launch_options.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/open_cameras_dialog.h"
-#include "core/episodes/live_camera.h"
+#include "core/episodes/camera/live_camera.h"
 #include "sessions/cameras.h"
 #include "tests/app/window_fixture.h"
 #include "tests/support/log_guard.h"

@@ -12,10 +12,10 @@
 #include <string>
 
 #include "core/model/cpu_setup.h"
-#include "core/train/batch_gradients.h"
-#include "core/train/model_init.h"
-#include "core/train/optimizer.h"
-#include "core/train/parallel_work.h"
+#include "core/train/method/model_init.h"
+#include "core/train/method/optimizer.h"
+#include "core/train/method/parallel_work.h"
+#include "core/train/run/batch_gradients.h"
 
 using namespace deer;
 

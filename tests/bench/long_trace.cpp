@@ -9,7 +9,7 @@
 
 #include "core/base/json_file.h"
 #include "core/budget/model_fingerprint.h"
-#include "core/episodes/thumbnail.h"
+#include "core/episodes/media/thumbnail.h"
 #include "core/exits/policy_json.h"
 #include "core/trace/trace_writer.h"
 #include "sessions/recorded_run.h"

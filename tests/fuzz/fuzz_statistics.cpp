@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "core/episodes/calvin_statistics.h"
+#include "core/episodes/calvin/calvin_statistics.h"
 #include "tests/fuzz/fuzz_input.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

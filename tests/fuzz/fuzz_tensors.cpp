@@ -2,7 +2,7 @@
 // First, or clang meets vectors of it before it is whole.
 #include <ATen/core/ivalue.h>
 
-#include "core/model/tensor_archive.h"
+#include "core/model/weights/tensor_archive.h"
 #include "tests/fuzz/fuzz_input.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/model/tokenizer.h"
+#include "core/model/text/tokenizer.h"
 #include "tests/fuzz/fuzz_input.h"
 
 // The file is the input up to the first NUL byte; what follows is the text to encode.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/sessions/made_trace.h"
 
-#include "core/episodes/thumbnail.h"
+#include "core/episodes/media/thumbnail.h"
 
 namespace deer::test {
 

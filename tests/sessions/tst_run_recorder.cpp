@@ -4,7 +4,7 @@
 #include <condition_variable>
 
 #include "core/base/error.h"
-#include "core/episodes/thumbnail.h"
+#include "core/episodes/media/thumbnail.h"
 #include "core/exits/policy_json.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/recorder.h"

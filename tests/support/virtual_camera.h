@@ -4,7 +4,7 @@
 #include <atomic>
 #include <memory>
 
-#include "core/episodes/camera_device.h"
+#include "core/episodes/camera/camera_device.h"
 
 namespace deer::test {
 

@@ -13,7 +13,7 @@
 #include <cmath>
 
 #include "core/budget/calibration.h"
-#include "core/episodes/npz.h"
+#include "core/episodes/numpy/npz.h"
 #include "sessions/budget.h"
 #include "sessions/latency.h"
 #include "tests/support/log_guard.h"

@@ -7,8 +7,8 @@
 
 #include "core/base/json_file.h"
 #include "core/base/mapped_file.h"
-#include "core/episodes/calvin_dataset.h"
-#include "core/episodes/calvin_frame.h"
+#include "core/episodes/calvin/calvin_dataset.h"
+#include "core/episodes/calvin/calvin_frame.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;

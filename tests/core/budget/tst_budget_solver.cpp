@@ -8,7 +8,7 @@
 #include "core/budget/budget_solver.h"
 #include "core/budget/family_search.h"
 #include "core/budget/thresholds_file.h"
-#include "core/model/tensor_archive.h"
+#include "core/model/weights/tensor_archive.h"
 #include "tests/core/budget/make_set.h"
 #include "tests/support/temporary_folder.h"
 

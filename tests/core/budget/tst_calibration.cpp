@@ -11,8 +11,8 @@
 #include "core/budget/stage_timings.h"
 #include "core/episodes/open_source.h"
 #include "core/exits/criterion.h"
-#include "core/model/tensor_archive.h"
-#include "core/train/multi_exit_loss.h"
+#include "core/model/weights/tensor_archive.h"
+#include "core/train/method/multi_exit_loss.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;

@@ -6,7 +6,7 @@
 #include "core/exits/engine.h"
 #include "core/model/device.h"
 #include "core/model/model_loader.h"
-#include "core/train/model_init.h"
+#include "core/train/method/model_init.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;

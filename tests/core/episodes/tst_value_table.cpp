@@ -3,7 +3,7 @@
 #include <cmath>
 #include <fstream>
 
-#include "core/episodes/npz.h"
+#include "core/episodes/numpy/npz.h"
 #include "core/episodes/value_table.h"
 #include "tests/support/temporary_folder.h"
 

@@ -6,7 +6,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/model/tensor_archive.h"
+#include "core/model/weights/tensor_archive.h"
 #include "core/parity/parity.h"
 
 namespace fs = std::filesystem;

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "core/base/mapped_file.h"
-#include "core/episodes/calvin_dataset.h"
-#include "core/episodes/calvin_frame.h"
+#include "core/episodes/calvin/calvin_dataset.h"
+#include "core/episodes/calvin/calvin_frame.h"
 #include "core/robot/action.h"
 #include "core/sim/recorder.h"
 #include "tests/support/temporary_folder.h"

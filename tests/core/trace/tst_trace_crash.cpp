@@ -7,7 +7,7 @@
 #include <QTest>
 #include <thread>
 
-#include "core/trace/safe_file_driver.h"
+#include "core/trace/hdf5/safe_file_driver.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "tests/core/trace/made_up_records.h"

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/episodes/calvin/calvin_frame.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/episodes/numpy/npz.h"
+
+namespace deer {
+namespace {
+
+constexpr std::uint64_t kMaxSide = 4096;  // pixels
+constexpr std::uint64_t kMaxPictureBytes = kMaxSide * kMaxSide * 3 + 64 * 1024;
+constexpr std::uint64_t kMaxVectorBytes = 128 * 1024;
+
+[[noreturn]] void misfit(const NpzFile& file, const char* key, const NpyArray& found, const std::string& expected) {
+  throw FileError(file.path(), "'" + std::string(key) + "' is " + found.describe() + ", expected " + expected);
+}
+
+ImagePtr picture(const NpzFile& file, const char* key) {
+  const auto array = file.array(key, kMaxPictureBytes);
+  const auto& shape = array.shape();
+  const bool fits = array.type() == NpyType{'u', 1} && shape.size() == 3 && shape[2] == 3 && shape[0] >= 1 &&
+                    shape[0] <= kMaxSide && shape[1] >= 1 && shape[1] <= kMaxSide;
+  if (!fits) misfit(file, key, array, "uint8 [height, width, 3]");
+  auto image = std::make_shared<Image>();
+  image->height = static_cast<int>(shape[0]);
+  image->width = static_cast<int>(shape[1]);
+  const auto* begin = reinterpret_cast<const std::uint8_t*>(array.data().data());
+  image->rgb.assign(begin, begin + array.data().size());
+  return image;
+}
+
+template <std::size_t N>
+std::optional<std::array<double, N>> vector(const NpzFile& file, const char* key) {
+  if (!file.has(key)) return std::nullopt;
+  const auto array = file.array(key, kMaxVectorBytes);
+  if (array.type().kind != 'f' || array.shape() != std::vector<std::uint64_t>{N}) {
+    misfit(file, key, array, "float64 or float32 [" + std::to_string(N) + "]");
+  }
+  std::array<double, N> out{};
+  for (std::size_t i = 0; i < N; ++i) {
+    out[i] = array.number(i);
+    if (!std::isfinite(out[i])) {
+      throw FileError(file.path(), "'" + std::string(key) + "' holds " + (std::isnan(out[i]) ? "NaN" : "infinity") +
+                                       " at index " + std::to_string(i) + ", expected a finite number");
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::filesystem::path calvin_frame_path(const std::filesystem::path& split, std::int64_t frame_id) {
+  char name[64];
+  std::snprintf(name, sizeof name, "episode_%07lld.npz", static_cast<long long>(frame_id));
+  return split / name;
+}
+
+std::int64_t calvin_frame_id(const std::filesystem::path& file) {
+  const auto stem = file.stem().string();
+  constexpr std::string_view kPrefix = "episode_";
+  if (file.extension() != ".npz" || !stem.starts_with(kPrefix)) return -1;
+  std::int64_t id = -1;
+  const char* end = stem.data() + stem.size();
+  const auto [stop, error] = std::from_chars(stem.data() + kPrefix.size(), end, id);
+  return error == std::errc{} && stop == end && id >= 0 ? id : -1;
+}
+
+Observation read_calvin_frame(const std::filesystem::path& path) {
+  const NpzFile file(path);
+  Observation out;
+  out.rgb_static = picture(file, "rgb_static");
+  if (file.has("rgb_gripper")) out.rgb_gripper = picture(file, "rgb_gripper");
+  out.robot_obs = vector<15>(file, "robot_obs");
+  out.scene_obs = vector<24>(file, "scene_obs");
+  out.action = vector<7>(file, "actions");
+  out.rel_action = vector<7>(file, "rel_actions");
+  return out;
+}
+
+}  // namespace deer

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/model/weights/tensor_archive.h"
+
+#include <cstring>
+#include <mutex>
+
+#include "core/base/error.h"
+#include "core/model/weights/tensor_archive_formats.h"
+
+namespace deer {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::shared_ptr<const TensorArchive> open_plain_file(const fs::path& path) {
+  auto file = MappedFile::open(path);
+  if (file->size() == 0) throw FileError(path, "is empty, expected weights");
+  const auto head = file->bytes();
+  if (ZipArchive::looks_like_zip(head)) return open_torch_zip(ZipArchive(std::move(file)));
+  // A safetensors file has '{' after its 8-byte header length.
+  if (path.extension() == ".safetensors" || (head.size() > 9 && head[8] == std::byte{'{'})) {
+    return open_safetensors(std::move(file));
+  }
+  if (head.size() > 2 && head[0] == std::byte{0x80}) {
+    throw FileError(path,
+                    "was written by PyTorch before 1.6 (a bare pickle), which is not read: load it in Python and "
+                    "save it again with torch.save or safetensors");
+  }
+  throw FileError(path, "is neither safetensors nor a torch.save file");
+}
+
+// A Hugging Face index: {"weight_map": {tensor name: file name}}. Shards open when first needed, so
+// that those which hold only unused layers are never touched.
+class ShardedArchive final : public TensorArchive {
+ public:
+  explicit ShardedArchive(const fs::path& index) : TensorArchive(index) {
+    const Json json = read_json(index);
+    const JsonFields root(index, json);
+    const auto map = root.object("weight_map");
+    for (const auto& [name, file] : map.json().items()) {
+      if (!file.is_string()) throw FileError(index, "'weight_map." + printable(name) + "' is not a file name");
+      const fs::path shard = file.get<std::string>();
+      if (shard.has_parent_path() || shard.empty()) {
+        throw FileError(index, "'weight_map." + printable(name) + "' is '" + printable(shard.string()) +
+                                   "', expected a file name in the same folder");
+      }
+      file_of_[name] = index.parent_path() / shard;
+    }
+    // Shapes are needed to check a model before it is built: the directories of all shards are read,
+    // their tensors are not.
+    for (const auto& [name, file] : file_of_) {
+      const auto& shard = open_shard(file);
+      const auto it = shard.entries().find(name);
+      if (it == shard.entries().end())
+        throw FileError(file, "tensor '" + name + "' is missing, but the index names it");
+      entries_[name] = it->second;
+    }
+  }
+
+ protected:
+  at::Tensor map_tensor(const std::string& name) const override { return open_shard(file_of_.at(name)).read(name); }
+
+ private:
+  const TensorArchive& open_shard(const fs::path& file) const {
+    const std::lock_guard lock(mutex_);
+    auto& shard = shards_[file];
+    if (!shard) shard = open_plain_file(file);  // never an index again, or two could name each other
+    return *shard;
+  }
+
+  std::map<std::string, fs::path> file_of_;
+  mutable std::mutex mutex_;
+  mutable std::map<fs::path, std::shared_ptr<const TensorArchive>> shards_;
+};
+
+fs::path file_in_folder(const fs::path& folder) {
+  for (const char* name :
+       {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (fs::exists(folder / name)) return folder / name;
+  }
+  throw FileError(folder,
+                  "holds no weights: expected model.safetensors, model.safetensors.index.json, pytorch_model.bin or "
+                  "pytorch_model.bin.index.json");
+}
+
+}  // namespace
+
+std::shared_ptr<const TensorArchive> TensorArchive::open(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return open(file_in_folder(path));
+  if (path.filename().string().ends_with(".index.json")) return std::make_shared<ShardedArchive>(path);
+  return open_plain_file(path);
+}
+
+at::Tensor TensorArchive::read(const std::string& name) const {
+  if (!contains(name)) throw FileError(path_, "tensor '" + printable(name) + "' is missing");
+  return map_tensor(name);
+}
+
+std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * std::max<std::int64_t>(shape[i], 1);
+  return strides;
+}
+
+std::int64_t checked_element_count(const std::vector<std::int64_t>& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) {
+    if (size < 0 || __builtin_mul_overflow(count, size, &count)) return -1;
+  }
+  return count;
+}
+
+at::Tensor tensor_over_mapping(const std::shared_ptr<const MappedFile>& file, std::span<const std::byte> bytes,
+                               at::ScalarType dtype, const std::vector<std::int64_t>& shape,
+                               const std::vector<std::int64_t>& strides, std::int64_t offset) {
+  const auto element = static_cast<std::int64_t>(c10::elementSize(dtype));
+  auto* data = const_cast<std::byte*>(bytes.data()) + offset * element;
+  const auto options = at::TensorOptions().dtype(dtype);
+  if (checked_element_count(shape) == 0) return at::empty(shape, options);
+  if (reinterpret_cast<std::uintptr_t>(data) % static_cast<std::uintptr_t>(element) != 0) {
+    // Strided and misaligned does not happen in practice; copy the whole storage and view that.
+    const auto count = (static_cast<std::int64_t>(bytes.size()) - offset * element) / element;
+    auto copy = at::empty({count}, options);
+    std::memcpy(copy.data_ptr(), data, static_cast<std::size_t>(count * element));
+    return copy.as_strided(shape, strides);
+  }
+  // A model converted to another dtype must not keep the file's pages beside its own.
+  return at::from_blob(
+      data, shape, strides, [file, bytes](void*) { file->release(bytes); }, options);
+}
+
+}  // namespace deer

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+
+#include "core/train/data/frame_store.h"
+#include "core/train/data/image_batch.h"
+#include "core/train/vision/vision_tower.h"
+
+namespace deer {
+
+struct TokenCacheOptions {
+  /// Versions of every picture: the first as it is, the others each moved at random (reference
+  /// document, section 5, window form).
+  int variants = 1;
+  int static_shift = 4;   ///< padding in pixels of the tower's picture; the reference's 10 at 224
+  int gripper_shift = 2;  ///< the reference's 4 at 224
+  std::uint64_t seed = 0;
+  int workers = 0;  ///< threads; 0: one for each CPU
+  /// Frames done and in all; called on the thread that called, a few times a second.
+  std::function<void(std::int64_t done, std::int64_t total)> progress;
+  std::stop_token stop;
+};
+
+/// Shift of the window form, -padding + 1 to +padding in both directions; none if padding is 0.
+PixelShift random_shift(std::uint64_t seed, std::uint64_t frame, std::uint64_t draw, int padding);
+
+/// Patch tokens of a frozen tower for every annotated frame of a store, bfloat16, in one mapped file.
+/// Immutable, may be used from any thread.
+class TokenCache {
+ public:
+  /// Opens a finished cache. Throws FileError if the file was cut short, or was made with another tower
+  /// or from another store than these.
+  static std::shared_ptr<const TokenCache> open(const std::filesystem::path& path, const FrameStore& store,
+                                                const SavedTower& tower);
+
+  int variants() const { return static_cast<int>(static_tokens_.size(0)); }
+  std::int64_t patches() const { return static_tokens_.size(2); }
+  std::int64_t width() const { return static_tokens_.size(3); }
+
+  /// Tokens of these frames of the store, each in a variant of its own: bfloat16 [B, P, width], copied.
+  /// `variants` holds one for each frame, or nothing for variant 0. Throws Error for a frame outside all
+  /// annotations, or a variant that does not exist.
+  at::Tensor static_tokens(std::span<const std::int64_t> frames, std::span<const int> variants = {}) const;
+  at::Tensor gripper_tokens(std::span<const std::int64_t> frames, std::span<const int> variants = {}) const;
+
+ private:
+  friend std::shared_ptr<const TokenCache> make_token_cache(const std::filesystem::path&, const FrameStore&,
+                                                            const SavedTower&, const TokenCacheOptions&);
+  TokenCache() = default;
+  at::Tensor gather(const at::Tensor& tokens, std::span<const std::int64_t> frames,
+                    std::span<const int> variants) const;
+
+  std::uint64_t id_ = 0;
+  at::Tensor static_tokens_, gripper_tokens_;  // [V, rows, P, width]
+  std::vector<std::int64_t> row_of_;           // for each frame of the store, or -1
+};
+
+/// Opens the cache at `path` if it was made with this tower, store and options, else makes it: runs the
+/// tower once over the annotated frames. A build that was stopped or killed goes on where it was.
+/// Throws Error if the store's pictures do not fit the tower or no frame is annotated, FileError, Cancelled.
+std::shared_ptr<const TokenCache> make_token_cache(const std::filesystem::path& path, const FrameStore& store,
+                                                   const SavedTower& tower, const TokenCacheOptions& options = {});
+
+}  // namespace deer

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/train/method/parameter_groups.h"
+#include "core/train/method/trainable_model.h"
+
+namespace deer {
+
+/// AdamW (betas 0.9 and 0.999, eps 1e-8) over parameter groups: LibTorch's, with its state in the open.
+class Optimizer {
+ public:
+  /// Groups name parameters of `trainable`.
+  Optimizer(const ParameterMap& trainable, std::vector<ParameterGroup> groups);
+  ~Optimizer();
+  Optimizer(Optimizer&&) noexcept;
+  Optimizer& operator=(Optimizer&&) noexcept;
+
+  /// Each group learns at its rate times this from here on.
+  void set_schedule(double factor);
+
+  /// Changes the parameters by their gradients. Those without a gradient stay.
+  void step();
+
+  void zero_gradients();
+
+  const std::vector<ParameterGroup>& groups() const { return groups_; }
+
+  /// Moments, "exp_avg.<name>" and "exp_avg_sq.<name>", and "steps.<name>" [1] int64, of parameters that were
+  /// ever changed.
+  ParameterMap state() const;
+
+  /// Restores what state() gave. Throws Error naming a tensor that does not fit.
+  void set_state(const ParameterMap& state);
+
+ private:
+  struct Adam;
+  std::vector<ParameterGroup> groups_;
+  ParameterMap parameters_;
+  std::unique_ptr<Adam> adam_;
+};
+
+/// Scales all gradients down so that their common norm is at most `largest`. Returns the norm before.
+double clip_gradients(const ParameterMap& trainable, double largest);
+
+}  // namespace deer

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "core/base/json_file.h"
+#include "core/train/method/trainable_model.h"
+
+namespace deer {
+
+/// All that a training run needs to go on. There is no generator among it: every random choice is a
+/// function of seed, stage and step.
+struct TrainingState {
+  std::int64_t stage = 0;  ///< stages that are done
+  std::int64_t step = 0;   ///< optimiser steps done in the next one
+  ParameterMap parameters;
+  ParameterMap optimizer;  ///< Optimizer::state(); empty between stages
+  ParameterMap average;    ///< exponential average of the trained parameters; empty if none is kept
+  Json run;                ///< settings that decided the numbers so far
+};
+
+/// Writes DIR/state.safetensors: one file, replaced at once, so a kill leaves the old state or the new.
+/// Throws FileError.
+void save_training_state(const std::filesystem::path& folder, const TrainingState& state);
+
+/// Reads it back; nothing if there is none. Throws FileError if the file is broken.
+std::optional<TrainingState> load_training_state(const std::filesystem::path& folder);
+
+/// Writes DIR/model.safetensors and DIR/config.json, as `deer run` reads them; with `half`, matrices
+/// and vectors in half precision. `average` overrides parameters. Throws FileError.
+void save_model(const std::filesystem::path& folder, const TrainableModel& model, const ParameterMap& average = {},
+                bool half = false);
+
+}  // namespace deer

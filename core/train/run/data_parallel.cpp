@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/run/data_parallel.h"
+
+#include <ATen/ATen.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "core/base/error.h"
+
+#ifdef DEER_HAVE_GLOO
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#endif
+
+namespace deer {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : value;
+}
+
+int number(const char* name, int low, int high) {
+  const auto text = variable(name);
+  int out = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc{} || end != text.data() + text.size() || out < low || out > high) {
+    throw Error(std::string("the environment variable ") + name + " is '" + printable(text) +
+                "', expected a number from " + std::to_string(low) + " to " + std::to_string(high) +
+                " (torchrun sets it)");
+  }
+  return out;
+}
+
+}  // namespace
+
+#ifdef DEER_HAVE_GLOO
+
+struct DataParallel::Group {
+  c10::intrusive_ptr<c10d::Store> store;
+  std::unique_ptr<c10d::ProcessGroupGloo> gloo;
+
+  template <class Work>
+  static void finish(Work work) {
+    try {
+      work()->wait();
+    } catch (const std::exception& error) {
+      throw Error(std::string("lost a process that trains along: ") + printable(error.what(), 300));
+    }
+  }
+};
+
+DataParallel DataParallel::from_environment() {
+  DataParallel out;
+  constexpr int kMost = 65535;
+  if (variable("WORLD_SIZE").empty()) return out;
+  out.size_ = number("WORLD_SIZE", 1, kMost);
+  if (out.size_ == 1) return out;
+  out.rank_ = number("RANK", 0, out.size_ - 1);
+  out.local_size_ = variable("LOCAL_WORLD_SIZE").empty() ? out.size_ : number("LOCAL_WORLD_SIZE", 1, out.size_);
+  const auto address = variable("MASTER_ADDR");
+  if (address.empty()) throw Error("the environment variable MASTER_ADDR is not set (torchrun sets it)");
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<decltype(options.port)>(number("MASTER_PORT", 1, kMost));
+  // torchrun may hold the store itself.
+  options.isServer = out.rank_ == 0 && variable("TORCHELASTIC_USE_AGENT_STORE") != "True";
+  options.numWorkers = static_cast<std::size_t>(out.size_);
+  options.waitWorkers = false;
+  try {
+    auto group = std::make_unique<Group>();
+    group->store = c10::make_intrusive<c10d::TCPStore>(address, options);
+    auto gloo = c10d::ProcessGroupGloo::Options::create();
+    // The device that reaches the master: a host name may resolve to an address nobody else can use.
+    gloo->timeout = std::chrono::hours(24);  // one process may prepare data for long; a lost one is noticed at once
+    gloo->devices.push_back(address == "127.0.0.1" || address == "localhost"
+                                ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                : c10d::ProcessGroupGloo::createDefaultDevice());
+    group->gloo = std::make_unique<c10d::ProcessGroupGloo>(group->store, out.rank_, out.size_, gloo);
+    out.group_ = std::move(group);
+  } catch (const std::exception& error) {
+    throw Error("cannot reach the other processes at " + printable(address) + ":" + variable("MASTER_PORT") + ": " +
+                printable(error.what(), 300));
+  }
+  return out;
+}
+
+void DataParallel::sum(at::Tensor& tensor) const {
+  if (size_ == 1) return;
+  std::vector<at::Tensor> tensors{tensor};
+  Group::finish([&] { return group_->gloo->allreduce(tensors); });
+}
+
+void DataParallel::broadcast(at::Tensor& tensor) const {
+  if (size_ == 1) return;
+  std::vector<at::Tensor> tensors{tensor};
+  Group::finish([&] { return group_->gloo->broadcast(tensors); });
+}
+
+#else
+
+struct DataParallel::Group {};
+
+DataParallel DataParallel::from_environment() {
+  if (!variable("WORLD_SIZE").empty() && number("WORLD_SIZE", 1, 65535) > 1) {
+    throw Error("WORLD_SIZE asks for several processes, but this program was built without Gloo's headers");
+  }
+  return {};
+}
+
+void DataParallel::sum(at::Tensor&) const {}
+void DataParallel::broadcast(at::Tensor&) const {}
+
+#endif
+
+DataParallel::DataParallel() = default;
+DataParallel::~DataParallel() = default;
+DataParallel::DataParallel(DataParallel&&) noexcept = default;
+DataParallel& DataParallel::operator=(DataParallel&&) noexcept = default;
+
+}  // namespace deer

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/json_file.h"
+#include "core/train/data/calvin_windows.h"
+#include "core/train/method/model_init.h"
+#include "core/train/run/trainer.h"
+#include "core/train/vision/vision_pretraining.h"
+
+namespace deer {
+
+/// What `deer train` reads (docs/training.md has every field). Paths are relative to the file.
+struct TrainConfig {
+  std::filesystem::path file;
+  std::filesystem::path output;  ///< everything the run writes, caches included
+  std::string device = "cpu";
+
+  std::filesystem::path start;  ///< a model folder to go on from; empty: a new model
+  Json model;                   ///< the new model's config.json; the tokenizer may be missing
+  ModelInit init;
+  std::filesystem::path tokenizer;  ///< tokenizer.json; empty: the start's, or one made of the instructions' words
+
+  std::vector<std::filesystem::path> sources;  ///< CALVIN recordings
+  std::filesystem::path store;                 ///< prepared frames
+  CalvinWindowsOptions windows;
+  /// Who can be asked what these tasks want in a recorded state, for windows.relabel; set by the caller if it knows.
+  std::function<decltype(CalvinWindowsOptions::relabel)(const std::set<std::string>& tasks)> experts;
+  int token_variants = 1;  ///< shifted versions of each picture in the token cache; 0: no cache, images
+  int token_static_shift = 4, token_gripper_shift = 2;
+
+  std::optional<VisionPretrainingOptions> vision;  ///< the stage "vision", before all others
+  TrainingOptions training;
+};
+
+/// Throws FileError naming the field that is missing, wrong or unknown.
+TrainConfig read_train_config(const std::filesystem::path& file);
+
+}  // namespace deer

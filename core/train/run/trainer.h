@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/train/run/batch_gradients.h"
+#include "core/train/run/checkpoint.h"
+#include "core/train/run/data_parallel.h"
+#include "core/train/run/learning_rate.h"
+
+namespace deer {
+
+/// One stage of the paper's training.
+struct StageOptions {
+  std::string name = "joint";  ///< unique in a run; in logs and messages
+  TrainingStage stage = TrainingStage::joint;
+  std::int64_t steps = 0;             ///< optimiser steps; 0: by epochs
+  double epochs = 0;                  ///< passes over all windows
+  std::int64_t batch = 32;            ///< windows a step, over all processes
+  std::int64_t windows_per_part = 8;  ///< that one thread computes in one go: decides memory, and dropout's choices
+  GroupOptions groups;
+  Schedule schedule = Schedule::constant;
+  std::int64_t warmup_steps = 0;
+  double final_rate = 0;       ///< of cosine and linear schedules, a part of the learning rate
+  double gradient_norm = 1;    ///< gradients are clipped to this norm
+  bool train_decoder = false;  ///< the decoder's blocks too
+  double average_decay = 0;    ///< of the exponential average of the weights; 0: none
+  double gripper_weight = 0.01;
+  PaddingInPooling padding = PaddingInPooling::excluded;
+};
+
+struct TrainingOptions {
+  std::vector<StageOptions> stages;
+  std::uint64_t seed = 0;
+  int workers = 0;                         ///< threads on the CPU; 0: one for each CPU, shared out among processes
+  at::ScalarType dtype = at::kFloat;       ///< kBFloat16: autocast, weights stay float32
+  std::int64_t log_every = 20;             ///< steps
+  std::int64_t validate_every = 500;       ///< steps; 0: at the end of a stage only
+  std::int64_t validation_windows = 1024;  ///< at most, evenly from the validation source
+  std::int64_t save_every_steps = 0;       ///< 0: by time
+  double save_every_s = 120;
+  bool tensorboard = false;           ///< an event file beside log.csv
+  bool reference_checkpoint = false;  ///< model.pth in the reference's field names, after each stage
+};
+
+struct TrainingProgress {
+  std::string stage;
+  std::int64_t step = 0, steps = 0;
+  double epoch = 0;
+  double learning_rate = 0;  ///< of the backbone, or of the heads in the exit stage
+  double gradient_norm = 0;  ///< before clipping; mean since the last report, as the losses
+  LossValues loss;
+  double frames_per_s = 0;
+  double seconds_left = 0;  ///< of the stage
+};
+
+struct TrainingValidation {
+  std::string stage;
+  std::int64_t step = 0;
+  LossValues loss;
+};
+
+struct TrainingCallbacks {  ///< called on the thread that trains, in the first process only
+  std::function<void(const TrainingProgress&)> progress;
+  std::function<void(const TrainingValidation&)> validation;
+  std::function<void(const std::string& stage, std::int64_t step)> saved;
+};
+
+/// Runs the stages in order and leaves in `folder`: config.json and model.safetensors (the weights' average if
+/// there is one), state.safetensors (to go on from), log.csv, validation.csv; on wish an event file for
+/// TensorBoard and model.pth. A run that was stopped or
+/// killed goes on from its last save and ends with the same parameters; one that is done returns at once.
+///
+/// All processes of `processes` call it with equal arguments; they hold equal parameters throughout.
+/// `validation` may be null. Throws Error, FileError, or Cancelled after saving if `stop` asks for it.
+void train_model(TrainableModel& model, const WindowSource& training, const WindowSource* validation,
+                 const std::filesystem::path& folder, const TrainingOptions& options, const DataParallel& processes,
+                 const TrainingCallbacks& callbacks = {}, std::stop_token stop = {});
+
+}  // namespace deer

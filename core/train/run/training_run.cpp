@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/run/training_run.h"
+
+#include <ATen/ATen.h>
+
+#include <set>
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/model/device.h"
+#include "core/model/text/tokenizer_prompt.h"
+#include "core/train/run/word_tokenizer.h"
+#ifdef DEER_HAVE_EPISODES
+#include "core/train/data/frame_store_build.h"
+#endif
+
+namespace deer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTower = "vision.safetensors";
+
+class Run {
+ public:
+  Run(const TrainConfig& config, const DataParallel& processes, const RunCallbacks& callbacks, std::stop_token stop)
+      : config_(config), processes_(processes), callbacks_(callbacks), stop_(std::move(stop)) {}
+
+  void run() {
+    std::error_code error;
+    fs::create_directories(config_.output, error);
+    if (error) throw FileError(config_.output, "cannot create this folder: " + error.message());
+    if (!config_.start.empty()) start_.emplace(open_model_files(config_.start));
+    // One process prepares, the others then open what it made.
+    if (processes_.is_first()) prepare(true);
+    wait_for_the_first();
+    if (!processes_.is_first()) prepare(false);
+    if (config_.training.stages.empty()) return;
+    train();
+  }
+
+ private:
+  void note(const std::string& line) const {
+    if (processes_.is_first() && callbacks_.note) callbacks_.note(line);
+  }
+
+  void wait_for_the_first() const {
+    auto nothing = at::zeros({1});
+    processes_.sum(nothing);
+  }
+
+  auto progress_of(const std::string& what) const {
+    return [this, what](std::int64_t done, std::int64_t total) {
+      if (callbacks_.preparing) callbacks_.preparing(what, done, total);
+    };
+  }
+
+  void prepare(bool make) {
+    const auto sizes = start_ ? start_->config : sizes_without_tokenizer();
+    open_store(make, sizes.vision.image_size);
+    prepare_tokenizer(make);
+    prepare_tower(make, sizes);
+    if (config_.token_variants > 0) {
+      const auto path = config_.output / "tokens.bin";
+      if (!make) {
+        tokens_ = TokenCache::open(path, *store_, *tower_);
+        return;
+      }
+      TokenCacheOptions options;
+      options.variants = config_.token_variants;
+      options.static_shift = config_.token_static_shift;
+      options.gripper_shift = config_.token_gripper_shift;
+      options.seed = config_.training.seed;
+      options.workers = config_.training.workers;
+      options.progress = progress_of("tokens");
+      options.stop = stop_;
+      tokens_ = make_token_cache(path, *store_, *tower_, options);
+    }
+  }
+
+  // Of the new model's config, which cannot be read as a whole before the tokenizer is known.
+  ModelConfig sizes_without_tokenizer() const {
+    Json json = config_.model;
+    json["tokenizer"] = {{"length", 4}, {"eos", 0}, {"endofchunk", 1}, {"image", 2}, {"pad", 3}};
+    return parse_sizes(json);
+  }
+
+  ModelConfig parse_sizes(const Json& json) const {
+    const auto file = config_.output / "sizes.json";
+    if (processes_.is_first()) write_file_atomically(file, json.dump(1) + "\n");
+    return read_model_config(file);
+  }
+
+  void open_store([[maybe_unused]] bool make, std::int64_t image_size) {
+#ifdef DEER_HAVE_EPISODES
+    if (make && !config_.sources.empty()) {
+      FrameStoreOptions options;
+      options.image_size = image_size;
+      options.workers = config_.training.workers;
+      options.progress = progress_of("frames");
+      options.stop = stop_;
+      store_ = make_frame_store(config_.store, config_.sources, options);
+    }
+#endif
+    if (!store_) store_ = FrameStore::open(config_.store);
+    if (store_->image_size() != image_size) {
+      throw FileError(config_.store, "has pictures of " + std::to_string(store_->image_size()) +
+                                         " pixels a side, the model takes " + std::to_string(image_size));
+    }
+    const auto tasks = tasks_of_store();
+    note(std::to_string(store_->size()) + " frames, " + std::to_string(store_->spans().size()) + " annotations, " +
+         std::to_string(tasks.size()) + " tasks");
+  }
+
+  std::set<std::string> tasks_of_store() const {
+    std::set<std::string> out;
+    for (const auto& span : store_->spans()) out.insert(span.task);
+    return out;
+  }
+
+  void prepare_tokenizer(bool make) {
+    const auto file = config_.output / "tokenizer.json";
+    auto given = config_.tokenizer;
+    for (const char* name : {"tokenizer.json", "mpt/tokenizer.json", "llm/tokenizer.json"}) {
+      if (given.empty() && start_ && fs::exists(config_.start / name)) given = config_.start / name;
+    }
+    if (!given.empty()) {
+      if (make) write_file_atomically(file, read_json(given).dump() + "\n");
+    } else if (start_) {
+      throw FileError(config_.start, "has no tokenizer.json: name one in the field 'model.tokenizer'");
+    }
+    Json json = config_.model;
+    if (!start_ && !json.contains("tokenizer")) {
+      const auto sizes = word_sizes(make, file);
+      json["tokenizer"] = {
+          {"length", sizes.length},   {"eos", sizes.ids.end_of_text}, {"endofchunk", sizes.ids.end_of_chunk},
+          {"image", sizes.ids.image}, {"pad", sizes.ids.pad},         {"max_length", sizes.ids.max_length}};
+    }
+    model_config_ = start_ ? start_->config : parse_sizes(json);
+    prompts_.emplace(Tokenizer::load(file), static_cast<std::size_t>(model_config_->tokens.max_length));
+  }
+
+  TokenizerSizes word_sizes(bool make, const fs::path& file) const {
+    std::set<std::string> instructions;
+    for (const auto& span : store_->spans()) instructions.insert(span.instruction);
+    for (const auto& [task, phrasings] : config_.windows.phrasings) {
+      instructions.insert(phrasings.begin(), phrasings.end());
+    }
+    const std::vector<std::string> list(instructions.begin(), instructions.end());
+    // Every process derives the same sizes; the first one's file stays.
+    if (make) return write_word_tokenizer(file, list);
+    auto own = file;
+    own += ".rank" + std::to_string(processes_.rank());
+    const auto sizes = write_word_tokenizer(own, list);
+    std::error_code error;
+    fs::remove(own, error);
+    return sizes;
+  }
+
+  void prepare_tower(bool make, const ModelConfig& sizes) {
+    const auto folder = config_.output / "vision";
+    if (config_.vision) {
+      if (make) {
+        auto options = *config_.vision;
+        options.vision = sizes.vision;
+        if (options.resampler) options.resampler = sizes.perceiver;
+        pretrain_vision(*store_, folder, options, callbacks_.vision, stop_);
+      }
+    } else if (start_) {
+      if (make) save_start_tower(folder);
+    } else if (!fs::exists(folder / kTower)) {
+      throw FileError(config_.file,
+                      "a new model needs a first stage 'vision', or a trained tower in " + (folder / kTower).string());
+    }
+    tower_ = load_vision_tower(folder / kTower);
+  }
+
+  void save_start_tower(const fs::path& folder) const {
+    ParameterMap tensors;
+    for (const auto& name : start_->weights->names()) {
+      if (name.starts_with(kVisionPrefix)) tensors[name] = start_->weights->find(name)->to(at::kFloat);
+    }
+    fs::create_directories(folder);
+    save_vision_tower(folder / kTower, start_->config.vision, tensors);
+  }
+
+  void train() {
+    auto options = config_.windows;
+    options.part = CalvinWindowsOptions::Part::training;
+    if (options.relabel_share > 0) {
+      if (!config_.experts) {
+        throw FileError(config_.file,
+                        "'relabel_share' is above 0, but this program was built without the simulated world");
+      }
+      options.relabel = config_.experts(tasks_of_store());
+    }
+    const CalvinWindows training(store_, tokens_, *prompts_, options);
+    options.part = CalvinWindowsOptions::Part::validation;
+    options.augment = false;
+    options.balance_tasks = false;
+    options.task_weight.clear();
+    std::optional<CalvinWindows> validation;
+    try {
+      validation.emplace(store_, tokens_, *prompts_, options);
+    } catch (const FileError&) {
+      throw;
+    } catch (const Error& error) {
+      note(std::string("no validation: ") + error.what());
+    }
+    note(std::to_string(training.size()) + " windows to train on, " +
+         std::to_string(validation ? validation->size() : 0) + " to validate");
+
+    const auto device = resolve_device(config_.device);
+    auto model = start_ ? TrainableModel(*start_, device) : TrainableModel(*model_config_, new_parameters(), device);
+    std::int64_t parameters = 0;
+    for (const auto& [name, tensor] : model.parameters()) parameters += tensor.numel();
+    note(std::to_string(parameters) + " parameters, exits after layers " + exits_text());
+    train_model(model, training, validation ? &*validation : nullptr, config_.output, config_.training, processes_,
+                callbacks_.training, stop_);
+  }
+
+  ParameterMap new_parameters() const {
+    auto pretrained = tower_->tensors;
+    pretrained.insert(tower_->resampler.begin(), tower_->resampler.end());
+    return initial_parameters(*model_config_, config_.init, pretrained);
+  }
+
+  std::string exits_text() const {
+    std::string out;
+    for (const int layer : model_config_->exit_layers()) out += (out.empty() ? "" : ", ") + std::to_string(layer);
+    return out;
+  }
+
+  const TrainConfig& config_;
+  const DataParallel& processes_;
+  const RunCallbacks& callbacks_;
+  std::stop_token stop_;
+  std::optional<ModelFiles> start_;
+  std::optional<ModelConfig> model_config_;
+  std::shared_ptr<const FrameStore> store_;
+  std::shared_ptr<const TokenCache> tokens_;
+  std::optional<SavedTower> tower_;
+  std::optional<PromptEncoder> prompts_;
+};
+
+}  // namespace
+
+void run_training(const TrainConfig& config, const DataParallel& processes, const RunCallbacks& callbacks,
+                  std::stop_token stop) {
+  Run(config, processes, callbacks, std::move(stop)).run();
+}
+
+}  // namespace deer
