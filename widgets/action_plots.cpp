@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sessions/playback.h"
-#include "sessions/record_slices.h"
-#include "sessions/recorded_actions.h"
+#include "sessions/frames/playback.h"
+#include "sessions/frames/record_slices.h"
+#include "sessions/frames/recorded_actions.h"
 #include "widgets/action_model.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"

@@ -4,8 +4,8 @@
 #include <QObject>
 #include <vector>
 
-#include "sessions/robot_track.h"
-#include "sessions/session.h"
+#include "sessions/frames/robot_track.h"
+#include "sessions/session/session.h"
 #include "widgets/arm_state.h"
 
 namespace deer {

@@ -4,7 +4,7 @@
 #include <QWidget>
 #include <filesystem>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 #include "widgets/arm_canvas.h"
 #include "widgets/arm_frames.h"
 #include "widgets/arm_model.h"

@@ -3,7 +3,7 @@
 
 #include <QAbstractTableModel>
 
-#include "sessions/debugger.h"
+#include "sessions/debug/debugger.h"
 
 namespace deer {
 

@@ -4,7 +4,7 @@
 #include <QLabel>
 #include <QTableView>
 
-#include "sessions/debugger.h"
+#include "sessions/debug/debugger.h"
 #include "widgets/breakpoint_model.h"
 #include "widgets/expression_edit.h"
 #include "widgets/expression_list.h"

@@ -19,7 +19,7 @@
 #include <cmath>
 #include <limits>
 
-#include "sessions/paths.h"
+#include "sessions/store/paths.h"
 #include "widgets/budget_row.h"
 #include "widgets/budget_thresholds.h"
 #include "widgets/empty_state.h"

@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "sessions/budget.h"
+#include "sessions/analysis/budget.h"
 
 class QCheckBox;
 class QComboBox;

@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "sessions/calibration_watch.h"
+#include "sessions/analysis/calibration_watch.h"
 
 class QBoxLayout;
 class QLabel;

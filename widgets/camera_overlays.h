@@ -6,8 +6,8 @@
 #include <array>
 #include <vector>
 
-#include "sessions/attention_maps.h"
-#include "sessions/robot_track.h"
+#include "sessions/analysis/attention_maps.h"
+#include "sessions/frames/robot_track.h"
 
 namespace deer {
 

@@ -6,7 +6,7 @@
 #include <QWidget>
 #include <optional>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 #include "widgets/camera_overlays.h"
 #include "widgets/empty_state.h"
 

@@ -9,7 +9,7 @@
 #include <QVBoxLayout>
 #include <cmath>
 
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "widgets/empty_state.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"

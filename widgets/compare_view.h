@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "sessions/comparison.h"
+#include "sessions/analysis/comparison.h"
 
 class QBoxLayout;
 class QLabel;

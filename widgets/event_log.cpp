@@ -14,7 +14,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "widgets/event_model.h"
 #include "widgets/number_format.h"
 #include "widgets/table_style.h"

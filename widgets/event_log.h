@@ -5,7 +5,7 @@
 #include <QWidget>
 #include <memory>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QLabel;
 class QSaveFile;

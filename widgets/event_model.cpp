@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

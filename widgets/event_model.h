@@ -4,7 +4,7 @@
 #include <QAbstractTableModel>
 #include <QTimer>
 
-#include "sessions/debugger.h"
+#include "sessions/debug/debugger.h"
 
 namespace deer {
 

@@ -4,7 +4,7 @@
 #include <QWidget>
 
 #include "core/exits/frame_record.h"
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QLabel;
 

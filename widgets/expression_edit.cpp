@@ -12,7 +12,7 @@
 #include <QVBoxLayout>
 
 #include "core/debug/frame_values.h"
-#include "sessions/debugger.h"
+#include "sessions/debug/debugger.h"
 #include "widgets/theme.h"
 
 namespace deer {

@@ -9,8 +9,8 @@
 #include <cmath>
 #include <utility>
 
-#include "sessions/latency.h"
-#include "sessions/playback.h"
+#include "sessions/analysis/latency.h"
+#include "sessions/frames/playback.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"
 #include "widgets/text_table.h"

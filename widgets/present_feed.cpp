@@ -3,8 +3,8 @@
 
 #include <span>
 
-#include "sessions/instruction_at.h"
-#include "sessions/run_summary.h"
+#include "sessions/analysis/run_summary.h"
+#include "sessions/frames/instruction_at.h"
 #include "widgets/number_format.h"
 #include "widgets/present_view.h"
 

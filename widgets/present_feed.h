@@ -4,7 +4,7 @@
 #include <QImage>
 #include <QObject>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 

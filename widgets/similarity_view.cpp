@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sessions/playback.h"
-#include "sessions/similarity.h"
+#include "sessions/analysis/similarity.h"
+#include "sessions/frames/playback.h"
 #include "widgets/number_format.h"
 #include "widgets/series_plot.h"
 #include "widgets/similarity_matrix.h"

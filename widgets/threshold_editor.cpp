@@ -15,7 +15,7 @@
 #include <QUndoStack>
 #include <QVBoxLayout>
 
-#include "sessions/record_slices.h"
+#include "sessions/frames/record_slices.h"
 #include "widgets/empty_state.h"
 #include "widgets/exit_histogram.h"
 #include "widgets/number_format.h"

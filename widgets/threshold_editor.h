@@ -4,7 +4,7 @@
 #include <QWidget>
 #include <vector>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QComboBox;
 class QFormLayout;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/timeline_budget.h"
 
-#include "sessions/budget.h"
+#include "sessions/analysis/budget.h"
 #include "widgets/timeline_view.h"
 
 namespace deer {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/timeline_debug.h"
 
-#include "sessions/debugger.h"
-#include "sessions/episode_marks.h"
-#include "sessions/playback.h"
-#include "sessions/session.h"
+#include "sessions/debug/debugger.h"
+#include "sessions/debug/episode_marks.h"
+#include "sessions/frames/playback.h"
+#include "sessions/session/session.h"
 #include "widgets/timeline_plot.h"
 
 namespace deer {

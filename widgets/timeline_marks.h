@@ -3,7 +3,7 @@
 
 #include <QStringList>
 
-#include "sessions/frame_set.h"
+#include "sessions/debug/frame_set.h"
 #include "widgets/timeline_layers.h"
 
 namespace deer {

@@ -9,8 +9,8 @@
 #include <QVBoxLayout>
 #include <cmath>
 
-#include "sessions/playback.h"
-#include "sessions/record_slices.h"
+#include "sessions/frames/playback.h"
+#include "sessions/frames/record_slices.h"
 #include "widgets/empty_state.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QComboBox;
 class QLabel;

@@ -16,7 +16,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "sessions/paths.h"
+#include "sessions/store/paths.h"
 #include "widgets/theme.h"
 
 namespace deer {

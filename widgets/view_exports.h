@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/episodes/value_table.h"
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QMenu;
 class QWidget;

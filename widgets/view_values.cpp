@@ -6,10 +6,10 @@
 #include <functional>
 
 #include "core/exits/exit_policy.h"
-#include "sessions/calibration_watch.h"
-#include "sessions/comparison.h"
-#include "sessions/latency.h"
-#include "sessions/similarity.h"
+#include "sessions/analysis/calibration_watch.h"
+#include "sessions/analysis/comparison.h"
+#include "sessions/analysis/latency.h"
+#include "sessions/analysis/similarity.h"
 #include "widgets/action_plots.h"
 #include "widgets/exit_steps_model.h"
 #include "widgets/similarity_matrix.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/episodes/value_table.h"
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QAbstractItemModel;
 

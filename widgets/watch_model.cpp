@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

@@ -4,7 +4,7 @@
 #include <QAbstractTableModel>
 #include <vector>
 
-#include "sessions/debugger.h"
+#include "sessions/debug/debugger.h"
 #include "widgets/timeline_data.h"
 
 namespace deer {

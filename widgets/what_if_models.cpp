@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

@@ -4,8 +4,8 @@
 #include <QAbstractTableModel>
 #include <vector>
 
-#include "sessions/episode_marks.h"
-#include "sessions/threshold_flips.h"
+#include "sessions/analysis/threshold_flips.h"
+#include "sessions/debug/episode_marks.h"
 
 namespace deer {
 

@@ -12,7 +12,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "widgets/number_format.h"
 #include "widgets/table_style.h"
 #include "widgets/theme.h"

@@ -10,7 +10,7 @@
 #include <system_error>
 
 #include "app/gui/command_table.h"
-#include "sessions/paths.h"
+#include "sessions/store/paths.h"
 #include "widgets/arm_view.h"
 
 namespace deer {

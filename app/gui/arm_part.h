@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "app/gui/video_subject.h"
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 

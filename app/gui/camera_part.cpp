@@ -7,8 +7,8 @@
 #include "app/gui/command_table.h"
 #include "app/gui/open_cameras_dialog.h"
 #include "core/base/error.h"
-#include "sessions/cameras.h"
-#include "sessions/paths.h"
+#include "sessions/live/cameras.h"
+#include "sessions/store/paths.h"
 
 namespace deer {
 

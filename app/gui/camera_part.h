@@ -6,8 +6,8 @@
 #include <functional>
 
 #include "app/gui/camera_memory.h"
-#include "sessions/live_recording.h"
-#include "sessions/session.h"
+#include "sessions/recording/live_recording.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 

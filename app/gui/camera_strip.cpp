@@ -7,8 +7,8 @@
 
 #include "app/gui/camera_words.h"
 #include "app/gui/status_line.h"
-#include "sessions/live_recording.h"
-#include "sessions/paths.h"
+#include "sessions/recording/live_recording.h"
+#include "sessions/store/paths.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

@@ -7,12 +7,12 @@
 #include <QUndoStack>
 
 #include "app/gui/command_table.h"
-#include "sessions/budget.h"
-#include "sessions/debugger.h"
-#include "sessions/episode_marks.h"
-#include "sessions/paths.h"
-#include "sessions/playback.h"
-#include "sessions/threshold_flips.h"
+#include "sessions/analysis/budget.h"
+#include "sessions/analysis/threshold_flips.h"
+#include "sessions/debug/debugger.h"
+#include "sessions/debug/episode_marks.h"
+#include "sessions/frames/playback.h"
+#include "sessions/store/paths.h"
 #include "widgets/breakpoint_panel.h"
 #include "widgets/event_log.h"
 #include "widgets/expression_edit.h"

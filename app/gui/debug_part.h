@@ -5,8 +5,8 @@
 #include <QString>
 #include <vector>
 
-#include "sessions/debug_state.h"
-#include "sessions/session.h"
+#include "sessions/debug/debug_state.h"
+#include "sessions/session/session.h"
 
 class QDockWidget;
 class QUndoStack;

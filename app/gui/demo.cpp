@@ -7,7 +7,7 @@
 #include <array>
 #include <system_error>
 
-#include "sessions/paths.h"
+#include "sessions/store/paths.h"
 
 namespace deer {
 namespace {

@@ -4,7 +4,7 @@
 #include <QEvent>
 #include <QPainter>
 
-#include "sessions/instruction_at.h"
+#include "sessions/frames/instruction_at.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 

@@ -4,7 +4,7 @@
 #include <QDialog>
 #include <vector>
 
-#include "sessions/session_store.h"
+#include "sessions/store/session_store.h"
 
 class QLabel;
 class QLineEdit;

@@ -7,7 +7,7 @@
 #include "app/gui/command_table.h"
 #include "app/gui/dock_layouts.h"
 #include "app/gui/layout_dialogs.h"
-#include "sessions/store_writer.h"
+#include "sessions/store/store_writer.h"
 
 namespace deer {
 namespace {

@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-#include "sessions/session_store.h"
+#include "sessions/store/session_store.h"
 
 class QDockWidget;
 

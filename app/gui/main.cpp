@@ -12,7 +12,7 @@
 #include "core/base/version.h"
 #include "core/episodes/camera/live_camera.h"
 #include "core/model/cpu_setup.h"
-#include "sessions/paths.h"
+#include "sessions/store/paths.h"
 #include "widgets/theme.h"
 
 namespace {

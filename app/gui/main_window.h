@@ -7,8 +7,8 @@
 
 #include "app/gui/command_table.h"
 #include "app/gui/world.h"
-#include "sessions/session.h"
-#include "sessions/session_store.h"
+#include "sessions/session/session.h"
+#include "sessions/store/session_store.h"
 
 class QDockWidget;
 class QLabel;

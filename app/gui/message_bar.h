@@ -4,7 +4,7 @@
 #include <QFrame>
 #include <deque>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QLabel;
 class QToolButton;

@@ -5,7 +5,7 @@
 #include <QWidget>
 #include <optional>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 

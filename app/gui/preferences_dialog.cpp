@@ -13,7 +13,7 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "widgets/theme.h"
 
 namespace deer {

@@ -3,7 +3,7 @@
 
 #include <QDialog>
 
-#include "sessions/session_store.h"
+#include "sessions/store/session_store.h"
 
 class QCheckBox;
 class QComboBox;

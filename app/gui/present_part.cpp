@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "app/gui/command_table.h"
-#include "sessions/run_summary.h"
+#include "sessions/analysis/run_summary.h"
 #include "widgets/present_feed.h"
 #include "widgets/present_view.h"
 

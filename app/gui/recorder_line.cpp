@@ -5,8 +5,8 @@
 #include <QLabel>
 #include <QToolButton>
 
-#include "sessions/paths.h"
-#include "sessions/recorder.h"
+#include "sessions/recording/recorder.h"
+#include "sessions/store/paths.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "app/gui/launch_options.h"
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QWidget;
 

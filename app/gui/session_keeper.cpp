@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/session_keeper.h"
 
-#include "sessions/store_writer.h"
+#include "sessions/store/store_writer.h"
 
 namespace deer {
 

@@ -4,8 +4,8 @@
 #include <QTimer>
 #include <functional>
 
-#include "sessions/session.h"
-#include "sessions/session_store.h"
+#include "sessions/session/session.h"
+#include "sessions/store/session_store.h"
 
 namespace deer {
 

@@ -6,8 +6,8 @@
 #include <QProgressBar>
 #include <QToolButton>
 
-#include "sessions/paths.h"
-#include "sessions/process_memory.h"
+#include "sessions/analysis/process_memory.h"
+#include "sessions/store/paths.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

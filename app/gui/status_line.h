@@ -4,7 +4,7 @@
 #include <QTimer>
 #include <QWidget>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QLabel;
 class QProgressBar;

@@ -7,8 +7,8 @@
 
 #include "app/gui/command_table.h"
 #include "app/gui/recorder_line.h"
-#include "sessions/paths.h"
-#include "sessions/recorder.h"
+#include "sessions/recording/recorder.h"
+#include "sessions/store/paths.h"
 
 namespace deer {
 

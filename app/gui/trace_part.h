@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 class QWidget;
 

@@ -15,7 +15,7 @@
 #include <limits>
 
 #include "app/gui/preferences_dialog.h"
-#include "sessions/paths.h"
+#include "sessions/store/paths.h"
 #include "widgets/number_format.h"
 #include "widgets/theme.h"
 

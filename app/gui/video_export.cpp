@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "sessions/playback.h"
-#include "sessions/video_encoder.h"
+#include "sessions/frames/playback.h"
+#include "sessions/recording/video_encoder.h"
 
 namespace deer {
 namespace {

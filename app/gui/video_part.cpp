@@ -11,8 +11,8 @@
 #include <cmath>
 
 #include "app/gui/command_table.h"
-#include "sessions/paths.h"
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
+#include "sessions/store/paths.h"
 #include "widgets/number_format.h"
 
 namespace deer {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 

@@ -5,7 +5,7 @@
 #include <QWidget>
 
 #include "app/gui/video_subject.h"
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 

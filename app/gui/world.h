@@ -5,7 +5,7 @@
 #include <QStringList>
 #include <filesystem>
 
-#include "sessions/live_source.h"
+#include "sessions/live/live_source.h"
 
 namespace deer {
 

@@ -20,7 +20,7 @@
 #include "app/gui/message_bar.h"
 #include "app/gui/open_cameras_dialog.h"
 #include "core/episodes/camera/live_camera.h"
-#include "sessions/cameras.h"
+#include "sessions/live/cameras.h"
 #include "tests/app/window_fixture.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/virtual_camera.h"

@@ -17,7 +17,7 @@
 #include "app/gui/layout_part.h"
 #include "app/gui/message_bar.h"
 #include "app/gui/screenshot.h"
-#include "sessions/store_writer.h"
+#include "sessions/store/store_writer.h"
 #include "tests/app/window_fixture.h"
 #include "tests/support/log_guard.h"
 #include "widgets/theme.h"

@@ -17,7 +17,7 @@
 #include "app/gui/open_world_dialog.h"
 #include "app/gui/status_line.h"
 #include "tests/app/window_fixture.h"
-#include "tests/sessions/fake_live.h"
+#include "tests/sessions/support/fake_live.h"
 #include "tests/support/log_guard.h"
 #include "widgets/camera_view.h"
 #include "widgets/playback_bar.h"

@@ -4,7 +4,7 @@
 
 #include "app/gui/main_window.h"
 #include "app/gui/overlay_part.h"
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
 #include "widgets/camera_view.h"
 #include "widgets/overlay_picker.h"

@@ -22,7 +22,7 @@
 #include "app/gui/message_bar.h"
 #include "app/gui/screenshot.h"
 #include "app/gui/status_line.h"
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "tests/app/window_fixture.h"
 #include "tests/support/log_guard.h"
 #include "widgets/playback_bar.h"

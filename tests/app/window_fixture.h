@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "app/gui/main_window.h"
-#include "tests/sessions/session_fixture.h"
+#include "tests/sessions/support/session_fixture.h"
 
 namespace deer::test {
 

@@ -23,7 +23,7 @@
 
 #include "app/gui/main_window.h"
 #include "core/model/cpu_setup.h"
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "tests/bench/long_trace.h"
 #include "tests/bench/turn_clock.h"
 #include "widgets/budget_row.h"

@@ -12,8 +12,8 @@
 #include "core/episodes/media/thumbnail.h"
 #include "core/exits/policy_json.h"
 #include "core/trace/trace_writer.h"
-#include "sessions/recorded_run.h"
-#include "sessions/trace_episodes.h"
+#include "sessions/traces/recorded_run.h"
+#include "sessions/traces/trace_episodes.h"
 
 namespace deer::bench {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer::bench {
 

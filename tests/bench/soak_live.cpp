@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "app/gui/status_line.h"
-#include "sessions/cameras.h"
-#include "sessions/process_memory.h"
+#include "sessions/analysis/process_memory.h"
+#include "sessions/live/cameras.h"
 #include "tests/support/virtual_camera.h"
 #include "widgets/camera_view.h"
 #include "widgets/theme.h"

@@ -5,9 +5,9 @@
 #include <QTemporaryDir>
 #include <memory>
 
-#include "sessions/playback.h"
-#include "sessions/session.h"
-#include "tests/sessions/fakes.h"
+#include "sessions/frames/playback.h"
+#include "sessions/session/session.h"
+#include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
 
 namespace deer::test {

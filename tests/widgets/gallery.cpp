@@ -8,7 +8,7 @@
 #include <QTest>
 #include <cstdio>
 
-#include "sessions/run_summary.h"
+#include "sessions/analysis/run_summary.h"
 #include "tests/widgets/scene.h"
 #include "widgets/action_view.h"
 #include "widgets/camera_view.h"

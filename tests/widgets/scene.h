@@ -8,7 +8,7 @@
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
 #include "core/robot/camera_model.h"
-#include "sessions/session.h"
+#include "sessions/session/session.h"
 
 namespace deer::test {
 

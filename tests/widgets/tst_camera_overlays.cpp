@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "widgets/attention_layer.h"

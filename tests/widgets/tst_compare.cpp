@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/model/model_config.h"
-#include "sessions/comparison.h"
+#include "sessions/analysis/comparison.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "tests/widgets/sight.h"

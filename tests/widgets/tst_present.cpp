@@ -3,7 +3,7 @@
 #include <QTest>
 #include <cmath>
 
-#include "sessions/run_summary.h"
+#include "sessions/analysis/run_summary.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "widgets/present_feed.h"

@@ -14,8 +14,8 @@
 
 #include "core/budget/calibration.h"
 #include "core/episodes/numpy/npz.h"
-#include "sessions/budget.h"
-#include "sessions/latency.h"
+#include "sessions/analysis/budget.h"
+#include "sessions/analysis/latency.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "tests/widgets/sight.h"

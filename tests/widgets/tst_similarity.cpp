@@ -5,8 +5,8 @@
 #include <QTest>
 #include <cmath>
 
-#include "sessions/playback.h"
-#include "sessions/similarity.h"
+#include "sessions/analysis/similarity.h"
+#include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "tests/widgets/sight.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "sessions/budget.h"
+#include "sessions/analysis/budget.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "widgets/delta_scale.h"

@@ -7,7 +7,7 @@
 #include <QToolButton>
 #include <cmath>
 
-#include "sessions/playback.h"
+#include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/scene.h"
 #include "widgets/action_model.h"

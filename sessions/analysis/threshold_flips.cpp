@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sessions/analysis/threshold_flips.h"
+
+#include "core/base/error.h"
+#include "core/budget/thresholds_file.h"
+#include "sessions/session/session.h"
+#include "sessions/store/paths.h"
+
+namespace deer {
+namespace {
+
+constexpr int kRestMs = 300;  // of records and policy, before both are replayed
+
+}  // namespace
+
+ThresholdFlips::ThresholdFlips(Session* session, QObject* parent)
+    : QObject(parent), session_(session), flips_(std::make_shared<const std::vector<ExitFlip>>()) {
+  later_.setSingleShot(true);
+  later_.setInterval(kRestMs);
+  connect(&later_, &QTimer::timeout, this, &ThresholdFlips::compare_now);
+  const auto again = [this] {
+    if (!label_.isEmpty()) later_.start();
+  };
+  connect(session, &Session::records_changed, this, again);
+  connect(session, &Session::policy_changed, this, again);
+  connect(session, &Session::episode_changed, this, again);
+  connect(session, &Session::activity_changed, this, [this, again] {
+    if (comparing_ && !later_.isActive()) return;
+    if (later_.isActive() && session_->activity() == Session::Activity::idle) again();
+  });
+  connect(session, &Session::model_changed, this, &ThresholdFlips::clear);
+  connect(session, &Session::compared, this, [this](const auto& flips) {
+    flips_ = flips;
+    comparing_ = false;
+    Q_EMIT changed();
+  });
+  connect(session, &Session::compare_failed, this, [this](const QString& reason) { fail(reason); });
+}
+
+void ThresholdFlips::keep_present() {
+  const auto& policy = session_->policy();
+  use(policy.thresholds, policy.max_layer, tr("the thresholds kept"));
+}
+
+void ThresholdFlips::use_suggested() {
+  if (const auto* const model = session_->model()) {
+    use(model->suggested_thresholds, session_->policy().max_layer, tr("the suggested thresholds"));
+  }
+}
+
+void ThresholdFlips::open(const std::filesystem::path& file) {
+  const auto* const model = session_->model();
+  if (!model) return;
+  try {
+    const auto read = read_thresholds(file);
+    std::optional<int> max_layer;
+    if (!read.exit_layers.empty() && read.exit_layers.size() < model->exit_layers.size()) {
+      max_layer = read.exit_layers.back() + 1;
+    }
+    use(read.thresholds, max_layer, to_qstring(file.filename()));
+  } catch (const Error& error) {
+    fail(QString::fromUtf8(error.what()));
+  }
+}
+
+void ThresholdFlips::use(std::vector<double> thresholds, std::optional<int> max_layer, const QString& label) {
+  const auto* const model = session_->model();
+  if (!model) return;
+  const auto exits = model->exit_layers.size();
+  if (thresholds.size() != exits && !(max_layer && thresholds.size() < exits)) {
+    return fail(tr("%1: %2 thresholds, but the model has %3 exits").arg(label).arg(thresholds.size()).arg(exits));
+  }
+  // Beyond the deepest exit allowed none is asked for.
+  thresholds.resize(exits, kAlwaysLeave);
+  thresholds_ = std::move(thresholds);
+  max_layer_ = max_layer;
+  label_ = label;
+  problem_.clear();
+  compare_now();
+}
+
+void ThresholdFlips::fail(const QString& problem) {
+  problem_ = problem;
+  comparing_ = false;
+  Q_EMIT changed();
+}
+
+void ThresholdFlips::clear() {
+  label_.clear();
+  problem_.clear();
+  comparing_ = false;
+  later_.stop();
+  flips_ = std::make_shared<const std::vector<ExitFlip>>();
+  Q_EMIT changed();
+}
+
+void ThresholdFlips::compare_now() {
+  if (label_.isEmpty() || !session_->model()) return;
+  auto other = session_->policy();
+  other.thresholds = thresholds_;
+  other.max_layer = max_layer_;
+  compared_frames_ = session_->evaluated_count() - session_->fixed_count();
+  comparing_ = true;
+  session_->compare(other);
+  Q_EMIT changed();
+}
+
+}  // namespace deer

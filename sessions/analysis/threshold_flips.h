@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QTimer>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/exits/exit_policy.h"
+#include "sessions/frames/exit_flip.h"
+
+namespace deer {
+
+class Session;
+
+/// A second set of thresholds beside those in force, and the frames that leave elsewhere under it: exact, by replay in
+/// the background. GUI thread only.
+class ThresholdFlips : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit ThresholdFlips(Session* session, QObject* parent = nullptr);
+
+  // The second set; each answers with changed(), and problem_text() if it does not fit.
+  void keep_present();
+  void use_suggested();
+  void open(const std::filesystem::path& file);  ///< what read_thresholds() takes
+  void clear();
+
+  QString label() const { return label_; }  ///< empty: there is no second set
+  QString problem_text() const { return problem_; }
+  bool comparing() const { return comparing_; }
+  const std::vector<ExitFlip>& flips() const { return *flips_; }
+  qint64 compared_frames() const { return compared_frames_; }
+
+ Q_SIGNALS:
+  void changed();
+
+ private:
+  void use(std::vector<double> thresholds, std::optional<int> max_layer, const QString& label);
+  void fail(const QString& problem);
+  void compare_now();
+
+  Session* session_;
+  std::vector<double> thresholds_;
+  std::optional<int> max_layer_;
+  QString label_;
+  QString problem_;
+  bool comparing_ = false;
+  qint64 compared_frames_ = 0;
+  std::shared_ptr<const std::vector<ExitFlip>> flips_;
+  QTimer later_;
+};
+
+}  // namespace deer

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sessions/frames/source_loader.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "sessions/store/paths.h"
+
+namespace deer {
+namespace {
+
+constexpr std::size_t kMostWanted = 256;  // requests kept; scrubbing past more forgets the oldest
+constexpr qint64 kAhead = 16;
+constexpr qint64 kBehind = 4;
+
+}  // namespace
+
+ObservationPtr FrameCache::get(qint64 frame) {
+  const auto it = index_.find(frame);
+  if (it == index_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, it->second);
+  return it->second->second;
+}
+
+void FrameCache::put(qint64 frame, ObservationPtr observation) {
+  if (const auto it = index_.find(frame); it != index_.end()) {
+    bytes_ -= size_of(*it->second->second);
+    entries_.erase(it->second);
+    index_.erase(it);
+  }
+  bytes_ += size_of(*observation);
+  entries_.emplace_front(frame, std::move(observation));
+  index_[frame] = entries_.begin();
+  evict();
+}
+
+void FrameCache::clear() {
+  entries_.clear();
+  index_.clear();
+  bytes_ = 0;
+}
+
+void FrameCache::set_room(std::size_t bytes) {
+  room_ = bytes;
+  evict();
+}
+
+void FrameCache::evict() {
+  while (bytes_ > room_ && entries_.size() > 1) {
+    bytes_ -= size_of(*entries_.back().second);
+    index_.erase(entries_.back().first);
+    entries_.pop_back();
+  }
+}
+
+std::size_t FrameCache::size_of(const Observation& observation) {
+  std::size_t bytes = sizeof(Observation) + observation.instruction.size();
+  if (observation.rgb_static) bytes += observation.rgb_static->rgb.size();
+  if (observation.rgb_gripper) bytes += observation.rgb_gripper->rgb.size();
+  return bytes;
+}
+
+SourceLoader::SourceLoader(SourceOpener opener, QObject* parent)
+    : QObject(parent), opener_(std::move(opener)), cache_(kDefaultCacheBytes) {
+  open_thread_ = std::jthread([this](std::stop_token stop) { open_loop(stop); });
+  read_thread_ = std::jthread([this](std::stop_token stop) { read_loop(stop); });
+}
+
+SourceLoader::~SourceLoader() {
+  open_thread_.request_stop();
+  read_thread_.request_stop();
+  open_thread_.join();
+  read_thread_.join();
+}
+
+void SourceLoader::open(quint64 request, const std::filesystem::path& path, const OpenSourceOptions& options,
+                        std::size_t first_episode) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_request_ = OpenRequest{request, path, options, nullptr, first_episode, {}};
+  }
+  wake_opener_.notify_one();
+}
+
+void SourceLoader::open_episode(quint64 request, std::shared_ptr<const EpisodeCollection> collection,
+                                std::size_t index) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_request_ = OpenRequest{request, {}, {}, std::move(collection), index, {}};
+  }
+  wake_opener_.notify_one();
+}
+
+void SourceLoader::open_live(quint64 request, LiveOpener opener) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_request_ = OpenRequest{request, {}, {}, nullptr, 0, std::move(opener)};
+  }
+  wake_opener_.notify_one();
+}
+
+LiveSource SourceLoader::take_live(quint64 request) {
+  const std::lock_guard lock(mutex_);
+  return request == opened_live_number_ ? std::exchange(opened_live_, {}) : LiveSource();
+}
+
+void SourceLoader::set_source(FrameSourcePtr source) {
+  length_ = source ? source->length().value_or(0) : 0;
+  cache_.clear();
+  problems_.clear();
+  const std::lock_guard lock(mutex_);
+  source_ = std::move(source);
+  ++epoch_;
+  wanted_.clear();
+  ahead_.clear();
+}
+
+ObservationPtr SourceLoader::observation(qint64 frame) {
+  if (frame < 0 || frame >= length_) return nullptr;
+  if (auto hit = cache_.get(frame)) return hit;
+  if (problems_.contains(frame)) return nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto it = std::find(wanted_.begin(), wanted_.end(), frame); it != wanted_.end()) wanted_.erase(it);
+    wanted_.push_front(frame);
+    if (wanted_.size() > kMostWanted) wanted_.pop_back();
+  }
+  wake_reader_.notify_one();
+  return nullptr;
+}
+
+ObservationPtr SourceLoader::peek(qint64 frame) { return cache_.get(frame); }
+
+QString SourceLoader::problem(qint64 frame) const {
+  const auto it = problems_.find(frame);
+  return it == problems_.end() ? QString() : it->second;
+}
+
+void SourceLoader::look_ahead(qint64 frame, int direction) {
+  std::deque<qint64> frames;
+  const auto add = [&](qint64 f) {
+    if (f >= 0 && f < length_ && !cache_.contains(f) && !problems_.contains(f)) frames.push_back(f);
+  };
+  const int forward = direction < 0 ? -1 : 1;
+  for (qint64 i = 1; i <= kAhead; ++i) add(frame + forward * i);
+  for (qint64 i = 1; i <= kBehind; ++i) add(frame - forward * i);
+  {
+    const std::lock_guard lock(mutex_);
+    ahead_ = std::move(frames);
+  }
+  wake_reader_.notify_one();
+}
+
+void SourceLoader::set_cache_bytes(std::size_t bytes) { cache_.set_room(bytes); }
+
+void SourceLoader::open_loop(std::stop_token stop) {
+  for (;;) {
+    OpenRequest request;
+    {
+      std::unique_lock lock(mutex_);
+      if (!wake_opener_.wait(lock, stop, [&] { return open_request_.has_value(); }) || stop.stop_requested()) {
+        opened_live_ = {};
+        return;
+      }
+      request = std::move(*open_request_);
+      open_request_.reset();
+    }
+    request.live ? serve_live(request) : serve(request);
+  }
+}
+
+void SourceLoader::fail(const OpenRequest& request, const Problem& problem) {
+  QMetaObject::invokeMethod(
+      this, [this, number = request.number, problem] { Q_EMIT open_failed(number, problem); }, Qt::QueuedConnection);
+}
+
+void SourceLoader::serve_live(const OpenRequest& request) {
+  try {
+    auto opened = request.live();
+    const std::lock_guard lock(mutex_);
+    std::swap(opened_live_, opened);
+    opened_live_number_ = request.number;
+  } catch (const std::exception& error) {
+    return fail(request, {tr("Cannot open the live source"), QString::fromUtf8(error.what()), {}});
+  }
+  QMetaObject::invokeMethod(
+      this, [this, number = request.number] { Q_EMIT live_opened(number); }, Qt::QueuedConnection);
+}
+
+void SourceLoader::serve(const OpenRequest& request) {
+  auto collection = request.collection;
+  try {
+    if (!collection) collection = opener_(request.path, request.options);
+  } catch (const std::exception& error) {
+    return fail(request, {tr("Cannot open the data"), QString::fromUtf8(error.what()),
+                          tr("Choose a CALVIN dataset, a folder of images, a video or a trace.")});
+  }
+  FrameSourcePtr episode;
+  Problem problem;
+  try {
+    if (collection->episodes().empty()) throw Error(collection->path().string() + ": holds no episode");
+    episode = collection->open(request.index);
+  } catch (const std::exception& error) {
+    problem = {tr("Cannot open the episode"), QString::fromUtf8(error.what()),
+               tr("Choose another episode, or repair the file.")};
+  }
+  QMetaObject::invokeMethod(
+      this,
+      [this, number = request.number, collection, index = request.index, episode, problem] {
+        Q_EMIT opened(number, collection, index, episode, problem);
+      },
+      Qt::QueuedConnection);
+}
+
+void SourceLoader::read_loop(std::stop_token stop) {
+  for (;;) {
+    FrameSourcePtr source;
+    quint64 epoch = 0;
+    qint64 frame = 0;
+    {
+      std::unique_lock lock(mutex_);
+      if (!wake_reader_.wait(lock, stop, [&] { return source_ && (!wanted_.empty() || !ahead_.empty()); })) return;
+      if (stop.stop_requested()) return;
+      auto& queue = wanted_.empty() ? ahead_ : wanted_;
+      frame = queue.front();
+      queue.pop_front();
+      source = source_;
+      epoch = epoch_;
+    }
+    ObservationPtr observation;
+    QString problem;
+    try {
+      observation = source->read(frame);
+    } catch (const std::exception& error) {
+      problem = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        this, [this, epoch, frame, observation, problem] { take(epoch, frame, observation, problem); },
+        Qt::QueuedConnection);
+  }
+}
+
+void SourceLoader::take(quint64 epoch, qint64 frame, const ObservationPtr& observation, const QString& problem) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (epoch != epoch_) return;
+    // It may have been asked for again while it was being read.
+    std::erase(wanted_, frame);
+    std::erase(ahead_, frame);
+  }
+  if (observation) {
+    cache_.put(frame, observation);
+  } else {
+    problems_[frame] = problem.isEmpty() ? tr("The frame could not be read.") : problem;
+  }
+  Q_EMIT ready(frame);
+}
+
+}  // namespace deer

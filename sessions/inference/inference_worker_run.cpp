@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Other policies over a run that was recorded: the action head alone, over features read from the disk.
+#include <algorithm>
+#include <system_error>
+
+#include "core/base/error.h"
+#include "core/budget/model_fingerprint.h"
+#include "sessions/inference/inference_worker.h"
+#include "sessions/store/paths.h"
+#include "sessions/traces/recorded_run.h"
+
+namespace deer {
+namespace {
+
+constexpr std::size_t kBatch = 1024;
+
+}  // namespace
+
+void InferenceWorker::set_run(quint64 rollout, std::shared_ptr<const RecordedRun> run) {
+  const bool same_model = run && run_ && &run->metadata() == &run_->metadata();
+  replayer_.reset();  // before the engine that it uses
+  replayable_.clear();
+  if (!same_model) head_.reset();
+  run_ = std::move(run);
+  if (!run_) return;
+  end_live();
+  source_.reset();
+  forget_records(rollout);
+  published_policy_ = 0;
+}
+
+void InferenceWorker::load_head(const HeadRequest& request) {
+  const auto& m = request.run->metadata();
+  QString reason = tr("The trace does not say where its model is.");
+  bool other = false;
+  for (const auto& place : request.places) {
+    if (request.stop.stop_requested()) return;
+    std::error_code error;
+    try {
+      if (!m.model_hash.empty()) {
+        if (!std::filesystem::exists(place, error)) throw FileError(place, "does not exist");
+        const auto hash = model_fingerprint(place);
+        if (hash != m.model_hash) {
+          other = true;
+          throw FileError(place, "is not the model that the trace was recorded with: its fingerprint is " + hash +
+                                     ", expected " + printable(m.model_hash));
+        }
+      }
+      auto head = factory_(
+          place, request.options, [](std::string_view, std::int64_t, std::int64_t) {}, request.stop);
+      if (request.stop.stop_requested()) return;
+      const auto& found = head->summary();
+      if (found.exit_layers != m.exit_layers || found.d_model != m.d_model) {
+        other = true;
+        throw FileError(place, "has other exits or another width than the model that the trace was recorded with");
+      }
+      replayer_.reset();
+      head_ = std::move(head);
+      Q_EMIT head_loaded(request.number, head_->summary());
+      return;
+    } catch (const Cancelled&) {
+      return;
+    } catch (const std::exception& failure) {
+      reason = QString::fromUtf8(failure.what());
+    }
+  }
+  Q_EMIT head_missing(request.number, other, reason);
+}
+
+void InferenceWorker::advance_run(const Advance& task) {
+  if (task.stop.stop_requested() || !head_) return Q_EMIT finished(task.command);
+  try {
+    head_->set_policy(task.policy);
+  } catch (const std::exception& error) {
+    return Q_EMIT policy_refused(task.command, QString::fromUtf8(error.what()));
+  }
+  try {
+    const auto fixed = replay_run(task);
+    Q_EMIT replayed(task.command, fixed);
+    Q_EMIT finished(task.command);
+  } catch (const Cancelled&) {
+    Q_EMIT finished(task.command);
+  } catch (const std::exception& error) {
+    Q_EMIT failed(task.command, {tr("The policy could not be applied to the trace"), QString::fromUtf8(error.what()),
+                                 tr("What was recorded stays as it is.")});
+  }
+}
+
+qint64 InferenceWorker::replay_run(const Advance& task) {
+  if (!replayer_) {
+    auto replayable = replayable_frames(run_);
+    replayable_ = std::move(replayable.places);
+    replayer_ = head_->replayer(std::move(replayable.frames));
+  }
+  if (replayable_.empty()) return run_->frames();
+  const bool featured = run_->features_fit();
+  const auto& replayed_records = replayer_->update(task.policy, task.stop);
+  std::vector<FrameRecordPtr> batch;
+  for (std::size_t first = 0; first < replayed_records.size(); first += kBatch) {
+    if (task.stop.stop_requested()) throw Cancelled();
+    const auto count = std::min(kBatch, replayed_records.size() - first);
+    const auto from = replayed_records.begin() + static_cast<std::ptrdiff_t>(first);
+    batch.assign(from, from + static_cast<std::ptrdiff_t>(count));
+    if (featured) {
+      const auto begin = replayable_[first];
+      const auto originals = run_->records(begin, replayable_[first + count - 1] - begin + 1, true);
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto place = static_cast<std::size_t>(replayable_[first + i] - begin);
+        batch[i] = with_features(*batch[i], *originals[place]);
+      }
+    }
+    send_replayed(task, batch);
+  }
+  return run_->frames() - static_cast<qint64>(replayed_records.size());
+}
+
+}  // namespace deer

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sessions/store/store_writer.h"
+
+#include <exception>
+#include <system_error>
+
+#include "sessions/store/paths.h"
+
+namespace deer {
+
+StoreWriter::StoreWriter(const SessionStore& store, QObject* parent)
+    : QObject(parent), store_(store), lock_(to_qstring(store.folder() / "running.lock")) {
+  pool_.setMaxThreadCount(1);
+  lock_.setStaleLockTime(0);  // a program may run for days; one that is gone is told by its process number
+}
+
+StoreWriter::~StoreWriter() { finish(); }
+
+bool StoreWriter::keeps_folder() {
+  if (lock_.isLocked()) return true;
+  std::error_code error;
+  std::filesystem::create_directories(store_.folder(), error);
+  return !error && lock_.tryLock(0);
+}
+
+void StoreWriter::save(SavedSession session) {
+  const unsigned number = ++newest_;
+  post([this, number, session = std::move(session)](SessionStore& store) {
+    if (number == newest_) store.save(session);
+  });
+}
+
+void StoreWriter::save(std::vector<NamedLayout> layouts) {
+  post([layouts = std::move(layouts)](SessionStore& store) { store.save(layouts); });
+}
+
+void StoreWriter::finish() { pool_.waitForDone(); }
+
+void StoreWriter::post(std::function<void(SessionStore&)> write) {
+  pool_.start([this, write = std::move(write)] {
+    try {
+      write(store_);
+    } catch (const std::exception& error) {
+      Q_EMIT failed(QString::fromUtf8(error.what()));
+    }
+  });
+}
+
+}  // namespace deer

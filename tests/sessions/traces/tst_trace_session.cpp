@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QSignalSpy>
+#include <QTest>
+
+#include "core/base/error.h"
+#include "sessions/analysis/similarity.h"
+#include "sessions/frames/record_slices.h"
+#include "sessions/session/session.h"
+#include "sessions/traces/recorded_run.h"
+#include "sessions/traces/trace_episodes.h"
+#include "tests/sessions/support/fake_live.h"
+#include "tests/sessions/support/made_trace.h"
+#include "tests/support/log_guard.h"
+#include "tests/support/temporary_folder.h"
+
+namespace deer::test {
+namespace {
+
+constexpr int kPatienceMs = 20000;
+const std::filesystem::path kDemo = std::filesystem::path(DEER_SOURCE_DIR) / "resources" / "demo";
+
+/// More features than fit in memory, as it says.
+class LargeRun final : public FrameSource, public RecordedRun {
+ public:
+  static constexpr std::int64_t kFrames = 20000;
+
+  LargeRun() : records_(fake_records(fake_policy(0.02))) {
+    info_.title = "large";
+    metadata_ = fake_metadata(fake_policy(0.02));
+    metadata_.d_model = 65536;
+    metadata_.model_path.clear();
+  }
+  const SourceInfo& info() const override { return info_; }
+  std::optional<std::int64_t> length() const override { return kFrames; }
+  const std::vector<InstructionSpan>& instructions() const override { return spans_; }
+  ObservationPtr read(std::int64_t) override { return std::make_shared<Observation>(); }
+  ObservationPtr next(std::stop_token) override { return nullptr; }
+  const TraceMetadata& metadata() const override { return metadata_; }
+  std::int64_t frames() const override { return kFrames; }
+  std::int32_t source_episode() const override { return -1; }
+  std::int64_t first_frame() const override { return 0; }
+  const std::string& source() const override { return source_; }
+  std::vector<std::int32_t> steps() const override { return std::vector<std::int32_t>(kFrames); }
+  std::vector<RunMode> modes() const override { return std::vector<RunMode>(kFrames, RunMode::probe); }
+  std::vector<FrameRecordPtr> records(std::int64_t first, std::int64_t count, bool features) const override {
+    std::vector<FrameRecordPtr> out;
+    for (auto i = first; i < first + count; ++i) {
+      const auto& one = *records_[static_cast<std::size_t>(i) % records_.size()];
+      auto record = std::make_shared<FrameRecord>(features ? one : *without_features(one));
+      record->frame = i;
+      out.push_back(std::move(record));
+    }
+    return out;
+  }
+
+ private:
+  std::vector<FrameRecordPtr> records_;
+  TraceMetadata metadata_;
+  SourceInfo info_;
+  std::string source_;
+  std::vector<InstructionSpan> spans_;
+};
+
+class OneEpisode final : public EpisodeCollection {
+ public:
+  std::string kind() const override { return "trace"; }
+  const std::filesystem::path& path() const override { return path_; }
+  const std::vector<EpisodeEntry>& episodes() const override { return entries_; }
+  const std::vector<std::string>& warnings() const override { return warnings_; }
+  FrameSourcePtr open(std::size_t) const override { return std::make_shared<LargeRun>(); }
+
+ private:
+  std::filesystem::path path_ = "/traces/large.h5";
+  std::vector<EpisodeEntry> entries_{EpisodeEntry{}};
+  std::vector<std::string> warnings_;
+};
+
+struct Fixture {
+  Fixture() : control(std::make_shared<FakeControl>()), session(fake_engine_factory(control), opener(control)) {
+    QObject::connect(&session, &Session::problem, &session, [this](const Problem& p) { problems.push_back(p); });
+  }
+
+  static SourceOpener opener(const FakeControlPtr& control) {
+    return [fake = fake_source_opener(control)](
+               const std::filesystem::path& path,
+               const OpenSourceOptions& options) -> std::shared_ptr<const EpisodeCollection> {
+      if (path == "/traces/large.h5") return std::make_shared<OneEpisode>();
+      return path.extension() == ".h5" ? open_recording(path, options) : fake(path, options);
+    };
+  }
+  bool idle() const { return session.activity() == Session::Activity::idle; }
+  bool wait(const std::function<bool()>& done) {
+    return QTest::qWaitFor([&] { return done() && idle(); }, kPatienceMs);
+  }
+  /// With all records, and its model looked for.
+  bool open(const std::filesystem::path& file, std::size_t episode = 0) {
+    QSignalSpy model(&session, &Session::model_changed);
+    session.open_source(file, {}, episode);
+    return wait(
+        [&] { return session.trace() && session.evaluated_count() == session.frame_count() && model.count() >= 2; });
+  }
+  bool shows(const std::vector<FrameRecordPtr>& wanted) const {
+    if (session.frame_count() != static_cast<qint64>(wanted.size())) return false;
+    for (qint64 i = 0; i < session.frame_count(); ++i) {
+      if (!session.record(i) || !same_record(*session.record(i), *wanted[static_cast<std::size_t>(i)])) return false;
+    }
+    return true;
+  }
+  ObservationPtr observation(qint64 frame) {
+    ObservationPtr seen;
+    return QTest::qWaitFor([&] { return (seen = session.observation(frame)) != nullptr; }, kPatienceMs) ? seen
+                                                                                                        : nullptr;
+  }
+
+  TemporaryFolder folder;
+  FakeControlPtr control;
+  Session session;
+  std::vector<Problem> problems;
+};
+
+}  // namespace
+
+// Traces that are opened in a session, with the real files and a fake model.
+class TraceSessionTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() { guard_ = std::make_unique<LogGuard>(); }
+  void cleanup() { QCOMPARE(guard_->unexpected(), QStringList()); }
+
+  void a_trace_is_shown_as_it_was_recorded();
+  void another_policy_is_replayed_exactly();
+  void a_trace_without_its_model_is_shown_and_stays_as_it_is();
+  void the_model_can_be_opened_later();
+  void another_model_is_not_taken_for_it();
+  void the_model_that_was_open_comes_back();
+  void episodes_of_a_trace_share_the_policy();
+  void frames_that_stopped_early_stay_as_they_were_run();
+  void cancelled_reading_goes_on();
+  void features_come_for_the_frame_that_is_shown();
+  void similarity_reads_features_that_are_not_kept();
+  void views_get_long_traces_in_slices();
+  void pictures_come_from_the_data_or_the_thumbnails();
+  void live_runs_follow_a_trace();
+  void files_that_are_no_traces_data();
+  void files_that_are_no_traces();
+
+ private:
+  std::unique_ptr<LogGuard> guard_;
+};
+
+void TraceSessionTest::a_trace_is_shown_as_it_was_recorded() {
+  Fixture f;
+  const auto file = f.folder / "run.h5";
+  write_fake_trace(file, fake_metadata(fake_policy(0.05)), fake_policy(0.05));
+  QVERIFY(f.open(file));
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+  QCOMPARE(f.session.record(7)->times.vision_ms, 4.0);
+  QCOMPARE(f.session.record(7)->exits[2].feature.size(), std::size_t{8});
+  QCOMPARE(f.session.policy(), fake_policy(0.05));
+  QCOMPARE(f.session.collection()->episodes().size(), std::size_t{2});
+  QCOMPARE(f.session.collection()->episodes()[1].length(), 20);
+  QCOMPARE(f.session.model()->name, std::string("deer-nano"));
+  QCOMPARE(f.session.model()->device, std::string("cuda:0"));  // where it ran, not where its head is
+  QVERIFY(!f.session.model_missing());
+  const auto& spans = f.session.instructions();
+  QCOMPARE(spans.size(), std::size_t{2});
+  QCOMPARE(spans[1].first, 20);
+  QCOMPARE(spans[1].instruction, std::string("push the red block to the left"));
+  QCOMPARE(f.observation(3)->rel_action->at(1), 0.2);
+  QCOMPARE(f.observation(3)->frame_id, 1003);
+  QVERIFY(f.problems.empty());
+  QCOMPARE(f.control->steps.load(), 0);
+  // It cannot be run anew.
+  f.session.run_episode();
+  QVERIFY(f.idle() && f.problems.empty());
+}
+
+void TraceSessionTest::another_policy_is_replayed_exactly() {
+  Fixture f;
+  const auto file = f.folder / "run.h5";
+  write_fake_trace(file, fake_metadata(fake_policy(0.05)), fake_policy(0.05));
+  QVERIFY(f.open(file));
+  for (const double threshold : {0.01, 0.2, 0.05}) {
+    f.session.set_policy(fake_policy(threshold));
+    QVERIFY(f.wait([&] { return f.session.records_current(); }));
+    QVERIFY(f.shows(fake_records(fake_policy(threshold))));
+    QVERIFY(has_features(*f.session.record(39)));
+  }
+  QCOMPARE(f.control->steps.load(), 0);
+  // One that does not fit is refused, and what was in force stays.
+  auto wrong = fake_policy(0.01);
+  wrong.thresholds.pop_back();
+  f.session.set_policy(wrong);
+  QVERIFY(f.wait([&] { return !f.problems.empty(); }));
+  QCOMPARE(f.session.policy(), fake_policy(0.05));
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+}
+
+void TraceSessionTest::a_trace_without_its_model_is_shown_and_stays_as_it_is() {
+  Fixture f;
+  auto metadata = fake_metadata(fake_policy(0.05));
+  metadata.model_path = "/models/bad";
+  const auto file = f.folder / "run.h5";
+  write_fake_trace(file, metadata, fake_policy(0.05));
+  QVERIFY(f.open(file));
+  QVERIFY(f.session.model_missing());
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+  QCOMPARE(f.session.model()->exit_layers, metadata.exit_layers);
+  QVERIFY(f.session.model()->note.find("missing") != std::string::npos);
+  QVERIFY(f.session.model()->note.find("/models/bad") != std::string::npos);
+  QVERIFY(f.problems.empty());  // the note says it as long as it holds
+  f.session.set_policy(fake_policy(0.2));
+  QCOMPARE(f.problems.size(), std::size_t{1});
+  QVERIFY(f.problems[0].details.contains("deer-nano"));
+  QCOMPARE(f.session.policy(), fake_policy(0.05));
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+}
+
+void TraceSessionTest::the_model_can_be_opened_later() {
+  Fixture f;
+  auto metadata = fake_metadata(fake_policy(0.05));
+  metadata.model_path = "/models/bad";
+  const auto file = f.folder / "run.h5";
+  write_fake_trace(file, metadata, fake_policy(0.05));
+  QVERIFY(f.open(file));
+  QVERIFY(f.session.model_missing());
+  f.session.open_model("/moved/deer-nano");
+  QVERIFY(f.wait([&] { return !f.session.model_missing() && f.session.model()->path == "/moved/deer-nano"; }));
+  QVERIFY(f.session.model()->note.empty());
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));  // not those of the model's own policy
+  f.session.set_policy(fake_policy(0.2));
+  QVERIFY(f.wait([&] { return f.session.records_current(); }));
+  QVERIFY(f.shows(fake_records(fake_policy(0.2))));
+  QVERIFY(f.problems.empty());
+}
+
+void TraceSessionTest::another_model_is_not_taken_for_it() {
+  Fixture f;
+  f.folder.write("model/config.json", "{}");
+  auto metadata = fake_metadata(fake_policy(0.05));
+  metadata.model_path = (f.folder / "model").string();
+  metadata.model_hash = std::string(40, '7');
+  const auto file = f.folder / "run.h5";
+  write_fake_trace(file, metadata, fake_policy(0.05));
+  QVERIFY(f.open(file));
+  QVERIFY(f.session.model_missing());
+  QCOMPARE(f.problems.size(), std::size_t{1});
+  QCOMPARE(f.problems[0].title, QStringLiteral("This is not the model of the trace"));
+  QVERIFY(f.problems[0].details.contains("fingerprint") && f.problems[0].details.contains("7777"));
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+  // Nor is one with other exits, where there is no fingerprint to compare.
+  f.control->exits = 3;
+  metadata.model_hash.clear();
+  write_fake_trace(file, metadata, fake_policy(0.05));
+  f.problems.clear();
+  QVERIFY(f.open(file));
+  QVERIFY(f.session.model_missing());
+  QCOMPARE(f.problems.size(), std::size_t{1});
+  QVERIFY(f.problems[0].details.contains("other exits"));
+}
+
+void TraceSessionTest::the_model_that_was_open_comes_back() {
+  Fixture f;
+  const auto file = f.folder / "run.h5";
+  auto metadata = fake_metadata(fake_policy(0.05));
+  metadata.model_name = "the recorded one";
+  write_fake_trace(file, metadata, fake_policy(0.05));
+  f.session.open_model("/models/mine");
+  f.session.open_source("/data/task_D");
+  QVERIFY(f.wait([&] { return f.session.model() && f.session.episode(); }));
+  f.session.set_policy(fake_policy(0.013));
+  QVERIFY(f.open(file));
+  QCOMPARE(f.session.model()->name, std::string("the recorded one"));
+  QCOMPARE(f.session.policy(), fake_policy(0.05));
+  // Another model that is opened now is for later.
+  f.session.open_model("/models/newer");
+  QVERIFY(f.wait([&] { return !f.problems.empty(); }));
+  QVERIFY(f.problems[0].details.contains("newer"));
+  QCOMPARE(f.session.model()->name, std::string("the recorded one"));
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+  f.session.open_source("/data/task_D");
+  QVERIFY(f.wait([&] { return !f.session.trace(); }));
+  QCOMPARE(f.session.model()->name, std::string("newer"));
+  QCOMPARE(f.session.evaluated_count(), 0);
+  f.session.run_episode();
+  QVERIFY(f.wait([&] { return f.session.evaluated_count() == 40; }));
+  QVERIFY(f.shows(fake_records(f.session.policy())));
+}
+
+void TraceSessionTest::episodes_of_a_trace_share_the_policy() {
+  Fixture f;
+  const auto file = f.folder / "run.h5";
+  write_fake_trace(file, fake_metadata(fake_policy(0.05)), fake_policy(0.05));
+  QVERIFY(f.open(file));
+  const auto loads = f.control->loads.load();
+  f.session.set_policy(fake_policy(0.2));
+  QVERIFY(f.wait([&] { return f.session.records_current(); }));
+  f.session.open_episode(1);
+  QVERIFY(f.wait([&] {
+    return f.session.frame_count() == 20 && f.session.records_current() && f.session.evaluated_count() == 20;
+  }));
+  QCOMPARE(f.session.policy(), fake_policy(0.2));
+  QVERIFY(f.shows(fake_records(fake_policy(0.2), 1)));
+  QCOMPARE(f.control->loads.load(), loads);
+  QVERIFY(f.session.episode()->info().title.find("episode 2") != std::string::npos);
+}
+
+void TraceSessionTest::frames_that_stopped_early_stay_as_they_were_run() {
+  Fixture f;
+  const auto file = f.folder / "run.h5";
+  const auto recorded = fake_records(fake_policy(0.05));
+  {
+    const auto writer = TraceWriter::create(file, fake_metadata(fake_policy(0.05)));
+    for (const auto& record : recorded) {
+      auto stopped = *record;
+      if (record->frame == 5) {
+        stopped.mode = RunMode::policy;
+        stopped.exits.resize(1);
+      }
+      writer->append(stopped, {});
+    }
+    writer->close();
+  }
+  QVERIFY(f.open(file));
+  f.session.set_policy(fake_policy(0.2));
+  QVERIFY(f.wait([&] { return f.session.records_current(); }));
+  QCOMPARE(f.session.fixed_count(), 20);  // up to the next reset
+  const auto replayed = fake_records(fake_policy(0.2));
+  for (qint64 i = 0; i < 40; ++i) {
+    const auto& wanted = i < 20 ? recorded : replayed;
+    QCOMPARE(f.session.record(i)->exit_index, wanted[static_cast<std::size_t>(i)]->exit_index);
+  }
+}
+
+void TraceSessionTest::cancelled_reading_goes_on() {
+  Fixture f;
+  f.session.open_source("/traces/large.h5");
+  QVERIFY(QTest::qWaitFor([&] { return f.session.activity() == Session::Activity::reading; }, kPatienceMs));
+  QVERIFY(f.session.activity_text().contains("Reading the trace"));
+  f.session.cancel();
+  QVERIFY(f.idle());
+  QTest::qWait(100);
+  const auto before = f.session.evaluated_count();
+  QVERIFY(before < LargeRun::kFrames);
+  f.session.run_episode();
+  QVERIFY(f.wait([&] { return f.session.evaluated_count() == LargeRun::kFrames; }));
+}
+
+void TraceSessionTest::features_come_for_the_frame_that_is_shown() {
+  Fixture f;
+  f.session.open_source("/traces/large.h5");
+  QVERIFY(f.wait([&] { return f.session.evaluated_count() == LargeRun::kFrames; }));
+  QVERIFY(QTest::qWaitFor([&] { return has_features(*f.session.record(0)); }, kPatienceMs));
+  QVERIFY(!has_features(*f.session.record(1234)));
+  f.session.set_current_frame(1234);
+  QVERIFY(QTest::qWaitFor([&] { return has_features(*f.session.record(1234)); }, kPatienceMs));
+  QVERIFY(!has_features(*f.session.record(1235)));
+  // Those of long ago make room.
+  for (qint64 frame = 300; frame < 600; ++frame) {
+    f.session.set_current_frame(frame);
+    QVERIFY(QTest::qWaitFor([&] { return has_features(*f.session.record(frame)); }, kPatienceMs));
+  }
+  QVERIFY(!has_features(*f.session.record(1234)));
+  QVERIFY(has_features(*f.session.record(599)));
+}
+
+void TraceSessionTest::similarity_reads_features_that_are_not_kept() {
+  Fixture f;
+  Similarity similarity(&f.session);
+  f.session.open_source("/traces/large.h5");
+  QVERIFY(QTest::qWaitFor([&] { return similarity.known_count() == LargeRun::kFrames; }, kPatienceMs));
+  QVERIFY(!has_features(*f.session.record(12345)));
+  const auto whole = fake_records(fake_policy(0.02));
+  const auto& layers = f.session.model()->exit_layers;
+  const auto wanted = feature_cosines(*whole[12345 % whole.size()], layers);
+  for (std::size_t a = 0; a < layers.size(); ++a) {
+    for (std::size_t b = a; b < layers.size(); ++b) {
+      QCOMPARE(similarity.cosine(12345, a, b), static_cast<double>(wanted[pair_place(a, b, layers.size())]));
+    }
+  }
+  QCOMPARE(similarity.mean(0, LargeRun::kFrames - 1).frames, LargeRun::kFrames);
+
+  similarity.ask_cka(100, 5099);
+  QVERIFY(QTest::qWaitFor([&] { return !similarity.computing_cka(); }, kPatienceMs));
+  QCOMPARE(similarity.cka()->matrix.frames, 600);
+  QCOMPARE(similarity.cka()->matrix.frames_offered, 5000);
+  std::vector<FrameRecordPtr> chosen;
+  for (std::size_t i = 0; i < 600; ++i) chosen.push_back(whole[(100 + i * 4999 / 599) % whole.size()]);
+  QCOMPARE(similarity.cka()->matrix.values, linear_cka(chosen, layers).values);
+}
+
+void TraceSessionTest::views_get_long_traces_in_slices() {
+  Fixture f;
+  struct View {
+    std::vector<int> seen;
+    std::unique_ptr<RecordSlices> slices;
+  };
+  std::array<View, 3> views;
+  for (auto& view : views) {
+    view.slices = std::make_unique<RecordSlices>(
+        &f.session,
+        RecordSlices::Calls{
+            .start_anew = [&view](qint64 frames) { view.seen.assign(static_cast<std::size_t>(frames), 0); },
+            .grow = [](qint64) {},
+            .take =
+                [&view](qint64 frame, const FrameRecordPtr& record) {
+                  view.seen[static_cast<std::size_t>(frame)] += record->frame == frame ? 1 : 1000;
+                },
+            .taken = [] {}},
+        nullptr);
+    view.slices->start();
+  }
+  f.session.open_source("/traces/large.h5");
+  QVERIFY(f.wait([&] { return f.session.evaluated_count() == LargeRun::kFrames; }));
+  QVERIFY(QTest::qWaitFor(
+      [&] { return std::none_of(views.begin(), views.end(), [](const View& view) { return view.slices->busy(); }); },
+      kPatienceMs));
+  for (const auto& view : views) {
+    QCOMPARE(view.seen.size(), static_cast<std::size_t>(LargeRun::kFrames));
+    QVERIFY(std::all_of(view.seen.begin(), view.seen.end(), [](int times) { return times >= 1 && times < 1000; }));
+  }
+  // A little comes at once, without a turn of the event loop; much does not, and everybody gets a share.
+  for (auto& view : views) view.seen.assign(view.seen.size(), 0);
+  Q_EMIT f.session.records_changed(5, 9);
+  QVERIFY(views[0].seen[5] == 1 && views[2].seen[9] == 1 && views[1].seen[10] == 0);
+  Q_EMIT f.session.records_changed(0, LargeRun::kFrames - 1);
+  QVERIFY(views[0].slices->busy() && views[0].seen[100] == 0);
+  views[1].slices.reset();  // one that goes meanwhile
+  QVERIFY(QTest::qWaitFor([&] { return !views[0].slices->busy() && !views[2].slices->busy(); }, kPatienceMs));
+  QVERIFY(views[0].seen[19'999] == 1 && views[2].seen[19'999] == 1 && views[1].seen[19'999] == 0);
+}
+
+void TraceSessionTest::pictures_come_from_the_data_or_the_thumbnails() {
+  Fixture f;
+  const auto write = [&](const std::string& source, bool thumbnails, std::int64_t id_offset) {
+    const auto file = f.folder / "pictures.h5";
+    const auto data = open_source(kDemo / "episodes")->open(0);
+    const auto writer = TraceWriter::create(file, fake_metadata(fake_policy(0.05)));
+    const auto records = fake_records(fake_policy(0.05));
+    for (std::int64_t i = 0; i < 10; ++i) {
+      TraceFrame frame;
+      frame.source = source;
+      frame.episode = 0;
+      frame.frame_id = data->read(i)->frame_id + id_offset;
+      if (thumbnails) frame.thumbnail = thumbnail_of(10, 20, 250);
+      writer->append(*records[static_cast<std::size_t>(i)], frame);
+    }
+    writer->close();
+    return f.open(file);
+  };
+  const auto data = (kDemo / "episodes").string();
+  QVERIFY(write(data, true, 0));
+  QVERIFY(f.observation(4)->rgb_static->width > 16);
+  QVERIFY(f.observation(4)->rgb_gripper && f.observation(4)->robot_obs);
+  QVERIFY(f.session.episode()->info().has_gripper_camera);
+  // Data that are no longer what was recorded are not shown in its place.
+  QVERIFY(write(data, true, 5));
+  const auto small = f.observation(4);
+  QCOMPARE(small->rgb_static->width, 16);
+  QVERIFY(small->rgb_static->rgb[2] > 200 && small->rgb_static->rgb[0] < 60);
+  QVERIFY(!small->robot_obs);
+  QVERIFY(write("/data/gone", false, 0));
+  QVERIFY(!f.observation(4)->rgb_static);
+  QVERIFY2(f.session.frame_problem(4).contains("/data/gone"), qPrintable(f.session.frame_problem(4)));
+  QVERIFY(write("", false, 0));
+  QVERIFY(f.observation(4) && f.session.frame_problem(4).contains("live"));
+}
+
+void TraceSessionTest::live_runs_follow_a_trace() {
+  Fixture f;
+  const auto file = f.folder / "run.h5";
+  write_fake_trace(file, fake_metadata(fake_policy(0.05)), fake_policy(0.05));
+  f.session.open_model("/models/mine");
+  QVERIFY(f.wait([&] { return f.session.model() != nullptr; }));
+  QVERIFY(f.open(file));
+  f.session.set_policy(fake_policy(0.2));
+  f.session.open_live("a fake", fake_live_opener(std::make_shared<FakeLive>()));
+  QVERIFY(QTest::qWaitFor([&] { return f.session.is_live() && f.session.evaluated_count() > 5; }, kPatienceMs));
+  QVERIFY(!f.session.trace());
+  QCOMPARE(f.session.model()->name, std::string("mine"));
+  QCOMPARE(f.session.policy(), fake_policy(0.02));
+  f.session.end_live();
+  QVERIFY(f.open(file));
+  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+}
+
+void TraceSessionTest::files_that_are_no_traces_data() {
+  QTest::addColumn<QByteArray>("bytes");
+  QTest::addColumn<QString>("says");
+  TemporaryFolder folder;
+  write_fake_trace(folder / "whole.h5", fake_metadata(fake_policy(0.05)), fake_policy(0.05));
+  QFile whole(QString::fromStdString((folder / "whole.h5").string()));
+  QVERIFY(whole.open(QFile::ReadOnly));
+  const auto bytes = whole.readAll();
+  QTest::newRow("text") << QByteArray("frame,exit\n0,1\n") << "is not a trace";
+  QTest::newRow("empty") << QByteArray() << "is not a trace";
+  QTest::newRow("the signature alone") << bytes.left(8) << "whole.h5";
+  QTest::newRow("cut short") << bytes.left(bytes.size() / 2) << "whole.h5";
+}
+
+void TraceSessionTest::files_that_are_no_traces() {
+  QFETCH(const QByteArray, bytes);
+  QFETCH(QString, says);
+  Fixture f;
+  f.session.open_source("/data/task_D");
+  QVERIFY(f.wait([&] { return f.session.episode() != nullptr; }));
+  const auto file = f.folder.write("whole.h5", std::string_view(bytes.data(), static_cast<std::size_t>(bytes.size())));
+  f.session.open_source(file);
+  QVERIFY(f.wait([&] { return !f.problems.empty(); }));
+  QCOMPARE(f.problems.size(), std::size_t{1});
+  QVERIFY2(f.problems[0].details.contains(says), qPrintable(f.problems[0].details));
+  QVERIFY(!f.problems[0].details.contains(u'\n'));
+  QVERIFY(!f.session.trace());
+  QCOMPARE(f.session.frame_count(), 40);  // what was open stays
+}
+
+}  // namespace deer::test
+
+QTEST_GUILESS_MAIN(deer::test::TraceSessionTest)
+#include "tst_trace_session.moc"
