@@ -11,7 +11,7 @@
 
 #include "app/gui/command_table.h"
 #include "sessions/store/paths.h"
-#include "widgets/arm_view.h"
+#include "widgets/arm/arm_view.h"
 
 namespace deer {
 namespace {

@@ -15,7 +15,7 @@
 #include <QVBoxLayout>
 
 #include "app/gui/camera_preview.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "app/gui/camera_words.h"
 #include "core/base/error.h"
-#include "widgets/number_format.h"
-#include "widgets/theme.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

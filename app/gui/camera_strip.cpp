@@ -9,8 +9,8 @@
 #include "app/gui/status_line.h"
 #include "sessions/recording/live_recording.h"
 #include "sessions/store/paths.h"
-#include "widgets/number_format.h"
-#include "widgets/theme.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

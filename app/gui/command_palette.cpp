@@ -15,7 +15,7 @@
 #include <algorithm>
 
 #include "app/gui/preferences_dialog.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

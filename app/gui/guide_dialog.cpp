@@ -16,7 +16,7 @@
 #include <QThreadPool>
 #include <QVBoxLayout>
 
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

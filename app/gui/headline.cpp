@@ -5,8 +5,8 @@
 #include <QPainter>
 
 #include "sessions/frames/instruction_at.h"
-#include "widgets/number_format.h"
-#include "widgets/theme.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 

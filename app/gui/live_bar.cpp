@@ -8,8 +8,8 @@
 #include <QPushButton>
 
 #include "app/gui/instruction_box.h"
-#include "widgets/number_format.h"
-#include "widgets/theme.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 

@@ -13,7 +13,7 @@
 #include "core/episodes/camera/live_camera.h"
 #include "core/model/cpu_setup.h"
 #include "sessions/store/paths.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace {
 

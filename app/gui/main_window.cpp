@@ -39,9 +39,9 @@
 #include "sessions/frames/playback.h"
 #include "sessions/store/paths.h"
 #include "sessions/store/store_writer.h"
-#include "widgets/playback_bar.h"
-#include "widgets/theme.h"
-#include "widgets/threshold_editor.h"
+#include "widgets/base/theme.h"
+#include "widgets/exits/threshold_editor.h"
+#include "widgets/timeline/playback_bar.h"
 
 namespace deer {
 namespace {

@@ -25,10 +25,10 @@
 #include "sessions/analysis/budget.h"
 #include "sessions/frames/playback.h"
 #include "sessions/store/paths.h"
-#include "widgets/playback_bar.h"
-#include "widgets/theme.h"
-#include "widgets/threshold_editor.h"
-#include "widgets/timeline_view.h"
+#include "widgets/base/theme.h"
+#include "widgets/exits/threshold_editor.h"
+#include "widgets/timeline/playback_bar.h"
+#include "widgets/timeline/timeline_view.h"
 
 namespace deer {
 

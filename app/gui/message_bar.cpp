@@ -9,8 +9,8 @@
 #include <QToolButton>
 #include <algorithm>
 
-#include "widgets/glyphs.h"
-#include "widgets/theme.h"
+#include "widgets/base/glyphs.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {
@@ -153,9 +153,7 @@ void MessageBar::restyle() {
   const auto& theme = Theme::instance();
   const auto& colors = theme.colors();
   const auto level = entries_[current_].level;
-  const auto mark = level == Level::error     ? colors.error
-                    : level == Level::warning ? colors.warning
-                                              : colors.accent;
+  const auto mark = level == Level::error ? colors.error : level == Level::warning ? colors.warning : colors.accent;
   auto colored = QPalette(theme.palette());
   colored.setColor(QPalette::Window, Theme::mix(colors.background, mark, theme.is_dark() ? 0.22 : 0.12));
   if (palette().color(QPalette::Window) != colored.color(QPalette::Window) ||

@@ -7,7 +7,7 @@
 #include "app/gui/command_table.h"
 #include "app/gui/views_part.h"
 #include "app/gui/world.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 

@@ -14,7 +14,7 @@
 #include "app/gui/instruction_box.h"
 #include "app/gui/preferences_dialog.h"
 #include "core/base/error.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 

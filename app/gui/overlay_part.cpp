@@ -4,7 +4,7 @@
 #include <QWidget>
 
 #include "app/gui/command_table.h"
-#include "widgets/camera_view.h"
+#include "widgets/cameras/camera_view.h"
 
 namespace deer {
 

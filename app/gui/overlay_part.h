@@ -3,7 +3,7 @@
 
 #include <QObject>
 
-#include "widgets/camera_overlays.h"
+#include "widgets/cameras/camera_overlays.h"
 
 namespace deer {
 

@@ -14,7 +14,7 @@
 #include <QVBoxLayout>
 
 #include "sessions/frames/playback.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

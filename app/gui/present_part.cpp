@@ -8,8 +8,8 @@
 
 #include "app/gui/command_table.h"
 #include "sessions/analysis/run_summary.h"
-#include "widgets/present_feed.h"
-#include "widgets/present_view.h"
+#include "widgets/present/present_feed.h"
+#include "widgets/present/present_view.h"
 
 namespace deer {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "sessions/recording/recorder.h"
 #include "sessions/store/paths.h"
-#include "widgets/number_format.h"
-#include "widgets/theme.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 

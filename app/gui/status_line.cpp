@@ -8,8 +8,8 @@
 
 #include "sessions/analysis/process_memory.h"
 #include "sessions/store/paths.h"
-#include "widgets/number_format.h"
-#include "widgets/theme.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

@@ -16,8 +16,8 @@
 
 #include "app/gui/preferences_dialog.h"
 #include "sessions/store/paths.h"
-#include "widgets/number_format.h"
-#include "widgets/theme.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

@@ -13,7 +13,7 @@
 #include "app/gui/command_table.h"
 #include "sessions/frames/playback.h"
 #include "sessions/store/paths.h"
-#include "widgets/number_format.h"
+#include "widgets/base/number_format.h"
 
 namespace deer {
 

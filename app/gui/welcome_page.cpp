@@ -10,7 +10,7 @@
 #include <QVBoxLayout>
 
 #include "app/gui/command_table.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer {
 namespace {

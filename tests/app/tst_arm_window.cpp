@@ -12,9 +12,9 @@
 #include "sessions/store/paths.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
-#include "widgets/arm_view.h"
-#include "widgets/camera_view.h"
-#include "widgets/theme.h"
+#include "widgets/arm/arm_view.h"
+#include "widgets/base/theme.h"
+#include "widgets/cameras/camera_view.h"
 
 namespace deer::test {
 namespace {

@@ -24,8 +24,8 @@
 #include "tests/app/window_fixture.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/virtual_camera.h"
-#include "widgets/camera_view.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
+#include "widgets/cameras/camera_view.h"
 
 namespace deer::test {
 namespace {

@@ -20,7 +20,7 @@
 #include "sessions/store/store_writer.h"
 #include "tests/app/window_fixture.h"
 #include "tests/support/log_guard.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
 
 namespace deer::test {
 namespace {

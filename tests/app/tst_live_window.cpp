@@ -19,11 +19,11 @@
 #include "tests/app/window_fixture.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/support/log_guard.h"
-#include "widgets/camera_view.h"
-#include "widgets/playback_bar.h"
-#include "widgets/theme.h"
-#include "widgets/timeline_plot.h"
-#include "widgets/timeline_view.h"
+#include "widgets/base/theme.h"
+#include "widgets/cameras/camera_view.h"
+#include "widgets/timeline/playback_bar.h"
+#include "widgets/timeline/timeline_plot.h"
+#include "widgets/timeline/timeline_view.h"
 
 namespace deer::test {
 namespace {

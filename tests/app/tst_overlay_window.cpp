@@ -6,10 +6,10 @@
 #include "app/gui/overlay_part.h"
 #include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
-#include "widgets/camera_view.h"
-#include "widgets/overlay_picker.h"
-#include "widgets/tcp_layer.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
+#include "widgets/cameras/camera_view.h"
+#include "widgets/cameras/overlay_picker.h"
+#include "widgets/cameras/tcp_layer.h"
 
 namespace deer::test {
 namespace {

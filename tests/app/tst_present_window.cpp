@@ -25,9 +25,9 @@
 #include "tests/app/window_fixture.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/support/log_guard.h"
-#include "widgets/camera_view.h"
-#include "widgets/present_view.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
+#include "widgets/cameras/camera_view.h"
+#include "widgets/present/present_view.h"
 
 namespace deer::test {
 namespace {

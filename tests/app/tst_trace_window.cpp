@@ -21,11 +21,11 @@
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/temporary_folder.h"
-#include "widgets/camera_view.h"
-#include "widgets/compare_view.h"
-#include "widgets/number_format.h"
-#include "widgets/threshold_editor.h"
-#include "widgets/timeline_view.h"
+#include "widgets/analysis/compare_view.h"
+#include "widgets/base/number_format.h"
+#include "widgets/cameras/camera_view.h"
+#include "widgets/exits/threshold_editor.h"
+#include "widgets/timeline/timeline_view.h"
 
 namespace deer::test {
 namespace {

@@ -25,9 +25,9 @@
 #include "sessions/frames/playback.h"
 #include "tests/app/window_fixture.h"
 #include "tests/support/log_guard.h"
-#include "widgets/playback_bar.h"
-#include "widgets/theme.h"
-#include "widgets/threshold_editor.h"
+#include "widgets/base/theme.h"
+#include "widgets/exits/threshold_editor.h"
+#include "widgets/timeline/playback_bar.h"
 
 namespace deer::test {
 

@@ -26,9 +26,9 @@
 #include "sessions/frames/playback.h"
 #include "tests/bench/long_trace.h"
 #include "tests/bench/turn_clock.h"
-#include "widgets/budget_row.h"
-#include "widgets/theme.h"
-#include "widgets/timeline_plot.h"
+#include "widgets/base/theme.h"
+#include "widgets/budget/budget_row.h"
+#include "widgets/timeline/timeline_plot.h"
 
 using namespace deer;
 using bench::TurnClock;

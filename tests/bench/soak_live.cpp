@@ -14,8 +14,8 @@
 #include "sessions/analysis/process_memory.h"
 #include "sessions/live/cameras.h"
 #include "tests/support/virtual_camera.h"
-#include "widgets/camera_view.h"
-#include "widgets/theme.h"
+#include "widgets/base/theme.h"
+#include "widgets/cameras/camera_view.h"
 
 namespace {
 

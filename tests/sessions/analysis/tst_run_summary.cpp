@@ -8,7 +8,7 @@
 #include "tests/sessions/support/fake_live.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
-#include "tests/widgets/scene.h"
+#include "tests/widgets/support/scene.h"
 
 namespace deer::test {
 namespace {

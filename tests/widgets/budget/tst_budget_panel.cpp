@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QAbstractItemModelTester>
+#include <QComboBox>
+#include <QLabel>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QSlider>
+#include <QTableView>
+#include <QTest>
+#include <cmath>
+#include <random>
+
+#include "core/budget/model_fingerprint.h"
+#include "core/budget/thresholds_file.h"
+#include "core/model/model_config.h"
+#include "tests/support/log_guard.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/widgets/support/scene.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+#include "widgets/budget/budget_panel.h"
+#include "widgets/budget/budget_row.h"
+#include "widgets/budget/budget_thresholds.h"
+#include "widgets/budget/pareto_plot.h"
+#include "widgets/exits/exit_histogram.h"
+
+namespace deer {
+
+using test::Scene;
+using test::TemporaryFolder;
+
+namespace {
+
+/// Deltas and errors that shrink with depth, as a trained model's do.
+CalibrationSet some_set(int exits = Scene::kExits, int samples = 3000) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  CalibrationSet set;
+  for (int exit = 0; exit < exits; ++exit) {
+    set.exit_layers.push_back(2 * exit + 1);
+    std::vector<float> values, errors;
+    for (int i = 0; i < samples; ++i) {
+      values.push_back(0.1F * std::exp(-0.5F * static_cast<float>(exit) + 0.5F * normal(random)));
+      errors.push_back(exit + 1 == exits ? 0
+                                         : 0.1F * std::exp(-0.6F * static_cast<float>(exit) + 0.4F * normal(random)));
+    }
+    set.values.push_back(std::move(values));
+    set.errors.push_back(std::move(errors));
+  }
+  return set;
+}
+
+template <typename T>
+T* named(QWidget* parent, const QString& name) {
+  for (T* child : parent->findChildren<T*>()) {
+    if (child->accessibleName() == name) return child;
+  }
+  return nullptr;
+}
+
+bool near(double a, double b, double tolerance = 1e-9) { return std::abs(a - b) <= tolerance; }
+
+}  // namespace
+
+class BudgetPanelTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() {
+    Theme::instance().set_mode(Theme::Mode::light);
+    Theme::instance().apply();
+    qRegisterMetaType<Problem>();
+  }
+
+  void init() {
+    session_ = Scene().session();
+    budget_ = std::make_unique<Budget>(session_.get());
+    panel_ = std::make_unique<BudgetPanel>(session_.get(), budget_.get());
+    panel_->resize(400, 1000);
+    panel_->show();
+    folder_ = std::make_unique<TemporaryFolder>();
+    file_ = *folder_ / "some.safetensors";
+    write_calibration(file_, some_set());
+  }
+
+  void cleanup() {
+    panel_.reset();
+    budget_.reset();
+    session_.reset();
+    QCOMPARE(log_.unexpected(), QStringList());
+  }
+
+  void it_says_what_is_missing() {
+    QVERIFY(panel_->grab().toImage().width() > 0);
+    QSignalSpy model_asked(panel_.get(), &BudgetPanel::open_model_requested);
+    QSignalSpy set_asked(panel_.get(), &BudgetPanel::open_calibration_requested);
+    const auto click = [this](const QString& text) {
+      for (auto* const button : panel_->findChildren<QPushButton*>()) {
+        if (button->text() == text && button->isVisible()) QTest::mouseClick(button, Qt::LeftButton);
+      }
+    };
+    click(QStringLiteral("Open model…"));
+    QCOMPARE(model_asked.size(), 1);
+    QVERIFY(test::open_all(session_.get()));
+    QTRY_VERIFY(!budget_->opening());
+    click(QStringLiteral("Open calibration set…"));
+    QCOMPARE(set_asked.size(), 1);
+  }
+
+  // What the slider asks for is solved as the solver solves it, put in force, and replayed.
+  void an_average_becomes_a_policy() {
+    QVERIFY(open());
+    QCOMPARE(panel_->headline(), QStringLiteral("Mean depth %1 of 12").arg(format_number(12)));
+    const auto before = session_->policy();
+    auto* const slider = named<QSlider>(panel_.get(), "Average");
+    QVERIFY(slider && slider->isEnabled());
+    QCOMPARE(session_->policy(), before);  // nothing was asked yet
+    slider->setValue(200);                 // a fifth of the way from 2 to 12 layers
+    QTRY_VERIFY(budget_->solution() && !budget_->solving());
+    QVERIFY(near(budget_->request().average_depth.value(), 4.0));
+
+    BudgetRequest request;
+    request.average_depth = 4.0;
+    const auto expected = solve_budget(PreparedCalibration(some_set()), budget_->costs(), request);
+    QVERIFY(expected.feasible);
+    QCOMPARE(budget_->solution()->thresholds, expected.thresholds);
+    QCOMPARE(panel_->headline(), QStringLiteral("Mean depth %1 of 12").arg(format_number(expected.depth.mean)));
+    QVERIFY(panel_->estimate_text().contains("3 000") || panel_->estimate_text().contains(format_count(3000)));
+    auto* const histogram = panel_->findChild<ExitHistogram*>();
+    QCOMPARE(std::vector<std::int64_t>(histogram->counts().begin(), histogram->counts().end()), expected.counts);
+
+    QTRY_VERIFY(budget_->applied());
+    for (std::size_t i = 0; i < expected.thresholds.size(); ++i) {
+      QCOMPARE(static_cast<float>(session_->policy().thresholds[i]), expected.thresholds[i]);
+    }
+    QTRY_VERIFY(session_->records_current());
+    double depth = 0;
+    for (qint64 frame = 0; frame < session_->frame_count(); ++frame) depth += session_->record(frame)->depth();
+    depth /= static_cast<double>(session_->frame_count());
+    QTRY_VERIFY2(panel_->exact_text().startsWith(QStringLiteral("Exact: mean depth %1").arg(format_number(depth))),
+                 qPrintable(panel_->exact_text()));
+    QVERIFY(near(budget_->reality().mean_depth, depth));
+  }
+
+  void a_drag_ends_with_the_newest() {
+    QVERIFY(open());
+    auto* const slider = named<QSlider>(panel_.get(), "Average");
+    for (int position = 900; position >= 300; position -= 5) slider->setValue(position);
+    QTRY_VERIFY(!budget_->solving());
+    QVERIFY(near(budget_->request().average_depth.value(), 5.0));
+    QVERIFY(budget_->solution()->depth.mean <= 5.0 + 1e-9);
+    QVERIFY(budget_->solution()->depth.mean > 4.9);
+    QTRY_VERIFY(budget_->applied());
+  }
+
+  void sliders_show_what_moving_one_does_to_the_others() {
+    QVERIFY(open());
+    const auto row = [this](const QString& name) { return named<BudgetRow>(panel_.get(), name); };
+    const auto memory_before = row("Memory")->result_text();
+    named<QSlider>(panel_.get(), "Peak")->setValue(2);  // the third exit
+    QTRY_VERIFY(budget_->solution() && !budget_->solving() && budget_->solution()->deepest_layer() == 5);
+    QCOMPARE(budget_->request().max_layer.value(), 6);
+    QVERIFY(row("Memory")->result_text() != memory_before);
+    QCOMPARE(row("Peak")->asked_text(), QStringLiteral("at most %1").arg(format_quantity(6, "layers")));
+    QTRY_VERIFY(budget_->applied());
+    QCOMPARE(session_->policy().max_layer.value(), 6);
+    QCOMPARE(session_->policy().thresholds.size(), std::size_t{3});
+
+    // The same bound, said in bytes.
+    named<QSlider>(panel_.get(), "Peak")->setValue(5);
+    named<QSlider>(panel_.get(), "Memory")->setValue(2);
+    QTRY_VERIFY(!budget_->solving() && budget_->solution()->deepest_layer() == 5);
+    QVERIFY(!budget_->request().max_layer);
+    QVERIFY(budget_->request().memory_bytes.has_value());
+  }
+
+  void other_units_ask_for_the_same() {
+    QVERIFY(open());
+    named<QSlider>(panel_.get(), "Average")->setValue(200);
+    QTRY_VERIFY(budget_->solution() && !budget_->solving());
+    const auto depth = budget_->solution()->depth.mean;
+    auto* const units = named<QComboBox>(panel_.get(), "Unit of Average");
+    QVERIFY(units && units->count() == 2);
+    units->setCurrentIndex(1);
+    QTRY_VERIFY(!budget_->solving() && budget_->request().average_gflops);
+    QVERIFY(!budget_->request().average_depth);
+    QVERIFY(near(budget_->solution()->depth.mean, depth, 0.05));
+    QCOMPARE(budget_->costs().llm_gflops.back(), CostModel(ModelConfig()).llm_gflops(11, budget_->prompt_tokens()));
+  }
+
+  void a_locked_threshold_stays() {
+    QVERIFY(open());
+    auto* const table = named<QTableView>(panel_.get(), "Thresholds of the budget");
+    auto* const model = panel_->thresholds();
+    QAbstractItemModelTester sound(model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    named<QSlider>(panel_.get(), "Average")->setValue(300);
+    QTRY_VERIFY(budget_->solution() && !budget_->solving());
+    QVERIFY(table->model()->setData(model->index(0, BudgetThresholds::kThreshold), "0.02", Qt::EditRole));
+    QTRY_VERIFY(!budget_->solving());
+    QCOMPARE(budget_->solution()->thresholds[0], 0.02F);
+    QCOMPARE(model->index(0, BudgetThresholds::kLock).data(Qt::CheckStateRole).toInt(), int(Qt::Checked));
+    const auto before = budget_->solution()->thresholds;
+    named<QSlider>(panel_.get(), "Average")->setValue(500);
+    QTRY_VERIFY(!budget_->solving());
+    QCOMPARE(budget_->solution()->thresholds[0], 0.02F);
+    QVERIFY(budget_->solution()->thresholds != before);
+    QVERIFY(model->setData(model->index(0, BudgetThresholds::kLock), Qt::Unchecked, Qt::CheckStateRole));
+    QTRY_VERIFY(!budget_->solving());
+    QVERIFY(budget_->solution()->thresholds[0] != 0.02F);
+    QVERIFY(!model->setData(model->index(1, BudgetThresholds::kThreshold), "much", Qt::EditRole));
+    QVERIFY(panel_->message().contains("much"));
+  }
+
+  void what_cannot_be_met_is_said() {
+    QVERIFY(open());
+    auto* const model = panel_->thresholds();
+    // Nobody leaves before the last exit, and the average is to be small.
+    for (int row = 0; row + 1 < Scene::kExits; ++row) {
+      QVERIFY(model->setData(model->index(row, BudgetThresholds::kThreshold), "never", Qt::EditRole));
+      QTRY_VERIFY(!budget_->solving());
+    }
+    QTRY_VERIFY(budget_->applied());
+    const auto policy = session_->policy();
+    named<QSlider>(panel_.get(), "Average")->setValue(100);
+    QTRY_VERIFY(budget_->solution() && !budget_->solving());
+    QVERIFY(!budget_->solution()->feasible);
+    QVERIFY2(panel_->message().contains("average"), qPrintable(panel_->message()));
+    QVERIFY(!budget_->policy());
+    QTest::qWait(250);
+    QVERIFY(session_->policy() == policy);  // nothing impossible was put in force
+  }
+
+  void least_error_is_first_quick_then_thorough() {
+    QVERIFY(open());
+    named<QSlider>(panel_.get(), "Average")->setValue(200);
+    QTRY_VERIFY(budget_->solution() && !budget_->solving());
+    const auto family = budget_->solution()->mean_error;
+    auto* const method = named<QComboBox>(panel_.get(), "How thresholds are chosen");
+    method->setCurrentIndex(3);
+    Q_EMIT method->activated(3);
+    QTRY_VERIFY_WITH_TIMEOUT(budget_->request().method == ThresholdMethod::optimal && !budget_->solving(), 30'000);
+    QVERIFY(budget_->solution()->feasible && !budget_->solution()->estimate);
+    QVERIFY(budget_->solution()->mean_error <= family + 1e-9);
+    QVERIFY(budget_->solution()->depth.mean <= 4.0 + 1e-9);
+  }
+
+  void the_plot_shows_where_one_is() {
+    QVERIFY(open());
+    named<QSlider>(panel_.get(), "Average")->setValue(300);
+    QTRY_VERIFY_WITH_TIMEOUT(!budget_->solving() && !budget_->curves().family.empty(), 20'000);
+    QVERIFY(!budget_->curves().optimal.empty());
+    auto* const plot = panel_->plot();
+    QTRY_VERIFY(plot->isVisible());
+    plot->replot();
+    const auto& solution = *budget_->solution();
+    const QPoint place(qRound(plot->xAxis->coordToPixel(solution.depth.mean)),
+                       qRound(plot->yAxis->coordToPixel(solution.mean_error)));
+    QVERIFY(plot->axisRect()->rect().contains(place));
+    const auto picture = plot->grab().toImage();
+    const auto accent = Theme::instance().colors().accent;
+    bool found = false;
+    for (int dx = -6; dx <= 6; ++dx) {
+      for (int dy = -6; dy <= 6; ++dy) found |= picture.pixelColor(place + QPoint(dx, dy)) == accent;
+    }
+    QVERIFY(found);
+    // A family's point lies on its curve or above the least error at the same cost.
+    for (const auto& point : budget_->curves().family) QVERIFY(point.error >= 0 && point.cost >= 2 - 1e-9);
+  }
+
+  void thresholds_go_to_files_and_back() {
+    QVERIFY(open());
+    named<QSlider>(panel_.get(), "Average")->setValue(200);
+    QTRY_VERIFY(budget_->solution() && !budget_->solving());
+    const auto thresholds = budget_->solution()->thresholds;
+    const auto file = *folder_ / "t.json";
+    budget_->save_thresholds(file);
+    QCOMPARE(read_thresholds(file).thresholds.size(), thresholds.size());
+    named<QSlider>(panel_.get(), "Average")->setValue(900);
+    QTRY_VERIFY(!budget_->solving() && budget_->solution()->thresholds != thresholds);
+    named<QSlider>(panel_.get(), "Average")->setValue(1001);
+    budget_->load_thresholds(file);
+    QTRY_VERIFY(!budget_->solving());
+    for (std::size_t i = 0; i + 1 < thresholds.size(); ++i) QCOMPARE(budget_->solution()->thresholds[i], thresholds[i]);
+    QVERIFY(budget_->reference_line().startsWith("--thresholds "));
+
+    QSignalSpy problems(budget_.get(), &Budget::problem);
+    folder_->write("bad.json", std::string_view("{\"thresholds\": [\"many\"]}"));
+    budget_->load_thresholds(*folder_ / "bad.json");
+    QCOMPARE(problems.size(), 1);
+    QVERIFY(problems.front().front().value<Problem>().details.contains("bad.json"));
+    budget_->save_thresholds(*folder_ / "no such folder" / "t.json");
+    QCOMPARE(problems.size(), 2);
+  }
+
+  void sets_that_do_not_fit_are_refused() {
+    QVERIFY(open());
+    QSignalSpy problems(budget_.get(), &Budget::problem);
+    budget_->open_calibration(folder_->write("broken.safetensors", std::string_view("not a set")));
+    QTRY_COMPARE(problems.size(), 1);
+    QVERIFY(problems.back().front().value<Problem>().details.contains("broken.safetensors"));
+    QVERIFY(budget_->set());  // the one before stays
+    write_calibration(*folder_ / "other.safetensors", some_set(4));
+    budget_->open_calibration(*folder_ / "other.safetensors");
+    QTRY_COMPARE(problems.size(), 2);
+    QVERIFY(!budget_->set());
+    budget_->open_calibration(file_);
+    QTRY_VERIFY(budget_->set());
+    QTRY_VERIFY(budget_->solution());
+  }
+
+  void the_set_beside_a_model_opens_by_itself() {
+    const auto model = some_model();
+    write_calibration(*folder_ / kCalibrationFile, set_of(model));
+    QVERIFY(open_model(model));
+    QVERIFY(budget_->set());
+    QCOMPARE(budget_->calibration_file(), *folder_ / kCalibrationFile);
+    const auto* const origin = named<QLabel>(panel_.get(), "Where the calibration set comes from");
+    QVERIFY(origin && origin->isVisible());
+    QCOMPARE(origin->text(), QStringLiteral("Calibration set: calibration.safetensors, found beside the model"));
+    QVERIFY(origin->toolTip().endsWith("/calibration.safetensors"));
+    QTRY_VERIFY(budget_->solution());
+    QVERIFY(named<QSlider>(panel_.get(), "Average")->isVisible());
+    QVERIFY(!budget_->applied());  // nothing was asked
+    // It begins where the thresholds in force are.
+    const auto& set = *budget_->set();
+    const auto thresholds = Scene::thresholds();
+    double layers = 0;
+    for (std::size_t sample = 0; sample < set.values[0].size(); ++sample) {
+      std::size_t exit = 0;
+      while (exit + 1 < set.values.size() && !(set.values[exit][sample] <= float(thresholds[exit]))) ++exit;
+      layers += set.exit_layers[exit] + 1;
+    }
+    const double mean = layers / double(set.values[0].size());
+    QVERIFY(mean > 3 && mean < 11);
+    QVERIFY(budget_->request().average_depth && near(*budget_->request().average_depth, mean));
+    QVERIFY(near(budget_->solution()->depth.mean, mean, 0.1));
+
+    // The one in its folder is nearer, and no part of what makes the model.
+    auto nearer = set_of(model);
+    nearer.provenance["samples"] = "nearer";
+    write_calibration(model / kCalibrationFile, nearer);
+    QVERIFY(open_model(model));
+    QVERIFY(budget_->set());
+    QCOMPARE(budget_->set()->provenance.at("samples"), std::string("nearer"));
+    QCOMPARE(origin->text(), QStringLiteral("Calibration set: calibration.safetensors, found in the model’s folder"));
+  }
+
+  void a_set_of_another_model_is_not_opened() {
+    const auto model = some_model();
+    QSignalSpy problems(budget_.get(), &Budget::problem);
+    auto other = set_of(model);
+    other.provenance["model_hash"] = std::string(40, '0');
+    write_calibration(*folder_ / kCalibrationFile, other);
+    QVERIFY(open_model(model));
+    QVERIFY(!budget_->set() && budget_->calibration_file().empty());
+    other.provenance.erase("model_hash");  // whose it is nobody knows
+    write_calibration(*folder_ / kCalibrationFile, other);
+    QVERIFY(open_model(model));
+    QVERIFY(!budget_->set());
+    folder_->write(kCalibrationFile, std::string_view("something else"));
+    QVERIFY(open_model(model));
+    QVERIFY(!budget_->set());
+    QCOMPARE(problems.size(), 0);
+    bool offered = false;
+    for (auto* const button : panel_->findChildren<QPushButton*>()) {
+      offered |= button->isVisible() && button->text() == QStringLiteral("Open calibration set…");
+    }
+    QVERIFY(offered);
+  }
+
+  void a_set_that_was_chosen_stays() {
+    const auto model = some_model();
+    write_calibration(*folder_ / kCalibrationFile, set_of(model));
+    QVERIFY(open_model(model));
+    QVERIFY(budget_->set());
+    budget_->open_calibration(file_);
+    QTRY_COMPARE(budget_->calibration_file(), file_);
+    QVERIFY(open_model(model));
+    QCOMPARE(budget_->calibration_file(), file_);
+    QCOMPARE(named<QLabel>(panel_.get(), "Where the calibration set comes from")->text(),
+             QStringLiteral("Calibration set: some.safetensors"));
+    // Another model brings its own, or none.
+    folder_->write("elsewhere/model/config.json", std::string_view("{}"));
+    QVERIFY(open_model(*folder_ / "elsewhere" / "model"));
+    QVERIFY(!budget_->set());
+  }
+
+  void a_preset_and_a_dark_theme() {
+    QVERIFY(open());
+    auto* const presets = named<QComboBox>(panel_.get(), "Preset");
+    Q_EMIT presets->activated(3);  // a sixth of 12 layers: the first exit alone
+    QTRY_VERIFY(budget_->solution() && !budget_->solving() && budget_->solution()->exit_layers.size() == 1);
+    Theme::instance().set_mode(Theme::Mode::dark);
+    QTRY_VERIFY(panel_->grab().toImage().pixelColor(2, 2).lightness() < 80);
+    Theme::instance().set_mode(Theme::Mode::light);
+  }
+
+ private:
+  bool open() {
+    if (!test::open_all(session_.get())) return false;
+    budget_->open_calibration(file_);
+    return QTest::qWaitFor([this] { return budget_->set() && budget_->solution() && !budget_->solving(); }, 10'000);
+  }
+
+  std::filesystem::path some_model() {
+    folder_->write("model/config.json", std::string_view("{\"some\": 1}"));
+    return *folder_ / "model";
+  }
+  static CalibrationSet set_of(const std::filesystem::path& model) {
+    auto set = some_set();
+    set.provenance["model_hash"] = model_fingerprint(model);
+    return set;
+  }
+  bool open_model(const std::filesystem::path& path) {
+    QSignalSpy opened(session_.get(), &Session::model_changed);
+    session_->open_model(path);
+    return QTest::qWaitFor([&] { return !opened.empty() && !budget_->opening(); }, 10'000);
+  }
+
+  test::LogGuard log_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Budget> budget_;
+  std::unique_ptr<BudgetPanel> panel_;
+  std::unique_ptr<TemporaryFolder> folder_;
+  std::filesystem::path file_;
+};
+
+}  // namespace deer
+
+QTEST_MAIN(deer::BudgetPanelTest)
+#include "tst_budget_panel.moc"

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "widgets/actions/action_series.h"
+#include "widgets/base/frame_view.h"
+
+class QComboBox;
+class QLabel;
+class QTimer;
+class QVBoxLayout;
+
+namespace deer {
+
+class RecordedActions;
+class RecordSlices;
+class SeriesPlot;
+
+/// The action values of every exit over time against the recorded ones: one of the seven or all of them, in physical
+/// units or the model's own; each exit's line, how far the exits disagree, or each exit's error.
+class ActionPlots : public FrameView {
+  Q_OBJECT
+
+ public:
+  enum class Show { exits, disagreement, error };
+
+  explicit ActionPlots(Session* session, QWidget* parent = nullptr);
+  ~ActionPlots() override;
+
+  static constexpr int kAll = 7;       ///< every value, a plot each
+  static constexpr int kArmError = 8;  ///< of Show::error: the six arm values in one number, in the model's units
+  void set_value(int value);
+  void set_show(Show show);
+  void set_raw(bool raw);
+  Show show_mode() const;
+
+  /// The plots in sight, top to bottom.
+  std::vector<SeriesPlot*> plots() const;
+  const ActionSeries& series() const { return series_; }
+
+ protected:
+  void show_record(const FrameRecordPtr& record) override;
+  void showEvent(QShowEvent* event) override;
+  void hideEvent(QHideEvent* event) override;
+
+ private:
+  void start_anew(qint64 frames);
+  void rebuild();  ///< other lines or units
+  void draw();
+  void draw_value(SeriesPlot* plot, int value, qint64 first, qint64 last);
+  void stale(qint64 first, qint64 last);  ///< frames to draw anew
+  double scale_of(int value) const;
+  QString label_of(int value) const;
+  int decimals_of(int value) const;
+
+  RecordedActions* recorded_;
+  ActionSeries series_;
+  QComboBox* value_;
+  QComboBox* show_;
+  QComboBox* unit_;
+  QLabel* summary_;
+  QWidget* stack_;
+  QVBoxLayout* column_;
+  std::vector<SeriesPlot*> plots_;
+  std::vector<int> values_;  ///< of each plot
+  RecordSlices* slices_;
+  qint64 stale_first_ = 0;
+  qint64 stale_last_ = -1;
+  QTimer* drawing_;
+};
+
+}  // namespace deer

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/analysis/stage_bars.h"
+
+#include <QHelpEvent>
+#include <QPainter>
+#include <QStyle>
+#include <QToolTip>
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+
+namespace deer {
+namespace {
+
+struct Stage {
+  QString name;
+  QString explanation;
+  double ms;
+};
+
+std::array<Stage, 5> stages_of(const StageTimes& times) {
+  return {{
+      {StageBars::tr("preprocess"), StageBars::tr("Scaling and cropping the pictures."), times.preprocess_ms},
+      {StageBars::tr("vision"), StageBars::tr("The image encoder, run for each camera."), times.vision_ms},
+      {StageBars::tr("resampler"), StageBars::tr("The Perceiver that condenses each picture."), times.resampler_ms},
+      {StageBars::tr("LLM"), StageBars::tr("The language model’s layers: what early exit saves."), times.llm_ms},
+      {StageBars::tr("head"), StageBars::tr("The action head, run at each exit that was tried."), times.head_ms},
+  }};
+}
+
+}  // namespace
+
+StageBars::StageBars(QWidget* parent) : QWidget(parent) {
+  setAccessibleName(tr("Time by stage"));
+  setFont(Theme::number_font(Theme::instance().body_font()));
+  setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  connect(&Theme::instance(), &Theme::changed, this, qOverload<>(&QWidget::update));
+}
+
+void StageBars::set_times(const StageTimes& times) {
+  times_ = times;
+  QStringList lines;
+  for (const Stage& stage : stages_of(times))
+    lines << stage.name + QLatin1Char(' ') + format_quantity(stage.ms, tr("ms"));
+  setAccessibleDescription(lines.join(QLatin1Char('\n')));
+  update();
+}
+
+int StageBars::row_height() const { return fontMetrics().height() + spacing::kTiny; }
+QSize StageBars::sizeHint() const { return {260, 6 * row_height()}; }
+QSize StageBars::minimumSizeHint() const { return {160, 6 * row_height()}; }
+
+void StageBars::paintEvent(QPaintEvent*) {
+  const ThemeColors& colors = Theme::instance().colors();
+  QPainter painter(this);
+  painter.setLayoutDirection(Qt::LeftToRight);  // number before unit; places are mirrored by hand
+  const QFontMetrics metrics = fontMetrics();
+  const auto stages = stages_of(times_);
+  int name_width = metrics.horizontalAdvance(tr("total"));
+  double largest = 0;
+  for (const Stage& stage : stages) {
+    name_width = std::max(name_width, metrics.horizontalAdvance(stage.name));
+    largest = std::max(largest, stage.ms);
+  }
+  name_width += spacing::kSmall;
+  const int value_width = metrics.horizontalAdvance(QStringLiteral("1 000.0 ms")) + spacing::kTiny;
+  const int bar_width = std::max(0, width() - name_width - value_width - spacing::kSmall);
+  const auto place = [this](int x, int row, int wide) {
+    return QStyle::visualRect(layoutDirection(), rect(), QRect(x, row * row_height(), wide, row_height()));
+  };
+  const auto start = QStyle::visualAlignment(layoutDirection(), Qt::AlignLeft) | Qt::AlignVCenter;
+  const auto end = QStyle::visualAlignment(layoutDirection(), Qt::AlignRight) | Qt::AlignVCenter;
+  const auto number = [](double ms) { return format_fixed(ms, ms >= 1 || ms == 0 ? 1 : 2) + QChar(0x00a0) + tr("ms"); };
+
+  for (int row = 0; row < static_cast<int>(stages.size()); ++row) {
+    const Stage& stage = stages[static_cast<std::size_t>(row)];
+    painter.setPen(colors.muted_text);
+    painter.drawText(place(0, row, name_width), start, stage.name);
+    const double share = largest > 0 ? stage.ms / largest : 0;
+    const QRect bar = place(name_width, row, static_cast<int>(std::lround(share * bar_width)));
+    painter.fillRect(bar.adjusted(0, spacing::kTiny, 0, -spacing::kTiny), colors.muted_text);
+    painter.setPen(colors.text);
+    painter.drawText(place(width() - value_width, row, value_width), end, number(stage.ms));
+  }
+  const int last = static_cast<int>(stages.size());
+  painter.setPen(colors.hairline);
+  painter.drawLine(0, last * row_height(), width(), last * row_height());
+  painter.setPen(colors.text);
+  painter.drawText(place(0, last, name_width), start, tr("total"));
+  painter.drawText(place(width() - value_width, last, value_width), end, number(times_.total_ms()));
+}
+
+bool StageBars::event(QEvent* event) {
+  if (event->type() == QEvent::ToolTip) {
+    auto* help = static_cast<QHelpEvent*>(event);
+    const int row = help->pos().y() / row_height();
+    const auto stages = stages_of(times_);
+    if (row >= 0 && row < static_cast<int>(stages.size())) {
+      const Stage& stage = stages[static_cast<std::size_t>(row)];
+      QToolTip::showText(help->globalPos(), stage.name + QLatin1String(": ") + stage.explanation, this);
+    } else {
+      QToolTip::hideText();
+    }
+    return true;
+  }
+  return QWidget::event(event);
+}
+
+}  // namespace deer

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/arm/arm_view.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QClipboard>
+#include <QContextMenuEvent>
+#include <QDataStream>
+#include <QMenu>
+#include <QPointer>
+#include <QStackedLayout>
+#include <QThreadPool>
+#include <QTimer>
+#include <QToolButton>
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+
+namespace deer {
+namespace {
+
+constexpr quint32 kStateVersion = 1;
+constexpr std::array kPresets = {ArmCamera::Preset::overview,      ArmCamera::Preset::front,
+                                 ArmCamera::Preset::side,          ArmCamera::Preset::top,
+                                 ArmCamera::Preset::static_camera, ArmCamera::Preset::follow};
+
+}  // namespace
+
+QString ArmView::preset_name(ArmCamera::Preset preset) {
+  switch (preset) {
+    case ArmCamera::Preset::overview:
+      return tr("Overview");
+    case ArmCamera::Preset::front:
+      return tr("Front");
+    case ArmCamera::Preset::side:
+      return tr("Side");
+    case ArmCamera::Preset::top:
+      return tr("Top");
+    case ArmCamera::Preset::static_camera:
+      return tr("Static camera");
+    case ArmCamera::Preset::follow:
+      return tr("Follow the hand");
+  }
+  return {};
+}
+
+QString ArmView::scale_name(double scale) { return tr("steps %1×").arg(scale, 0, 'f', 0); }
+
+ArmView::ArmView(Session* session, const std::filesystem::path& urdf, QWidget* parent)
+    : QWidget(parent),
+      session_(session),
+      frames_(new ArmFrames(session, this)),
+      stack_(new QStackedLayout(this)),
+      empty_(new EmptyState(this)),
+      canvas_(new ArmCanvas(this)),
+      pending_(new QTimer(this)) {
+  setAccessibleName(tr("3D arm"));
+  stack_->setContentsMargins(0, 0, 0, 0);
+  stack_->addWidget(empty_);
+  stack_->addWidget(canvas_);
+  try {
+    model_ = ArmModel::load(urdf);
+  } catch (const Error& error) {
+    model_problem_ = QString::fromUtf8(error.what());
+  }
+  build_buttons();
+  pending_->setSingleShot(true);
+  pending_->setInterval(0);
+  connect(pending_, &QTimer::timeout, this, &ArmView::refresh);
+  connect(session, &Session::model_changed, this, &ArmView::refresh_later);
+  connect(session, &Session::episode_changed, this, &ArmView::refresh_later);
+  connect(session, &Session::current_frame_changed, this, &ArmView::refresh_later);
+  connect(session, &Session::hovered_frame_changed, this, &ArmView::refresh_later);
+  connect(session, &Session::selected_exit_changed, this, &ArmView::refresh_later);
+  connect(session, &Session::records_changed, this, [this](qint64 first, qint64 last) {
+    const qint64 frame = shown_frame();
+    if (last >= frame - ArmFrames::kPast && first <= frame + ArmFrames::kAhead) refresh_later();
+  });
+  connect(session, &Session::activity_changed, this, [this] {
+    if (is_empty()) refresh_later();
+  });
+  connect(frames_, &ArmFrames::changed, this, [this](qint64 frame) {
+    if (frame >= shown_frame() - ArmFrames::kPast && frame <= shown_frame() + ArmFrames::kAhead) refresh_later();
+  });
+  connect(&Theme::instance(), &Theme::changed, this, &ArmView::refresh_later);
+  connect(canvas_, &ArmCanvas::failed, this, &ArmView::refresh_later);
+  connect(canvas_, &ArmCanvas::preset_changed, this, [this] {
+    preset_button_->setText(preset_name(canvas_->preset()));
+    place_buttons();
+    Q_EMIT settings_changed();
+  });
+  connect(empty_, &EmptyState::action_triggered, this, &ArmView::open_dataset_requested);
+  refresh_later();
+}
+
+ArmView::~ArmView() = default;
+
+bool ArmView::is_empty() const { return stack_->currentWidget() == empty_; }
+
+qint64 ArmView::shown_frame() const {
+  const qint64 hovered = session_->hovered_frame();
+  return hovered >= 0 ? hovered : session_->current_frame();
+}
+
+void ArmView::build_buttons() {
+  const auto button = [this](const QString& name, const QString& tip) {
+    auto* const out = new QToolButton(canvas_);
+    out->setAccessibleName(name);
+    out->setToolTip(tip);
+    out->setPopupMode(QToolButton::InstantPopup);
+    out->setFont(Theme::instance().label_font());
+    out->setAutoFillBackground(true);
+    out->setFocusPolicy(Qt::TabFocus);
+    out->setMenu(new QMenu(out));
+    return out;
+  };
+  preset_button_ = button(tr("View from"), tr("From where the arm is seen. A double click goes back there."));
+  auto* const presets = new QActionGroup(preset_button_);
+  for (const auto preset : kPresets) {
+    auto* const action = presets->addAction(preset_name(preset));
+    action->setCheckable(true);
+    connect(action, &QAction::triggered, this, [this, preset] { set_preset(preset); });
+    connect(canvas_, &ArmCanvas::preset_changed, action,
+            [this, action, preset] { action->setChecked(canvas_->preset() == preset); });
+    action->setChecked(canvas_->preset() == preset);
+  }
+  preset_button_->menu()->addActions(presets->actions());
+  preset_button_->setText(preset_name(canvas_->preset()));
+
+  scale_button_ = button(tr("Length of steps"), tr("A step is a few millimetres: how many times as long it is drawn."));
+  auto* const scales = new QActionGroup(scale_button_);
+  for (const double scale : ArmFrames::kScales) {
+    auto* const action = scales->addAction(scale_name(scale));
+    action->setCheckable(true);
+    connect(action, &QAction::triggered, this, [this, scale] { set_step_scale(scale); });
+    connect(this, &ArmView::settings_changed, action, [this, action, scale] { action->setChecked(scale_ == scale); });
+    action->setChecked(scale_ == scale);
+  }
+  scale_button_->menu()->addActions(scales->actions());
+  scale_button_->setText(scale_name(scale_));
+}
+
+void ArmView::place_buttons() {
+  int x = spacing::kSmall;
+  for (auto* const button : {preset_button_, scale_button_}) {
+    const auto wanted = button->sizeHint();
+    const bool fits = x + wanted.width() + spacing::kSmall <= canvas_->width();
+    button->setVisible(fits);
+    const int left = isRightToLeft() ? canvas_->width() - x - wanted.width() : x;
+    button->setGeometry(left, spacing::kSmall, wanted.width(), wanted.height());
+    x += wanted.width() + spacing::kTiny;
+  }
+}
+
+void ArmView::set_step_scale(double scale) {
+  if (std::find(ArmFrames::kScales.begin(), ArmFrames::kScales.end(), scale) == ArmFrames::kScales.end()) return;
+  scale_ = scale;
+  scale_button_->setText(scale_name(scale));
+  place_buttons();
+  refresh_later();
+  Q_EMIT settings_changed();
+}
+
+void ArmView::open_robot(const std::filesystem::path& urdf) {
+  const auto request = ++robot_request_;
+  const QPointer<ArmView> self(this);
+  // The pool may outlive the view: what comes back is handed over by the application's queue.
+  QThreadPool::globalInstance()->start([self, urdf, request] {
+    ArmModelPtr model;
+    QString problem;
+    try {
+      model = ArmModel::load(urdf);
+    } catch (const std::exception& error) {
+      problem = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        qApp,
+        [self, model, problem, request] {
+          if (!self || request != self->robot_request_) return;
+          if (!model) {
+            Q_EMIT self->robot_failed({tr("Cannot open the robot"), problem,
+                                       tr("Choose a URDF with revolute, continuous, prismatic and fixed joints.")});
+            return;
+          }
+          self->model_ = model;
+          self->model_problem_.clear();
+          self->refresh_later();
+          Q_EMIT self->robot_changed();
+        },
+        Qt::QueuedConnection);
+  });
+}
+
+QByteArray ArmView::save_state() const {
+  QByteArray out;
+  QDataStream stream(&out, QIODevice::WriteOnly);
+  const auto& camera = canvas_->camera();
+  stream << kStateVersion << static_cast<qint32>(canvas_->preset()) << scale_ << camera.focus[0] << camera.focus[1]
+         << camera.focus[2] << camera.distance_m << camera.azimuth << camera.elevation << camera.roll
+         << camera.view_angle;
+  return out;
+}
+
+void ArmView::restore_state(const QByteArray& state) {
+  QDataStream stream(state);
+  quint32 version = 0;
+  qint32 preset = 0;
+  double scale = 0;
+  ArmCamera camera;
+  stream >> version >> preset >> scale >> camera.focus[0] >> camera.focus[1] >> camera.focus[2] >> camera.distance_m >>
+      camera.azimuth >> camera.elevation >> camera.roll >> camera.view_angle;
+  if (stream.status() != QDataStream::Ok || version != kStateVersion) return;
+  const auto sane = [](double value, double low, double high) { return value >= low && value <= high; };
+  if (preset < 0 || preset >= static_cast<qint32>(kPresets.size()) || !sane(camera.distance_m, 0.05, 12) ||
+      !sane(camera.elevation, -90, 90) || !sane(camera.azimuth, -360, 360) || !sane(camera.roll, -180, 180) ||
+      !sane(camera.view_angle, 1, 120)) {
+    return;
+  }
+  if (!std::all_of(camera.focus.begin(), camera.focus.end(), [&](double v) { return sane(v, -100, 100); })) return;
+  set_step_scale(scale);
+  canvas_->set_preset(static_cast<ArmCamera::Preset>(preset));
+  canvas_->set_camera(camera);
+}
+
+void ArmView::refresh_later() {
+  if (!pending_->isActive()) pending_->start();
+}
+
+void ArmView::showEvent(QShowEvent* event) {
+  refresh_later();
+  QWidget::showEvent(event);
+}
+
+void ArmView::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  place_buttons();
+}
+
+void ArmView::show_empty(EmptyState::Icon icon, const QString& sentence, const QString& action,
+                         const QString& details) {
+  empty_->set(icon, sentence, action, details);
+  stack_->setCurrentWidget(empty_);
+  canvas_->set_state(nullptr);
+}
+
+void ArmView::refresh() {
+  if (!isVisible()) return;  // showEvent() catches up
+  if (!model_) {
+    return show_empty(EmptyState::Icon::problem, tr("The arm cannot be shown: its description cannot be read."), {},
+                      model_problem_);
+  }
+  if (!canvas_->problem().isEmpty()) {
+    return show_empty(EmptyState::Icon::problem, tr("The arm cannot be drawn in space here."), {},
+                      canvas_->problem() + QLatin1Char(' ') +
+                          tr("Install a driver with OpenGL 3.2, or Mesa’s software one, and start again."));
+  }
+  const qint64 frame = shown_frame();
+  const auto activity = session_->activity();
+  if (frame < 0) {
+    if (activity == Session::Activity::opening_source)
+      return show_empty(EmptyState::Icon::picture, session_->activity_text());
+    if (session_->is_live()) return show_empty(EmptyState::Icon::picture, tr("Waiting for the first frame…"));
+    return show_empty(EmptyState::Icon::picture, tr("Open an episode to see the arm."), tr("Open dataset…"));
+  }
+  if (!frames_->has_robot(frame)) {
+    if (!frames_->lacks_robot(frame)) {
+      // The arm stays where it was while the next frame is read.
+      if (!canvas_->state()) show_empty(EmptyState::Icon::picture, tr("Loading frame %1…").arg(format_count(frame)));
+      return;
+    }
+    const auto problem = session_->frame_problem(frame);
+    if (!problem.isEmpty()) {
+      return show_empty(EmptyState::Icon::problem, tr("Frame %1 cannot be read.").arg(format_count(frame)), {},
+                        problem);
+    }
+    return show_empty(EmptyState::Icon::picture,
+                      tr("This source does not tell where the robot is. CALVIN episodes and the simulated world do."));
+  }
+  ArmModel::Posed posed;
+  canvas_->set_state(frames_->state(model_, frame, scale_, &posed));
+  QStringList notes;
+  if (posed.how == ArmModel::Posed::How::computed) notes << tr("joints computed from the hand’s pose");
+  if (posed.how == ArmModel::Posed::How::nearest) {
+    notes << tr("out of this arm’s reach: the hand is %1 off").arg(format_quantity(posed.error_m * 1000, tr("mm")));
+  }
+  canvas_->set_notes(notes);
+  stack_->setCurrentWidget(canvas_);
+  place_buttons();
+}
+
+void ArmView::contextMenuEvent(QContextMenuEvent* event) {
+  if (is_empty()) return;
+  QMenu menu(this);
+  menu.addSection(tr("View from"));
+  menu.addActions(preset_button_->menu()->actions());
+  menu.addSection(tr("Length of steps"));
+  menu.addActions(scale_button_->menu()->actions());
+  menu.addSeparator();
+  menu.addAction(tr("Copy picture"), this, [this] { QApplication::clipboard()->setImage(canvas_->picture()); });
+  menu.addAction(tr("Save picture…"), this, &ArmView::picture_requested);
+  menu.addAction(tr("Open robot…"), this, &ArmView::robot_requested);
+  menu.exec(event->globalPos());
+}
+
+}  // namespace deer

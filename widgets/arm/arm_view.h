@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <filesystem>
+
+#include "sessions/session/session.h"
+#include "widgets/arm/arm_canvas.h"
+#include "widgets/arm/arm_frames.h"
+#include "widgets/arm/arm_model.h"
+#include "widgets/base/empty_state.h"
+
+class QStackedLayout;
+class QTimer;
+class QToolButton;
+
+namespace deer {
+
+/// The arm of the hovered or current frame in space: its pose, what every exit wants to do next, the way it
+/// came and goes. Follows the session and gathers changes into one refresh per turn of the event loop.
+class ArmView : public QWidget {
+  Q_OBJECT
+
+ public:
+  /// `session` must outlive the view. `urdf` is read at once; if it cannot be, the view says why.
+  ArmView(Session* session, const std::filesystem::path& urdf, QWidget* parent = nullptr);
+  ~ArmView() override;
+
+  ArmCanvas* canvas() const { return canvas_; }
+  EmptyState* empty_state() const { return empty_; }
+  bool is_empty() const;
+
+  void set_preset(ArmCamera::Preset preset) { canvas_->set_preset(preset); }
+  double step_scale() const { return scale_; }
+  void set_step_scale(double scale);  ///< one of ArmFrames::kScales
+
+  /// Another robot, read in the background; robot_changed() or robot_failed() follows. The newest wins.
+  void open_robot(const std::filesystem::path& urdf);
+  const ArmModelPtr& model() const { return model_; }
+
+  /// Scale and camera, for the layout; restore_state() takes only what it knows.
+  QByteArray save_state() const;
+  void restore_state(const QByteArray& state);
+
+  static QString preset_name(ArmCamera::Preset preset);
+  static QString scale_name(double scale);
+
+ Q_SIGNALS:
+  void open_dataset_requested();
+  void robot_changed();
+  void robot_failed(const deer::Problem& problem);
+  void settings_changed();   ///< preset or scale
+  void picture_requested();  ///< from the menu: save it
+  void robot_requested();    ///< from the menu: open one
+
+ protected:
+  void showEvent(QShowEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void contextMenuEvent(QContextMenuEvent* event) override;
+
+ private:
+  void refresh_later();
+  void refresh();
+  void show_empty(EmptyState::Icon icon, const QString& sentence, const QString& action = {},
+                  const QString& details = {});
+  void build_buttons();
+  void place_buttons();
+  qint64 shown_frame() const;
+
+  Session* session_;
+  ArmFrames* frames_;
+  ArmModelPtr model_;
+  QString model_problem_;
+  quint64 robot_request_ = 0;
+  double scale_ = 5;
+  QStackedLayout* stack_;
+  EmptyState* empty_;
+  ArmCanvas* canvas_;
+  QToolButton* preset_button_ = nullptr;
+  QToolButton* scale_button_ = nullptr;
+  QTimer* pending_;
+};
+
+}  // namespace deer

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/base/color_maps.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+namespace deer {
+namespace {
+
+constexpr std::array<QRgb, 33> kViridis = {
+    0x440154, 0x470d60, 0x48186a, 0x482374, 0x472d7b, 0x453781, 0x424086, 0x3e4989, 0x3b528b, 0x375b8d, 0x33638d,
+    0x2f6b8e, 0x2c728e, 0x297a8e, 0x26828e, 0x23898e, 0x21918c, 0x1f978b, 0x1f9f88, 0x21a685, 0x27ad81, 0x31b57b,
+    0x3dbc74, 0x4cc26c, 0x5cc863, 0x6ece58, 0x81d34d, 0x95d840, 0xaadc32, 0xc0df25, 0xd5e21a, 0xeae51a, 0xfde725,
+};
+
+double to_linear(double channel) {
+  return channel <= 0.04045 ? channel / 12.92 : std::pow((channel + 0.055) / 1.055, 2.4);
+}
+
+double to_srgb(double linear) {
+  linear = std::clamp(linear, 0.0, 1.0);
+  return linear <= 0.0031308 ? linear * 12.92 : 1.055 * std::pow(linear, 1 / 2.4) - 0.055;
+}
+
+}  // namespace
+
+QColor viridis(double t) {
+  const double place = std::clamp(t, 0.0, 1.0) * (kViridis.size() - 1);
+  const auto low = std::min(static_cast<std::size_t>(place), kViridis.size() - 2);
+  const double part = place - static_cast<double>(low);
+  const QColor a = QColor::fromRgb(kViridis[low]), b = QColor::fromRgb(kViridis[low + 1]);
+  const auto mix = [part](int from, int to) { return static_cast<int>(std::lround(from + part * (to - from))); };
+  return {mix(a.red(), b.red()), mix(a.green(), b.green()), mix(a.blue(), b.blue())};
+}
+
+// Björn Ottosson's Oklab, 2020.
+Oklab to_oklab(const QColor& color) {
+  const double r = to_linear(color.redF()), g = to_linear(color.greenF()), b = to_linear(color.blueF());
+  const double l = std::cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
+  const double m = std::cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+  const double s = std::cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+  return {0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s,
+          1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s,
+          0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s};
+}
+
+QColor from_oklab(const Oklab& lab) {
+  const double l = std::pow(lab.lightness + 0.3963377774 * lab.a + 0.2158037573 * lab.b, 3);
+  const double m = std::pow(lab.lightness - 0.1055613458 * lab.a - 0.0638541728 * lab.b, 3);
+  const double s = std::pow(lab.lightness - 0.0894841775 * lab.a - 1.2914855480 * lab.b, 3);
+  const auto channel = [](double linear) { return static_cast<int>(std::lround(to_srgb(linear) * 255)); };
+  return {channel(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s),
+          channel(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s),
+          channel(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s)};
+}
+
+QColor attention_color(double t) {
+  constexpr double kHue = -0.1;  // rad
+  t = std::clamp(t, 0.0, 1.0);
+  // Little chroma at both ends, where sRGB has none to give.
+  const double chroma = std::lerp(0.06, 0.08, t) + 0.14 * std::sin(t * std::numbers::pi);
+  auto out = from_oklab({std::lerp(0.20, 0.90, t), chroma * std::cos(kHue), chroma * std::sin(kHue)});
+  out.setAlphaF(static_cast<float>(std::lerp(0.40, 0.80, t)));
+  return out;
+}
+
+QColor mix_oklab(const QColor& from, const QColor& to, double t) {
+  const Oklab a = to_oklab(from), b = to_oklab(to);
+  t = std::clamp(t, 0.0, 1.0);
+  return from_oklab({std::lerp(a.lightness, b.lightness, t), std::lerp(a.a, b.a, t), std::lerp(a.b, b.b, t)});
+}
+
+double relative_luminance(const QColor& color) {
+  return 0.2126 * to_linear(color.redF()) + 0.7152 * to_linear(color.greenF()) + 0.0722 * to_linear(color.blueF());
+}
+
+}  // namespace deer

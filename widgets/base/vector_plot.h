@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "widgets/base/qcp.h"
+
+namespace deer {
+
+/// A plot that draws itself as lines and text, not as a picture of them, when a view is rendered to SVG or PDF.
+class VectorPlot : public QCustomPlot {
+ public:
+  using QCustomPlot::QCustomPlot;
+
+ protected:
+  /// Both axes in the theme's colours and fonts: quiet lines, no ticks in between.
+  void style_axes();
+
+  void paintEvent(QPaintEvent* event) override {
+    {
+      QCPPainter painter(this);
+      const auto engine = painter.paintEngine()->type();
+      if (engine == QPaintEngine::SVG || engine == QPaintEngine::Pdf) {
+        painter.setMode(QCPPainter::pmVectorized);
+        painter.fillRect(rect(), palette().window());
+        draw(&painter);
+        return;
+      }
+    }
+    QCustomPlot::paintEvent(event);
+  }
+};
+
+}  // namespace deer

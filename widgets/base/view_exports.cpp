@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/base/view_exports.h"
+
+#include <QApplication>
+#include <QBuffer>
+#include <QClipboard>
+#include <QContextMenuEvent>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QMenu>
+#include <QPainter>
+#include <QPdfWriter>
+#include <QSvgGenerator>
+#include <QThreadPool>
+#include <algorithm>
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "sessions/store/paths.h"
+#include "widgets/base/theme.h"
+
+namespace deer {
+namespace {
+
+void render_on(QWidget* view, QPaintDevice* device) {
+  QPainter painter(device);
+  painter.fillRect(view->rect(), Theme::instance().colors().background);
+  view->render(&painter, QPoint(), QRegion(), QWidget::DrawChildren);
+}
+
+QString stem_of(QString name) {
+  name = name.toLower();
+  for (QChar& c : name) {
+    if (!c.isLetterOrNumber()) c = u'_';
+  }
+  return name;
+}
+
+}  // namespace
+
+QByteArray view_as_svg(QWidget* view) {
+  QByteArray bytes;
+  QBuffer buffer(&bytes);
+  buffer.open(QIODevice::WriteOnly);
+  QSvgGenerator svg;
+  svg.setOutputDevice(&buffer);
+  svg.setSize(view->size());
+  svg.setViewBox(view->rect());
+  svg.setTitle(view->accessibleName());
+  svg.setResolution(96);
+  render_on(view, &svg);
+  return bytes;
+}
+
+QByteArray view_as_pdf(QWidget* view) {
+  QByteArray bytes;
+  QBuffer buffer(&bytes);
+  buffer.open(QIODevice::WriteOnly);
+  {
+    QPdfWriter pdf(&buffer);
+    pdf.setTitle(view->accessibleName());
+    pdf.setCreator(QStringLiteral("Deerscope"));
+    // A page of the view's size, 96 pixels an inch, so that one unit is one pixel.
+    pdf.setResolution(96);
+    pdf.setPageSize(QPageSize(QSizeF(view->width(), view->height()) / 96.0, QPageSize::Inch));
+    pdf.setPageMargins(QMarginsF());
+    render_on(view, &pdf);
+  }
+  return bytes;
+}
+
+ViewExports::ViewExports(QWidget* window) : QObject(window), window_(window) {
+  choose_ = [this](const QString& title, const QString& name, const QString& filter) {
+    return QFileDialog::getSaveFileName(window_, title, name, filter);
+  };
+  connect(qApp, &QApplication::focusChanged, this, [this](QWidget*, QWidget* now) {
+    for (auto* widget = now; widget; widget = widget->parentWidget()) {
+      if (find(widget)) return make_current(widget);
+    }
+  });
+}
+
+void ViewExports::add(QWidget* view, const QString& name, Values values) {
+  views_.push_back({view, name, std::move(values)});
+  view->installEventFilter(this);
+}
+
+const ViewExports::View* ViewExports::find(const QWidget* widget) const {
+  const auto place =
+      std::find_if(views_.begin(), views_.end(), [&](const View& view) { return view.widget == widget; });
+  return place == views_.end() || !widget ? nullptr : &*place;
+}
+
+QWidget* ViewExports::current() const { return current_ && current_->isVisible() ? current_.data() : nullptr; }
+
+QString ViewExports::name_of(const QWidget* view) const {
+  const auto* const found = find(view);
+  return found ? found->name : QString();
+}
+
+bool ViewExports::has_values(const QWidget* view) const {
+  const auto* const found = find(view);
+  return found && found->values;
+}
+
+void ViewExports::make_current(QWidget* widget) {
+  if (current_ == widget) return;
+  current_ = widget;
+  Q_EMIT current_changed();
+}
+
+bool ViewExports::eventFilter(QObject* watched, QEvent* event) {
+  auto* const view = qobject_cast<QWidget*>(watched);
+  if (!find(view)) return QObject::eventFilter(watched, event);
+  if (event->type() == QEvent::Enter) make_current(view);
+  if (event->type() != QEvent::ContextMenu) return QObject::eventFilter(watched, event);
+  make_current(view);
+  auto* const menu = new QMenu(view);
+  menu->setAttribute(Qt::WA_DeleteOnClose);
+  fill_menu(menu, view);
+  menu->popup(static_cast<QContextMenuEvent*>(event)->globalPos());
+  return true;
+}
+
+void ViewExports::fill_menu(QMenu* menu, QWidget* view) {
+  const auto add = [&](const QString& text, void (ViewExports::*call)(QWidget*), bool enabled) {
+    auto* const action = menu->addAction(text);
+    action->setEnabled(enabled);
+    connect(action, &QAction::triggered, this, [this, call, view = QPointer(view)] {
+      if (view) (this->*call)(view);
+    });
+  };
+  const bool values = has_values(view);
+  menu->setAccessibleName(tr("Export %1").arg(name_of(view)));
+  add(tr("&Copy values"), &ViewExports::copy_values, values);
+  add(tr("Copy &picture"), &ViewExports::copy_picture, true);
+  menu->addSeparator();
+  add(tr("Save &values as CSV or NPZ…"), &ViewExports::ask_values, values);
+  add(tr("Save p&icture as PNG, SVG or PDF…"), &ViewExports::ask_picture, true);
+}
+
+void ViewExports::copy_values(QWidget* view) {
+  const auto* const found = find(view);
+  if (!found || !found->values) return;
+  QApplication::clipboard()->setText(QString::fromStdString(to_csv(found->values(), '\t')));
+}
+
+void ViewExports::copy_picture(QWidget* view) {
+  if (find(view)) QApplication::clipboard()->setPixmap(view->grab());
+}
+
+void ViewExports::ask_picture(QWidget* view) {
+  const auto* const found = find(view);
+  if (!found) return;
+  const auto path = choose_(tr("Save picture of %1").arg(found->name), stem_of(found->name) + QStringLiteral(".png"),
+                            tr("PNG picture (*.png);;SVG drawing (*.svg);;PDF page (*.pdf)"));
+  if (!path.isEmpty()) save_picture(view, path);
+}
+
+void ViewExports::ask_values(QWidget* view) {
+  const auto* const found = find(view);
+  if (!found || !found->values) return;
+  const auto path = choose_(tr("Save values of %1").arg(found->name), stem_of(found->name) + QStringLiteral(".csv"),
+                            tr("Table (*.csv);;NumPy arrays (*.npz)"));
+  if (!path.isEmpty()) save_values(view, path);
+}
+
+void ViewExports::save_picture(QWidget* view, const QString& path) {
+  if (!find(view)) return;
+  const auto ending = QFileInfo(path).suffix().toLower();
+  if (ending == u"png") {
+    const auto image = view->grab().toImage();
+    return write(path, [image] {
+      QByteArray bytes;
+      QBuffer buffer(&bytes);
+      buffer.open(QIODevice::WriteOnly);
+      if (!image.save(&buffer, "PNG")) throw Error("the picture could not be packed");
+      return bytes;
+    });
+  }
+  // Painting belongs to this thread; it is the disk that may be slow.
+  if (ending == u"svg") return write(path, [bytes = view_as_svg(view)] { return bytes; });
+  if (ending == u"pdf") return write(path, [bytes = view_as_pdf(view)] { return bytes; });
+  Q_EMIT problem({tr("The picture could not be saved"), tr("%1: the ending says no known format").arg(path),
+                  tr("Use .png, .svg or .pdf.")});
+}
+
+void ViewExports::save_values(QWidget* view, const QString& path) {
+  const auto* const found = find(view);
+  if (!found || !found->values) return;
+  const auto ending = QFileInfo(path).suffix().toLower();
+  if (ending != u"csv" && ending != u"npz") {
+    Q_EMIT problem({tr("The values could not be saved"), tr("%1: the ending says no known format").arg(path),
+                    tr("Use .csv or .npz.")});
+    return;
+  }
+  write(path, [table = found->values(), npz = ending == u"npz"] {
+    return QByteArray::fromStdString(npz ? to_npz(table) : to_csv(table));
+  });
+}
+
+void ViewExports::write(const QString& path, std::function<QByteArray()> content) {
+  QThreadPool::globalInstance()->start([self = QPointer(this), path, content = std::move(content)] {
+    QString failure;
+    try {
+      const auto bytes = content();
+      write_file_atomically(to_path(path), std::string_view(bytes.constData(), static_cast<std::size_t>(bytes.size())));
+    } catch (const std::exception& error) {
+      failure = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        qApp,
+        [self, path, failure] {
+          if (!self) return;
+          if (failure.isEmpty()) return Q_EMIT self->saved(path);
+          Q_EMIT self->problem({tr("The file could not be saved"), failure, tr("Choose another folder.")});
+        },
+        Qt::QueuedConnection);
+  });
+}
+
+}  // namespace deer

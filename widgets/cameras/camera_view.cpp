@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/cameras/camera_view.h"
+
+#include <QAction>
+#include <QContextMenuEvent>
+#include <QMenu>
+#include <QPainter>
+#include <QPainterPath>
+#include <QTimer>
+#include <QVBoxLayout>
+
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+#include "widgets/cameras/overlay_picker.h"
+
+namespace deer {
+namespace {
+
+constexpr int kDimAfterMs = 150;
+
+QImage to_qimage(const Image& image) {
+  return QImage(image.rgb.data(), image.width, image.height, static_cast<qsizetype>(image.width) * 3,
+                QImage::Format_RGB888)
+      .copy();
+}
+
+}  // namespace
+
+CameraView::CameraView(Session* session, Camera camera, QWidget* parent)
+    : QWidget(parent), session_(session), camera_(camera), empty_(new EmptyState(this)), dim_timer_(new QTimer(this)) {
+  setMouseTracking(true);
+  setAccessibleName(camera == Camera::fixed ? tr("Static camera") : tr("Gripper camera"));
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->addWidget(empty_);
+
+  dim_timer_->setSingleShot(true);
+  dim_timer_->setInterval(kDimAfterMs);
+  connect(dim_timer_, &QTimer::timeout, this, [this] {
+    dimmed_ = true;
+    update();
+  });
+  connect(empty_, &EmptyState::action_triggered, this, &CameraView::open_dataset_requested);
+  connect(session, &Session::episode_changed, this, &CameraView::start_anew);
+  connect(session, &Session::current_frame_changed, this, &CameraView::refresh);
+  connect(session, &Session::hovered_frame_changed, this, &CameraView::refresh);
+  connect(session, &Session::observation_ready, this, &CameraView::refresh);
+  connect(session, &Session::activity_changed, this, [this] {
+    if (state_ != State::picture) refresh();
+  });
+  connect(session, &Session::records_changed, this, qOverload<>(&QWidget::update));
+  connect(session, &Session::model_changed, this, qOverload<>(&QWidget::update));
+  connect(&Theme::instance(), &Theme::changed, this, qOverload<>(&QWidget::update));
+  start_anew();
+}
+
+void CameraView::set_pixelated(bool pixelated) {
+  pixelated_ = pixelated;
+  update();
+}
+
+void CameraView::start_anew() {
+  picture_ = {};
+  source_.reset();
+  picture_frame_ = -1;
+  dimmed_ = false;
+  dim_timer_->stop();
+  refresh();
+}
+
+void CameraView::refresh() {
+  const qint64 frame = session_->hovered_frame() >= 0 ? session_->hovered_frame() : session_->current_frame();
+  const FrameSource* episode = session_->episode();
+  if (!episode || frame < 0) {
+    const bool opening = session_->activity() == Session::Activity::opening_source;
+    const bool waiting = opening || session_->is_live();
+    empty_->set(EmptyState::Icon::picture,
+                opening   ? session_->activity_text()
+                : waiting ? tr("Waiting for the first frame…")
+                          : tr("Open an episode to see the camera."),
+                waiting || camera_ == Camera::gripper ? QString() : tr("Open dataset…"));
+    return show_state(waiting ? State::loading : State::empty);
+  }
+  if (camera_ == Camera::gripper && !episode->info().has_gripper_camera) {
+    empty_->set(EmptyState::Icon::picture, tr("No gripper camera in this source"));
+    return show_state(State::empty);
+  }
+  const ObservationPtr observation = session_->observation(frame);
+  if (observation) {
+    const ImagePtr image = camera_ == Camera::fixed ? observation->rgb_static : observation->rgb_gripper;
+    dim_timer_->stop();
+    dimmed_ = false;
+    if (!image || image->empty()) {
+      const QString reason = session_->frame_problem(frame);
+      empty_->set(EmptyState::Icon::picture,
+                  reason.isEmpty() ? tr("This frame has no picture from this camera.") : reason);
+      return show_state(State::empty);
+    }
+    if (image != source_) {
+      source_ = image;
+      picture_ = to_qimage(*image);
+    }
+    picture_frame_ = frame;
+    return show_state(State::picture);
+  }
+  const QString problem = session_->frame_problem(frame);
+  if (!problem.isEmpty()) {
+    dim_timer_->stop();
+    dimmed_ = false;
+    empty_->set(EmptyState::Icon::problem, tr("Frame %1 cannot be read.").arg(format_count(frame)), {}, problem);
+    return show_state(State::problem);
+  }
+  if (picture_.isNull()) {
+    empty_->set(EmptyState::Icon::picture, tr("Loading frame %1…").arg(format_count(frame)));
+    return show_state(State::loading);
+  }
+  if (!dimmed_ && !dim_timer_->isActive()) dim_timer_->start();
+  show_state(State::picture);
+}
+
+void CameraView::show_state(State state) {
+  const bool other = state != state_;
+  state_ = state;
+  empty_->setVisible(state != State::picture);
+  // Asking for its size at every frame would cost more than the picture.
+  if (other || picture_rect() != picker_in_) place_picker();
+  update();
+}
+
+QString CameraView::badge_text() const {
+  const FrameRecordPtr record = picture_frame_ >= 0 ? session_->record(picture_frame_) : nullptr;
+  if (!record) return tr("not evaluated");
+  const QString exit = exit_name(record->exit_index, record->exit_layer);
+  const ModelSummary* model = session_->model();
+  return model ? tr("%1 · depth %2 of %3").arg(exit).arg(record->depth()).arg(model->layers)
+               : tr("%1 · depth %2").arg(exit).arg(record->depth());
+}
+
+QRect CameraView::picture_rect() const {
+  if (picture_.isNull()) return {};
+  QSize size = picture_.size().scaled(this->size(), Qt::KeepAspectRatio);
+  if (pixelated_) {
+    // Whole multiples of the screen's pixels keep every source pixel equally wide.
+    const qreal ratio = devicePixelRatioF();
+    const int times = static_cast<int>(size.width() * ratio) / picture_.width();
+    if (times >= 1) size = QSizeF(picture_.width() * times / ratio, picture_.height() * times / ratio).toSize();
+  }
+  return QRect(QPoint((width() - size.width()) / 2, (height() - size.height()) / 2), size);
+}
+
+QSize CameraView::sizeHint() const { return camera_ == Camera::fixed ? QSize(400, 400) : QSize(252, 252); }
+QSize CameraView::minimumSizeHint() const { return {120, 120}; }
+
+void CameraView::paintEvent(QPaintEvent*) {
+  if (state_ != State::picture || picture_.isNull()) return;
+  const Theme& theme = Theme::instance();
+  QPainter painter(this);
+  const QRect target = picture_rect();
+  if (dimmed_) painter.setOpacity(0.45);
+  const qreal ratio = devicePixelRatioF();
+  if (pixelated_) {
+    painter.drawImage(target, picture_);
+  } else {
+    // QPainter's own smooth scaling skips pixels when it shrinks.
+    QImage scaled = picture_.scaled(target.size() * ratio, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+    scaled.setDevicePixelRatio(ratio);
+    painter.drawImage(target.topLeft(), scaled);
+  }
+  painter.setOpacity(1);
+  painter.setRenderHint(QPainter::Antialiasing);
+  draw_overlays(&painter);
+
+  const FrameRecordPtr record = session_->record(picture_frame_);
+  const ModelSummary* model = session_->model();
+  const auto chip = [&](const QString& text, const QFont& font, const QColor& fill, bool left, int room,
+                        bool at_top = false) {
+    painter.setFont(font);
+    const QFontMetrics metrics(font);
+    const QString shown = metrics.elidedText(text, Qt::ElideRight, room - 2 * spacing::kSmall);
+    const QSize size(metrics.horizontalAdvance(shown) + 2 * spacing::kSmall, metrics.height() + spacing::kTiny);
+    const int x = left ? target.left() + spacing::kSmall : target.right() + 1 - spacing::kSmall - size.width();
+    const int y = at_top ? target.top() + spacing::kSmall : target.bottom() + 1 - spacing::kSmall - size.height();
+    const QRect box(QPoint(x, y), size);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(fill);
+    painter.drawRoundedRect(box, spacing::kTiny, spacing::kTiny);
+    painter.setPen(Theme::text_on(fill));
+    painter.drawText(box, Qt::AlignCenter, shown);
+    return box.width();
+  };
+  const bool badge_left = !isRightToLeft();
+  const int room = target.width() - 2 * spacing::kSmall;
+  QFont badge_font = Theme::number_font(theme.body_font());
+  badge_font.setBold(record != nullptr);
+  const QColor fill = record && model
+                          ? theme.exit_color(record->exit_index, static_cast<int>(model->exit_layers.size()))
+                          : theme.colors().surface;
+  const QString caption = camera_ == Camera::fixed ? tr("static camera") : tr("gripper camera");
+  chip(caption, theme.label_font(), theme.colors().surface, badge_left, room, true);
+  QString badge = badge_text();
+  // Where there is no room for the depth, the exit alone: it is not cut off.
+  const bool narrow = QFontMetrics(badge_font).elidedText(badge, Qt::ElideRight, room - 2 * spacing::kSmall) != badge;
+  if (record && narrow) badge = exit_name(record->exit_index, record->exit_layer);
+  const int used = chip(badge, badge_font, fill, badge_left, room);
+  draw_legend(&painter, target.bottom() + 1 - 2 * spacing::kSmall - QFontMetrics(badge_font).height());
+  const QString number = tr("frame %1").arg(format_count(picture_frame_));
+  const QFont number_font = Theme::number_font(theme.label_font());
+  const int wanted = QFontMetrics(number_font).horizontalAdvance(number) + 2 * spacing::kSmall;
+  if (used + spacing::kSmall + wanted <= room) chip(number, number_font, theme.colors().surface, !badge_left, room);
+  if (camera_ == Camera::fixed) session_->picture_shown(picture_frame_);
+}
+
+void CameraView::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  place_picker();
+  update();
+}
+
+void CameraView::contextMenuEvent(QContextMenuEvent* event) {
+  QMenu menu(this);
+  QAction* pixels = menu.addAction(tr("Show pixels"));
+  pixels->setCheckable(true);
+  pixels->setChecked(pixelated_);
+  connect(pixels, &QAction::toggled, this, &CameraView::set_pixelated);
+  if (overlays_) {
+    OverlayPicker::fill(menu.addMenu(tr("Overlay")), overlays_);
+  }
+  menu.exec(event->globalPos());
+}
+
+}  // namespace deer

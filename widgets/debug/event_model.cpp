@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/debug/event_model.h"
+
+#include <algorithm>
+#include <climits>
+
+#include "sessions/session/session.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+
+namespace deer {
+namespace {
+
+constexpr int kRenewMs = 120;
+
+}  // namespace
+
+EventModel::EventModel(Session* session, Debugger* debugger, QObject* parent)
+    : QAbstractTableModel(parent), session_(session), debugger_(debugger) {
+  later_.setSingleShot(true);
+  later_.setInterval(kRenewMs);
+  connect(&later_, &QTimer::timeout, this, &EventModel::renew);
+  connect(debugger, &Debugger::events_changed, this, [this] {
+    // Rows that are no more must not be asked for until then.
+    if (debugger_->events().count(kinds_) < rows_) return renew();
+    if (!later_.isActive()) later_.start();
+  });
+  renew();
+}
+
+void EventModel::renew() {
+  later_.stop();
+  beginResetModel();
+  rows_ = static_cast<int>(std::min<qint64>(debugger_->events().count(kinds_), INT_MAX));
+  endResetModel();
+}
+
+void EventModel::set_kinds(EventKinds kinds) {
+  kinds_ = kinds;
+  renew();
+}
+
+QString EventModel::kind_name(FrameEventKind kind) {
+  switch (kind) {
+    case FrameEventKind::exit_change:
+      return tr("exit change");
+    case FrameEventKind::threshold_crossing:
+      return tr("threshold crossing");
+    case FrameEventKind::gripper_opens:
+      return tr("gripper opens");
+    case FrameEventKind::gripper_closes:
+      return tr("gripper closes");
+    case FrameEventKind::forced:
+      return tr("forced exit");
+    case FrameEventKind::breakpoint:
+      return tr("breakpoint");
+    case FrameEventKind::status:
+      return tr("status");
+    case FrameEventKind::gap:
+      return tr("dropped frames");
+    case FrameEventKind::error:
+      return tr("error");
+  }
+  return {};
+}
+
+QString EventModel::what(const FrameEvent& event) const {
+  const auto exit = [](int place) { return place < 0 ? tr("no exit") : tr("exit %1").arg(place + 1); };
+  switch (event.kind) {
+    case FrameEventKind::exit_change:
+      return tr("%1 → %2").arg(exit(event.other), exit(event.exit));
+    case FrameEventKind::threshold_crossing:
+      return event.value <= event.limit
+                 ? tr("%1: delta %2 fell to its threshold %3")
+                       .arg(exit(event.exit), format_number(double(event.value)), format_number(double(event.limit)))
+                 : tr("%1: delta %2 rose above its threshold %3")
+                       .arg(exit(event.exit), format_number(double(event.value)), format_number(double(event.limit)));
+    case FrameEventKind::gripper_opens:
+    case FrameEventKind::gripper_closes:
+      return tr("probability of opening %1").arg(format_number(double(event.value), 2));
+    case FrameEventKind::forced:
+      return tr("%1, set by hand").arg(exit(event.exit));
+    case FrameEventKind::gap:
+      return tr("%1: %2 since the frame before")
+          .arg(debugger_->events().text(event), format_quantity(double(event.value), QStringLiteral("s")));
+    case FrameEventKind::breakpoint:
+    case FrameEventKind::status:
+    case FrameEventKind::error:
+      return debugger_->events().text(event);
+  }
+  return {};
+}
+
+qint64 EventModel::frame_of(int row) const {
+  return row >= 0 && row < rows_ ? debugger_->events().at(kinds_, row).frame : -1;
+}
+
+int EventModel::row_of(qint64 frame) const {
+  return static_cast<int>(std::min<qint64>(debugger_->events().row_of(kinds_, frame), rows_));
+}
+
+QString EventModel::csv_header() { return QStringLiteral("frame,kind,what\n"); }
+
+QString EventModel::csv_line(int row) const {
+  const auto event = debugger_->events().at(kinds_, row);
+  auto text = what(event);
+  text.replace(u'"', QStringLiteral("\"\""));
+  return QStringLiteral("%1,%2,\"%3\"\n").arg(QString::number(event.frame), kind_name(event.kind), text);
+}
+
+int EventModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : rows_; }
+int EventModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kColumnCount; }
+
+QVariant EventModel::data(const QModelIndex& index, int role) const {
+  if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) return {};
+  const auto event = debugger_->events().at(kinds_, index.row());
+  const auto& theme = Theme::instance();
+  const int exits = session_->model() ? static_cast<int>(session_->model()->exit_layers.size()) : 0;
+  switch (role) {
+    case Qt::DisplayRole:
+      if (index.column() == kFrame) return format_count(event.frame);
+      return index.column() == kKind ? kind_name(event.kind) : what(event);
+    case Qt::TextAlignmentRole:
+      return QVariant::fromValue(
+          Qt::Alignment((index.column() == kFrame ? Qt::AlignTrailing : Qt::AlignLeading) | Qt::AlignVCenter));
+    case Qt::DecorationRole:
+      if (index.column() == kWhat && event.exit >= 0 &&
+          (event.kind == FrameEventKind::exit_change || event.kind == FrameEventKind::forced)) {
+        return theme.exit_color(event.exit, exits);
+      }
+      break;
+    case Qt::ForegroundRole:
+      if (event.kind == FrameEventKind::error) return theme.colors().error;
+      if (event.kind == FrameEventKind::gap) return theme.colors().warning;
+      if (index.column() == kKind) return theme.colors().muted_text;
+      break;
+    case Qt::FontRole:
+      return Theme::number_font(theme.body_font());
+    case Qt::ToolTipRole:
+      if (index.column() == kWhat) return what(event);
+      break;
+  }
+  return {};
+}
+
+QVariant EventModel::headerData(int section, Qt::Orientation orientation, int role) const {
+  if (orientation != Qt::Horizontal) return {};
+  if (role == Qt::TextAlignmentRole) {
+    return QVariant::fromValue(
+        Qt::Alignment((section == kFrame ? Qt::AlignTrailing : Qt::AlignLeading) | Qt::AlignVCenter));
+  }
+  if (role != Qt::DisplayRole) return {};
+  return section == kFrame ? tr("frame") : section == kKind ? tr("event") : tr("what");
+}
+
+}  // namespace deer

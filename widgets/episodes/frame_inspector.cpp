@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/episodes/frame_inspector.h"
+
+#include <QFormLayout>
+#include <QLabel>
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "widgets/analysis/stage_bars.h"
+#include "widgets/base/form_field.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+#include "widgets/exits/delta_view.h"
+#include "widgets/exits/exit_details.h"
+
+namespace deer {
+namespace {
+
+constexpr int kLeastWidth = 230;  // of names, values and bars beside the scroll bar, pixels
+
+}  // namespace
+
+FrameInspector::FrameInspector(Session* session, QWidget* parent)
+    : FrameView(session, tr("the details of a frame"), parent),
+      title_(new QLabel),
+      exit_(new ExitDetails),
+      stages_(new StageBars) {
+  setAccessibleName(tr("Frame inspector"));
+  const Theme& theme = Theme::instance();
+  title_->setAccessibleName(tr("Frame"));
+  title_->setFont(Theme::number_font(theme.title_font()));
+
+  auto* inner = new QWidget;
+  auto* column = new QVBoxLayout(inner);
+  column->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
+  column->setSpacing(spacing::kSmall);
+  column->addWidget(title_);
+  column->addWidget(exit_);
+  auto* form = new QFormLayout;
+  form->setHorizontalSpacing(spacing::kMedium);
+  form->setVerticalSpacing(spacing::kTiny);
+  form->setRowWrapPolicy(QFormLayout::WrapLongRows);
+  form->setLabelAlignment(Qt::AlignLeading | Qt::AlignTop);
+  form->setFormAlignment(Qt::AlignLeading | Qt::AlignTop);
+  form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+  instruction_ = add_form_field(form, tr("instruction"), tr("What the robot was told to do."));
+  depth_ = add_form_field(form, tr("depth"), tr("Layers of the language model that ran for this frame."));
+  reason_ = add_form_field(form, tr("reason"), tr("Why the model stopped at this exit."));
+  gripper_ = add_form_field(form, tr("gripper"), tr("Predicted probability of opening, and the command that follows."));
+  move_ = add_form_field(form, tr("move, mm"), tr("Sent to the robot for this step, in the world frame."));
+  turn_ =
+      add_form_field(form, tr("turn, °"), tr("Sent to the robot for this step, about the axes of the world frame."));
+  time_ = add_form_field(form, tr("time"), tr("Since the start of the episode."));
+  frame_id_ = add_form_field(form, tr("frame id"), tr("The dataset’s own number of this frame."));
+  step_ = add_form_field(form, tr("step"), tr("Steps since the action head’s memory was last reset."));
+  column->addLayout(form);
+  column->addSpacing(spacing::kSmall);
+  column->addWidget(stages_);
+  column->addStretch(1);
+
+  auto* scroll = new QScrollArea;
+  scroll->setWidget(inner);
+  scroll->setWidgetResizable(true);
+  scroll->setFrameShape(QFrame::NoFrame);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll->setMinimumWidth(kLeastWidth);
+  set_content(scroll);
+}
+
+QString FrameInspector::value(const QString& field) const {
+  for (const QLabel* label : findChildren<QLabel*>()) {
+    if (label->accessibleName() == field) return label->text();
+  }
+  return {};
+}
+
+void FrameInspector::show_record(const FrameRecordPtr& record) {
+  const ModelSummary* model = session()->model();
+  const ObservationPtr observation = session()->observation(record->frame);
+  title_->setText(tr("Frame %1").arg(format_count(record->frame)));
+  frame_id_->setText(observation ? QString::number(observation->frame_id) : tr("loading…"));
+  time_->setText(observation ? format_quantity(observation->timestamp_s, tr("s"), 4) : tr("loading…"));
+  instruction_->setText(!observation                       ? tr("loading…")
+                        : observation->instruction.empty() ? tr("none")
+                                                           : QString::fromStdString(observation->instruction));
+  const QString exit = exit_name(record->exit_index, record->exit_layer);
+  depth_->setText(model ? tr("%1 of %2 (%3)").arg(record->depth()).arg(model->layers).arg(exit)
+                        : tr("%1 (%2)").arg(record->depth()).arg(exit));
+  reason_->setText(DeltaView::reason_sentence(*record, session()->policy()));
+  step_->setText(format_count(record->step));
+  gripper_->setText(tr("%1 % open: %2")
+                        .arg(format_fixed(record->gripper_probability * 100.0, 0),
+                             record->command[6] > 0 ? tr("opens") : tr("closes")));
+  // CALVIN's scaling: 1 is 20 mm, and 1/20 rad.
+  constexpr double kMillimetres = 20, kDegrees = 57.29577951308232 / 20;
+  QStringList position, turn;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const QString axis = QString(QChar(u'x' + static_cast<char16_t>(i))) + QChar(0x00a0);
+    position << axis + format_fixed(record->command[i] * kMillimetres, 1);
+    turn << axis + format_fixed(record->command[i + 3] * kDegrees, 2);
+  }
+  const QString gap(QStringLiteral("  "));
+  move_->setText(position.join(gap));
+  turn_->setText(turn.join(gap));
+  exit_->show_exit(*record, model, session()->selected_exit());
+  stages_->set_times(record->times);
+}
+
+}  // namespace deer

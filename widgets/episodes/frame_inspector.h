@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "widgets/base/frame_view.h"
+
+class QFormLayout;
+class QLabel;
+
+namespace deer {
+
+class ExitDetails;
+class StageBars;
+
+/// Everything known of one frame in words and numbers: instruction, depth, reason, times, command.
+class FrameInspector : public FrameView {
+  Q_OBJECT
+
+ public:
+  explicit FrameInspector(Session* session, QWidget* parent = nullptr);
+
+  /// Text of a field by its accessible name; empty if there is none of that name.
+  QString value(const QString& field) const;
+
+ protected:
+  void show_record(const FrameRecordPtr& record) override;
+
+ private:
+  QLabel* title_;
+  QLabel* frame_id_;
+  QLabel* time_;
+  QLabel* instruction_;
+  QLabel* depth_;
+  QLabel* reason_;
+  QLabel* step_;
+  QLabel* gripper_;
+  QLabel* move_;
+  QLabel* turn_;
+  ExitDetails* exit_;
+  StageBars* stages_;
+};
+
+}  // namespace deer

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/exits/exit_steps_model.h"
+
+#include <QFont>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/actions/action_model.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+
+namespace deer {
+
+void ExitStepsModel::set(std::vector<FrameStep> steps) {
+  const bool same_rows = steps.size() == steps_.size();
+  if (!same_rows) beginResetModel();
+  steps_ = std::move(steps);
+  if (!same_rows) return endResetModel();
+  if (!steps_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumnCount - 1));
+}
+
+int ExitStepsModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(steps_.size());
+}
+
+int ExitStepsModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kColumnCount; }
+
+QString ExitStepsModel::decision_word(ExitDecision decision) {
+  switch (decision) {
+    case ExitDecision::left:
+      return tr("stops");
+    case ExitDecision::went_on:
+      return tr("goes on");
+    case ExitDecision::passed:
+      return tr("not asked");
+    case ExitDecision::not_reached:
+      return tr("not reached");
+    case ExitDecision::beyond:
+      return tr("not allowed");
+  }
+  return {};
+}
+
+QString ExitStepsModel::why(const FrameStep& step) {
+  if (!step.evaluated && step.decision != ExitDecision::beyond) return tr("not evaluated");
+  const bool compared = std::isfinite(step.delta) && std::isfinite(step.threshold);
+  const bool real = compared && std::abs(step.threshold) < kAlwaysLeave;
+  const auto comparison = [&] {
+    return tr("delta %1 %2 threshold %3")
+        .arg(format_number(step.delta), step.delta <= step.threshold ? QStringLiteral("≤") : QStringLiteral(">"),
+             format_threshold(step.threshold));
+  };
+  switch (step.decision) {
+    case ExitDecision::left:
+      return real && step.delta <= step.threshold ? tr("%1: stops").arg(comparison()) : tr("the exit taken");
+    case ExitDecision::went_on:
+      return real ? tr("%1: goes on").arg(comparison()) : tr("goes on");
+    case ExitDecision::passed:
+      return tr("not asked: the policy named the exit beforehand");
+    case ExitDecision::not_reached:
+      if (!compared) return tr("not reached");
+      if (!real) return tr("not reached; would stop here");
+      return step.delta <= step.threshold ? tr("not reached; %1: would stop").arg(comparison())
+                                          : tr("not reached; %1: would go on").arg(comparison());
+    case ExitDecision::beyond:
+      return tr("deeper than the budget allows");
+  }
+  return {};
+}
+
+QString ExitStepsModel::text(const FrameStep& step, int column) const {
+  const QString none(QChar(0x2013));
+  const auto number = [](double value) { return format_short(value); };
+  if (column >= kX && column <= kRotationZ) {
+    if (!step.evaluated) return none;
+    const int row = column - kX;
+    return format_fixed(static_cast<double>(step.arm[static_cast<std::size_t>(row)]) * ActionModel::unit_scale(row),
+                        row <= ActionModel::kZ ? 1 : 2);
+  }
+  switch (column) {
+    case kExit:
+      return tr("exit %1").arg(step.exit_index + 1);
+    case kDepth:
+      return QString::number(step.layer + 1);
+    case kChange:
+      return std::isnan(step.change) ? none : tr("%1 %").arg(format_fixed(step.change * 100, 1));
+    case kDelta:
+      return number(step.delta);
+    case kThreshold:
+      return std::isnan(step.threshold) ? none : format_threshold(step.threshold);
+    case kDecision:
+      return decision_word(step.decision);
+    case kGripper:
+      return step.evaluated ? tr("%1 %").arg(format_fixed(step.gripper_probability * 100, 0)) : none;
+    case kLlmGflops:
+      return number(step.llm_gflops);
+    case kTotalGflops:
+      return number(step.total_gflops);
+    case kMilliseconds:
+      if (std::isnan(step.total_ms)) return none;
+      return (step.ms_measured ? QString() : QStringLiteral("≈ ")) + format_fixed(step.total_ms, 1);
+    case kNextDifference:
+      return number(step.next_difference);
+    default:
+      return {};
+  }
+}
+
+QVariant ExitStepsModel::data(const QModelIndex& index, int role) const {
+  if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) return {};
+  const auto& step = steps_[static_cast<std::size_t>(index.row())];
+  const auto& theme = Theme::instance();
+  switch (role) {
+    case Qt::DisplayRole:
+      return text(step, index.column());
+    case Qt::TextAlignmentRole: {
+      const bool words = index.column() == kExit || index.column() == kDecision;
+      return QVariant::fromValue(Qt::Alignment((words ? Qt::AlignLeading : Qt::AlignTrailing) | Qt::AlignVCenter));
+    }
+    case Qt::FontRole: {
+      QFont font = Theme::number_font(theme.body_font());
+      font.setBold(step.decision == ExitDecision::left);
+      return font;
+    }
+    case Qt::ForegroundRole: {
+      const bool reached = step.decision == ExitDecision::left || step.decision == ExitDecision::went_on;
+      return reached ? theme.colors().text : theme.colors().muted_text;
+    }
+    case Qt::DecorationRole:
+      if (index.column() != kExit) return {};
+      return theme.exit_color(step.exit_index, rowCount());
+    case Qt::ToolTipRole:
+      return why(step);
+    default:
+      return {};
+  }
+}
+
+QVariant ExitStepsModel::headerData(int section, Qt::Orientation orientation, int role) const {
+  if (orientation == Qt::Vertical) return {};
+  const auto say = [role](const QString& name, const QString& explanation) -> QVariant {
+    return role == Qt::DisplayRole ? name : explanation;
+  };
+  if (role == Qt::TextAlignmentRole) {
+    const bool words = section == kExit || section == kDecision;
+    return QVariant::fromValue(Qt::Alignment((words ? Qt::AlignLeading : Qt::AlignTrailing) | Qt::AlignVCenter));
+  }
+  if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
+  switch (section) {
+    case kExit:
+      return say(tr("exit"), tr("From shallow to deep."));
+    case kChange:
+      return say(tr("change"), tr("How far the pooled hidden state has moved since the exit before, relative to its "
+                                  "length there."));
+    case kDelta:
+      return say(tr("delta"), tr("Difference to the action of the exit before."));
+    case kThreshold:
+      return say(tr("threshold"), tr("The model stops at an exit whose delta is at most this."));
+    case kDecision:
+      return say(tr("decision"), tr("What the policy made of this exit."));
+    case kDepth:
+      return say(tr("depth"), tr("Layers of the language model up to this exit."));
+    case kX:
+      return say(tr("x, mm"), tr("Movement in one step, in the world frame."));
+    case kY:
+      return say(tr("y, mm"), tr("Movement in one step, in the world frame."));
+    case kZ:
+      return say(tr("z, mm"), tr("Movement in one step, in the world frame."));
+    case kRotationX:
+      return say(tr("turn x, °"), tr("Turn in one step, in the world frame."));
+    case kRotationY:
+      return say(tr("turn y, °"), tr("Turn in one step, in the world frame."));
+    case kRotationZ:
+      return say(tr("turn z, °"), tr("Turn in one step, in the world frame."));
+    case kGripper:
+      return say(tr("gripper, % open"), tr("Predicted probability that the gripper opens."));
+    case kLlmGflops:
+      return say(tr("LLM, GFLOPs"), tr("The language model’s layers so far; a multiply-add counts as one."));
+    case kTotalGflops:
+      return say(tr("step, GFLOPs"), tr("Vision, resampler, layers and heads so far; a multiply-add counts as one."));
+    case kMilliseconds:
+      return say(tr("step, ms"), tr("Time of this frame so far. ≈: the time of the layers shared out evenly."));
+    case kNextDifference:
+      return say(tr("next"), tr("Difference between this action and the next exit’s."));
+    default:
+      return {};
+  }
+}
+
+}  // namespace deer

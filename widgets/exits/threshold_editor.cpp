@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/exits/threshold_editor.h"
+
+#include <QComboBox>
+#include <QFormLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QScopedValueRollback>
+#include <QScrollArea>
+#include <QSignalBlocker>
+#include <QSpinBox>
+#include <QStackedLayout>
+#include <QTableView>
+#include <QUndoStack>
+#include <QVBoxLayout>
+
+#include "sessions/frames/record_slices.h"
+#include "widgets/base/empty_state.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+#include "widgets/exits/exit_histogram.h"
+#include "widgets/exits/threshold_model.h"
+
+namespace deer {
+namespace {
+
+constexpr int kStageGroup = 1;
+constexpr int kStepsPerExitGroup = 2;
+
+class PolicyStep : public QUndoCommand {
+ public:
+  using Apply = std::function<void(const ExitPolicy&)>;
+
+  PolicyStep(ExitPolicy before, ExitPolicy after, const QString& what, int group, Apply apply)
+      : QUndoCommand(what),
+        before_(std::move(before)),
+        after_(std::move(after)),
+        group_(group),
+        apply_(std::move(apply)) {}
+
+  void undo() override { apply_(before_); }
+  void redo() override { apply_(after_); }
+  int id() const override { return group_ > 0 ? group_ : -1; }
+  bool mergeWith(const QUndoCommand* other) override {
+    after_ = static_cast<const PolicyStep*>(other)->after_;
+    if (after_ == before_) setObsolete(true);
+    return true;
+  }
+
+ private:
+  ExitPolicy before_, after_;
+  int group_;
+  Apply apply_;
+};
+
+/// As tall as its rows: a short table needs no scroll bar and no empty space.
+class FittedTable : public QTableView {
+ public:
+  using QTableView::QTableView;
+  QSize sizeHint() const override {
+    const int rows = model() ? model()->rowCount() : 0;
+    return {240, horizontalHeader()->sizeHint().height() + rows * verticalHeader()->defaultSectionSize() + 2};
+  }
+  QSize minimumSizeHint() const override { return {120, sizeHint().height()}; }
+};
+
+}  // namespace
+
+ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
+    : QWidget(parent),
+      session_(session),
+      undo_(new QUndoStack(this)),
+      model_(new ThresholdModel(this)),
+      content_(new QWidget),
+      empty_(new EmptyState),
+      table_(new FittedTable),
+      reset_(new QPushButton(tr("Use suggested"))),
+      message_(new QLabel),
+      mean_depth_(new QLabel),
+      result_(new QLabel),
+      histogram_(new ExitHistogram),
+      form_(new QFormLayout) {
+  setAccessibleName(tr("Exit policy"));
+  const Theme& theme = Theme::instance();
+
+  table_->setModel(model_);
+  table_->setAccessibleName(tr("Thresholds"));
+  table_->verticalHeader()->hide();
+  table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + spacing::kSmall);
+  table_->setShowGrid(false);
+  table_->setSelectionMode(QAbstractItemView::SingleSelection);
+  table_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::SelectedClicked |
+                          QAbstractItemView::EditKeyPressed | QAbstractItemView::AnyKeyPressed);
+  table_->setTabKeyNavigation(false);
+  table_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  table_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
+  for (const int column : {ThresholdModel::kExit, ThresholdModel::kDepth}) {
+    table_->horizontalHeader()->setSectionResizeMode(column, QHeaderView::ResizeToContents);
+  }
+  table_->horizontalHeader()->setHighlightSections(false);
+  table_->horizontalHeader()->setMinimumSectionSize(24);
+  Theme::instance().style_view(table_);
+
+  message_->setAccessibleName(tr("Problem with the entry"));
+  message_->setWordWrap(true);
+  message_->hide();
+  reset_->setAccessibleName(reset_->text());
+  mean_depth_->setAccessibleName(tr("Mean depth"));
+  mean_depth_->setFont(Theme::number_font(theme.title_font()));
+  result_->setAccessibleName(tr("Basis of the result"));
+  result_->setWordWrap(true);
+  result_->setFont(Theme::number_font(theme.label_font()));
+
+  build_controls();
+  auto* inner = new QWidget;
+  auto* column = new QVBoxLayout(inner);
+  column->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
+  column->setSpacing(spacing::kSmall);
+  column->addWidget(mean_depth_);
+  column->addWidget(result_);
+  column->addWidget(histogram_);
+  column->addSpacing(spacing::kSmall);
+  column->addWidget(table_);
+  column->addWidget(message_);
+  auto* buttons = new QHBoxLayout;
+  buttons->addWidget(reset_);
+  buttons->addStretch(1);
+  column->addLayout(buttons);
+  column->addSpacing(spacing::kSmall);
+  column->addLayout(form_);
+  column->addStretch(1);
+
+  auto* scroll = new QScrollArea;
+  scroll->setWidget(inner);
+  scroll->setWidgetResizable(true);
+  scroll->setFrameShape(QFrame::NoFrame);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  auto* content_layout = new QVBoxLayout(content_);
+  content_layout->setContentsMargins(0, 0, 0, 0);
+  content_layout->addWidget(scroll);
+  auto* stack = new QStackedLayout(this);
+  stack->addWidget(empty_);
+  stack->addWidget(content_);
+
+  connect(model_, &ThresholdModel::edited, this, [this](int exit, double threshold) {
+    set_message({});
+    ExitPolicy policy = session_->policy();
+    const auto place = static_cast<std::size_t>(exit);
+    // Exits before it without a threshold never leave, as long as nobody says otherwise.
+    if (policy.thresholds.size() <= place) policy.thresholds.resize(place + 1, kNeverLeave);
+    policy.thresholds[place] = threshold;
+    change(policy, tr("Threshold of exit %1").arg(exit + 1));
+  });
+  connect(model_, &ThresholdModel::rejected, this, &ThresholdEditor::set_message);
+  connect(reset_, &QPushButton::clicked, this, &ThresholdEditor::reset_to_suggested);
+  connect(empty_, &EmptyState::action_triggered, this, &ThresholdEditor::open_model_requested);
+  connect(session, &Session::model_changed, this, &ThresholdEditor::start_anew);
+  connect(session, &Session::policy_changed, this, &ThresholdEditor::take_policy);
+  connect(session, &Session::activity_changed, this, &ThresholdEditor::update_result);
+  connect(&Theme::instance(), &Theme::changed, this, [this] {
+    set_message(message_->text());
+    update_result();
+  });
+  start_anew();
+  auto* const slices =
+      new RecordSlices(session,
+                       {.start_anew = [this](qint64 frames) { forget_counts(frames); },
+                        .grow = [this](qint64 frames) { taken_.resize(static_cast<std::size_t>(frames), -1); },
+                        .take = [this](qint64 frame, const FrameRecordPtr& record) { count(frame, record.get()); },
+                        .taken = [this] { update_result(); },
+                        .lose = [this](qint64 frame) { count(frame, nullptr); }},
+                       this);
+  slices->start();
+}
+
+void ThresholdEditor::build_controls() {
+  form_->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+  form_->setRowWrapPolicy(QFormLayout::DontWrapRows);
+  form_->setHorizontalSpacing(spacing::kMedium);
+  form_->setVerticalSpacing(spacing::kSmall);
+  form_->setLabelAlignment(Qt::AlignLeading | Qt::AlignVCenter);
+
+  const auto add_combo = [this](const QString& name, const QString& tip, auto chosen) {
+    auto* combo = new QComboBox;
+    combo->setAccessibleName(name);
+    combo->setToolTip(tip);
+    combo->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    combo->setMinimumContentsLength(8);
+    form_->addRow(name, combo);
+    connect(combo, &QComboBox::currentIndexChanged, this, [this, combo, name, chosen](int index) {
+      if (showing_ || index < 0) return;
+      ExitPolicy policy = session_->policy();
+      chosen(policy, combo->itemData(index));
+      change(policy, name);
+    });
+    return combo;
+  };
+  criterion_ = add_combo(tr("Criterion"), tr("What decides whether to leave at an exit."),
+                         [](ExitPolicy& p, const QVariant& v) { p.criterion = Criterion(v.toInt()); });
+  criterion_->addItem(tr("Action delta"), int(Criterion::action_delta));
+  criterion_->addItem(tr("Feature similarity"), int(Criterion::feature_similarity));
+  criterion_->addItem(tr("Time step"), int(Criterion::time_step));
+  criterion_->addItem(tr("Fixed exit"), int(Criterion::fixed_exit));
+
+  delta_type_ = add_combo(
+      tr("Delta"),
+      tr("How the actions of two neighbouring exits are compared: root mean square, mean or largest difference of the "
+         "six arm values, or their cosine distance."),
+      [](ExitPolicy& p, const QVariant& v) { p.delta_type = DeltaType(v.toInt()); });
+  delta_type_->addItem(tr("RMS"), int(DeltaType::l2));
+  delta_type_->addItem(tr("Mean"), int(DeltaType::mean));
+  delta_type_->addItem(tr("Largest"), int(DeltaType::max));
+  delta_type_->addItem(tr("Cosine"), int(DeltaType::cosine));
+
+  fixed_ = add_combo(tr("Exit"), tr("The exit that is always taken."), [](ExitPolicy& p, const QVariant& v) {
+    p.fixed_layer = v.isValid() ? std::optional<int>(v.toInt()) : std::nullopt;
+  });
+  max_layer_ = add_combo(tr("Deepest"), tr("The deepest exit that may be used."), [](ExitPolicy& p, const QVariant& v) {
+    p.max_layer = v.isValid() ? std::optional<int>(v.toInt()) : std::nullopt;
+  });
+
+  const auto add_spin = [this](const QString& name, const QString& tip, int group, int ExitPolicy::*field) {
+    auto* spin = new QSpinBox;
+    spin->setAccessibleName(name);
+    spin->setToolTip(tip);
+    spin->setRange(1, 10'000);
+    spin->setKeyboardTracking(false);
+    const auto name_unit = [spin](int value) { spin->setSuffix(value == 1 ? tr(" step") : tr(" steps")); };
+    connect(spin, &QSpinBox::valueChanged, spin, name_unit);
+    name_unit(1);
+    form_->addRow(name, spin);
+    connect(spin, &QSpinBox::valueChanged, this, [this, name, group, field](int value) {
+      if (showing_) return;
+      ExitPolicy policy = session_->policy();
+      policy.*field = value;
+      change(policy, name, group);
+    });
+    return spin;
+  };
+  stage_ = add_spin(tr("Decide every"), tr("The exit is kept for so many steps, then decided anew."), kStageGroup,
+                    &ExitPolicy::steps_per_stage);
+  steps_per_exit_ = add_spin(tr("Deepen every"), tr("After so many steps the next deeper exit is used."),
+                             kStepsPerExitGroup, &ExitPolicy::steps_per_exit);
+}
+
+void ThresholdEditor::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  show_columns();
+}
+
+void ThresholdEditor::show_columns() {
+  constexpr int kRoomForSuggested = 280;
+  const ModelSummary* model = session_->model();
+  table_->setColumnHidden(ThresholdModel::kSuggested,
+                          !model || model->suggested_thresholds.empty() || width() < kRoomForSuggested);
+}
+
+void ThresholdEditor::start_anew() {
+  undo_->clear();
+  set_message({});
+  const ModelSummary* model = session_->model();
+  if (!model) {
+    empty_->set(EmptyState::Icon::model, tr("Open a model to see and change when it stops."), tr("Open model…"));
+  } else {
+    QScopedValueRollback showing(showing_, true);
+    max_layer_->clear();
+    fixed_->clear();
+    max_layer_->addItem(tr("No limit"));
+    fixed_->addItem(tr("Deepest"));
+    for (std::size_t i = 0; i < model->exit_layers.size(); ++i) {
+      const int depth = model->exit_layers[i] + 1;
+      const QString name = tr("Exit %1 · depth %2").arg(i + 1).arg(depth);
+      max_layer_->addItem(name, depth);
+      fixed_->addItem(name, depth - 1);
+    }
+  }
+  auto* const pages = static_cast<QStackedLayout*>(layout());
+  pages->setCurrentIndex(model ? 1 : 0);
+  // Without the model of a trace nothing but what it was recorded under can be shown.
+  pages->widget(1)->setEnabled(!session_->model_missing());
+  known_ = session_->policy();
+  show_policy();
+  update_result();
+}
+
+void ThresholdEditor::take_policy() {
+  const ExitPolicy before = std::exchange(known_, session_->policy());
+  if (!applying_ && before != known_ && session_->model()) {
+    // Made elsewhere, a dragged mark for example: already in force, and can be undone all the same.
+    QScopedValueRollback applying(applying_, true);
+    undo_->push(new PolicyStep(before, known_, tr("Policy"), 0, [this](const ExitPolicy& policy) {
+      QScopedValueRollback nested(applying_, true);
+      session_->set_policy(policy);
+    }));
+  }
+  show_policy();
+  update_result();
+}
+
+void ThresholdEditor::change(const ExitPolicy& policy, const QString& what, int group) {
+  if (policy == session_->policy()) return;
+  undo_->push(new PolicyStep(session_->policy(), policy, what, group, [this](const ExitPolicy& p) {
+    QScopedValueRollback applying(applying_, true);
+    session_->set_policy(p);
+  }));
+}
+
+void ThresholdEditor::reset_to_suggested() {
+  const ModelSummary* model = session_->model();
+  if (!model || model->suggested_thresholds.empty()) return;
+  set_message({});
+  ExitPolicy policy = session_->policy();
+  policy.thresholds = model->suggested_thresholds;
+  change(policy, tr("Suggested thresholds"));
+}
+
+void ThresholdEditor::show_policy() {
+  const ModelSummary* model = session_->model();
+  if (!model) return;
+  QScopedValueRollback showing(showing_, true);
+  const ExitPolicy& policy = session_->policy();
+  model_->set(model->exit_layers, model->suggested_thresholds, policy);
+  show_columns();
+  table_->updateGeometry();
+  reset_->setVisible(!model->suggested_thresholds.empty());
+  reset_->setEnabled(policy.thresholds != model->suggested_thresholds);
+
+  criterion_->setCurrentIndex(criterion_->findData(int(policy.criterion)));
+  delta_type_->setCurrentIndex(delta_type_->findData(int(policy.delta_type)));
+  const auto choose = [](QComboBox* combo, const std::optional<int>& value, const QString& other) {
+    int place = value ? combo->findData(*value) : 0;
+    if (place < 0) {
+      combo->addItem(other, *value);
+      place = combo->count() - 1;
+    }
+    combo->setCurrentIndex(place);
+  };
+  choose(max_layer_, policy.max_layer, tr("Depth %1").arg(policy.max_layer.value_or(0)));
+  choose(fixed_, policy.fixed_layer, tr("Layer %1").arg(policy.fixed_layer.value_or(0) + 1));
+  stage_->setValue(policy.steps_per_stage);
+  steps_per_exit_->setValue(policy.steps_per_exit);
+
+  const bool compares =
+      policy.criterion == Criterion::action_delta || policy.criterion == Criterion::feature_similarity;
+  const auto show_row = [this](QWidget* field, bool visible) {
+    field->setVisible(visible);
+    form_->labelForField(field)->setVisible(visible);
+  };
+  table_->setEnabled(compares);
+  show_row(delta_type_, policy.criterion == Criterion::action_delta);
+  show_row(fixed_, policy.criterion == Criterion::fixed_exit);
+  show_row(max_layer_, policy.criterion != Criterion::fixed_exit);
+  show_row(stage_, compares);
+  show_row(steps_per_exit_, policy.criterion == Criterion::time_step);
+}
+
+void ThresholdEditor::forget_counts(qint64 frames) {
+  const ModelSummary* model = session_->model();
+  counts_.assign(model ? model->exit_layers.size() : 0, 0);
+  depth_sum_ = evaluated_ = 0;
+  taken_.assign(static_cast<std::size_t>(frames), -1);
+}
+
+void ThresholdEditor::count(qint64 frame, const FrameRecord* record) {
+  // taken_ holds depth * 256 + exit + 1, so that a frame can be taken back without its old record.
+  int& taken = taken_[static_cast<std::size_t>(frame)];
+  const auto add = [this](int code, int sign) {
+    if (code < 0) return;
+    evaluated_ += sign;
+    depth_sum_ += sign * (code / 256);
+    const auto exit = static_cast<std::size_t>(code % 256);
+    if (exit >= 1 && exit <= counts_.size()) counts_[exit - 1] += sign;
+  };
+  add(taken, -1);
+  taken = record ? record->depth() * 256 + std::clamp(record->exit_index + 1, 0, 255) : -1;
+  add(taken, +1);
+}
+
+void ThresholdEditor::update_result() {
+  const ModelSummary* model = session_->model();
+  if (!model) return;
+  const bool current = session_->records_current();
+  if (evaluated_ == 0) {
+    mean_depth_->setText(tr("Mean depth – of %1").arg(model->layers));
+  } else {
+    const double mean = static_cast<double>(depth_sum_) / static_cast<double>(evaluated_);
+    mean_depth_->setText(tr("Mean depth %1 of %2").arg(format_number(mean)).arg(model->layers));
+  }
+  result_->setText(result_text());
+  QPalette palette = result_->palette();
+  palette.setColor(QPalette::WindowText, Theme::instance().colors().muted_text);
+  result_->setPalette(palette);
+  histogram_->set_counts(counts_, current);
+}
+
+QString ThresholdEditor::result_text() const {
+  if (evaluated_ == 0 && session_->is_live()) return tr("start the live run to see what this policy does");
+  if (evaluated_ == 0) return tr("run all exits to see what this policy does");
+  if (!session_->records_current()) return tr("applying the change to %1 frames…").arg(format_count(evaluated_));
+  if (session_->is_live() && session_->activity() == Session::Activity::live) {
+    return tr("as executed, %1 frames").arg(format_count(evaluated_));
+  }
+  if (session_->several_policies())
+    return tr("as executed under several policies, %1 frames").arg(format_count(evaluated_));
+  if (session_->fixed_count() > 0) {
+    return tr("exact, %1 frames; %2 of them as executed, without all exits")
+        .arg(format_count(evaluated_), format_count(session_->fixed_count()));
+  }
+  return tr("exact, %1 frames").arg(format_count(evaluated_));
+}
+
+QString ThresholdEditor::message() const { return message_->text(); }
+
+void ThresholdEditor::set_message(const QString& message) {
+  message_->setText(message);
+  message_->setVisible(!message.isEmpty());
+  QPalette palette = message_->palette();
+  palette.setColor(QPalette::WindowText, Theme::instance().colors().error);
+  message_->setPalette(palette);
+}
+
+}  // namespace deer

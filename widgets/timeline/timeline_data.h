@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "core/exits/frame_record.h"
+#include "widgets/base/min_max_column.h"
+
+namespace deer {
+
+/// What the timeline draws, by frame: the few numbers of each record, without the features.
+class TimelineData {
+ public:
+  static constexpr int kDimensions = 7;
+  static constexpr int kGripper = 6;
+
+  /// Forgets everything but, for the same number of frames, what was recorded.
+  void set_exits(qint64 frames, std::vector<int> exit_layers);
+  /// More frames of the same episode.
+  void grow(qint64 frames);
+  /// Forgets everything.
+  void reset(qint64 frames, std::vector<int> exit_layers);
+  void set_record(qint64 frame, const FrameRecord* record);  ///< null: no result
+  void set_recorded(qint64 frame, const std::array<double, 7>& action);
+
+  qint64 frames() const { return depth_.size(); }
+  const std::vector<int>& exit_layers() const { return exit_layers_; }
+  int exit_count() const { return static_cast<int>(exit_layers_.size()); }
+  int exit_of_depth(int depth) const;  ///< -1 for a layer that is not an exit
+
+  const MinMaxColumn& depth() const { return depth_; }
+  const MinMaxColumn& delta(int exit) const { return deltas_[static_cast<std::size_t>(exit)]; }
+  /// Distance of the executed action from the deepest exit's, in the model's scale.
+  const MinMaxColumn& regret() const { return regret_; }
+  /// Mean over the evaluated frames so far of what leaving where they left costs; NaN where a frame is not evaluated.
+  /// Layers, unless set_exit_costs() said something else.
+  const MinMaxColumn& mean_cost() const;
+  /// By exit, in whatever unit.
+  void set_exit_costs(std::vector<double> costs);
+
+  /// Position in mm, angles in degrees, gripper as probability of opening.
+  const MinMaxColumn& predicted(int dimension) const { return predicted_[static_cast<std::size_t>(dimension)]; }
+  const MinMaxColumn& recorded(int dimension) const { return recorded_[static_cast<std::size_t>(dimension)]; }
+
+ private:
+  std::vector<int> exit_layers_;
+  MinMaxColumn depth_;
+  std::vector<MinMaxColumn> deltas_;
+  MinMaxColumn regret_;
+  std::vector<double> exit_costs_;
+
+  /// Of the frames up to each one.
+  struct Spent {
+    double sum = 0;
+    qint64 frames = 0;
+  };
+  mutable MinMaxColumn mean_cost_;
+  mutable std::vector<Spent> spent_;
+  mutable qint64 spent_known_ = 0;  ///< frames for which they are up to date
+  std::array<MinMaxColumn, kDimensions> predicted_;
+  std::array<MinMaxColumn, kDimensions> recorded_;
+};
+
+}  // namespace deer

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/episodes/frame_source.h"
+#include "widgets/base/vector_plot.h"
+
+namespace deer {
+
+class ActionLayer;
+class CostLayer;
+class CursorLayer;
+class EventLayer;
+class InstructionLayer;
+class TimelineData;
+struct TimelineCost;
+struct TimelineMarks;
+
+/// Draws TimelineData in tracks on one frame axis, and turns the mouse into scrubbing, hovering,
+/// zooming and panning. Knows no session.
+class TimelinePlot : public VectorPlot {
+  Q_OBJECT
+
+ public:
+  enum class Track { instructions, events, depth, delta, regret, cost, action };
+
+  /// `data` must outlive the plot.
+  explicit TimelinePlot(const TimelineData* data, QWidget* parent = nullptr);
+  ~TimelinePlot() override;
+
+  /// The data are another episode's or model's: new axes, everything in view.
+  void data_reset();
+  /// There are more frames. Whoever saw them all goes on seeing them all, with room for those to come.
+  void data_grown();
+  /// Values changed; draws when the event loop comes to it.
+  void data_changed();
+  void set_spans(std::vector<InstructionSpan> spans);
+  void set_marks(TimelineMarks marks);
+  /// Scrubbing stops at marks that are a few pixels away, unless Ctrl is held.
+  void set_snaps(bool snaps) { snaps_ = snaps; }
+  void set_regret_shown(bool shown);
+  bool regret_shown() const { return regret_shown_; }
+  /// Unit and allowance of the data's costs.
+  void set_cost(TimelineCost cost);
+  const TimelineCost& cost() const { return *spending_; }
+  void set_action_dimension(int dimension, const QString& label);
+  int action_dimension() const { return dimension_; }
+  void set_frames(qint64 current, qint64 hovered);
+
+  QCPRange visible_frames() const;  ///< frame k reaches from k - 0.5 to k + 0.5
+  void set_visible_frames(QCPRange range);
+  void zoom(double factor, double center_frame);
+  void show_all();
+
+  QRect track_rect(Track track) const;  ///< valid after the first drawing
+  double x_of(qint64 frame) const;      ///< pixels
+  double y_of(Track track, double value) const;
+
+ Q_SIGNALS:
+  void scrubbed(qint64 frame);
+  void frame_hovered(qint64 frame);  ///< -1: the pointer has left
+
+ protected:
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  void mouseDoubleClickEvent(QMouseEvent* event) override;
+  void wheelEvent(QWheelEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  bool event(QEvent* event) override;
+
+ private:
+  enum class Drag { none, scrub, pan };
+
+  QCPAxisRect* rect_of(Track track) const;
+  void build_tracks();
+  void restyle();
+  void label_exits();
+  void name_tracks();
+  void fit_action_range();
+  qint64 frame_at(double x) const;
+  void scrub(const QMouseEvent* event);
+  void fit_regret_range();
+  void show_low_tracks();
+  double room() const;
+  QString tip_at(const QPoint& place) const;
+
+  const TimelineData* data_;
+  std::vector<QCPAxisRect*> rects_;  // by Track
+  InstructionLayer* instructions_ = nullptr;
+  EventLayer* events_ = nullptr;
+  std::unique_ptr<TimelineMarks> marks_;
+  bool snaps_ = false;
+  bool regret_shown_ = true;
+  CostLayer* cost_ = nullptr;
+  std::unique_ptr<TimelineCost> spending_;
+  ActionLayer* action_ = nullptr;
+  CursorLayer* cursor_ = nullptr;
+  int dimension_ = 0;
+  QString action_name_;
+  qint64 current_ = -1;
+  qint64 room_ = 0;  ///< frames that the axis has room for while they are still coming
+  Drag drag_ = Drag::none;
+  double pan_from_x_ = 0;
+  QCPRange pan_from_range_;
+};
+
+}  // namespace deer
