@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "app/cli/commands.h"
+#include "app/cli/commands/commands.h"
 #include "core/base/error.h"
 #include "core/base/version.h"
 #include "core/model/cpu_setup.h"

@@ -21,7 +21,7 @@
 #include <functional>
 #include <string>
 
-#include "app/gui/main_window.h"
+#include "app/gui/window/main_window.h"
 #include "core/model/cpu_setup.h"
 #include "sessions/frames/playback.h"
 #include "tests/bench/long_trace.h"

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <limits>
+
+#include "app/cli/commands/commands.h"
+#include "app/cli/support/json_log.h"
+#include "app/cli/support/policy_options.h"
+#include "app/cli/support/progress.h"
+#include "app/cli/support/worker_pool.h"
+#include "core/base/error.h"
+#include "core/base/version.h"
+#include "core/budget/calibration.h"
+#include "core/budget/cost_model.h"
+#include "core/budget/model_fingerprint.h"
+#include "core/episodes/open_source.h"
+#include "core/model/device.h"
+#include "core/model/model_loader.h"
+#include "core/train/run/data_parallel.h"
+
+namespace deer::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string model;
+  std::string data;
+  std::string out;
+  std::string split;
+  std::string delta_type = "L2";
+  std::string criterion = "action_delta";
+  int samples = 1200;
+  int window = 12;
+  std::uint64_t seed = 0;
+  int jobs = 0;
+  int threads = 1;
+  bool worker = false;
+  EngineOptions engine;
+};
+
+ExitPolicy criterion_of(const Arguments& a) {
+  ExitPolicy out;
+  out.delta_type = parse_delta_type(a.delta_type);
+  out.criterion = parse_criterion(a.criterion);
+  if (out.criterion != Criterion::action_delta && out.criterion != Criterion::feature_similarity) {
+    throw Error("criterion '" + a.criterion +
+                "' has no thresholds to calibrate: use action_delta or feature_similarity");
+  }
+  return out;
+}
+
+// The data, and its episodes that are long enough: annotations, or whole recordings where there are none.
+struct Data {
+  std::shared_ptr<const EpisodeCollection> source;
+  std::vector<std::size_t> episodes;
+  std::vector<std::int64_t> lengths;
+
+  explicit Data(const Arguments& a) {
+    OpenSourceOptions options;
+    // Windows come from anywhere: nothing is read twice, and nothing ahead.
+    options.cache = {std::size_t{32} << 20, 0, 0};
+    source = open_source(a.data, options);
+    const auto take = [&](EpisodeEntry::Kind kind) {
+      for (std::size_t i = 0; i < source->episodes().size(); ++i) {
+        const auto& episode = source->episodes()[i];
+        if (episode.kind != kind || episode.length() < a.window) continue;
+        if (!a.split.empty() && episode.split != a.split) continue;
+        episodes.push_back(i);
+        lengths.push_back(episode.length());
+      }
+    };
+    take(EpisodeEntry::Kind::language_annotation);
+    if (episodes.empty()) take(EpisodeEntry::Kind::whole);
+    if (episodes.empty()) {
+      throw FileError(a.data, "has no episode with an instruction and " + std::to_string(a.window) + " frames" +
+                                  (a.split.empty() ? "" : " in its split '" + a.split + "'"));
+    }
+  }
+
+  std::int64_t frames() const {
+    std::int64_t out = 0;
+    for (const auto length : lengths) out += length;
+    return out;
+  }
+};
+
+// Runs the model over windows, given by their numbers.
+class WindowRunner {
+ public:
+  explicit WindowRunner(const Arguments& a)
+      : a_(a), criterion_(criterion_of(a)), data_(a), engine_(Engine::load(a.model, a.engine)) {
+    // The environment says so too, but not to every build of LibTorch.
+    at::set_num_threads(a.threads);
+  }
+
+  Json operator()(std::int64_t number) {
+    const auto& exits = engine_->summary().exit_layers;
+    const auto window = draw_window(a_.seed, static_cast<std::uint64_t>(number), data_.lengths, a_.window,
+                                    static_cast<int>(exits.size()));
+    const auto source = data_.source->open(data_.episodes[window.episode]);
+    engine_->reset();
+    std::vector<FrameRecordPtr> records;
+    std::vector<RecordedArm> recorded;
+    // The last frame of a window is never looked at.
+    for (std::size_t i = 0; i < window.history.size(); ++i) {
+      const auto seen = source->read(window.start + static_cast<std::int64_t>(i));
+      records.push_back(engine_->step(
+          {static_cast<std::int64_t>(i), seen->rgb_static, seen->rgb_gripper, seen->instruction}, RunMode::probe));
+      auto& arm = recorded.emplace_back();
+      if (seen->rel_action) {
+        arm.emplace();
+        std::transform(seen->rel_action->begin(), seen->rel_action->begin() + 6, arm->begin(),
+                       [](double x) { return static_cast<float>(x); });
+      }
+    }
+    const bool any = std::any_of(recorded.begin(), recorded.end(), [](const RecordedArm& arm) { return !!arm; });
+    CalibrationSet set;
+    add_window(*engine_, records, window.history, static_cast<std::size_t>(a_.window / 2 - 1), criterion_, set,
+               any ? std::span<const RecordedArm>(recorded) : std::span<const RecordedArm>());
+    Json out = {{"window", number}, {"exit_layers", exits}, {"values", set.values}, {"errors", set.errors}};
+    if (any) out["recorded"] = set.recorded_errors;
+    return out;
+  }
+
+ private:
+  const Arguments a_;
+  ExitPolicy criterion_;
+  Data data_;
+  std::unique_ptr<Engine> engine_;
+};
+
+// The set, window by window in whatever order they come; a plain matrix, so that nothing grows with the work.
+class Collector {
+ public:
+  Collector(int samples, int window)
+      : samples_(samples),
+        each_(samples_of_window(window)),
+        done_(static_cast<std::size_t>((samples + each_ - 1) / each_), false) {}
+
+  std::int64_t windows() const { return static_cast<std::int64_t>(done_.size()); }
+  std::int64_t windows_done() const { return count_; }
+  bool has(std::int64_t window) const { return done_[static_cast<std::size_t>(window)]; }
+
+  void take(const Json& entry) {
+    const auto window = entry.at("window").get<std::int64_t>();
+    if (window < 0 || window >= windows() || has(window)) return;
+    const auto layers = entry.at("exit_layers").get<std::vector<int>>();
+    if (set_.exit_layers.empty()) begin(layers);
+    if (layers != set_.exit_layers) throw Error("the processes found different exits in the model");
+    fill(entry.at("values"), window, set_.values);
+    fill(entry.at("errors"), window, set_.errors);
+    if (entry.contains("recorded")) {
+      if (set_.recorded_errors.empty()) set_.recorded_errors.assign(layers.size(), blank());
+      fill(entry.at("recorded"), window, set_.recorded_errors);
+    }
+    done_[static_cast<std::size_t>(window)] = true;
+    ++count_;
+  }
+
+  // Adds up what the processes have: each window is one process's, all others hold zeros for it.
+  void gather(const DataParallel& processes) {
+    if (processes.size() == 1) return;
+    auto layers = at::zeros({256});
+    for (std::size_t i = 0; i < set_.exit_layers.size() && i < 256; ++i) {
+      layers[static_cast<std::int64_t>(i)] = set_.exit_layers[i] + 1;
+    }
+    auto everywhere = layers;
+    auto owners = at::full({1}, set_.exit_layers.empty() ? 0.0F : 1.0F);
+    processes.sum(everywhere);
+    processes.sum(owners);
+    auto recorded = at::full({1}, set_.recorded_errors.empty() ? 0.0F : 1.0F);
+    processes.sum(recorded);
+    std::vector<int> exits;
+    for (std::int64_t i = 0; i < 256; ++i) {
+      const float sum = everywhere[i].item<float>();
+      if (sum > 0) exits.push_back(static_cast<int>(std::lround(sum / owners.item<float>())) - 1);
+    }
+    if (set_.exit_layers.empty()) begin(exits);
+    if (exits != set_.exit_layers) throw Error("the processes found different exits in the model");
+    if (set_.recorded_errors.empty() && recorded.item<float>() > 0) {
+      set_.recorded_errors.assign(exits.size(), blank());
+    }
+    for (auto* rows : {&set_.values, &set_.errors, &set_.recorded_errors}) {
+      for (auto& row : *rows) add_up(row, processes);
+    }
+    done_.assign(done_.size(), true);
+    count_ = windows();
+  }
+
+  CalibrationSet finish() && { return std::move(set_); }
+
+ private:
+  std::vector<float> blank() const {
+    return std::vector<float>(static_cast<std::size_t>(samples_), std::numeric_limits<float>::quiet_NaN());
+  }
+
+  void begin(const std::vector<int>& layers) {
+    set_.exit_layers = layers;
+    set_.values.assign(layers.size(), blank());
+    set_.errors.assign(layers.size(), blank());
+  }
+
+  void fill(const Json& rows, std::int64_t window, std::vector<std::vector<float>>& to) const {
+    if (rows.size() != to.size()) throw Error("a calibration window has another number of exits");
+    for (std::size_t exit = 0; exit < to.size(); ++exit) {
+      if (rows[exit].size() != static_cast<std::size_t>(each_)) throw Error("a calibration window is not whole");
+      for (int i = 0; i < each_; ++i) {
+        const auto place = window * each_ + i;
+        if (place >= samples_) break;
+        const auto& number = rows[exit][static_cast<std::size_t>(i)];
+        if (!number.is_null()) to[exit][static_cast<std::size_t>(place)] = number.get<float>();
+      }
+    }
+  }
+
+  // A number and whether there is one travel apart: NaN would spread over the sum.
+  void add_up(std::vector<float>& row, const DataParallel& processes) const {
+    auto numbers = at::zeros({2, static_cast<std::int64_t>(row.size())});
+    float* to = numbers.data_ptr<float>();
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool mine = static_cast<std::int64_t>(i) / each_ % processes.size() == processes.rank();
+      if (!mine || std::isnan(row[i])) continue;
+      to[i] = row[i];
+      to[row.size() + i] = 1;
+    }
+    processes.sum(numbers);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i] = to[row.size() + i] > 0 ? to[i] : std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+
+  std::int64_t samples_;
+  int each_;
+  std::vector<bool> done_;
+  std::int64_t count_ = 0;
+  CalibrationSet set_;
+};
+
+std::map<std::string, std::string> provenance_of(const Arguments& a, const Data& data, const std::string& dtype) {
+  const auto criterion = criterion_of(a);
+  const auto files = open_model_files(a.model);
+  auto name = files.config.name;
+  if (name.empty()) name = fs::absolute(a.model / fs::path(".")).lexically_normal().parent_path().filename().string();
+  return {{"kind", "deer calibration"},
+          {"version", kVersion},
+          {"libtorch", TORCH_VERSION},
+          {"model", name},
+          {"model_hash", model_fingerprint(a.model)},
+          {"load_layers", a.engine.max_layer ? std::to_string(*a.engine.max_layer) : ""},
+          {"data", fs::path(a.data).filename().string()},
+          {"data_episodes", std::to_string(data.episodes.size())},
+          {"data_frames", std::to_string(data.frames())},
+          {"split", a.split},
+          {"seed", std::to_string(a.seed)},
+          {"window", std::to_string(a.window)},
+          {"history", "random exits"},
+          {"delta_type", std::string(to_string(criterion.delta_type))},
+          {"criterion", std::string(to_string(criterion.criterion))},
+          {"device", resolve_device(a.engine.device).is_cuda() ? "cuda" : "cpu"},
+          {"dtype", dtype},
+          {"threads", std::to_string(a.threads)}};
+}
+
+// Parameters of what will be loaded.
+CostModel::Parameters parameters_of(const Arguments& a) {
+  const auto config = open_model_files(a.model).config;
+  const auto layers = static_cast<int>(config.decoder.layers);
+  return CostModel(config).parameters(std::min(layers, std::max(1, a.engine.max_layer.value_or(layers))) - 1);
+}
+
+// One a CPU as far as memory goes; a GPU is one process's.
+int default_jobs(const CostModel::Parameters& parameters, const std::string& device, const std::string& dtype) {
+  if (resolve_device(device).is_cuda()) return 1;
+  const double each = 1.3 * static_cast<double>(parameters.bytes(dtype == "float32" ? 4 : 2)) + 3e8;
+  const double fit = static_cast<double>(available_memory_bytes()) / each;
+  return std::max(1, std::min(usable_cpus(), static_cast<int>(fit)));
+}
+
+void write_set(const Arguments& a, Collector collector, std::map<std::string, std::string> provenance) {
+  auto set = std::move(collector).finish();
+  set.provenance = std::move(provenance);
+  set.provenance["samples"] = std::to_string(set.samples());
+  write_calibration(a.out, set);
+  std::cout << set.samples() << " samples of " << set.exits() << " exits in " << a.out << '\n';
+}
+
+void check_folder(const std::string& out) {
+  const auto parent = fs::absolute(out).parent_path();
+  if (!fs::is_directory(parent)) throw FileError(parent, "is no folder to write to");
+}
+
+void show(Progress& progress, std::int64_t done, std::int64_t total, std::int64_t before) {
+  progress.show("calibrating: " + std::to_string(done) + " of " + std::to_string(total) + " windows",
+                static_cast<double>(done), static_cast<double>(total), static_cast<double>(before));
+}
+
+// Alone on this machine: windows go to worker processes.
+void calibrate_here(Arguments a) {
+  check_folder(a.out);
+  const Data data(a);
+  const auto parameters = parameters_of(a);
+  const auto dtype = dtype_name(resolve_dtype(a.engine.dtype, resolve_device(a.engine.device), parameters.total()));
+  if (a.jobs <= 0) a.jobs = default_jobs(parameters, a.engine.device, dtype);
+  const auto provenance = provenance_of(a, data, dtype);
+  Collector collector(a.samples, a.window);
+  JsonLog log;
+  log.open(a.out + ".windows", provenance, [&](const Json& entry) { collector.take(entry); });
+  const auto before = collector.windows_done();
+  if (before > 0) std::fprintf(stderr, "going on after %lld windows\n", static_cast<long long>(before));
+
+  // Jobs are a few windows each; every window is reported by itself.
+  constexpr std::size_t kWindowsOfJob = 16;
+  std::vector<Json> jobs;
+  std::vector<std::int64_t> open;
+  for (std::int64_t window = 0; window < collector.windows(); ++window) {
+    if (!collector.has(window)) open.push_back(window);
+  }
+  const auto each =
+      std::max<std::size_t>(1, std::min(kWindowsOfJob, open.size() / (static_cast<std::size_t>(a.jobs) * 4)));
+  for (std::size_t i = 0; i < open.size(); i += each) {
+    jobs.push_back(
+        std::vector<std::int64_t>(open.begin() + static_cast<std::ptrdiff_t>(i),
+                                  open.begin() + static_cast<std::ptrdiff_t>(std::min(i + each, open.size()))));
+  }
+  Progress progress;
+  WorkerPool::Events events;
+  events.report = [&](std::size_t, const Json& entry) {
+    collector.take(entry);
+    log.add(entry);
+  };
+  events.idle = [&] { show(progress, collector.windows_done(), collector.windows(), before); };
+  auto command = own_arguments();
+  command.push_back("--worker");
+  WorkerPool pool{command, a.jobs};
+  pool.threads = a.threads;
+  const bool complete = pool.run({{"dtype", dtype}}, jobs, events);
+  progress.finish();
+  if (!complete) {
+    std::fprintf(stderr, "deer: interrupted after %lld windows; the same command goes on from here\n",
+                 static_cast<long long>(collector.windows_done()));
+    constexpr int kInterrupted = 130;
+    throw CLI::RuntimeError(kInterrupted);
+  }
+  write_set(a, std::move(collector), provenance);
+  log.remove();
+}
+
+// One of several processes that someone else started: each takes every n-th window.
+void calibrate_among(Arguments a, const DataParallel& processes) {
+  check_folder(a.out);
+  if (const char* local = std::getenv("LOCAL_RANK"); local != nullptr && resolve_device(a.engine.device).is_cuda()) {
+    if (a.engine.device == "auto" || a.engine.device == "cuda") a.engine.device = std::string("cuda:") + local;
+  }
+  const Data data(a);
+  const auto dtype =
+      dtype_name(resolve_dtype(a.engine.dtype, resolve_device(a.engine.device), parameters_of(a).total()));
+  // The first one's measurement decides for all.
+  auto wide = at::full({1}, dtype == "float32" ? 1.0F : dtype == "bfloat16" ? 2.0F : 3.0F);
+  processes.broadcast(wide);
+  const float kind = wide.item<float>();
+  a.engine.dtype = kind < 1.5F ? "float32" : kind < 2.5F ? "bfloat16" : "float16";
+  const auto provenance = provenance_of(a, data, a.engine.dtype);
+  Collector collector(a.samples, a.window);
+  const auto take = [&](const Json& entry) { collector.take(entry); };
+  const auto mine = a.out + ".windows." + std::to_string(processes.rank());
+  // What one process did alone, or another number of them.
+  JsonLog::read(a.out + ".windows", provenance, take);
+  for (int rank = 0; rank < 4096; ++rank) {
+    if (rank != processes.rank()) JsonLog::read(a.out + ".windows." + std::to_string(rank), provenance, take);
+  }
+  JsonLog log;
+  log.open(mine, provenance, take);
+  Progress progress;
+  std::optional<WindowRunner> run;
+  std::int64_t before = 0;
+  for (std::int64_t window = processes.rank(); window < collector.windows(); window += processes.size()) {
+    if (collector.has(window)) {
+      ++before;
+      continue;
+    }
+    if (!run) run.emplace(a);
+    const auto entry = (*run)(window);
+    collector.take(entry);
+    log.add(entry);
+    // The others are about as far.
+    if (processes.is_first()) show(progress, window, collector.windows(), before * processes.size());
+  }
+  progress.finish();
+  collector.gather(processes);
+  if (processes.is_first()) write_set(a, std::move(collector), provenance);
+  auto nothing = at::zeros({1});
+  processes.sum(nothing);  // nobody removes what the set is made from before it is written
+  log.remove();
+  std::error_code ignored;
+  if (processes.is_first()) {
+    fs::remove(a.out + ".windows", ignored);
+    for (int rank = processes.size(); rank < 4096; ++rank) {
+      fs::remove(a.out + ".windows." + std::to_string(rank), ignored);
+    }
+  }
+}
+
+void serve(const Arguments& a) {
+  serve_jobs([&](const Json& setup) -> Job {
+    Arguments own = a;
+    own.engine.dtype = setup.at("dtype").get<std::string>();
+    const auto run = std::make_shared<WindowRunner>(own);
+    return [run](const Json& windows, const JobReport& report) -> Json {
+      for (const Json& window : windows) report((*run)(window.get<std::int64_t>()));
+      return nullptr;
+    };
+  });
+}
+
+}  // namespace
+
+void add_calibrate(CLI::App& app) {
+  auto* command = app.add_subcommand("calibrate", "Collect every exit's criterion values on a sample of a data set");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("model", a->model, "A model's folder")->required();
+  command->add_option("dataset", a->data, "What deer run opens, with instructions")->required();
+  command->add_option("--out", a->out, "Calibration file to write (safetensors); unfinished work in FILE.windows")
+      ->required();
+  command->add_option("--samples", a->samples, "Frames to look at")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000000));
+  command->add_option("--window", a->window, "Steps of a window")->capture_default_str()->check(CLI::Range(4, 4096));
+  command->add_option("--seed", a->seed, "Which windows and histories are drawn")->capture_default_str();
+  command->add_option("--split", a->split, "Only this split: training or validation");
+  command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();
+  command->add_option("--criterion", a->criterion, "action_delta or feature_similarity")->capture_default_str();
+  command->add_option("--jobs", a->jobs, "Processes; 0: one a CPU as far as memory goes, one for a GPU")
+      ->capture_default_str();
+  command->add_option("--threads", a->threads, "Of each process; results may depend on it in the last digits")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  add_engine_options(*command, a->engine);
+  command->add_flag("--worker", a->worker)->group("");
+  command->callback([a] {
+    if (a->worker) return serve(*a);
+    const auto processes = DataParallel::from_environment();
+    if (processes.size() > 1) return calibrate_among(*a, processes);
+    calibrate_here(*a);
+  });
+}
+
+}  // namespace deer::cli

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "app/cli/commands/commands.h"
+#include "app/cli/support/policy_options.h"
+#include "core/base/error.h"
+#include "core/model/model_loader.h"
+
+namespace deer::cli {
+namespace {
+
+const std::map<std::string, at::ScalarType> kDtypes = {
+    {"float32", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};
+
+struct Arguments {
+  std::string source;
+  std::string out;
+  std::string dtype;
+  PublishedPieces pieces;
+  PolicyOptions suggested;  // only its thresholds
+  std::optional<std::string> name, note;
+};
+
+void run(const Arguments& arguments) {
+  namespace fs = std::filesystem;
+  const auto& pieces = arguments.pieces;
+  const bool by_piece =
+      !pieces.clip.empty() || !pieces.llm.empty() || !pieces.flamingo.empty() || !pieces.checkpoint.empty();
+  ModelFiles files;
+  fs::path tokenizer;
+  if (by_piece) {
+    if (pieces.clip.empty() || pieces.llm.empty() || pieces.flamingo.empty() || pieces.checkpoint.empty()) {
+      throw Error("name all four pieces: --clip, --llm, --flamingo and --checkpoint");
+    }
+    files.config = config_from_pieces(pieces);
+    files.weights = published_source(pieces, files.config.decoder.vocabulary);
+    tokenizer = (fs::is_directory(pieces.llm) ? pieces.llm : pieces.llm.parent_path()) / "tokenizer.json";
+  } else {
+    if (arguments.source.empty()) throw Error("name a folder with the published pieces (--from), or the four pieces");
+    files = find_published_pieces(arguments.source) ? open_published_model(arguments.source)
+                                                    : open_model_files(arguments.source);
+    tokenizer = fs::path(arguments.source) / "tokenizer.json";
+    if (!fs::exists(tokenizer)) tokenizer = fs::path(arguments.source) / "mpt" / "tokenizer.json";
+  }
+  if (arguments.suggested.thresholds) files.config.suggested_thresholds = arguments.suggested.apply({}).thresholds;
+  if (arguments.name) files.config.name = *arguments.name;
+  if (arguments.note) files.config.note = *arguments.note;
+  files.config.check(arguments.out);
+  const bool show = ::isatty(STDERR_FILENO) != 0;
+  std::optional<at::ScalarType> dtype;
+  if (!arguments.dtype.empty()) dtype = kDtypes.at(arguments.dtype);
+  convert_model(files, arguments.out, dtype, [&](std::int64_t done, std::int64_t total) {
+    if (show)
+      std::fprintf(stderr, "\rreading tensors: %lld of %lld", static_cast<long long>(done),
+                   static_cast<long long>(total));
+  });
+  if (show) std::fprintf(stderr, "\n");
+  if (fs::exists(tokenizer)) {
+    const auto target = fs::path(arguments.out) / "tokenizer.json";
+    std::error_code error;
+    if (!fs::equivalent(tokenizer, target, error))
+      fs::copy_file(tokenizer, target, fs::copy_options::overwrite_existing);
+  } else {
+    std::fprintf(stderr, "deer: note: no tokenizer.json was found; copy the language model's into %s\n",
+                 arguments.out.c_str());
+  }
+  std::printf("wrote %s and config.json\n", (fs::path(arguments.out) / "model.safetensors").c_str());
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand("convert", "Make one model.safetensors and config.json from the published pieces");
+  command->add_option("OUT", arguments->out, "Folder to write")->required();
+  command->add_option("--from", arguments->source,
+                      "Folder with clip.pt, mpt/, openflamingo.pt and a .pth checkpoint, or any model folder");
+  command->add_option("--clip", arguments->pieces.clip, "CLIP: OpenAI archive or open_clip state dict");
+  command->add_option("--llm", arguments->pieces.llm, "Folder of the MPT model with config.json");
+  command->add_option("--flamingo", arguments->pieces.flamingo, "OpenFlamingo checkpoint");
+  command->add_option("--checkpoint", arguments->pieces.checkpoint, "DeeR checkpoint (.pth)");
+  command
+      ->add_option("--dtype", arguments->dtype, "Round the numbers to float32, bfloat16 or float16; else as they are")
+      ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
+  command->add_option("--thresholds", arguments->suggested.thresholds,
+                      "Thresholds that the model comes with: 0.02,0.03,always; or a JSON file");
+  command->add_option("--name", arguments->name, "What to call the model on screen");
+  command->add_option("--note", arguments->note, "A remark for the person");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace deer::cli

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <ATen/Parallel.h>
+#include <c10/util/hash.h>
+#include <mujoco/mujoco.h>
+#include <sys/resource.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "app/cli/commands/commands.h"
+#include "app/cli/support/model_actor.h"
+#include "app/cli/support/progress.h"
+#include "app/cli/support/task_list.h"
+#include "app/cli/support/worker_pool.h"
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+#include "core/base/version.h"
+
+namespace deer::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct Arguments {
+  std::string model;
+  PolicyOptions policy;
+  EngineOptions engine;
+  int chains = 200;
+  int length = 5;
+  int max_steps = 360;
+  std::uint64_t seed = 0;
+  int jobs = 0;
+  std::string tasks;
+  std::string json;
+  bool expert = false;
+  bool worker = false;
+};
+
+std::vector<Chain> chains_of(const Arguments& a) {
+  ChainOptions options;
+  options.tasks = parse_tasks(a.tasks);
+  options.length = a.length;
+  return draw_chains(a.chains, a.seed, options);
+}
+
+std::int64_t peak_memory_bytes() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+// A worker evaluates chains by number; it draws them as its parent did.
+Job make_evaluator(const Arguments& a) {
+  PlayTableOptions table_options;
+  table_options.cameras = !a.expert;
+  const auto table = std::make_shared<PlayTable>(table_options);
+  const auto chains = std::make_shared<const std::vector<Chain>>(chains_of(a));
+  std::shared_ptr<TableActor> actor;
+  Json description;
+  if (a.expert) {
+    actor = make_expert_actor();
+  } else {
+    // The environment says so too, but not to every build of LibTorch.
+    at::set_num_threads(1);
+    auto model = std::make_shared<ModelActor>(a.model, a.engine, a.policy);
+    description = model->description();
+    actor = std::move(model);
+  }
+  return [=, max_steps = a.max_steps](const Json& job, const JobReport&) -> Json {
+    const auto& chain = chains->at(job.at("chain").get<std::size_t>());
+    return {{"result", to_json(run_chain(*table, chain, *actor, max_steps))},
+            {"model", description},
+            {"peak_memory_bytes", peak_memory_bytes()}};
+  };
+}
+
+// SHA-1 of the small files of the model's folder, as sha1sum gives them: which model this was.
+Json hashes_of(const fs::path& model) {
+  constexpr std::uintmax_t kLargest = std::uintmax_t{512} << 20;
+  Json out = Json::object();
+  if (!fs::is_directory(model)) return out;
+  for (const auto& entry : fs::directory_iterator(model)) {
+    const auto name = entry.path().filename().string();
+    const bool counts = name.ends_with(".safetensors") || name.ends_with(".pth") || name == "config.json";
+    if (!counts || !entry.is_regular_file() || entry.file_size() > kLargest) continue;
+    const auto file = MappedFile::open(entry.path());
+    out[name] = c10::sha1(std::string(reinterpret_cast<const char*>(file->bytes().data()), file->size())).str();
+  }
+  return out;
+}
+
+// What the results depend on, but for the number of chains.
+Json settings_of(const Arguments& a) {
+  PolicyOptions given = a.policy;
+  Json policy = to_json(given.apply({}));
+  if (!given.thresholds) policy["thresholds"] = nullptr;
+  return {{"version", kVersion},
+          {"libtorch", TORCH_VERSION},
+          {"mujoco", mj_versionString()},
+          {"model", a.expert ? Json("expert") : Json(a.model)},
+          {"model_sha1", a.expert ? Json(nullptr) : hashes_of(a.model)},
+          {"policy", policy},
+          {"dtype", a.engine.dtype},
+          {"device", a.engine.device},
+          {"load_layers", a.engine.max_layer ? Json(*a.engine.max_layer) : Json(nullptr)},
+          {"seed", a.seed},
+          {"chain_length", a.length},
+          {"max_steps", a.max_steps},
+          {"tasks", names_of(parse_tasks(a.tasks))}};
+}
+
+// Finished chains as JSON lines beside the result, so that an interrupted evaluation goes on.
+class ChainLog {
+ public:
+  explicit ChainLog(fs::path file) : file_(std::move(file)) {}
+
+  /// Takes what an earlier run with the same settings left. A line cut short is left out.
+  void open(const Json& settings, int chains) {
+    if (file_.empty()) return;
+    std::ifstream in(file_);
+    std::string line;
+    std::string kept = settings.dump() + "\n";
+    if (in && std::getline(in, line)) {
+      if (Json::parse(line, nullptr, false) != settings) {
+        throw FileError(file_, "holds an unfinished evaluation with other settings: remove it, or give another --json");
+      }
+      while (std::getline(in, line)) {
+        Json entry = Json::parse(line, nullptr, false);
+        if (!entry.is_object() || !entry.contains("result")) continue;
+        auto result = chain_result_from_json(JsonFields(file_, entry["result"]));
+        if (result.index < chains && !entries_.contains(result.index)) entries_[result.index] = std::move(entry);
+        kept += line + "\n";
+      }
+    }
+    in.close();
+    write_file_atomically(file_, kept);
+    out_.open(file_, std::ios::app);
+  }
+
+  void add(const Json& entry) {
+    const auto result = chain_result_from_json(JsonFields("result", entry.at("result")));
+    entries_[result.index] = entry;
+    if (file_.empty()) return;
+    out_ << entry.dump() << '\n' << std::flush;
+    if (!out_) throw FileError(file_, "cannot write (is the disk full?)");
+  }
+
+  bool has(int chain) const { return entries_.contains(chain); }
+  const std::map<int, Json>& entries() const { return entries_; }
+
+  std::vector<ChainResult> results() const {
+    std::vector<ChainResult> out;
+    for (const auto& [chain, entry] : entries_) {
+      out.push_back(chain_result_from_json(JsonFields("result", entry.at("result"))));
+    }
+    return out;
+  }
+
+  void remove() {
+    out_.close();
+    std::error_code ignored;
+    if (!file_.empty()) fs::remove(file_, ignored);
+  }
+
+ private:
+  fs::path file_;
+  std::ofstream out_;
+  std::map<int, Json> entries_;
+};
+
+void print_statistics(const BenchmarkStatistics& s, bool expert) {
+  std::printf("%-28s %6s %8s %15s %7s %7s\n", "task", "tries", "success", "95 %", "steps", "depth");
+  for (const auto& [name, task] : s.per_task) {
+    std::printf("%-28s %6lld %7.1f%%  %5.1f%% – %5.1f%% %7.1f %7.2f\n", name.c_str(),
+                static_cast<long long>(task.tries), 100 * task.success_rate.value, 100 * task.success_rate.interval.low,
+                100 * task.success_rate.interval.high, task.mean_steps, task.mean_depth);
+  }
+  std::printf("\nin a row");
+  for (std::size_t i = 0; i < s.success_rate.size(); ++i)
+    std::printf("  %zu: %.1f%%", i + 1, 100 * s.success_rate[i].value);
+  std::printf("\naverage length %.3f (95 %%: %.3f – %.3f) over %lld chains\n", s.average_length.value,
+              s.average_length.interval.low, s.average_length.interval.high, static_cast<long long>(s.chains));
+  if (expert) return;
+  std::printf("depth %.3f layers (95 %%: %.3f – %.3f); exits:", s.mean_depth.value, s.mean_depth.interval.low,
+              s.mean_depth.interval.high);
+  for (const auto count : s.exits) {
+    std::printf(" %.1f%%",
+                100.0 * static_cast<double>(count) / static_cast<double>(std::max<std::int64_t>(1, s.calls)));
+  }
+  std::printf("\nGFLOPs a step (a multiply-add is one): %.4f in the language model (%.4f at full depth), %.4f in all\n",
+              s.mean_llm_gflops.value, s.mean_full_llm_gflops, s.mean_total_gflops.value);
+  std::printf("milliseconds: %.2f model (%.2f vision, %.2f language model, %.2f head), %.2f world\n", s.model_ms,
+              s.vision_ms, s.llm_ms, s.head_ms, s.world_ms);
+}
+
+Json result_json(const Json& settings, const ChainLog& log, const BenchmarkStatistics& statistics, double seconds,
+                 int jobs) {
+  Json out = to_json(statistics);
+  out["settings"] = settings;
+  out["gflops_convention"] = "a multiply-add is one operation";
+  std::int64_t memory = 0;
+  Json results = Json::array();
+  for (const auto& [chain, entry] : log.entries()) {
+    memory = std::max(memory, entry.at("peak_memory_bytes").get<std::int64_t>());
+    out["model"] = entry.at("model");
+    results.push_back(entry.at("result"));
+  }
+  out["peak_memory_bytes"] = memory;
+  out["jobs"] = jobs;
+  out["seconds"] = seconds;
+  out["results"] = results;
+  return out;
+}
+
+void evaluate(Arguments a) {
+  if (a.jobs <= 0) a.jobs = usable_cpus();
+  if (!a.json.empty()) {
+    const auto parent = fs::absolute(a.json).parent_path();
+    if (!fs::is_directory(parent)) throw FileError(parent, "is no folder to write results to");
+  }
+  const auto chains = chains_of(a);
+  const auto settings = settings_of(a);
+  ChainLog log(a.json.empty() ? fs::path() : fs::path(a.json + ".chains"));
+  log.open(settings, a.chains);
+  std::vector<Json> jobs;
+  for (const auto& chain : chains) {
+    if (!log.has(chain.index)) jobs.push_back({{"chain", chain.index}});
+  }
+  const auto before = log.entries().size();
+  if (before > 0) std::fprintf(stderr, "going on after %zu chains\n", before);
+
+  Progress progress;
+  const auto start = Clock::now();
+  double solved = 0;
+  for (const auto& result : log.results()) solved += result.solved();
+  WorkerPool::Events events;
+  events.done = [&](std::size_t, const Json& entry) {
+    log.add(entry);
+    solved += chain_result_from_json(JsonFields("result", entry.at("result"))).solved();
+  };
+  events.idle = [&] {
+    const auto done = static_cast<double>(log.entries().size());
+    char text[120];
+    std::snprintf(text, sizeof text, "%.0f of %d chains, average length %.2f", done, a.chains,
+                  done > 0 ? solved / done : 0.0);
+    progress.show(text, done, a.chains, static_cast<double>(before));
+  };
+  auto command = own_arguments();
+  command.push_back("--worker");
+  const bool complete = WorkerPool{command, a.jobs}.run(Json::object(), jobs, events);
+  progress.finish();
+  if (!complete) {
+    std::fprintf(stderr, "deer: interrupted after %zu chains%s\n", log.entries().size(),
+                 a.json.empty() ? "" : "; the same command goes on from here");
+    throw CLI::RuntimeError(130);
+  }
+  const auto statistics = benchmark_statistics(log.results(), a.length);
+  print_statistics(statistics, a.expert);
+  if (a.json.empty()) return;
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  write_file_atomically(a.json, result_json(settings, log, statistics, seconds, a.jobs).dump(1) + "\n");
+  log.remove();
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand(
+      "eval", "Let a model act in the simulated world on CALVIN's protocol: chains of instructions, success in a row");
+  auto* model = command->add_option("MODEL", a->model, "Model folder");
+  auto* expert = command->add_flag("--expert", a->expert, "Evaluate the scripted experts instead of a model");
+  expert->excludes(model);
+  a->policy.add_to(*command);
+  command->add_option("--chains", a->chains, "How many")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  command->add_option("--length", a->length, "Instructions in a chain")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_option("--max-steps", a->max_steps, "For one instruction")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--seed", a->seed, "Chains, tables and phrasings are drawn from it")->capture_default_str();
+  command->add_option("--jobs", a->jobs, "Processes, of one thread each; 0: one a CPU")->capture_default_str();
+  command->add_option("--tasks", a->tasks, "Only these, for example open_drawer,push_*; empty: all");
+  command->add_option("--json", a->json, "File for the results; an interrupted evaluation goes on from FILE.chains");
+  add_engine_options(*command, a->engine);
+  command->add_flag("--worker", a->worker)->group("");
+  command->callback([=] {
+    if (!a->expert && a->model.empty()) throw CLI::RequiredError("MODEL (or --expert)");
+    if (a->worker) {
+      serve_jobs([&](const Json&) { return make_evaluator(*a); });
+    } else {
+      evaluate(*a);
+    }
+  });
+}
+
+}  // namespace deer::cli

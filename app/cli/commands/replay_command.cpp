@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "app/cli/commands/commands.h"
+#include "app/cli/support/policy_options.h"
+#include "app/cli/support/progress.h"
+#include "app/cli/support/record_json.h"
+#include "app/cli/support/replay_report.h"
+#include "app/cli/support/stop_on_signal.h"
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/budget/model_fingerprint.h"
+#include "core/exits/policy_json.h"
+#include "core/trace/trace_reader.h"
+
+namespace deer::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::vector<std::string> traces;
+  std::string model;
+  std::vector<std::string> force;
+  std::string json;
+  double close_percent = 5;
+  bool lines = false;
+  PolicyOptions policy;
+  EngineOptions engine;
+};
+
+// "12=3": frame 12 of the trace leaves after layer 3.
+std::map<std::int64_t, int> parse_forced(const std::vector<std::string>& words, std::int64_t frames) {
+  std::map<std::int64_t, int> out;
+  for (const auto& word : words) {
+    long long frame = -1;
+    int layer = -1;
+    int end = 0;
+    const int found = std::sscanf(word.c_str(), "%lld=%d%n", &frame, &layer, &end);
+    if (found != 2 || static_cast<std::size_t>(end) != word.size()) {
+      throw Error("--force '" + printable(word) + "' is not FRAME=LAYER, as in 12=3");
+    }
+    if (frame < 0 || frame >= frames) {
+      throw Error("--force " + printable(word) + ": the trace has frames 0 to " + std::to_string(frames - 1));
+    }
+    out[frame] = layer;
+  }
+  return out;
+}
+
+std::unique_ptr<Engine> open_model(const Arguments& a, const fs::path& trace, const TraceMetadata& m,
+                                   std::stop_token stop) {
+  const auto path = a.model.empty() ? m.model_path : a.model;
+  if (path.empty()) throw FileError(trace, "does not name its model: give it with --model");
+  if (a.model.empty() && !fs::exists(path)) {
+    throw FileError(path, "does not exist; the trace was recorded with it: name the model with --model");
+  }
+  const auto hash = model_fingerprint(path);
+  if (!m.model_hash.empty() && hash != m.model_hash) {
+    throw FileError(path, "is not the model that the trace was recorded with: its fingerprint is " + hash +
+                              ", expected " + printable(m.model_hash));
+  }
+  auto options = a.engine;
+  if (!options.max_layer) options.max_layer = m.layers;
+  options.head_only = true;
+  auto engine = Engine::load(path, options, {}, std::move(stop));
+  if (engine->summary().exit_layers != m.exit_layers || engine->summary().d_model != m.d_model) {
+    throw FileError(path, "has other exits or another width than the trace's model");
+  }
+  return engine;
+}
+
+// Frames with their place in the trace as their number: a trace may hold several episodes.
+ReplayFrames frames_of(const TraceReader& trace) {
+  ReplayFrames out;
+  out.steps = trace.steps(0, trace.frames());
+  out.read = [&trace](std::int64_t first, std::int64_t count) {
+    auto records = trace.records(first, count);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      auto numbered = *records[i];
+      numbered.frame = first + static_cast<std::int64_t>(i);
+      records[i] = std::make_shared<const FrameRecord>(std::move(numbered));
+    }
+    return records;
+  };
+  return out;
+}
+
+/// Folders replaced by the traces in them, in order of their names.
+std::vector<fs::path> trace_files(const std::vector<std::string>& named) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (const auto& name : named) {
+    if (!fs::is_directory(name, error)) {
+      out.emplace_back(name);
+      continue;
+    }
+    std::vector<fs::path> inside;
+    for (fs::directory_iterator it(name, error), end; !error && it != end; it.increment(error)) {
+      const auto ending = it->path().extension();
+      if ((ending == ".h5" || ending == ".hdf5") && it->is_regular_file(error)) inside.push_back(it->path());
+    }
+    if (error) throw FileError(name, "cannot be listed: " + error.message());
+    if (inside.empty()) throw FileError(name, "holds no traces: no file in it ends in .h5");
+    std::sort(inside.begin(), inside.end());
+    out.insert(out.end(), inside.begin(), inside.end());
+  }
+  std::set<fs::path> seen;
+  for (const auto& file : out) {
+    if (!seen.insert(fs::weakly_canonical(file, error)).second) {
+      throw FileError(file, "is named twice: its frames would count twice");
+    }
+  }
+  return out;
+}
+
+/// All that can be known of the traces before the first is replayed. Answers their first metadata.
+TraceMetadata check(const std::vector<fs::path>& files) {
+  std::optional<TraceMetadata> first;
+  for (const auto& file : files) {
+    const auto trace = TraceReader::open(file);
+    const auto& m = trace->metadata();
+    if (trace->frames() == 0) throw FileError(file, "holds no frames");
+    if (first &&
+        (m.model_hash != first->model_hash || m.exit_layers != first->exit_layers || m.d_model != first->d_model)) {
+      throw FileError(file, "was recorded with another model than " + printable(files.front().string()));
+    }
+    if (!first) first = m;
+  }
+  return std::move(*first);
+}
+
+class Replay {
+ public:
+  Replay(const Arguments& a, std::vector<fs::path> files)
+      : a_(a),
+        files_(std::move(files)),
+        metadata_(check(files_)),
+        engine_(open_model(a, files_.front(), metadata_, signals_.token())),
+        policy_(a.policy.apply(engine_->policy(), engine_->summary().exit_layers)),
+        total_(engine_->summary(), a.close_percent / 100) {}
+
+  void run() {
+    if (files_.size() > 1 && !a_.force.empty()) throw Error("--force numbers the frames of one trace: name one TRACE");
+    for (const auto& file : files_) one(file);
+    if (!a_.json.empty()) write_file_atomically(a_.json, json().dump(1) + "\n");
+    if (a_.lines) return;
+    if (traces_.size() > 1) print_table(traces_);
+    print_summary(total_.summaries());
+  }
+
+ private:
+  void one(const fs::path& file) {
+    const auto trace = TraceReader::open(file);
+    ReplayedTrace result{file, trace->metadata().features == FeatureType::float32, {}};
+    if (!result.exact) {
+      std::cerr << "deer: note: " << printable(file.string()) << " has float16 features: the replay is not exact\n";
+    }
+    policy_.forced_layers = parse_forced(a_.force, trace->frames());
+    const auto records = replayed(*trace);
+    SummaryBuilder summary(engine_->summary(), a_.close_percent / 100);
+    constexpr std::int64_t kBlock = 1024;
+    for (std::int64_t first = 0; first < trace->frames(); first += kBlock) {
+      const auto details = trace->details(first, std::min(kBlock, trace->frames() - first));
+      for (std::size_t i = 0; i < details.size(); ++i) {
+        const auto& record = *records[static_cast<std::size_t>(first) + i];
+        summary.add(record, details[i].recorded_action);
+        total_.add(record, details[i].recorded_action);
+        if (a_.lines) print_line(file, record, details[i]);
+      }
+    }
+    result.summaries = summary.summaries();
+    traces_.push_back(std::move(result));
+  }
+
+  std::vector<FrameRecordPtr> replayed(const TraceReader& trace) {
+    std::vector<FrameRecordPtr> records(static_cast<std::size_t>(trace.frames()));
+    Progress progress;
+    std::int64_t done = 0;
+    const auto which = files_.size() > 1 ? "trace " + std::to_string(traces_.size() + 1) + " of " +
+                                               std::to_string(files_.size()) + ", "
+                                         : std::string();
+    engine_->replay_many(
+        frames_of(trace), std::span(&policy_, 1),
+        [&](std::size_t, std::int64_t place, FrameRecordPtr record) {
+          records[static_cast<std::size_t>(place)] = std::move(record);
+          const auto total = trace.frames();
+          ++done;
+          progress.show("replaying " + which + "frame " + std::to_string(done) + " of " + std::to_string(total),
+                        static_cast<double>(done), static_cast<double>(total));
+        },
+        signals_.token());
+    progress.finish();
+    return records;
+  }
+
+  void print_line(const fs::path& file, const FrameRecord& record, const TraceFrame& details) const {
+    Observation seen;
+    seen.frame_id = details.frame_id;
+    seen.rel_action = details.recorded_action;
+    auto line = deer::cli::to_json(record, seen, details.instruction);
+    line["episode"] = details.episode;
+    if (files_.size() > 1) line["trace"] = file.string();
+    std::cout << line.dump() << '\n';
+  }
+
+  Json json() const {
+    bool exact = true;
+    auto traces = Json::array();
+    for (const auto& trace : traces_) {
+      exact = exact && trace.exact;
+      traces.push_back(to_json(trace));
+    }
+    auto total = to_json(total_.summaries());
+    // Numbers of frames say nothing across traces.
+    total["summary"]["close"].erase("frames");
+    Json out = {{"exact", exact},
+                {"policy", policy_to_json(policy_)},
+                {"model", {{"name", engine_->summary().name}, {"hash", metadata_.model_hash}}},
+                {"cost_unit", "LLM GFLOPs, multiply-add = 1"},
+                {"traces", traces},
+                {"total", total}};
+    // As it was before there could be several.
+    if (traces_.size() == 1) out.update(traces[0]);
+    return out;
+  }
+
+  const Arguments& a_;
+  const StopOnSignal signals_{"step"};
+  std::vector<fs::path> files_;
+  TraceMetadata metadata_;
+  std::unique_ptr<Engine> engine_;
+  ExitPolicy policy_;
+  SummaryBuilder total_;
+  std::vector<ReplayedTrace> traces_;
+};
+
+}  // namespace
+
+void add_replay(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand(
+      "replay", "What another policy would have done on traces, exactly, without running the language model");
+  command->add_option("TRACE", a->traces, "Written by deer trace; a folder stands for the .h5 files in it")->required();
+  command->add_option("--model", a->model, "The model it was recorded with, if it has moved");
+  command->add_option("--force", a->force,
+                      "FRAME=LAYER: that frame of the only trace leaves there, whatever the policy says");
+  command->add_option("--json", a->json, "File for the summary");
+  command->add_flag("--lines", a->lines, "Print one JSON object a frame, as deer run does, in place of the summary");
+  command->add_option("--close", a->close_percent, "Count decisions within so many percent of their threshold")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1000.0));
+  a->policy.add_to(*command);
+  add_engine_options(*command, a->engine);
+  command->callback([a] { Replay(*a, trace_files(a->traces)).run(); });
+}
+
+}  // namespace deer::cli

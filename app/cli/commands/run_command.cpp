@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "app/cli/commands/commands.h"
+#include "app/cli/support/policy_options.h"
+#include "core/base/error.h"
+#include "core/exits/engine.h"
+
+#ifdef DEER_HAVE_EPISODES
+#include "app/cli/support/record_json.h"
+#include "app/cli/support/stop_on_signal.h"
+#include "core/base/latency_meter.h"
+#include "core/episodes/camera/camera_source.h"
+#include "core/episodes/open_source.h"
+#endif
+
+namespace deer::cli {
+namespace {
+
+struct Arguments {
+  std::string model;
+  std::string episode;
+  std::size_t index = 0;
+  std::int64_t frames = -1;
+  PolicyOptions policy;
+  bool probe = false;
+  bool table = false;
+  std::string gripper;
+  std::string camera;
+  std::string gripper_camera;
+  std::string instruction;
+  EngineOptions engine;
+};
+
+#ifdef DEER_HAVE_EPISODES
+
+void print_table_head(const ModelSummary& model) {
+  std::printf("%s: %s, %d layers, exits after layers", model.name.c_str(), model.family.c_str(), model.layers);
+  for (const int layer : model.exit_layers) std::printf(" %d", layer);
+  std::printf("; %s, %s\n", model.device.c_str(), model.dtype.c_str());
+  if (!model.note.empty()) std::printf("note: %s\n", printable(model.note, 500).c_str());
+  std::printf("%6s %5s %6s  %-17s %10s %10s  %s\n", "frame", "exit", "depth", "reason", "delta", "threshold", "time");
+}
+
+std::string number_or(float value, const char* fallback) {
+  if (std::isnan(value)) return fallback;
+  if (value >= static_cast<float>(kAlwaysLeave)) return "always";
+  if (value <= static_cast<float>(kNeverLeave)) return "never";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", static_cast<double>(value));
+  return text;
+}
+
+void print_table_row(const FrameRecord& record, const ModelSummary& model) {
+  const auto* taken = record.probe_at(record.exit_layer);
+  const auto exit = record.exit_index >= 0
+                        ? std::to_string(record.exit_index + 1) + "/" + std::to_string(model.exit_layers.size())
+                        : std::string("-");
+  std::printf("%6lld %5s %3d/%-2d  %-17s %10s %10s  %.1f ms\n", static_cast<long long>(record.frame), exit.c_str(),
+              record.depth(), model.layers, std::string(to_string(record.reason)).c_str(),
+              number_or(taken ? taken->delta : kNotEvaluated, "-").c_str(),
+              number_or(taken ? taken->threshold : kNotEvaluated, "-").c_str(), record.times.total_ms());
+}
+
+struct Totals {
+  std::int64_t frames = 0;
+  double depth = 0;
+  double milliseconds = 0;
+  std::vector<std::int64_t> exits;
+
+  void add(const FrameRecord& record) {
+    ++frames;
+    depth += record.depth();
+    milliseconds += record.times.total_ms();
+    if (record.exit_index >= 0) ++exits[static_cast<std::size_t>(record.exit_index)];
+  }
+};
+
+void print_totals(const Totals& totals, const ModelSummary& model) {
+  if (totals.frames == 0) return;
+  const auto count = static_cast<double>(totals.frames);
+  std::fprintf(stderr, "%lld frames, mean depth %.2f of %d layers, %.1f ms a frame; frames per exit:",
+               static_cast<long long>(totals.frames), totals.depth / count, model.layers, totals.milliseconds / count);
+  for (std::size_t i = 0; i < totals.exits.size(); ++i) {
+    std::fprintf(stderr, " %d:%lld", model.exit_layers[i], static_cast<long long>(totals.exits[i]));
+  }
+  std::fprintf(stderr, "\n");
+}
+
+std::unique_ptr<Engine> load_engine(const Arguments& arguments) {
+  auto engine = Engine::load(arguments.model, arguments.engine);
+  engine->set_policy(arguments.policy.apply(engine->policy(), engine->summary().exit_layers));
+  const auto& unused = engine->summary().unused_tensors;
+  if (!unused.empty()) {
+    std::cerr << "deer: note: " << unused.size() << " tensors of the model are not used, '" << printable(unused.front())
+              << "' for one (deer info lists them): does config.json fit?\n";
+  }
+  return engine;
+}
+
+void print_cameras(const CameraSourceReport& report, const LatencySummary& latency) {
+  for (const auto& camera : report.cameras) {
+    std::fprintf(stderr, "%s camera %s: %lld pictures, %lld dropped, lost and found again %d times\n",
+                 camera.name.c_str(), camera.source.c_str(), static_cast<long long>(camera.captured),
+                 static_cast<long long>(camera.dropped), camera.reconnects);
+  }
+  if (report.skew_ms) std::fprintf(stderr, "largest skew of a pair %.1f ms\n", report.largest_skew_ms);
+  if (latency.count > 0) {
+    std::fprintf(stderr, "from capture to command: median %.1f ms, 95th percentile %.1f ms\n", latency.median_ms,
+                 latency.p95_ms);
+  }
+}
+
+// Libraries should not go before the threads that use them; a camera that hangs is not waited for long.
+struct ReadersEnd {
+  ~ReadersEnd() { LiveCamera::wait_for_readers(std::chrono::milliseconds(500)); }
+};
+
+void run_cameras(const Arguments& arguments) {
+  const StopOnSignal signal("frame");
+  const ReadersEnd readers_end;
+  CameraSourceOptions options;
+  options.fixed.source = arguments.camera;
+  if (!arguments.gripper_camera.empty()) options.gripper = CameraSettings{.source = arguments.gripper_camera};
+  options.instruction = arguments.instruction;
+  // Every camera that is wrong should say so before the model is waited for.
+  check_camera(options.fixed);
+  if (options.gripper) check_camera(*options.gripper);
+  const auto engine = load_engine(arguments);
+  const auto& model = engine->summary();
+  const auto source = CameraSource::open(options);
+  source->watch([states = std::vector<CameraState>(2, CameraState::live)](const CameraSourceReport& report) mutable {
+    for (std::size_t i = 0; i < report.cameras.size(); ++i) {
+      const auto& camera = report.cameras[i];
+      if (std::exchange(states[i], camera.state) == camera.state || camera.problem.empty()) continue;
+      std::fprintf(stderr, "deer: note: %s camera: %s\n", camera.name.c_str(), camera.problem.c_str());
+    }
+  });
+  Totals totals;
+  totals.exits.resize(model.exit_layers.size());
+  LatencyMeter latency;
+  if (arguments.table) print_table_head(model);
+  source->resume();
+  while (arguments.frames < 0 || totals.frames < arguments.frames) {
+    const auto seen = source->next(signal.token());
+    if (!seen) break;
+    if (seen->starts_episode) engine->reset();
+    const FrameInput input{seen->frame, seen->rgb_static, seen->rgb_gripper, seen->instruction};
+    const auto record = engine->step(input, arguments.probe ? RunMode::probe : RunMode::policy);
+    const std::chrono::duration<double> now = std::chrono::steady_clock::now() - source->started_at();
+    const double latency_ms = (now.count() - seen->timestamp_s) * 1000;
+    latency.add(latency_ms);
+    totals.add(*record);
+    if (arguments.table) {
+      print_table_row(*record, model);
+    } else {
+      auto line = to_json(*record, *seen, input.instruction);
+      line["timestamp_s"] = seen->timestamp_s;
+      line["latency_ms"] = latency_ms;
+      std::cout << line.dump() << '\n' << std::flush;
+    }
+  }
+  print_totals(totals, model);
+  print_cameras(source->report(), latency.summary());
+}
+
+void run(const Arguments& arguments) {
+  if (arguments.camera.empty() && arguments.episode.empty()) throw CLI::RequiredError("EPISODE or --camera");
+  if (!arguments.camera.empty() && !arguments.episode.empty()) {
+    throw Error("an EPISODE and a --camera cannot be run at once");
+  }
+  if (!arguments.camera.empty()) return run_cameras(arguments);
+  // The episode first: it opens at once, and a wrong path should not wait for the model.
+  OpenSourceOptions source_options;
+  source_options.gripper = arguments.gripper;
+  source_options.instruction = arguments.instruction;
+  const auto collection = open_source(arguments.episode, source_options);
+  for (const auto& warning : collection->warnings()) std::cerr << "deer: note: " << warning << '\n';
+  if (!arguments.gripper.empty() && collection->kind() == "CALVIN") {
+    throw Error(
+        "--gripper is for image folders and videos; this is a CALVIN dataset, which has its own gripper camera");
+  }
+  const auto source = collection->open(arguments.index);
+  const auto engine = load_engine(arguments);
+  const auto& model = engine->summary();
+  auto frames = source->length().value_or(0);
+  if (arguments.frames >= 0) frames = std::min(frames, arguments.frames);
+
+  Totals totals;
+  totals.exits.resize(model.exit_layers.size());
+  if (arguments.table) print_table_head(model);
+  for (std::int64_t i = 0; i < frames; ++i) {
+    source->prefetch(i + 1);
+    const auto observation = source->read(i);
+    FrameInput input{i, observation->rgb_static, observation->rgb_gripper,
+                     arguments.instruction.empty() ? observation->instruction : arguments.instruction};
+    if (i == 0 && input.instruction.empty()) {
+      std::cerr
+          << "deer: note: this episode has no instruction; the model gets an empty one (--instruction gives it one)\n";
+    }
+    const auto record = engine->step(input, arguments.probe ? RunMode::probe : RunMode::policy);
+    totals.add(*record);
+    if (arguments.table) {
+      print_table_row(*record, model);
+    } else {
+      std::cout << to_json(*record, *observation, input.instruction).dump() << '\n' << std::flush;
+    }
+  }
+  print_totals(totals, model);
+}
+
+#else
+
+void run(const Arguments&) { throw Error("this build has no dataset readers (configured with -DDEER_DATA=OFF)"); }
+
+#endif
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  auto* command =
+      app.add_subcommand("run", "Run a model over a recorded episode or cameras; prints one JSON object a frame");
+  command->add_option("MODEL", a->model, "Model folder")->required();
+  command->add_option("EPISODE", a->episode, "CALVIN dataset or split, folder of images, or video");
+  command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")
+      ->capture_default_str();
+  command->add_option("--frames", a->frames, "Stop after so many frames")->check(CLI::NonNegativeNumber);
+  a->policy.add_to(*command);
+  command->add_flag("--probe", a->probe, "Evaluate every exit of every frame");
+  command->add_flag("--table", a->table, "Print a table to read instead of JSON");
+  command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
+  command->add_option("--camera", a->camera,
+                      "Instead of an episode, live: a device (0, /dev/video0), URL, GStreamer pipeline or video file");
+  command->add_option("--gripper-camera", a->gripper_camera, "The gripper camera, likewise; pairs by time stamp")
+      ->needs("--camera");
+  command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");
+  add_engine_options(*command, a->engine);
+  command->callback([a] { run(*a); });
+}
+
+}  // namespace deer::cli

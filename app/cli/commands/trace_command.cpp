@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <torch/csrc/api/include/torch/version.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "app/cli/commands/commands.h"
+#include "app/cli/support/policy_options.h"
+#include "app/cli/support/progress.h"
+#include "app/cli/support/stop_on_signal.h"
+#include "core/base/error.h"
+#include "core/budget/model_fingerprint.h"
+#include "core/episodes/media/thumbnail.h"
+#include "core/episodes/open_source.h"
+#include "core/exits/policy_json.h"
+#include "core/trace/describe_model.h"
+#include "core/trace/trace_reader.h"
+#include "core/trace/trace_writer.h"
+
+namespace deer::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string model;
+  std::string source;
+  std::string out;
+  std::vector<std::size_t> index;
+  std::string split;
+  std::int64_t frames = -1;
+  std::string features = "float32";
+  int thumbnails = 0;
+  bool resume = false;
+  bool overwrite = false;
+  PolicyOptions policy;
+  std::string gripper;
+  std::string instruction;
+  EngineOptions engine;
+};
+
+// Those that were named; else annotations, or whole episodes where there are none.
+std::vector<std::size_t> chosen_episodes(const EpisodeCollection& data, const Arguments& a) {
+  const auto& episodes = data.episodes();
+  for (const auto index : a.index) {
+    if (index >= episodes.size()) {
+      throw Error("--index " + std::to_string(index) + " is too large: there are " + std::to_string(episodes.size()) +
+                  " episodes (see deer info)");
+    }
+  }
+  if (!a.index.empty()) return a.index;
+  std::vector<std::size_t> annotated;
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < episodes.size(); ++i) {
+    if (!a.split.empty() && episodes[i].split != a.split) continue;
+    (episodes[i].kind == EpisodeEntry::Kind::language_annotation ? annotated : others).push_back(i);
+  }
+  const auto& chosen = annotated.empty() ? others : annotated;
+  if (chosen.empty()) throw FileError(a.source, "has no episode in its split '" + a.split + "'");
+  return chosen;
+}
+
+std::int64_t length_of(const EpisodeEntry& episode, const Arguments& a) {
+  return a.frames >= 0 ? std::min(episode.length(), a.frames) : episode.length();
+}
+
+TraceMetadata describe(const Engine& engine, const Arguments& a) {
+  auto m = describe_model(engine.summary());
+  m.model_path = fs::absolute(a.model).lexically_normal().string();
+  m.model_hash = model_fingerprint(a.model);
+  m.features = a.features == "float16" ? FeatureType::float16 : FeatureType::float32;
+  m.policy = policy_to_json(engine.policy());
+  m.versions["libtorch"] = TORCH_VERSION;
+  return m;
+}
+
+// Episodes that the trace holds whole, as a number of the chosen ones, and their frames.
+struct Done {
+  std::size_t episodes = 0;
+  std::int64_t frames = 0;
+};
+
+Done already_done(const Arguments& a, const TraceMetadata& wanted, const EpisodeCollection& data,
+                  const std::vector<std::size_t>& chosen, const std::string& source) {
+  const auto trace = TraceReader::open(a.out);
+  const auto& found = trace->metadata();
+  if (found.model_hash != wanted.model_hash || found.exit_layers != wanted.exit_layers ||
+      found.policy != wanted.policy || found.features != wanted.features || found.dtype != wanted.dtype) {
+    throw FileError(a.out, "was recorded with another model or other settings: it cannot be resumed with these");
+  }
+  Done done;
+  for (const auto index : chosen) {
+    const auto length = length_of(data.episodes()[index], a);
+    if (done.frames + length > trace->frames()) break;
+    if (length > 0) {
+      const auto last = trace->details(done.frames + length - 1, 1)[0];
+      if (last.source != source || last.episode != static_cast<std::int32_t>(index)) {
+        throw FileError(a.out, "holds other episodes: it cannot be resumed with these");
+      }
+    }
+    done.frames += length;
+    ++done.episodes;
+  }
+  return done;
+}
+
+void trace(const Arguments& a) {
+  if (fs::exists(a.out) && !a.resume && !a.overwrite) {
+    throw FileError(a.out, "exists: go on with --resume, or replace it with --overwrite");
+  }
+  const StopOnSignal signals("frame");
+  OpenSourceOptions source_options;
+  source_options.gripper = a.gripper;
+  source_options.instruction = a.instruction;
+  const auto data = open_source(a.source, source_options);
+  for (const auto& warning : data->warnings()) std::cerr << "deer: note: " << warning << '\n';
+  const auto chosen = chosen_episodes(*data, a);
+  const auto source_name = fs::absolute(a.source).lexically_normal().string();
+  const auto engine = Engine::load(a.model, a.engine, {}, signals.token());
+  engine->set_policy(a.policy.apply(engine->policy(), engine->summary().exit_layers));
+
+  const auto metadata = describe(*engine, a);
+  Done done;
+  std::unique_ptr<TraceWriter> writer;
+  if (a.resume && fs::exists(a.out)) {
+    done = already_done(a, metadata, *data, chosen, source_name);
+    writer = TraceWriter::append_to(a.out, {}, done.frames);
+  } else {
+    writer = TraceWriter::create(a.out, metadata);
+  }
+  std::int64_t total = 0;
+  for (const auto index : chosen) total += length_of(data->episodes()[index], a);
+
+  Progress progress;
+  const auto before = static_cast<double>(done.frames);
+  bool stopped = false;
+  for (auto e = done.episodes; e < chosen.size() && !stopped; ++e) {
+    const auto source = data->open(chosen[e]);
+    const auto frames = std::min(source->length().value_or(0), length_of(data->episodes()[chosen[e]], a));
+    engine->reset();
+    for (std::int64_t i = 0; i < frames && !stopped; ++i) {
+      source->prefetch(i + 1);
+      const auto seen = source->read(i);
+      const auto& instruction = a.instruction.empty() ? seen->instruction : a.instruction;
+      const auto record = engine->step({i, seen->rgb_static, seen->rgb_gripper, instruction}, RunMode::probe);
+      TraceFrame frame;
+      frame.source = source_name;
+      frame.episode = static_cast<std::int32_t>(chosen[e]);
+      frame.frame_id = seen->frame_id;
+      frame.instruction = instruction;
+      frame.recorded_action = seen->rel_action;
+      if (a.thumbnails > 0) frame.thumbnail = jpeg_thumbnail(*seen->rgb_static, a.thumbnails);
+      writer->append(*record, frame);
+      const auto count = static_cast<double>(writer->frames());
+      progress.show("frame " + std::to_string(writer->frames()) + " of " + std::to_string(total), count,
+                    static_cast<double>(total), before);
+      stopped = signals.token().stop_requested();
+    }
+  }
+  progress.finish();
+  const auto written = writer->frames();
+  writer->close();
+  std::cout << written << " frames in " << a.out << (stopped ? " (stopped; --resume goes on)" : "") << '\n';
+}
+
+}  // namespace
+
+void add_trace(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand(
+      "trace", "Run a model over recorded episodes, every exit of every frame, and keep what deer replay needs");
+  command->add_option("MODEL", a->model, "Model folder")->required();
+  command->add_option("SOURCE", a->source, "CALVIN dataset or split, folder of images, or video")->required();
+  command->add_option("--out", a->out, "Trace to write (HDF5)")->required();
+  command->add_option("--index", a->index, "Only these episodes, from 0 (see deer info); else all annotated ones")
+      ->delimiter(',');
+  command->add_option("--split", a->split, "Only this split: training or validation");
+  command->add_option("--frames", a->frames, "So many frames of each episode")->check(CLI::NonNegativeNumber);
+  command->add_option("--features", a->features, "float32, or float16: half the size, and replays are not exact")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"float32", "float16"}));
+  command->add_option("--thumbnails", a->thumbnails, "Keep JPEG pictures so many pixels wide; 0 none")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--resume", a->resume, "Go on after the last whole episode of a trace that was stopped or killed");
+  command->add_flag("--overwrite", a->overwrite, "Replace a trace that is there")->excludes("--resume");
+  a->policy.add_to(*command);
+  command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
+  command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");
+  add_engine_options(*command, a->engine);
+  command->callback([a] { trace(*a); });
+}
+
+}  // namespace deer::cli

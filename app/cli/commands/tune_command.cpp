@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <sstream>
+
+#include "app/cli/commands/commands.h"
+#include "app/cli/support/child_process.h"
+#include "app/cli/support/json_log.h"
+#include "app/cli/support/progress.h"
+#include "core/base/error.h"
+#include "core/base/version.h"
+#include "core/budget/bayesian_tuner.h"
+#include "core/budget/model_fingerprint.h"
+#include "core/budget/thresholds_file.h"
+
+namespace deer::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct Arguments {
+  std::string model;
+  std::string command;
+  std::string thresholds;
+  std::string out;
+  int evaluations = 20;
+  int random = 10;
+  std::string acquisition = "EI";
+  std::uint64_t seed = 1;
+  std::optional<double> budget;
+  double weight = 1;
+  double first_width = 0.02;
+  double other_width = 0.002;
+  // Of deer eval.
+  int chains = 224;
+  int length = 5;
+  int max_steps = 360;
+  std::uint64_t eval_seed = 0;
+  int jobs = 0;
+  std::string tasks;
+  std::string device = "auto";
+  std::string dtype = "auto";
+};
+
+struct Outcome {
+  double success = 0;
+  double mean_exit = 0;
+};
+
+// As the command line shows a threshold; what is evaluated is what is written.
+std::string text_of(double threshold) {
+  if (threshold >= kAlwaysLeave) return "100000000.0";
+  char text[64];
+  std::snprintf(text, sizeof text, "%.9g", threshold);
+  return text;
+}
+
+double rounded(double threshold) {
+  const auto text = text_of(threshold);
+  double out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+std::string joined(const std::vector<double>& thresholds, const char* between) {
+  std::string out;
+  for (const double threshold : thresholds) out += (out.empty() ? "" : between) + text_of(threshold);
+  return out;
+}
+
+std::vector<double> numbers_in(std::string line) {
+  for (char& c : line) {
+    if (c == ',' || c == ';') c = ' ';
+  }
+  std::istringstream words(line);
+  std::string word;
+  std::vector<double> out;
+  while (words >> word) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (error != std::errc{} || end != word.data() + word.size()) return {};
+    out.push_back(number);
+  }
+  return out;
+}
+
+// The last line is JSON with `success` and `mean_exit` (or what deer eval calls them), or the two numbers; or the
+// last two lines are a number each, as the reference's evaluation ends.
+Outcome outcome_in(const std::string& output) {
+  std::vector<std::string> lines;
+  std::istringstream in(output);
+  for (std::string line; std::getline(in, line);) {
+    if (line.find_first_not_of(" \t\r") != std::string::npos) lines.push_back(line);
+  }
+  const auto fail = [&]() -> Outcome {
+    throw Error("the command's last line is '" + printable(lines.empty() ? "" : lines.back()) +
+                "', expected {\"success\": …, \"mean_exit\": …} or two numbers: success and mean exit");
+  };
+  if (lines.empty()) return fail();
+  Outcome out;
+  const Json json = Json::parse(lines.back(), nullptr, false);
+  if (json.is_object()) {
+    const auto number = [&](const char* name, const char* other) {
+      const auto place = json.contains(name) ? json.find(name) : json.find(other);
+      if (place == json.end() || !place->is_number()) {
+        throw Error(std::string("the command printed JSON without a number '") + name + "'");
+      }
+      return place->get<double>();
+    };
+    out = {number("success", "average_length"), number("mean_exit", "mean_depth")};
+  } else if (const auto last = numbers_in(lines.back()); last.size() == 2) {
+    out = {last[0], last[1]};
+  } else if (last.size() == 1 && lines.size() > 1 && numbers_in(lines[lines.size() - 2]).size() == 1) {
+    out = {numbers_in(lines[lines.size() - 2])[0], last[0]};
+  } else {
+    return fail();
+  }
+  if (!std::isfinite(out.success) || !std::isfinite(out.mean_exit)) return fail();
+  return out;
+}
+
+[[noreturn]] void interrupted() {
+  std::fputs("deer: interrupted; the same command goes on from here\n", stderr);
+  constexpr int kInterrupted = 130;
+  throw CLI::RuntimeError(kInterrupted);
+}
+
+Outcome run_command(const Arguments& a, const std::vector<double>& thresholds) {
+  auto line = a.command;
+  bool placed = false;
+  for (const auto& [name, between] : {std::pair{"{thresholds}", " "}, std::pair{"{thresholds,}", ","}}) {
+    const auto text = joined(thresholds, between);
+    for (auto at = line.find(name); at != std::string::npos; at = line.find(name, at + text.size())) {
+      line.replace(at, std::string_view(name).size(), text);
+      placed = true;
+    }
+  }
+  if (!placed) line += " " + joined(thresholds, " ");
+  const auto result = run_child({"/bin/sh", "-c", line});
+  if (result.interrupted) interrupted();
+  if (!result.end.empty()) throw Error("the command '" + printable(line, 200) + "' " + result.end);
+  return outcome_in(result.output);
+}
+
+Outcome run_eval(const Arguments& a, const ThresholdsFile& start, const std::vector<double>& thresholds) {
+  const auto file = a.out + ".eval";
+  std::vector<std::string> arguments = {"/proc/self/exe",
+                                        "eval",
+                                        a.model,
+                                        "--thresholds",
+                                        joined(thresholds, ","),
+                                        "--criterion",
+                                        std::string(to_string(start.criterion)),
+                                        "--delta-type",
+                                        std::string(to_string(start.delta_type)),
+                                        "--chains",
+                                        std::to_string(a.chains),
+                                        "--length",
+                                        std::to_string(a.length),
+                                        "--max-steps",
+                                        std::to_string(a.max_steps),
+                                        "--seed",
+                                        std::to_string(a.eval_seed),
+                                        "--jobs",
+                                        std::to_string(a.jobs),
+                                        "--device",
+                                        a.device,
+                                        "--dtype",
+                                        a.dtype,
+                                        "--json",
+                                        file};
+  if (!a.tasks.empty()) arguments.insert(arguments.end(), {"--tasks", a.tasks});
+  if (!start.exit_layers.empty()) {
+    arguments.insert(arguments.end(), {"--max-layer", std::to_string(start.exit_layers.back() + 1)});
+  }
+  const auto result = run_child(arguments);
+  if (result.interrupted) interrupted();
+  if (!result.end.empty()) throw Error("deer eval " + result.end);
+  const Json json = read_json(file);
+  const JsonFields fields(file, json);
+  const Outcome out = {fields.number("average_length"), fields.number("mean_depth")};
+  std::error_code ignored;
+  fs::remove(file, ignored);
+  return out;
+}
+
+// What the evaluations depend on, but for their number.
+Json settings_of(const Arguments& a, const ThresholdsFile& start, const SearchBox& box) {
+  Json out = {{"kind", "deer tune"},
+              {"version", kVersion},
+              {"start", start.thresholds},
+              {"exit_layers", start.exit_layers},
+              {"criterion", to_string(start.criterion)},
+              {"delta_type", to_string(start.delta_type)},
+              {"low", box.low},
+              {"high", box.high},
+              {"acquisition", a.acquisition},
+              {"random_points", a.random},
+              {"seed", a.seed},
+              {"budget", a.budget ? Json(*a.budget) : Json(nullptr)},
+              {"weight", a.weight}};
+  if (!a.command.empty()) {
+    out["command"] = a.command;
+    return out;
+  }
+  out["model_hash"] = model_fingerprint(a.model);
+  out["chains"] = a.chains;
+  out["chain_length"] = a.length;
+  out["max_steps"] = a.max_steps;
+  out["eval_seed"] = a.eval_seed;
+  out["tasks"] = a.tasks;
+  out["dtype"] = a.dtype;
+  return out;
+}
+
+// The evaluations so far: the file's and the tuner's are the same.
+class Tuning {
+ public:
+  Tuning(const Arguments& a, ThresholdsFile start, const SearchBox& box)
+      : a_(a), start_(std::move(start)), tuner_(options(a, start_, box)) {
+    log_.open(a.out + ".evaluations", settings_of(a, start_, box), [&](const Json& entry) { take(entry); });
+    if (!entries_.empty()) std::fprintf(stderr, "going on after %zu evaluations\n", entries_.size());
+  }
+
+  void run() {
+    std::printf("%4s %9s %10s %10s   thresholds\n", "", "success", "mean exit", "objective");
+    for (std::size_t i = 0; i < entries_.size(); ++i) print(i);
+    while (entries_.size() < static_cast<std::size_t>(a_.evaluations)) {
+      auto thresholds = tuner_.next();
+      for (double& threshold : thresholds) threshold = rounded(threshold);
+      thresholds.push_back(kAlwaysLeave);
+      const auto begin = Clock::now();
+      const auto outcome = a_.command.empty() ? run_eval(a_, start_, thresholds) : run_command(a_, thresholds);
+      const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      const double budget = budget_or(outcome.mean_exit);
+      const Json entry = {{"index", entries_.size()},
+                          {"thresholds", thresholds},
+                          {"success", outcome.success},
+                          {"mean_exit", outcome.mean_exit},
+                          {"objective", tuning_objective(outcome.success, outcome.mean_exit, budget, a_.weight)},
+                          {"seconds", seconds}};
+      take(entry);
+      log_.add(entry);
+      print(entries_.size() - 1);
+    }
+  }
+
+  void write() const {
+    const auto& values = tuner_.evaluations();
+    const auto best = static_cast<std::size_t>(&tuner_.best() - values.data());
+    ThresholdsFile out = start_;
+    out.thresholds = entries_[best].at("thresholds").get<std::vector<double>>();
+    out.provenance["tuned_by"] = a_.command.empty() ? "deer eval" : "a command";
+    out.provenance["tuner_version"] = kVersion;
+    const auto summary = [&](std::size_t i) {
+      auto entry = entries_[i];
+      entry.erase("seconds");
+      return entry;
+    };
+    out.solution = {{"tuner",
+                     {{"acquisition", a_.acquisition},
+                      {"seed", a_.seed},
+                      {"evaluations", entries_.size()},
+                      {"budget", budget_or(0)},
+                      {"weight", a_.weight},
+                      {"offline", summary(0)},
+                      {"best", summary(best)}}}};
+    write_thresholds(a_.out, out);
+    const auto& from = entries_.front();
+    const auto& to = entries_[best];
+    std::printf("best: evaluation %zu, success %.4f at mean exit %.3f (offline thresholds: %.4f at %.3f)\n", best,
+                to.at("success").get<double>(), to.at("mean_exit").get<double>(), from.at("success").get<double>(),
+                from.at("mean_exit").get<double>());
+  }
+
+ private:
+  static TunerOptions options(const Arguments& a, const ThresholdsFile& start, const SearchBox& box) {
+    TunerOptions out;
+    out.low = box.low;
+    out.high = box.high;
+    for (std::size_t i = 0; i < box.low.size(); ++i) {
+      out.start.push_back(std::clamp(start.thresholds[i], box.low[i], box.high[i]));
+    }
+    out.random_points = a.random;
+    out.acquisition = parse_acquisition(a.acquisition);
+    out.seed = a.seed;
+    return out;
+  }
+
+  // As the reference: what the offline thresholds cost, unless a person says otherwise.
+  double budget_or(double first) const {
+    if (a_.budget) return *a_.budget;
+    return entries_.empty() ? first : entries_.front().at("mean_exit").get<double>();
+  }
+
+  void take(const Json& entry) {
+    if (entry.at("index").get<std::size_t>() != entries_.size()) {
+      throw FileError(a_.out + ".evaluations", "misses evaluation " + std::to_string(entries_.size()));
+    }
+    auto point = entry.at("thresholds").get<std::vector<double>>();
+    if (point.empty()) throw FileError(a_.out + ".evaluations", "has an evaluation without thresholds");
+    point.pop_back();
+    tuner_.add({std::move(point), entry.at("objective").get<double>()});
+    (void)entry.at("success").get<double>();
+    (void)entry.at("mean_exit").get<double>();
+    entries_.push_back(entry);
+  }
+
+  void print(std::size_t i) const {
+    const auto& entry = entries_[i];
+    std::printf("%4zu %9.4f %10.4f %10.4f   %s\n", i, entry.at("success").get<double>(),
+                entry.at("mean_exit").get<double>(), entry.at("objective").get<double>(),
+                joined(entry.at("thresholds").get<std::vector<double>>(), " ").c_str());
+    std::fflush(stdout);
+  }
+
+  const Arguments& a_;
+  ThresholdsFile start_;
+  BayesianTuner tuner_;
+  JsonLog log_;
+  std::vector<Json> entries_;
+};
+
+void tune(const Arguments& a) {
+  const auto parent = fs::absolute(a.out).parent_path();
+  if (!fs::is_directory(parent)) throw FileError(parent, "is no folder to write to");
+  if (a.model.empty() == a.command.empty()) throw Error("give either a model to evaluate, or a --command that does");
+#ifndef DEER_HAVE_SIM
+  if (a.command.empty()) throw Error("this program was built without the simulated world: give a --command");
+#endif
+  // Small matrices; and the same search on any machine.
+  at::set_num_threads(1);
+  const auto start = read_thresholds(a.thresholds);
+  const auto box = search_box(start.thresholds, a.first_width, a.other_width);
+  Tuning tuning(a, start, box);
+  tuning.run();
+  tuning.write();
+}
+
+}  // namespace
+
+void add_tune(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "tune", "Improve thresholds by Bayesian optimisation of success in closed loop; stops and goes on");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("model", a->model, "A model's folder: deer eval measures it in the simulated world");
+  command->add_option("--command", a->command,
+                      "Measure with this instead: {thresholds} stands for them, {thresholds,} with commas; prints "
+                      "{\"success\": …, \"mean_exit\": …} or both numbers in its last line");
+  command->add_option("--thresholds", a->thresholds, "Where to start: a file of deer solve")->required();
+  command->add_option("--out", a->out, "File for the best thresholds; every evaluation is kept in FILE.evaluations")
+      ->required();
+  command->add_option("--evaluations", a->evaluations, "How many in all")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  command->add_option("--random", a->random, "Random ones after the first, before the model of success is asked")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100000));
+  command->add_option("--acquisition", a->acquisition, "EI, LCB or PI")->capture_default_str();
+  command->add_option("--seed", a->seed, "Of the search")->capture_default_str();
+  command->add_option("--budget", a->budget, "Mean exit that is free of charge; default: that of the start");
+  command->add_option("--weight", a->weight, "What each layer above it costs, in success")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--first-width", a->first_width, "Search box: around the first threshold")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--other-width", a->other_width, "Search box: around the others")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--chains", a->chains, "Of each evaluation")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--length", a->length, "Instructions in a chain")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
+  command->add_option("--max-steps", a->max_steps, "For one instruction")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--eval-seed", a->eval_seed, "Of the chains")->capture_default_str();
+  command->add_option("--tasks", a->tasks, "Only these; empty: all");
+  command->add_option("--jobs", a->jobs, "Processes of deer eval; 0: one a CPU")->capture_default_str();
+  command->add_option("--device", a->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option("--dtype", a->dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
+  command->callback([a] { tune(*a); });
+}
+
+}  // namespace deer::cli

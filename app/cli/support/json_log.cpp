@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/support/json_log.h"
+
+#include <string>
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+
+namespace deer::cli {
+namespace {
+
+// Streams: a log may be larger than what its entries come to.
+bool each_line(const std::filesystem::path& file, const Json& settings,
+               const std::function<void(const std::string& line, const Json& entry)>& take) {
+  std::ifstream in(file);
+  std::string line;
+  if (!in || !std::getline(in, line)) return false;
+  if (in.eof()) return false;  // cut short in its first line
+  if (Json::parse(line, nullptr, false) != settings) {
+    throw FileError(file, "holds unfinished work with other settings: remove it, or write to another file");
+  }
+  while (std::getline(in, line)) {
+    if (in.eof()) break;
+    const Json entry = Json::parse(line, nullptr, false);
+    if (!entry.is_object()) continue;
+    try {
+      take(line, entry);
+    } catch (const Json::exception& error) {
+      throw FileError(file, "has an entry that is none: " + printable(error.what(), 200));
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool JsonLog::read(const std::filesystem::path& file, const Json& settings,
+                   const std::function<void(const Json&)>& take) {
+  return each_line(file, settings, [&](const std::string&, const Json& entry) { take(entry); });
+}
+
+void JsonLog::open(const std::filesystem::path& file, const Json& settings,
+                   const std::function<void(const Json&)>& take) {
+  file_ = file;
+  write_file_atomically(file, [&](std::ostream& out) {
+    out << settings.dump() << '\n';
+    each_line(file, settings, [&](const std::string& line, const Json& entry) {
+      take(entry);
+      out << line << '\n';
+    });
+  });
+  out_.open(file, std::ios::app);
+}
+
+void JsonLog::add(const Json& entry) {
+  out_ << entry.dump() << '\n' << std::flush;
+  if (!out_) throw FileError(file_, "cannot write (is the disk full?)");
+}
+
+void JsonLog::remove() {
+  out_.close();
+  std::error_code ignored;
+  std::filesystem::remove(file_, ignored);
+}
+
+}  // namespace deer::cli

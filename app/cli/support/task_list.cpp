@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/support/task_list.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "core/base/error.h"
+
+namespace deer::cli {
+
+std::vector<const Task*> parse_tasks(const std::string& list) {
+  std::vector<const Task*> out;
+  const auto add = [&](const Task& task) {
+    if (std::ranges::find(out, &task) == out.end()) out.push_back(&task);
+  };
+  if (list.empty()) {
+    for (const Task& task : all_tasks()) add(task);
+  }
+  std::istringstream words(list);
+  std::string word;
+  while (std::getline(words, word, ',')) {
+    if (!word.ends_with('*')) {
+      add(task_named(word));
+      continue;
+    }
+    const auto before = out.size();
+    const auto prefix = word.substr(0, word.size() - 1);
+    for (const Task& task : all_tasks()) {
+      if (task.name.starts_with(prefix)) add(task);
+    }
+    if (out.size() == before)
+      throw Error("no task begins with '" + printable(prefix) + "' (or all that do are listed)");
+  }
+  return out;
+}
+
+std::vector<std::string> names_of(const std::vector<const Task*>& tasks) {
+  std::vector<std::string> out;
+  for (const Task* task : tasks) out.push_back(task->name);
+  return out;
+}
+
+}  // namespace deer::cli

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/support/trace_info.h"
+
+#include <cstdio>
+#include <iostream>
+#include <map>
+
+#include "core/base/error.h"
+#include "core/trace/trace_reader.h"
+
+namespace deer::cli {
+namespace {
+
+struct Episode {
+  std::int64_t first = 0;
+  std::int64_t frames = 0;
+  double depth = 0;
+};
+
+std::vector<Episode> episodes_of(const TraceReader& trace) {
+  const auto steps = trace.steps(0, trace.frames());
+  const auto layers = trace.exit_layers(0, trace.frames());
+  std::vector<Episode> out;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (i == 0 || steps[i] == 0) out.push_back({static_cast<std::int64_t>(i), 0, 0});
+    ++out.back().frames;
+    out.back().depth += layers[i] + 1;
+  }
+  return out;
+}
+
+}  // namespace
+
+void print_trace(const std::filesystem::path& path, bool as_json, std::size_t limit) {
+  const auto trace = TraceReader::open(path);
+  const auto& m = trace->metadata();
+  const auto episodes = episodes_of(*trace);
+  std::map<std::int32_t, std::int64_t> by_layer;
+  double depth = 0;
+  for (const auto layer : trace->exit_layers(0, trace->frames())) {
+    ++by_layer[layer];
+    depth += layer + 1;
+  }
+  if (trace->frames() > 0) depth /= static_cast<double>(trace->frames());
+  if (as_json) {
+    Json counts = Json::object();
+    for (const auto& [layer, count] : by_layer) counts[std::to_string(layer)] = count;
+    std::cout << Json{{"kind", "trace"},
+                      {"frames", trace->frames()},
+                      {"episodes", episodes.size()},
+                      {"mean_depth", depth},
+                      {"frames_per_exit_layer", counts},
+                      {"model", {{"path", m.model_path}, {"name", m.model_name}, {"hash", m.model_hash}}},
+                      {"exit_layers", m.exit_layers},
+                      {"d_model", m.d_model},
+                      {"device", m.device},
+                      {"dtype", m.dtype},
+                      {"exact", m.features == FeatureType::float32},
+                      {"policy", m.policy},
+                      {"versions", m.versions},
+                      {"created", m.created}}
+                     .dump(1)
+              << '\n';
+    return;
+  }
+  std::printf("trace        %s, %lld frames in %zu episodes, recorded %s\n", path.c_str(),
+              static_cast<long long>(trace->frames()), episodes.size(), printable(m.created).c_str());
+  std::printf("model        %s (%s), %s, %s, %s\n", printable(m.model_name).c_str(), printable(m.family).c_str(),
+              printable(m.device).c_str(), printable(m.dtype).c_str(), printable(m.model_path, 500).c_str());
+  std::printf("fingerprint  %s\n", printable(m.model_hash).c_str());
+  std::printf("features     %s\n",
+              m.features == FeatureType::float32 ? "float32: replays are exact" : "float16: replays are not exact");
+  std::printf("mean depth   %.2f of %d layers\n", depth, m.layers);
+  for (const auto& [layer, count] : by_layer) {
+    std::printf("exit         after layer %2d: %lld frames\n", layer, static_cast<long long>(count));
+  }
+  for (std::size_t i = 0; i < episodes.size() && i < limit; ++i) {
+    const auto& e = episodes[i];
+    const auto details = trace->details(e.first, 1)[0];
+    std::printf("%5zu  from frame %-7lld %5lld frames, mean depth %5.2f  %s\n", i, static_cast<long long>(e.first),
+                static_cast<long long>(e.frames), e.depth / static_cast<double>(e.frames),
+                printable(details.instruction).c_str());
+  }
+  if (episodes.size() > limit) std::printf("       and %zu more (--limit)\n", episodes.size() - limit);
+}
+
+}  // namespace deer::cli

@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/gui/arm_part.h"
-
-namespace deer {
-
-ArmPart* ArmPart::make(Session*, QWidget*) { return nullptr; }
-
-}  // namespace deer

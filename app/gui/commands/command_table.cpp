@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/commands/command_table.h"
+
+#include <QHash>
+#include <QMenu>
+#include <QWidget>
+
+namespace deer {
+
+CommandTable::CommandTable(QWidget* window) : QObject(window), window_(window) {}
+
+QAction* CommandTable::add(Command command) {
+  // Standard keys may be one that was named besides, or none on this system.
+  QList<QKeySequence> keys;
+  for (const auto& key : command.shortcuts) {
+    if (!key.isEmpty() && !keys.contains(key)) keys << key;
+  }
+  command.shortcuts = keys;
+  auto* const action = new QAction(command.text, this);
+  action->setObjectName(command.id);
+  action->setShortcuts(command.shortcuts);
+  action->setShortcutContext(Qt::WindowShortcut);
+  action->setStatusTip(command.tip);
+  action->setToolTip(command.tip);
+  action->setCheckable(bool(command.checked));
+  const auto index = commands_.size();
+  commands_.push_back(std::move(command));
+  actions_.push_back(action);
+  connect(action, &QAction::triggered, this, [this, index] {
+    commands_[index].run();
+    update();
+  });
+  window_->addAction(action);
+  return action;
+}
+
+namespace {
+
+/// A letter for `text` that is not in `taken`: the underlined one, one that begins a word, any of its own, any at all.
+QChar free_letter(const QString& text, const QString& taken) {
+  const auto mark = text.indexOf(u'&');
+  QString wanted = mark >= 0 ? text.mid(mark + 1, 1) : QString();
+  for (const auto& word : text.split(u' ')) wanted += QString(word).remove(u'&').left(1);
+  wanted += text + QStringLiteral("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+  for (const auto letter : wanted) {
+    const auto upper = letter.toUpper();
+    const bool key = (upper >= u'A' && upper <= u'Z') || (upper >= u'0' && upper <= u'9');
+    if (key && !taken.contains(upper)) return upper;
+  }
+  return {};
+}
+
+}  // namespace
+
+void CommandTable::add_missing_keys() {
+  QHash<QString, QString> taken;    // letters, by the keys before them
+  QHash<QString, QString> letters;  // of menus and submenus, by their keys and name
+  const auto letter_of = [&](const QString& before, const QString& name) {
+    auto& known = letters[before + name];
+    if (known.isEmpty()) {
+      known = free_letter(name, taken[before]);
+      taken[before] += known;
+    }
+    return known;
+  };
+  const auto keys_before = [&](const Command& command) {
+    auto keys = QStringLiteral("Ctrl+J, ");
+    keys += letter_of(keys, command.menu) + QStringLiteral(", ");
+    if (!command.submenu.isEmpty()) keys += letter_of(keys, command.submenu) + QStringLiteral(", ");
+    return keys;
+  };
+  // Submenus first: what opens one must not be a command as well.
+  for (const auto& command : commands_) keys_before(command);
+  for (std::size_t i = 0; i < commands_.size(); ++i) {
+    auto& command = commands_[i];
+    if (!command.shortcuts.isEmpty()) continue;
+    const auto keys = keys_before(command);
+    const auto letter = free_letter(command.text, taken[keys]);
+    if (letter.isNull()) continue;
+    taken[keys] += letter;
+    command.shortcuts = {QKeySequence(keys + letter, QKeySequence::PortableText)};
+    actions_[i]->setShortcuts(command.shortcuts);
+  }
+}
+
+QAction* CommandTable::action(const QString& id) const {
+  for (std::size_t i = 0; i < commands_.size(); ++i) {
+    if (commands_[i].id == id) return actions_[i];
+  }
+  return nullptr;
+}
+
+bool CommandTable::trigger(const QString& id) {
+  update();
+  auto* const found = action(id);
+  if (!found || !found->isEnabled()) return false;
+  found->trigger();
+  return true;
+}
+
+void CommandTable::update() {
+  for (std::size_t i = 0; i < commands_.size(); ++i) {
+    const auto& command = commands_[i];
+    if (command.enabled) actions_[i]->setEnabled(command.enabled());
+    if (command.checked) actions_[i]->setChecked(command.checked());
+  }
+}
+
+void CommandTable::fill(QMenu* menu, const QString& name) const {
+  for (std::size_t i = 0; i < commands_.size(); ++i) {
+    const auto& command = commands_[i];
+    if (command.menu != name) continue;
+    auto* into = menu;
+    if (!command.submenu.isEmpty()) {
+      into = menu->findChild<QMenu*>(command.submenu, Qt::FindDirectChildrenOnly);
+      if (!into) {
+        into = menu->addMenu(command.submenu);
+        into->setObjectName(command.submenu);
+      }
+    }
+    if (command.separator_before) into->addSeparator();
+    into->addAction(actions_[i]);
+  }
+}
+
+QString menu_path(const Command& command) {
+  const auto path = command.submenu.isEmpty() ? command.menu : command.menu + QStringLiteral(" › ") + command.submenu;
+  return QString(path).remove(u'&');
+}
+
+QString shortcut_text(const Command& command) {
+  QStringList texts;
+  for (const auto& shortcut : command.shortcuts) texts << shortcut.toString(QKeySequence::NativeText);
+  return texts.join(QStringLiteral(", "));
+}
+
+}  // namespace deer

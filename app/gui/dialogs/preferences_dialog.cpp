@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/dialogs/preferences_dialog.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDialogButtonBox>
+#include <QFileDialog>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QVBoxLayout>
+
+#include "sessions/frames/playback.h"
+#include "widgets/base/theme.h"
+
+namespace deer {
+namespace {
+
+struct Choice {
+  QString value;
+  QString text;
+};
+
+QComboBox* add_choice(QFormLayout* form, const QString& label, const QList<Choice>& choices, const QString& value) {
+  auto* const box = new QComboBox;
+  box->setAccessibleName(label);
+  for (const auto& choice : choices) box->addItem(choice.text, choice.value);
+  const int found = box->findData(value);
+  if (found < 0) box->addItem(value, value);
+  box->setCurrentIndex(found < 0 ? box->count() - 1 : found);
+  form->addRow(label, box);
+  return box;
+}
+
+QVBoxLayout* dialog_layout(QDialog* dialog) {
+  auto* const layout = new QVBoxLayout(dialog);
+  layout->setContentsMargins(spacing::kLarge, spacing::kLarge, spacing::kLarge, spacing::kLarge);
+  layout->setSpacing(spacing::kLarge);
+  return layout;
+}
+
+QLineEdit* add_file(QFormLayout* form, const QString& label, QDialog* dialog) {
+  auto* const edit = new QLineEdit;
+  edit->setAccessibleName(label);
+  edit->setMinimumWidth(320);
+  auto* const browse = new QPushButton(PreferencesDialog::tr("Browse…"));
+  browse->setAccessibleName(PreferencesDialog::tr("Browse for: %1").arg(label));
+  QObject::connect(browse, &QPushButton::clicked, dialog, [dialog, edit, label] {
+    const auto path =
+        QFileDialog::getOpenFileName(dialog, label, edit->text(),
+                                     PreferencesDialog::tr("Videos (*.mp4 *.avi *.mkv *.mov *.webm *.m4v);;"
+                                                           "All files (*)"));
+    if (!path.isEmpty()) edit->setText(path);
+  });
+  auto* const row = new QHBoxLayout;
+  row->setSpacing(spacing::kSmall);
+  row->addWidget(edit, 1);
+  row->addWidget(browse);
+  form->addRow(label, row);
+  return edit;
+}
+
+}  // namespace
+
+void make_plain(QDialogButtonBox* buttons) {
+  for (auto* const button : buttons->buttons()) button->setIcon({});
+}
+
+PreferencesDialog::PreferencesDialog(const Preferences& preferences, QWidget* parent) : QDialog(parent) {
+  setWindowTitle(tr("Preferences"));
+  setAccessibleName(tr("Preferences"));
+  auto* const form = new QFormLayout;
+  form->setHorizontalSpacing(spacing::kLarge);
+  form->setVerticalSpacing(spacing::kSmall);
+  theme_ = add_choice(form, tr("Theme"),
+                      {{QStringLiteral("system"), tr("As the system")},
+                       {QStringLiteral("light"), tr("Light")},
+                       {QStringLiteral("dark"), tr("Dark")}},
+                      preferences.theme);
+  device_ = add_choice(form, tr("Device"),
+                       {{QStringLiteral("auto"), tr("Automatic")},
+                        {QStringLiteral("cpu"), tr("CPU")},
+                        {QStringLiteral("cuda"), tr("CUDA GPU")}},
+                       preferences.device);
+  dtype_ = add_choice(form, tr("Number format"),
+                      {{QStringLiteral("auto"), tr("Automatic")},
+                       {QStringLiteral("float32"), QStringLiteral("float32")},
+                       {QStringLiteral("bfloat16"), QStringLiteral("bfloat16")},
+                       {QStringLiteral("float16"), QStringLiteral("float16")}},
+                      preferences.dtype);
+  cache_ = new QSpinBox;
+  cache_->setAccessibleName(tr("Memory for decoded frames"));
+  cache_->setRange(16, 65536);
+  cache_->setSingleStep(64);
+  cache_->setSuffix(QStringLiteral(" MB"));
+  cache_->setGroupSeparatorShown(true);
+  cache_->setValue(preferences.cache_megabytes);
+  form->addRow(tr("Memory for decoded frames"), cache_);
+  speed_ = new QComboBox;
+  speed_->setAccessibleName(tr("Playback speed"));
+  for (const double speed : Playback::kSpeeds) {
+    speed_->addItem(tr("%1×").arg(speed), speed);
+    if (speed == preferences.playback_speed) speed_->setCurrentIndex(speed_->count() - 1);
+  }
+  form->addRow(tr("Playback speed"), speed_);
+  restore_ = new QCheckBox(tr("Open what was open last when the program starts"));
+  restore_->setChecked(preferences.restore_on_start);
+  form->addRow(QString(), restore_);
+  auto* const note = new QLabel(tr("Device and number format apply to the next model that is opened."));
+  note->setWordWrap(true);
+  auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
+  make_plain(buttons);
+  connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
+  connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+  auto* const layout = dialog_layout(this);
+  layout->addLayout(form);
+  layout->addWidget(note);
+  layout->addWidget(buttons);
+}
+
+Preferences PreferencesDialog::preferences() const {
+  Preferences out;
+  out.theme = theme_->currentData().toString();
+  out.device = device_->currentData().toString();
+  out.dtype = dtype_->currentData().toString();
+  out.cache_megabytes = cache_->value();
+  out.playback_speed = speed_->currentData().toDouble();
+  out.restore_on_start = restore_->isChecked();
+  return out;
+}
+
+OpenVideoDialog::OpenVideoDialog(QWidget* parent) : QDialog(parent) {
+  setWindowTitle(tr("Open video"));
+  setAccessibleName(tr("Open video"));
+  auto* const form = new QFormLayout;
+  form->setHorizontalSpacing(spacing::kLarge);
+  form->setVerticalSpacing(spacing::kSmall);
+  video_ = add_file(form, tr("Static camera"), this);
+  gripper_ = add_file(form, tr("Gripper camera (optional)"), this);
+  instruction_ = new QLineEdit;
+  instruction_->setAccessibleName(tr("Instruction"));
+  instruction_->setPlaceholderText(tr("open the drawer"));
+  form->addRow(tr("Instruction"), instruction_);
+  auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Open | QDialogButtonBox::Cancel);
+  make_plain(buttons);
+  auto* const open = buttons->button(QDialogButtonBox::Open);
+  open->setEnabled(false);
+  connect(video_, &QLineEdit::textChanged, this, [open](const QString& text) { open->setEnabled(!text.isEmpty()); });
+  connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
+  connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+  auto* const layout = dialog_layout(this);
+  layout->addLayout(form);
+  layout->addWidget(buttons);
+}
+
+QString OpenVideoDialog::video() const { return video_->text(); }
+QString OpenVideoDialog::gripper() const { return gripper_->text(); }
+QString OpenVideoDialog::instruction() const { return instruction_->text(); }
+
+}  // namespace deer

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <filesystem>
+#include <functional>
+
+#include "app/gui/cameras/camera_memory.h"
+#include "sessions/recording/live_recording.h"
+#include "sessions/session/session.h"
+
+namespace deer {
+
+class CameraStrip;
+class CommandTable;
+
+/// Cameras and the recording of live runs as a part of the window: commands, dialog, and the strip that says
+/// how they go.
+class CameraPart : public QObject {
+  Q_OBJECT
+
+ public:
+  /// What was chosen is remembered in `settings`. `window` owns it, and dialogs appear over it.
+  CameraPart(Session* session, const std::filesystem::path& settings, QWidget* window);
+
+  CameraStrip* strip() const { return strip_; }  ///< to be put into a layout, which then owns it
+  LiveRecording* recording() const { return recording_; }
+  void add_file_commands(CommandTable* commands);
+  void add_live_commands(CommandTable* commands);
+
+  void open(const CameraSourceOptions& cameras);
+  void choose();  ///< shows the dialog
+  void toggle_recording();
+
+  /// How a folder is asked for; a test answers in the person's place. Empty answer: cancelled.
+  void set_folder_chooser(std::function<QString()> chooser) { choose_folder_ = std::move(chooser); }
+
+ Q_SIGNALS:
+  void opening();
+  void problem(const deer::Problem& problem);
+
+ private:
+  Session* session_;
+  QWidget* window_;
+  CameraMemory memory_;
+  LiveRecording* recording_;
+  CameraStrip* strip_;
+  std::function<QString()> choose_folder_;
+  QString last_folder_;
+};
+
+}  // namespace deer

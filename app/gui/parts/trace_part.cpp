@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/parts/trace_part.h"
+
+#include <QDateTime>
+#include <QFileDialog>
+#include <QFileInfo>
+
+#include "app/gui/commands/command_table.h"
+#include "app/gui/window/recorder_line.h"
+#include "sessions/recording/recorder.h"
+#include "sessions/store/paths.h"
+
+namespace deer {
+
+TracePart::TracePart(Session* session, QWidget* window)
+    : QObject(window), session_(session), recorder_(new Recorder(session, this)), line_(new RecorderLine(recorder_)) {
+  choose_file_ = [window](const QString& title, bool save, const QString& start) {
+    const auto kinds = tr("Traces (*.h5 *.hdf5);;All files (*)");
+    return save ? QFileDialog::getSaveFileName(window, title, start, kinds)
+                : QFileDialog::getOpenFileName(window, title, start, kinds);
+  };
+  connect(recorder_, &Recorder::problem, this, &TracePart::problem);
+}
+
+QWidget* TracePart::line() const { return line_; }
+
+void TracePart::add_open_command(CommandTable* commands, const QString& menu) {
+  commands->add({"file.open_trace",
+                 menu,
+                 tr("Open &trace…"),
+                 tr("Open a recorded run: its exits, actions and pictures, without running a model."),
+                 {QKeySequence(tr("Ctrl+Alt+O"))},
+                 [this] {
+                   const auto path = choose_file_(tr("Open trace"), false, {});
+                   if (!path.isEmpty()) Q_EMIT open_requested(path);
+                 }});
+}
+
+void TracePart::add_record_commands(CommandTable* commands, const QString& menu) {
+  commands->add({.id = "file.save_trace",
+                 .menu = menu,
+                 .text = tr("Save run as t&race…"),
+                 .tip = tr("Keep what was evaluated, under the present policy, in a file that opens again."),
+                 .shortcuts = {QKeySequence(tr("Ctrl+S"))},
+                 .run =
+                     [this] {
+                       const auto file = chosen(tr("Save run as trace"));
+                       if (!file.empty()) recorder_->save(file);
+                     },
+                 .enabled = [this] { return recorder_->can_save(); },
+                 .separator_before = true});
+  commands->add({.id = "file.record",
+                 .menu = menu,
+                 .text = tr("R&ecord to trace…"),
+                 .tip = tr("Write every run to a file while it happens, live ones too, until switched off."),
+                 .shortcuts = {QKeySequence(tr("Ctrl+R"))},
+                 .run =
+                     [this] {
+                       if (recorder_->recording()) return recorder_->stop();
+                       const auto file = chosen(tr("Record to trace"));
+                       if (!file.empty()) recorder_->start(file);
+                     },
+                 .checked = [this] { return recorder_->recording(); }});
+  connect(recorder_, &Recorder::changed, commands, &CommandTable::update);
+}
+
+QString TracePart::suggested_name() const {
+  QString what = tr("run");
+  if (const auto* const model = session_->model()) what = QFileInfo(QString::fromStdString(model->name)).fileName();
+  return QStringLiteral("%1 %2.h5").arg(what, QDateTime::currentDateTime().toString(QStringLiteral("yyyy-MM-dd HHmm")));
+}
+
+std::filesystem::path TracePart::chosen(const QString& title) const {
+  auto path = choose_file_(title, true, suggested_name());
+  if (path.isEmpty()) return {};
+  if (QFileInfo(path).suffix().isEmpty()) path += QStringLiteral(".h5");
+  return to_path(path);
+}
+
+}  // namespace deer

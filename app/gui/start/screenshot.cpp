@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/start/screenshot.h"
+
+#include <QApplication>
+#include <QDialog>
+#include <QPixmap>
+#include <QVariant>
+#include <QWidget>
+#include <algorithm>
+#include <cstdio>
+
+namespace deer {
+namespace {
+
+constexpr int kLookEveryMs = 50;
+constexpr int kSettledLooks = 8;  // views gather changes and draw a little later
+
+QWidget* open_dialog() {
+  for (auto* const widget : QApplication::topLevelWidgets()) {
+    if (widget->isVisible() && qobject_cast<QDialog*>(widget)) return widget;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Screenshot::Screenshot(const LaunchOptions& options, Session* session, QWidget* window,
+                       std::chrono::milliseconds patience)
+    : QObject(window), options_(options), session_(session), window_(window), patience_(patience) {
+  connect(session_, &Session::problem, this, [this](const Problem& problem) {
+    if (problem_.isEmpty()) problem_ = problem.title + QStringLiteral(": ") + problem.details.section(u'\n', 0, 0);
+  });
+  connect(session_, &Session::episode_changed, this, [this] {
+    if (options_.frame >= 0) session_->set_current_frame(options_.frame);
+  });
+  connect(&timer_, &QTimer::timeout, this, &Screenshot::look);
+  timer_.start(kLookEveryMs);
+}
+
+bool Screenshot::loaded() const {
+  if (session_->activity() == Session::Activity::live) {
+    return session_->frame_count() > std::max<qint64>(options_.frame, 0);
+  }
+  if (session_->activity() != Session::Activity::idle) return false;
+  if (!problem_.isEmpty()) return true;
+  const bool wants_model = options_.demo || !options_.model.isEmpty();
+  const bool wants_episode =
+      options_.demo || !options_.episode.isEmpty() || !options_.trace.isEmpty() || !options_.world.isEmpty();
+  if (wants_model && !session_->model()) return false;
+  if (wants_episode && !session_->episode()) return false;
+  if (options_.run && session_->evaluated_count() < session_->frame_count()) return false;
+  const auto frame = session_->current_frame();
+  return frame < 0 || session_->observation(frame) || !session_->frame_problem(frame).isEmpty();
+}
+
+bool Screenshot::drawn() {
+  // Views that draw in the background say when they are through.
+  const auto views = window_->findChildren<QWidget*>();
+  const bool through = std::none_of(views.begin(), views.end(), [](const QWidget* view) {
+    const auto settled = view->isVisible() ? view->property("settled") : QVariant();
+    return settled.isValid() && !settled.toBool();
+  });
+  gave_up_ = !through && drawing_.elapsed() > patience_.count();
+  return through || gave_up_;
+}
+
+void Screenshot::look() {
+  const bool ready = loaded();
+  if (!ready) {
+    drawing_.invalidate();
+  } else if (!drawing_.isValid()) {
+    drawing_.start();
+  }
+  settled_looks_ = ready && drawn() ? settled_looks_ + 1 : 0;
+  if (settled_looks_ < kSettledLooks) return;
+  if (problem_.isEmpty() && run_command_ && !options_.commands.isEmpty()) return run_next_command();
+  take();
+}
+
+void Screenshot::run_next_command() {
+  settled_looks_ = 0;
+  drawing_.invalidate();
+  // Taken off the list first: a dialog of the system keeps the command running while it is looked at.
+  const auto id = options_.commands.takeFirst();
+  if (!run_command_(id) && problem_.isEmpty())
+    problem_ = tr("%1: there is no such command, or it cannot run now").arg(id);
+}
+
+void Screenshot::take() {
+  timer_.stop();
+  const auto frame_problem = session_->frame_problem(session_->current_frame());
+  if (problem_.isEmpty() && !frame_problem.isEmpty()) problem_ = frame_problem;
+  auto* const dialog = open_dialog();
+  if (!(dialog ? dialog : window_)->grab().save(options_.screenshot, "PNG")) {
+    problem_ = tr("%1: cannot write the picture").arg(options_.screenshot);
+  }
+  if (gave_up_) std::fprintf(stderr, "%s\n", qUtf8Printable(tr("deerscope: a view was not drawn in time")));
+  if (!problem_.isEmpty()) std::fprintf(stderr, "deerscope: %s\n", qUtf8Printable(problem_));
+  Q_EMIT finished(problem_.isEmpty() ? 0 : 1);
+}
+
+}  // namespace deer

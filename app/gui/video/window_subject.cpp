@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/video/window_subject.h"
+
+#include <QCoreApplication>
+#include <QPixmap>
+#include <QVariant>
+#include <algorithm>
+
+namespace deer {
+namespace {
+
+// Views gather changes, and plots draw a turn of the event loop later.
+constexpr int kLooks = 4;
+
+QSize even(const QSize& size) { return {size.width() / 2 * 2, size.height() / 2 * 2}; }
+
+}  // namespace
+
+QString WindowSubject::name() const { return QCoreApplication::translate("deer::VideoPart", "The whole window"); }
+
+QList<QSize> WindowSubject::sizes() const {
+  const auto all = window_->size() * window_->devicePixelRatioF();
+  return {even(all), even(all / 2)};
+}
+
+void WindowSubject::begin(const QSize& pixels) {
+  pixels_ = pixels;
+  frame_ = -1;
+}
+
+bool WindowSubject::all_settled() const {
+  // Views that draw in the background say when they are through.
+  const auto views = window_->findChildren<QWidget*>();
+  return std::all_of(views.begin(), views.end(), [](const QWidget* view) {
+    const auto settled = view->isVisible() ? view->property("settled") : QVariant();
+    return !settled.isValid() || settled.toBool();
+  });
+}
+
+bool WindowSubject::ready(qint64 frame) {
+  if (frame != frame_) looks_ = 0;
+  frame_ = frame;
+  const bool read = session_->observation(frame) || !session_->frame_problem(frame).isEmpty();
+  if (!read || ++looks_ < kLooks) return false;
+  return all_settled();
+}
+
+QImage WindowSubject::picture() {
+  const auto seen = window_->grab().toImage();
+  // An odd row or column is left out; a window that changed its size meanwhile is fitted in.
+  const bool as_shown = seen.width() - pixels_.width() <= 1 && seen.height() - pixels_.height() <= 1 &&
+                        seen.width() >= pixels_.width() && seen.height() >= pixels_.height();
+  if (as_shown) return seen.copy(QRect(QPoint(), pixels_));
+  return seen.scaled(pixels_, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+}
+
+}  // namespace deer

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/window/dock_layouts.h"
+
+#include <QCoreApplication>
+#include <QDockWidget>
+#include <QMainWindow>
+#include <algorithm>
+#include <numeric>
+
+namespace deer {
+namespace {
+
+constexpr int kBars = 110;  // menus, playback, status
+
+struct Words {
+  Q_DECLARE_TR_FUNCTIONS(deer::DockLayouts)
+};
+
+QDockWidget* find(const QList<QDockWidget*>& docks, const QString& name) {
+  const auto wanted = QStringLiteral("dock_") + name;
+  const auto found = std::find_if(docks.begin(), docks.end(), [&](auto* dock) { return dock->objectName() == wanted; });
+  return found == docks.end() ? nullptr : *found;
+}
+
+}  // namespace
+
+std::vector<DockLayout> built_in_layouts(bool roomy) {
+  std::vector<DockLayout> out;
+  // The table of actions is wide and the matrix square: below the timeline where there is room for them.
+  DockLayout inspect{.id = QStringLiteral("inspect"),
+                     .title = Words::tr("&Inspect"),
+                     .tip = Words::tr("Episodes, the frame, deltas, actions and similarity around the pictures."),
+                     .left = {{{"episodes"}, 2}, {{"inspector", "exits"}, 3}},
+                     .right = {{{"deltas"}, 2}, {{"thresholds", "budget", "calibration"}, 3}}};
+  if (roomy) {
+    inspect.bottom = {{{"actions", "action_plots", "latency", "compare"}, 9}, {{"similarity"}, 4}};
+  } else {
+    inspect.right[0].panels << QStringLiteral("similarity") << QStringLiteral("actions");
+  }
+  out.push_back(inspect);
+
+  DockLayout budgets{.id = QStringLiteral("budgets"),
+                     .title = Words::tr("&Budgets"),
+                     .tip = Words::tr("The budget, its thresholds and how well the calibration set fits."),
+                     .left = {{{"episodes", "inspector"}}},
+                     .right = {{{"budget", "thresholds"}}},
+                     .right_width = 430};
+  if (roomy) {
+    budgets.bottom = {{{"calibration", "latency"}}};
+  } else {
+    budgets.right[0].panels << QStringLiteral("calibration");
+    budgets.right_width = 400;
+  }
+  out.push_back(budgets);
+
+  DockLayout debug{.id = QStringLiteral("debug"),
+                   .title = Words::tr("&Debug"),
+                   .tip = Words::tr("Breakpoints, watches, events and what-if beside the exits of the frame."),
+                   .left = {{{"exits", "inspector", "episodes"}}},
+                   .right = {{{"deltas"}, 2}, {{"breakpoints", "watches"}, 3}}};
+  if (roomy) {
+    debug.left_width = 340;
+    debug.bottom = {{{"events", "action_plots"}, 3}, {{"what_if"}, 5}};
+  } else {
+    debug.right[1].panels << QStringLiteral("events") << QStringLiteral("what_if");
+  }
+  out.push_back(debug);
+
+  DockLayout compare{.id = QStringLiteral("compare"),
+                     .title = Words::tr("&Compare"),
+                     .tip = Words::tr("Two runs beside each other over the whole width."),
+                     .left = {{{"episodes", "inspector", "exits"}}},
+                     .right = {{{"deltas"}, 2}, {{"thresholds", "budget"}, 3}},
+                     .bottom = {{{"compare", "action_plots"}}},
+                     .bottom_height = 380};
+  if (!roomy) compare.bottom_height = 260;
+  out.push_back(compare);
+  return out;
+}
+
+bool has_room_below(const QMainWindow& window) { return window.width() >= 1440 && window.height() >= 900; }
+
+void arrange(QMainWindow* window, const QList<QDockWidget*>& docks, const DockLayout& layout, bool visible) {
+  for (auto* const dock : docks) {
+    dock->setFloating(false);
+    window->removeDockWidget(dock);
+  }
+  QList<QDockWidget*> placed;
+  QDockWidget* home = nullptr;  // what panels stand behind that a person calls up later
+  const auto fill = [&](Qt::DockWidgetArea area, const std::vector<PanelStack>& stacks, int thickness) {
+    const auto across = area == Qt::BottomDockWidgetArea ? Qt::Vertical : Qt::Horizontal;
+    const auto along = area == Qt::BottomDockWidgetArea ? Qt::Horizontal : Qt::Vertical;
+    QList<QDockWidget*> fronts;
+    QList<int> sizes;
+    const int total =
+        std::accumulate(stacks.begin(), stacks.end(), 0, [](int sum, const auto& stack) { return sum + stack.share; });
+    const int room =
+        along == Qt::Vertical ? window->height() - kBars : window->width() - layout.left_width - layout.right_width;
+    for (const auto& stack : stacks) {
+      QDockWidget* front = nullptr;
+      for (const auto& name : stack.panels) {
+        auto* const dock = find(docks, name);
+        if (!dock) continue;
+        if (front) {
+          window->tabifyDockWidget(placed.last(), dock);
+        } else {
+          window->addDockWidget(area, dock, along);
+          front = dock;
+        }
+        placed << dock;
+      }
+      if (!front) continue;
+      fronts << front;
+      sizes << room * stack.share / std::max(total, 1);
+      if (!home && area == Qt::BottomDockWidgetArea) home = placed.last();
+    }
+    for (auto* const dock : placed) dock->setVisible(visible);
+    window->resizeDocks(fronts, sizes, along);
+    if (!fronts.isEmpty()) window->resizeDocks({fronts.first()}, {thickness}, across);
+    for (auto* const front : fronts) front->raise();
+  };
+  fill(Qt::LeftDockWidgetArea, layout.left, layout.left_width);
+  fill(Qt::RightDockWidgetArea, layout.right, layout.right_width);
+  fill(Qt::BottomDockWidgetArea, layout.bottom, layout.bottom_height);
+  for (auto* const dock : docks) {
+    if (placed.contains(dock)) continue;
+    window->addDockWidget(Qt::BottomDockWidgetArea, dock);
+    if (home) window->tabifyDockWidget(home, dock);
+    home = dock;
+    dock->hide();
+  }
+}
+
+}  // namespace deer

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/window/headline.h"
+
+#include <QEvent>
+#include <QPainter>
+
+#include "sessions/frames/instruction_at.h"
+#include "widgets/base/number_format.h"
+#include "widgets/base/theme.h"
+
+namespace deer {
+
+Headline::Headline(Session* session, QWidget* parent) : QWidget(parent), session_(session) {
+  setAccessibleName(tr("Instruction and exit taken"));
+  setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  for (const auto signal : {&Session::current_frame_changed, &Session::hovered_frame_changed}) {
+    connect(session_, signal, this, &Headline::refresh);
+  }
+  connect(session_, &Session::records_changed, this, &Headline::refresh);
+  connect(session_, &Session::episode_changed, this, &Headline::refresh);
+  connect(session_, &Session::model_changed, this, &Headline::refresh);
+  connect(session_, &Session::activity_changed, this, [this] {
+    if (session_->is_live()) refresh();
+  });
+  connect(&Theme::instance(), &Theme::changed, this, qOverload<>(&QWidget::update));
+  refresh();
+}
+
+void Headline::refresh() {
+  const auto frame = session_->hovered_frame() >= 0 ? session_->hovered_frame() : session_->current_frame();
+  instruction_.clear();
+  status_.clear();
+  exit_.clear();
+  depth_.clear();
+  exit_index_ = -1;
+  if (session_->episode()) {
+    instruction_ = instruction_at(*session_, frame);
+    if (instruction_.isEmpty()) instruction_ = tr("No instruction");
+  }
+  if (session_->is_live() && frame == session_->frame_count() - 1) {
+    const bool needs_model = !session_->model() && session_->live_takes_commands();
+    status_ = needs_model ? tr("Open a model to see it act") : session_->live_status();
+  }
+  if (const auto record = session_->record(frame); record && session_->model()) {
+    exit_index_ = record->exit_index;
+    exit_ = exit_name(record->exit_index, record->exit_layer);
+    depth_ = tr("%1 of %2 layers").arg(record->depth()).arg(session_->model()->layers);
+  }
+  setAccessibleDescription(QStringList{instruction_, status_, exit_, depth_}.join(QStringLiteral(", ")));
+  update();
+}
+
+QSize Headline::sizeHint() const {
+  return {320, QFontMetrics(Theme::instance().title_font()).height() + 2 * spacing::kSmall};
+}
+
+QSize Headline::minimumSizeHint() const { return {160, sizeHint().height()}; }
+
+void Headline::paintEvent(QPaintEvent*) {
+  QPainter painter(this);
+  painter.setRenderHint(QPainter::Antialiasing);
+  const auto& theme = Theme::instance();
+  const auto& colors = theme.colors();
+  auto area = rect().adjusted(spacing::kTiny, 0, -spacing::kTiny, 0);
+  auto bold = theme.title_font();
+  bold.setBold(true);
+  if (!exit_.isEmpty()) {
+    const QFontMetrics chip_metrics(bold);
+    const int chip_width = chip_metrics.horizontalAdvance(exit_) + 2 * spacing::kMedium;
+    const QRect chip(area.right() - chip_width + 1, area.top() + spacing::kTiny, chip_width,
+                     area.height() - 2 * spacing::kTiny);
+    const auto count = int(session_->model()->exit_layers.size());
+    const auto fill = theme.exit_color(exit_index_, count);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(fill);
+    painter.drawRoundedRect(chip, 4, 4);
+    painter.setFont(bold);
+    painter.setPen(Theme::text_on(fill));
+    painter.drawText(chip, Qt::AlignCenter, exit_);
+    area.setRight(chip.left() - spacing::kMedium);
+    painter.setFont(Theme::number_font(theme.body_font()));
+    painter.setPen(colors.muted_text);
+    painter.drawText(area, Qt::AlignRight | Qt::AlignVCenter, depth_);
+    area.setRight(area.right() - painter.fontMetrics().horizontalAdvance(depth_) - spacing::kLarge);
+  }
+  painter.setFont(theme.title_font());
+  painter.setPen(colors.text);
+  const auto shown = painter.fontMetrics().elidedText(instruction_, Qt::ElideRight, area.width());
+  painter.drawText(area, Qt::AlignLeft | Qt::AlignVCenter, shown);
+  area.setLeft(area.left() + painter.fontMetrics().horizontalAdvance(shown) + spacing::kLarge);
+  painter.setFont(Theme::number_font(theme.body_font()));
+  painter.setPen(colors.muted_text);
+  // Half a sentence would be worse than none.
+  if (painter.fontMetrics().horizontalAdvance(status_) <= area.width()) {
+    painter.drawText(area, Qt::AlignLeft | Qt::AlignVCenter, status_);
+  }
+}
+
+void Headline::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::FontChange) updateGeometry();
+}
+
+}  // namespace deer
