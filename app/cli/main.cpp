@@ -10,12 +10,12 @@
 
 int main(int argc, char** argv) {
   deer::set_up_cpu(argv);
-  // `deer run … | head` must end quietly.
+  // `deer run … | head` must exit quietly.
   std::signal(SIGPIPE, SIG_DFL);
   // A file size limit becomes a write error with a message.
   std::signal(SIGXFSZ, SIG_IGN);
 
-  CLI::App app("deer: multi-exit robot policies without a window", "deer");
+  CLI::App app("deer: run, train and evaluate multi-exit robot policies", "deer");
   app.set_version_flag("--version", std::string("deer ") + deer::kVersion);
   app.require_subcommand(1);
   deer::cli::add_run(app);

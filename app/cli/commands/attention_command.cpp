@@ -96,14 +96,13 @@ void attend(const Arguments& a) {
 
 void add_attention(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  auto* command = app.add_subcommand("attention", "Where an exit looks in a frame, by patch of both pictures");
+  auto* command = app.add_subcommand("attention", "Show where an exit looks in a frame, by patch of both images");
   command->add_option("MODEL", a->model, "Model folder")->required();
-  command->add_option("EPISODE", a->episode, "CALVIN dataset or split, folder of images, or video")->required();
-  command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")
-      ->capture_default_str();
+  command->add_option("EPISODE", a->episode, "CALVIN dataset or split, image folder, or video")->required();
+  command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")->capture_default_str();
   command->add_option("--frame", a->frame, "Frame of the episode, from 0")->capture_default_str();
-  command->add_option("--exit", a->exit_layer, "The exit after this layer (zero-based); the deepest unless given");
-  command->add_option("--head", a->head, "Say it of one head, from 0; the mean of all unless given")
+  command->add_option("--exit", a->exit_layer, "Exit after this layer (zero-based); default: the deepest");
+  command->add_option("--head", a->head, "Attention head, from 0; default: mean over heads")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
   command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded one");

@@ -37,28 +37,27 @@ void bench(Arguments& a) {
   print("vision", timings.vision);
   print("resampler", timings.resampler);
   for (const auto& exit : timings.exits) {
-    const auto name = "leave after layer " + std::to_string(exit.layer);
+    const auto name = "exit after layer " + std::to_string(exit.layer);
     print(name.c_str(), exit.total);
-    print("  of it language model", exit.llm);
-    print("  of it action head", exit.head);
+    print("  language model", exit.llm);
+    print("  action head", exit.head);
   }
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  auto* command =
-      app.add_subcommand("bench", "Measure what each stage of a model, and each exit, takes on this device");
+  auto* command = app.add_subcommand("bench", "Measure the time of each stage and exit of a model on this device");
   auto a = std::make_shared<Arguments>();
-  command->add_option("model", a->model, "A model's folder")->required();
-  command->add_option("--out", a->out, "JSON file, as deer solve --timings takes it");
-  command->add_option("--repeats", a->timing.repeats, "Steps measured for each exit")
+  command->add_option("MODEL", a->model, "Model folder")->required();
+  command->add_option("--out", a->out, "JSON file to write, for deer solve --timings");
+  command->add_option("--repeats", a->timing.repeats, "Measured steps per exit")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
-  command->add_option("--warm-up", a->timing.warm_up, "Steps before that")
+  command->add_option("--warm-up", a->timing.warm_up, "Warm-up steps before measuring")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
-  command->add_option("--instruction", a->timing.instruction, "What the model is told")->capture_default_str();
+  command->add_option("--instruction", a->timing.instruction, "Instruction for the model")->capture_default_str();
   add_engine_options(*command, a->engine);
   command->callback([a] { bench(*a); });
 }

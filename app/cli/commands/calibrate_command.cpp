@@ -55,7 +55,7 @@ ExitPolicy criterion_of(const Arguments& a) {
   return out;
 }
 
-// The data, and its episodes that are long enough: annotations, or whole recordings where there are none.
+// The dataset and its episodes that are long enough: annotations, or whole recordings if there are none.
 struct Data {
   std::shared_ptr<const EpisodeCollection> source;
   std::vector<std::size_t> episodes;
@@ -63,7 +63,7 @@ struct Data {
 
   explicit Data(const Arguments& a) {
     OpenSourceOptions options;
-    // Windows come from anywhere: nothing is read twice, and nothing ahead.
+    // Windows are scattered: caching and reading ahead would not pay.
     options.cache = {std::size_t{32} << 20, 0, 0};
     source = open_source(a.data, options);
     const auto take = [&](EpisodeEntry::Kind kind) {
@@ -90,12 +90,12 @@ struct Data {
   }
 };
 
-// Runs the model over windows, given by their numbers.
+// Runs the model over windows, addressed by number.
 class WindowRunner {
  public:
   explicit WindowRunner(const Arguments& a)
       : a_(a), criterion_(criterion_of(a)), data_(a), engine_(Engine::load(a.model, a.engine)) {
-    // The environment says so too, but not to every build of LibTorch.
+    // OMP_NUM_THREADS is set too, but not every build of LibTorch reads it.
     at::set_num_threads(a.threads);
   }
 
@@ -107,7 +107,7 @@ class WindowRunner {
     engine_->reset();
     std::vector<FrameRecordPtr> records;
     std::vector<RecordedArm> recorded;
-    // The last frame of a window is never looked at.
+    // The last frame of a window is not sampled.
     for (std::size_t i = 0; i < window.history.size(); ++i) {
       const auto seen = source->read(window.start + static_cast<std::int64_t>(i));
       records.push_back(engine_->step(
@@ -135,7 +135,7 @@ class WindowRunner {
   std::unique_ptr<Engine> engine_;
 };
 
-// The set, window by window in whatever order they come; a plain matrix, so that nothing grows with the work.
+// Collects the set window by window, in any order, into a matrix of fixed size.
 class Collector {
  public:
   Collector(int samples, int window)
@@ -152,7 +152,7 @@ class Collector {
     if (window < 0 || window >= windows() || has(window)) return;
     const auto layers = entry.at("exit_layers").get<std::vector<int>>();
     if (set_.exit_layers.empty()) begin(layers);
-    if (layers != set_.exit_layers) throw Error("the processes found different exits in the model");
+    if (layers != set_.exit_layers) throw Error("the processes loaded models with different exits");
     fill(entry.at("values"), window, set_.values);
     fill(entry.at("errors"), window, set_.errors);
     if (entry.contains("recorded")) {
@@ -163,7 +163,7 @@ class Collector {
     ++count_;
   }
 
-  // Adds up what the processes have: each window is one process's, all others hold zeros for it.
+  // Sums the processes' matrices: each window belongs to one process and is zero in all others.
   void gather(const DataParallel& processes) {
     if (processes.size() == 1) return;
     auto layers = at::zeros({256});
@@ -182,7 +182,7 @@ class Collector {
       if (sum > 0) exits.push_back(static_cast<int>(std::lround(sum / owners.item<float>())) - 1);
     }
     if (set_.exit_layers.empty()) begin(exits);
-    if (exits != set_.exit_layers) throw Error("the processes found different exits in the model");
+    if (exits != set_.exit_layers) throw Error("the processes loaded models with different exits");
     if (set_.recorded_errors.empty() && recorded.item<float>() > 0) {
       set_.recorded_errors.assign(exits.size(), blank());
     }
@@ -207,9 +207,9 @@ class Collector {
   }
 
   void fill(const Json& rows, std::int64_t window, std::vector<std::vector<float>>& to) const {
-    if (rows.size() != to.size()) throw Error("a calibration window has another number of exits");
+    if (rows.size() != to.size()) throw Error("a calibration window has the wrong number of exits");
     for (std::size_t exit = 0; exit < to.size(); ++exit) {
-      if (rows[exit].size() != static_cast<std::size_t>(each_)) throw Error("a calibration window is not whole");
+      if (rows[exit].size() != static_cast<std::size_t>(each_)) throw Error("a calibration window is incomplete");
       for (int i = 0; i < each_; ++i) {
         const auto place = window * each_ + i;
         if (place >= samples_) break;
@@ -219,7 +219,7 @@ class Collector {
     }
   }
 
-  // A number and whether there is one travel apart: NaN would spread over the sum.
+  // Values and a mask of valid values are summed separately: NaN would spread through the sum.
   void add_up(std::vector<float>& row, const DataParallel& processes) const {
     auto numbers = at::zeros({2, static_cast<std::int64_t>(row.size())});
     float* to = numbers.data_ptr<float>();
@@ -267,14 +267,14 @@ std::map<std::string, std::string> provenance_of(const Arguments& a, const Data&
           {"threads", std::to_string(a.threads)}};
 }
 
-// Parameters of what will be loaded.
+// Parameters of the layers that will be loaded.
 CostModel::Parameters parameters_of(const Arguments& a) {
   const auto config = open_model_files(a.model).config;
   const auto layers = static_cast<int>(config.decoder.layers);
   return CostModel(config).parameters(std::min(layers, std::max(1, a.engine.max_layer.value_or(layers))) - 1);
 }
 
-// One a CPU as far as memory goes; a GPU is one process's.
+// One process per CPU, as far as memory allows; one process per GPU.
 int default_jobs(const CostModel::Parameters& parameters, const std::string& device, const std::string& dtype) {
   if (resolve_device(device).is_cuda()) return 1;
   const double each = 1.3 * static_cast<double>(parameters.bytes(dtype == "float32" ? 4 : 2)) + 3e8;
@@ -292,7 +292,7 @@ void write_set(const Arguments& a, Collector collector, std::map<std::string, st
 
 void check_folder(const std::string& out) {
   const auto parent = fs::absolute(out).parent_path();
-  if (!fs::is_directory(parent)) throw FileError(parent, "is no folder to write to");
+  if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
 }
 
 void show(Progress& progress, std::int64_t done, std::int64_t total, std::int64_t before) {
@@ -300,7 +300,7 @@ void show(Progress& progress, std::int64_t done, std::int64_t total, std::int64_
                 static_cast<double>(done), static_cast<double>(total), static_cast<double>(before));
 }
 
-// Alone on this machine: windows go to worker processes.
+// Without ranks: windows go to worker processes on this machine.
 void calibrate_here(Arguments a) {
   check_folder(a.out);
   const Data data(a);
@@ -312,9 +312,9 @@ void calibrate_here(Arguments a) {
   JsonLog log;
   log.open(a.out + ".windows", provenance, [&](const Json& entry) { collector.take(entry); });
   const auto before = collector.windows_done();
-  if (before > 0) std::fprintf(stderr, "going on after %lld windows\n", static_cast<long long>(before));
+  if (before > 0) std::fprintf(stderr, "resuming after %lld windows\n", static_cast<long long>(before));
 
-  // Jobs are a few windows each; every window is reported by itself.
+  // A job is a few windows; each window is reported when it is done.
   constexpr std::size_t kWindowsOfJob = 16;
   std::vector<Json> jobs;
   std::vector<std::int64_t> open;
@@ -342,7 +342,7 @@ void calibrate_here(Arguments a) {
   const bool complete = pool.run({{"dtype", dtype}}, jobs, events);
   progress.finish();
   if (!complete) {
-    std::fprintf(stderr, "deer: interrupted after %lld windows; the same command goes on from here\n",
+    std::fprintf(stderr, "deer: interrupted after %lld windows; run the same command to resume\n",
                  static_cast<long long>(collector.windows_done()));
     constexpr int kInterrupted = 130;
     throw CLI::RuntimeError(kInterrupted);
@@ -351,7 +351,7 @@ void calibrate_here(Arguments a) {
   log.remove();
 }
 
-// One of several processes that someone else started: each takes every n-th window.
+// One of several ranks started by a launcher: each takes every n-th window.
 void calibrate_among(Arguments a, const DataParallel& processes) {
   check_folder(a.out);
   if (const char* local = std::getenv("LOCAL_RANK"); local != nullptr && resolve_device(a.engine.device).is_cuda()) {
@@ -360,7 +360,7 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
   const Data data(a);
   const auto dtype =
       dtype_name(resolve_dtype(a.engine.dtype, resolve_device(a.engine.device), parameters_of(a).total()));
-  // The first one's measurement decides for all.
+  // Rank 0's measurement decides for all.
   auto wide = at::full({1}, dtype == "float32" ? 1.0F : dtype == "bfloat16" ? 2.0F : 3.0F);
   processes.broadcast(wide);
   const float kind = wide.item<float>();
@@ -369,7 +369,7 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
   Collector collector(a.samples, a.window);
   const auto take = [&](const Json& entry) { collector.take(entry); };
   const auto mine = a.out + ".windows." + std::to_string(processes.rank());
-  // What one process did alone, or another number of them.
+  // Resume work done by a single process or by a different number of ranks.
   JsonLog::read(a.out + ".windows", provenance, take);
   for (int rank = 0; rank < 4096; ++rank) {
     if (rank != processes.rank()) JsonLog::read(a.out + ".windows." + std::to_string(rank), provenance, take);
@@ -388,14 +388,14 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
     const auto entry = (*run)(window);
     collector.take(entry);
     log.add(entry);
-    // The others are about as far.
+    // The other ranks are about as far.
     if (processes.is_first()) show(progress, window, collector.windows(), before * processes.size());
   }
   progress.finish();
   collector.gather(processes);
   if (processes.is_first()) write_set(a, std::move(collector), provenance);
   auto nothing = at::zeros({1});
-  processes.sum(nothing);  // nobody removes what the set is made from before it is written
+  processes.sum(nothing);  // keep all window files until the set is written
   log.remove();
   std::error_code ignored;
   if (processes.is_first()) {
@@ -421,23 +421,25 @@ void serve(const Arguments& a) {
 }  // namespace
 
 void add_calibrate(CLI::App& app) {
-  auto* command = app.add_subcommand("calibrate", "Collect every exit's criterion values on a sample of a data set");
+  auto* command =
+      app.add_subcommand("calibrate", "Collect every exit's criterion values on sample frames of a dataset");
   auto a = std::make_shared<Arguments>();
-  command->add_option("model", a->model, "A model's folder")->required();
-  command->add_option("dataset", a->data, "What deer run opens, with instructions")->required();
+  command->add_option("MODEL", a->model, "Model folder")->required();
+  command->add_option("DATASET", a->data, "CALVIN dataset or split, image folder, or video, with instructions")
+      ->required();
   command->add_option("--out", a->out, "Calibration file to write (safetensors); unfinished work in FILE.windows")
       ->required();
-  command->add_option("--samples", a->samples, "Frames to look at")
+  command->add_option("--samples", a->samples, "Number of frames to sample")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000000));
-  command->add_option("--window", a->window, "Steps of a window")->capture_default_str()->check(CLI::Range(4, 4096));
-  command->add_option("--seed", a->seed, "Which windows and histories are drawn")->capture_default_str();
-  command->add_option("--split", a->split, "Only this split: training or validation");
+  command->add_option("--window", a->window, "Steps per window")->capture_default_str()->check(CLI::Range(4, 4096));
+  command->add_option("--seed", a->seed, "Random seed for windows and histories")->capture_default_str();
+  command->add_option("--split", a->split, "Use only this split: training or validation");
   command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();
   command->add_option("--criterion", a->criterion, "action_delta or feature_similarity")->capture_default_str();
-  command->add_option("--jobs", a->jobs, "Processes; 0: one a CPU as far as memory goes, one for a GPU")
+  command->add_option("--jobs", a->jobs, "Number of processes; 0: one per CPU as far as memory allows, one for a GPU")
       ->capture_default_str();
-  command->add_option("--threads", a->threads, "Of each process; results may depend on it in the last digits")
+  command->add_option("--threads", a->threads, "Threads per process; may affect the last digits of results")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
   add_engine_options(*command, a->engine);

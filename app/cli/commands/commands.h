@@ -5,8 +5,8 @@
 
 namespace deer::cli {
 
-// Each adds its sub-command with options and help. A command that fails throws deer::Error; one that
-// ends with "no" (parity) throws CLI::RuntimeError with the exit status.
+// Each function adds one subcommand with options and help. A failing command throws deer::Error; a comparison that
+// fails (parity) throws CLI::RuntimeError with the exit status.
 void add_attention(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);

@@ -34,13 +34,16 @@ void run(const Arguments& arguments) {
   fs::path tokenizer;
   if (by_piece) {
     if (pieces.clip.empty() || pieces.llm.empty() || pieces.flamingo.empty() || pieces.checkpoint.empty()) {
-      throw Error("name all four pieces: --clip, --llm, --flamingo and --checkpoint");
+      throw Error("give all four parts: --clip, --llm, --flamingo and --checkpoint");
     }
     files.config = config_from_pieces(pieces);
     files.weights = published_source(pieces, files.config.decoder.vocabulary);
     tokenizer = (fs::is_directory(pieces.llm) ? pieces.llm : pieces.llm.parent_path()) / "tokenizer.json";
   } else {
-    if (arguments.source.empty()) throw Error("name a folder with the published pieces (--from), or the four pieces");
+    if (arguments.source.empty())
+      throw Error(
+          "give a folder with the published files (--from), or all four parts (--clip, --llm, --flamingo, "
+          "--checkpoint)");
     files = find_published_pieces(arguments.source) ? open_published_model(arguments.source)
                                                     : open_model_files(arguments.source);
     tokenizer = fs::path(arguments.source) / "tokenizer.json";
@@ -65,7 +68,7 @@ void run(const Arguments& arguments) {
     if (!fs::equivalent(tokenizer, target, error))
       fs::copy_file(tokenizer, target, fs::copy_options::overwrite_existing);
   } else {
-    std::fprintf(stderr, "deer: note: no tokenizer.json was found; copy the language model's into %s\n",
+    std::fprintf(stderr, "deer: note: no tokenizer.json found; copy the language model's into %s\n",
                  arguments.out.c_str());
   }
   std::printf("wrote %s and config.json\n", (fs::path(arguments.out) / "model.safetensors").c_str());
@@ -75,8 +78,8 @@ void run(const Arguments& arguments) {
 
 void add_convert(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  auto* command = app.add_subcommand("convert", "Make one model.safetensors and config.json from the published pieces");
-  command->add_option("OUT", arguments->out, "Folder to write")->required();
+  auto* command = app.add_subcommand("convert", "Merge the published files into one model.safetensors and config.json");
+  command->add_option("OUT", arguments->out, "Output folder")->required();
   command->add_option("--from", arguments->source,
                       "Folder with clip.pt, mpt/, openflamingo.pt and a .pth checkpoint, or any model folder");
   command->add_option("--clip", arguments->pieces.clip, "CLIP: OpenAI archive or open_clip state dict");
@@ -84,12 +87,13 @@ void add_convert(CLI::App& app) {
   command->add_option("--flamingo", arguments->pieces.flamingo, "OpenFlamingo checkpoint");
   command->add_option("--checkpoint", arguments->pieces.checkpoint, "DeeR checkpoint (.pth)");
   command
-      ->add_option("--dtype", arguments->dtype, "Round the numbers to float32, bfloat16 or float16; else as they are")
+      ->add_option("--dtype", arguments->dtype,
+                   "Convert weights to float32, bfloat16 or float16; default: keep their types")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
   command->add_option("--thresholds", arguments->suggested.thresholds,
-                      "Thresholds that the model comes with: 0.02,0.03,always; or a JSON file");
-  command->add_option("--name", arguments->name, "What to call the model on screen");
-  command->add_option("--note", arguments->note, "A remark for the person");
+                      "Suggested thresholds to store: 0.02,0.03,always; or a JSON file");
+  command->add_option("--name", arguments->name, "Display name of the model");
+  command->add_option("--note", arguments->note, "Note to store in config.json");
   command->callback([arguments] { run(*arguments); });
 }
 

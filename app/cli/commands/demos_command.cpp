@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kScene = "calvin_scene_deerscope";
-constexpr std::int64_t kFirstFrameId = 1000;  // loaders want the first window to begin after frame 0
+constexpr std::int64_t kFirstFrameId = 1000;  // loaders expect the first window to start after frame 0
 
 struct Arguments {
   std::string out;
@@ -84,7 +84,7 @@ Job make_recorder(const Arguments& a, const Json& setup) {
   };
 }
 
-// A recording under way: which shards there are, and what those that are finished hold.
+// A recording in progress: its shards, and the results of the finished ones.
 class Recording {
  public:
   explicit Recording(const Arguments& a) : out_(a.out), state_(out_ / ".recording"), settings_(settings_of(a)) {
@@ -100,22 +100,22 @@ class Recording {
     plan("validation", tasks, scatter, next);
   }
 
-  // Takes up what an earlier run of the same command left, or begins anew.
+  // Resumes an earlier run of the same command, or starts a new recording.
   void open() {
     if (fs::exists(out_ / "recording.json")) {
-      throw FileError(out_, "already holds a finished recording: name another folder, or remove this one");
+      throw FileError(out_, "already holds a finished recording: choose another folder, or remove this one");
     }
     if (fs::exists(state_ / "settings.json")) {
       if (read_json(state_ / "settings.json") != settings_) {
         throw FileError(out_,
-                        "holds an unfinished recording with other settings: name another folder, or remove this one");
+                        "holds an unfinished recording with other settings: choose another folder, or remove this one");
       }
     } else {
       if (fs::exists(out_) && !fs::is_empty(out_))
-        throw FileError(out_, "is not empty, and is no recording to go on with");
+        throw FileError(out_, "is not empty and holds no recording to resume");
       std::error_code error;
       fs::create_directories(state_, error);
-      if (error) throw FileError(out_, "cannot make the folder: " + error.message());
+      if (error) throw FileError(out_, "cannot create the folder: " + error.message());
       write_file_atomically(state_ / "settings.json", settings_.dump(1) + "\n");
     }
     for (std::size_t i = 0; i < plans_.size(); ++i) {
@@ -140,7 +140,7 @@ class Recording {
     finished_[shard] = shard_result_from_json(JsonFields("result", result));
   }
 
-  // Index files with all shards that are finished.
+  // Writes the index files for all finished shards.
   ShardResult write_indices() const {
     std::map<std::string, ShardResult> splits;
     ShardResult all;
@@ -191,7 +191,7 @@ class Recording {
 };
 
 void print_summary(const ShardResult& all, double seconds, std::int64_t frames_now, int jobs) {
-  std::printf("%-28s %6s %6s %8s\n", "task", "tries", "done", "success");
+  std::printf("%-28s %6s %6s %8s\n", "task", "tries", "solved", "success");
   for (const auto& [task, tries] : all.tries) {
     const auto found = all.successes.find(task);
     const int done = found == all.successes.end() ? 0 : found->second;
@@ -216,7 +216,7 @@ void record(Arguments a) {
   Json setup = settings_of(a);
   setup["out"] = fs::absolute(a.out).string();
   const auto [tasks_before, frames_before] = recording.counts();
-  if (tasks_before > 0) std::fprintf(stderr, "going on after %lld tasks\n", static_cast<long long>(tasks_before));
+  if (tasks_before > 0) std::fprintf(stderr, "resuming after %lld tasks\n", static_cast<long long>(tasks_before));
   std::map<std::size_t, std::pair<int, std::int64_t>> under_way;
   Progress progress;
   const auto start = Clock::now();
@@ -254,7 +254,7 @@ void record(Arguments a) {
   progress.finish();
   const auto all = recording.write_indices();
   if (!complete) {
-    std::fprintf(stderr, "deer: interrupted; the same command goes on from here (%zu tasks so far)\n",
+    std::fprintf(stderr, "deer: interrupted after %zu tasks; run the same command to resume\n",
                  all.index.annotations.size());
     throw CLI::RuntimeError(130);
   }
@@ -268,35 +268,35 @@ void record(Arguments a) {
 void add_demos(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("demos", "Record scripted experts in the simulated world as a CALVIN dataset");
-  auto* out = command->add_option("OUT", a->out, "Folder to make; an interrupted recording goes on");
-  auto* episodes =
-      command->add_option("--episodes", a->episodes, "Annotated tasks to record")->check(CLI::Range(0, 1'000'000));
-  command->add_option("--seed", a->seed, "Everything is drawn from it")->capture_default_str();
-  command->add_option("--jobs", a->jobs, "Processes; 0: one a CPU")->capture_default_str();
+  auto* out = command->add_option("OUT", a->out, "Output folder; an interrupted recording resumes");
+  auto* episodes = command->add_option("--episodes", a->episodes, "Number of annotated tasks to record")
+                       ->check(CLI::Range(0, 1'000'000));
+  command->add_option("--seed", a->seed, "Random seed")->capture_default_str();
+  command->add_option("--jobs", a->jobs, "Number of processes; 0: one per CPU")->capture_default_str();
   command->add_option("--split", a->split, "training, validation or both")
       ->check(CLI::IsMember({"training", "validation", "both"}))
       ->capture_default_str();
-  command->add_option("--validation-share", a->validation_share, "Of the episodes, with --split both")
+  command->add_option("--validation-share", a->validation_share, "Share of episodes for validation, with --split both")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command->add_option("--tasks", a->tasks, "Only these, for example open_drawer,push_*; empty: all");
-  command->add_option("--scatter", a->scatter, "Frames of scattered scenes, as play without annotations")
+  command->add_option("--tasks", a->tasks, "Use only these tasks, for example open_drawer,push_*; empty: all");
+  command->add_option("--scatter", a->scatter, "Number of frames with scattered scenes, without annotations")
       ->check(CLI::Range(0, 5'000'000));
-  command->add_option("--noise", a->recorder.noise, "Size of disturbances in units of the action; 0: none")
+  command->add_option("--noise", a->recorder.noise, "Size of disturbances, in units of the action; 0: none")
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
-  command->add_option("--noise-chance", a->recorder.noise_chance, "That a disturbance begins in a step")
+  command->add_option("--noise-chance", a->recorder.noise_chance, "Probability per step that a disturbance starts")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--model", a->model,
-                      "A model that acts at the beginning of every try; what the expert would do is recorded");
-  command->add_option("--learner-steps", a->recorder.learner_steps, "At most, that the model acts in a try")
+                      "Model that acts at the beginning of every attempt; the expert's actions are recorded");
+  command->add_option("--learner-steps", a->recorder.learner_steps, "Maximum model-controlled steps per attempt")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  command->add_option("--segment", a->recorder.tasks_a_segment, "Tasks before the table is laid anew")
+  command->add_option("--segment", a->recorder.tasks_a_segment, "Tasks before the table is reset")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->add_option("--shard", a->shard, "Tasks recorded in one go; what an interruption can lose")
+  command->add_option("--shard", a->shard, "Tasks per shard; an interruption loses at most one shard per process")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   a->policy.add_to(*command);

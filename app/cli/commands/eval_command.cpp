@@ -55,7 +55,7 @@ std::int64_t peak_memory_bytes() {
   return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
-// A worker evaluates chains by number; it draws them as its parent did.
+// A worker evaluates chains by number; it draws the same chains as its parent.
 Job make_evaluator(const Arguments& a) {
   PlayTableOptions table_options;
   table_options.cameras = !a.expert;
@@ -66,7 +66,7 @@ Job make_evaluator(const Arguments& a) {
   if (a.expert) {
     actor = make_expert_actor();
   } else {
-    // The environment says so too, but not to every build of LibTorch.
+    // OMP_NUM_THREADS is set too, but not every build of LibTorch reads it.
     at::set_num_threads(1);
     auto model = std::make_shared<ModelActor>(a.model, a.engine, a.policy);
     description = model->description();
@@ -80,7 +80,7 @@ Job make_evaluator(const Arguments& a) {
   };
 }
 
-// SHA-1 of the small files of the model's folder, as sha1sum gives them: which model this was.
+// SHA-1 of the model's files, as printed by sha1sum, to identify the model.
 Json hashes_of(const fs::path& model) {
   constexpr std::uintmax_t kLargest = std::uintmax_t{512} << 20;
   Json out = Json::object();
@@ -95,7 +95,7 @@ Json hashes_of(const fs::path& model) {
   return out;
 }
 
-// What the results depend on, but for the number of chains.
+// Everything the results depend on, except the number of chains.
 Json settings_of(const Arguments& a) {
   PolicyOptions given = a.policy;
   Json policy = to_json(given.apply({}));
@@ -115,12 +115,12 @@ Json settings_of(const Arguments& a) {
           {"tasks", names_of(parse_tasks(a.tasks))}};
 }
 
-// Finished chains as JSON lines beside the result, so that an interrupted evaluation goes on.
+// Finished chains as JSON lines next to the result, so that an interrupted evaluation can resume.
 class ChainLog {
  public:
   explicit ChainLog(fs::path file) : file_(std::move(file)) {}
 
-  /// Takes what an earlier run with the same settings left. A line cut short is left out.
+  /// Reads the chains of an earlier run with the same settings. Skips an incomplete last line.
   void open(const Json& settings, int chains) {
     if (file_.empty()) return;
     std::ifstream in(file_);
@@ -128,7 +128,8 @@ class ChainLog {
     std::string kept = settings.dump() + "\n";
     if (in && std::getline(in, line)) {
       if (Json::parse(line, nullptr, false) != settings) {
-        throw FileError(file_, "holds an unfinished evaluation with other settings: remove it, or give another --json");
+        throw FileError(file_,
+                        "holds an unfinished evaluation with other settings: remove it, or choose another --json file");
       }
       while (std::getline(in, line)) {
         Json entry = Json::parse(line, nullptr, false);
@@ -193,7 +194,7 @@ void print_statistics(const BenchmarkStatistics& s, bool expert) {
     std::printf(" %.1f%%",
                 100.0 * static_cast<double>(count) / static_cast<double>(std::max<std::int64_t>(1, s.calls)));
   }
-  std::printf("\nGFLOPs a step (a multiply-add is one): %.4f in the language model (%.4f at full depth), %.4f in all\n",
+  std::printf("\nGFLOPs per step (multiply-add = 1): %.4f language model (%.4f at full depth), %.4f total\n",
               s.mean_llm_gflops.value, s.mean_full_llm_gflops, s.mean_total_gflops.value);
   std::printf("milliseconds: %.2f model (%.2f vision, %.2f language model, %.2f head), %.2f world\n", s.model_ms,
               s.vision_ms, s.llm_ms, s.head_ms, s.world_ms);
@@ -222,7 +223,7 @@ void evaluate(Arguments a) {
   if (a.jobs <= 0) a.jobs = usable_cpus();
   if (!a.json.empty()) {
     const auto parent = fs::absolute(a.json).parent_path();
-    if (!fs::is_directory(parent)) throw FileError(parent, "is no folder to write results to");
+    if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
   }
   const auto chains = chains_of(a);
   const auto settings = settings_of(a);
@@ -233,7 +234,7 @@ void evaluate(Arguments a) {
     if (!log.has(chain.index)) jobs.push_back({{"chain", chain.index}});
   }
   const auto before = log.entries().size();
-  if (before > 0) std::fprintf(stderr, "going on after %zu chains\n", before);
+  if (before > 0) std::fprintf(stderr, "resuming after %zu chains\n", before);
 
   Progress progress;
   const auto start = Clock::now();
@@ -257,7 +258,7 @@ void evaluate(Arguments a) {
   progress.finish();
   if (!complete) {
     std::fprintf(stderr, "deer: interrupted after %zu chains%s\n", log.entries().size(),
-                 a.json.empty() ? "" : "; the same command goes on from here");
+                 a.json.empty() ? "" : "; run the same command to resume");
     throw CLI::RuntimeError(130);
   }
   const auto statistics = benchmark_statistics(log.results(), a.length);
@@ -273,22 +274,25 @@ void evaluate(Arguments a) {
 void add_eval(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   auto* command = app.add_subcommand(
-      "eval", "Let a model act in the simulated world on CALVIN's protocol: chains of instructions, success in a row");
+      "eval", "Evaluate a model in the simulated world with CALVIN's protocol: success in chains of instructions");
   auto* model = command->add_option("MODEL", a->model, "Model folder");
   auto* expert = command->add_flag("--expert", a->expert, "Evaluate the scripted experts instead of a model");
   expert->excludes(model);
   a->policy.add_to(*command);
-  command->add_option("--chains", a->chains, "How many")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-  command->add_option("--length", a->length, "Instructions in a chain")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  command->add_option("--max-steps", a->max_steps, "For one instruction")
+  command->add_option("--chains", a->chains, "Number of chains")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--seed", a->seed, "Chains, tables and phrasings are drawn from it")->capture_default_str();
-  command->add_option("--jobs", a->jobs, "Processes, of one thread each; 0: one a CPU")->capture_default_str();
-  command->add_option("--tasks", a->tasks, "Only these, for example open_drawer,push_*; empty: all");
-  command->add_option("--json", a->json, "File for the results; an interrupted evaluation goes on from FILE.chains");
+  command->add_option("--length", a->length, "Instructions per chain")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_option("--max-steps", a->max_steps, "Maximum steps per instruction")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--seed", a->seed, "Random seed for chains, tables and phrasings")->capture_default_str();
+  command->add_option("--jobs", a->jobs, "Number of processes, with one thread each; 0: one per CPU")
+      ->capture_default_str();
+  command->add_option("--tasks", a->tasks, "Use only these tasks, for example open_drawer,push_*; empty: all");
+  command->add_option("--json", a->json, "File for the results; an interrupted evaluation resumes from FILE.chains");
   add_engine_options(*command, a->engine);
   command->add_flag("--worker", a->worker)->group("");
   command->callback([=] {

@@ -64,7 +64,7 @@ void print_machine(bool as_json) {
   for (const auto& device : machine.cuda_devices) std::printf("CUDA         %s\n", device.c_str());
   if (machine.blas_is_reference) {
     std::fprintf(stderr,
-                 "deer: warning: the reference BLAS is in use, which is 10 to 100 times slower than it need be; "
+                 "deer: warning: the reference BLAS is in use, which is 10 to 100 times slower than OpenBLAS; "
                  "install libopenblas0-pthread\n");
   }
 }
@@ -86,7 +86,7 @@ void print_model(const fs::path& path, bool as_json) {
     return;
   }
   std::printf("model        %s%s\n", path.c_str(), c.note.empty() ? "" : (" (" + c.note + ")").c_str());
-  std::printf("decoder      %s, width %lld, %lld heads, %lld layers, cross-attention before every %lld. layer\n",
+  std::printf("decoder      %s, width %lld, %lld heads, %lld layers, cross-attention every %lld layers\n",
               to_string(c.decoder.family), static_cast<long long>(c.decoder.d_model),
               static_cast<long long>(c.decoder.heads), static_cast<long long>(c.decoder.layers),
               static_cast<long long>(c.cross_attention.every_n_layers));
@@ -101,10 +101,10 @@ void print_model(const fs::path& path, bool as_json) {
   std::printf(", %s pooling\n", c.head.pooling == Pooling::max ? "max" : "average");
   std::printf("parameters   %.2f million, %.1f MB in float32\n", static_cast<double>(loaded.parameters) / 1e6,
               static_cast<double>(loaded.weight_bytes) / 1e6);
-  for (const auto& name : loaded.unused) std::printf("not used     %s\n", printable(name, 200).c_str());
+  for (const auto& name : loaded.unused) std::printf("unused       %s\n", printable(name, 200).c_str());
 }
 
-// Output of `deer run`: one JSON object a line.
+// Output of `deer run`: one JSON object per line.
 void print_run(const fs::path& path, bool as_json) {
   const auto file = MappedFile::open(path);
   std::istringstream in(std::string(reinterpret_cast<const char*>(file->bytes().data()), file->size()));
@@ -182,7 +182,7 @@ void run(const Arguments& arguments) {
   if (!fs::exists(path, error)) throw FileError(path, error ? error.message() : "does not exist");
   if (looks_like_model(path)) return print_model(path, arguments.json);
   for (const char* weights : {".pth", ".pt", ".bin"}) {
-    if (path.extension() == weights) throw FileError(path, "is a file of weights: name the model's folder");
+    if (path.extension() == weights) throw FileError(path, "is a weights file: give the model folder instead");
   }
   if (path.extension() == ".jsonl") return print_run(path, arguments.json);
 #ifdef DEER_HAVE_TRACE
@@ -204,9 +204,9 @@ void add_info(CLI::App& app) {
   auto* command = app.add_subcommand("info", "Describe a model, a dataset, a run, a trace, or this machine");
   command->add_option(
       "PATH", arguments->path,
-      "Model folder, dataset, image folder, video, trace or output of deer run (.jsonl); nothing: this machine");
+      "Model folder, dataset, image folder, video, trace or output of deer run (.jsonl); default: this machine");
   command->add_flag("--json", arguments->json, "Print JSON");
-  command->add_option("--limit", arguments->limit, "Episodes to list")->capture_default_str();
+  command->add_option("--limit", arguments->limit, "Maximum number of episodes to list")->capture_default_str();
   command->callback([arguments] { run(*arguments); });
 }
 

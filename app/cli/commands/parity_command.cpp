@@ -32,7 +32,7 @@ void print(const Comparison& c) {
 }
 
 void run(const Arguments& arguments) {
-  long long made = 0;  // but for lines that say what was not compared
+  long long made = 0;  // without lines about skipped comparisons
   long long failed = 0;
   double worst = 0;
   const bool passed = run_parity(arguments.folder, arguments.options, [&](const Comparison& comparison) {
@@ -41,7 +41,7 @@ void run(const Arguments& arguments) {
     if (comparison.tolerance > 0 && comparison.tolerance < 1e-3) worst = std::max(worst, comparison.largest_absolute);
     if (!arguments.quiet || !comparison.passed || !comparison.problem.empty()) print(comparison);
   });
-  std::printf("%s: %lld of %lld comparisons within tolerance; largest absolute error %.2e (commands apart)\n",
+  std::printf("%s: %lld of %lld comparisons within tolerance; largest absolute error %.2e (without commands)\n",
               passed ? "passed" : "FAILED", made - failed, made, worst);
   if (!passed) throw CLI::RuntimeError(1);
 }
@@ -52,7 +52,7 @@ void add_parity(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("parity",
                                      "Compare with golden numbers of the reference implementation; a number may differ "
-                                     "by the allowed part of max(1, |golden|)");
+                                     "by the tolerance times max(1, |golden|)");
   command
       ->add_option(
           "FOLDER", arguments->folder,
@@ -63,7 +63,7 @@ void add_parity(CLI::App& app) {
       ->add_option("--dtype", arguments->options.dtype,
                    "float32, bfloat16 or float16; only float32 is expected to pass")
       ->capture_default_str();
-  command->add_flag("-q,--quiet", arguments->quiet, "Print failures and the summary only");
+  command->add_flag("-q,--quiet", arguments->quiet, "Print only failures and the summary");
   command->callback([arguments] { run(*arguments); });
 }
 

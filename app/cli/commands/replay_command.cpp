@@ -33,7 +33,7 @@ struct Arguments {
   EngineOptions engine;
 };
 
-// "12=3": frame 12 of the trace leaves after layer 3.
+// "12=3": frame 12 of the trace exits after layer 3.
 std::map<std::int64_t, int> parse_forced(const std::vector<std::string>& words, std::int64_t frames) {
   std::map<std::int64_t, int> out;
   for (const auto& word : words) {
@@ -57,24 +57,24 @@ std::unique_ptr<Engine> open_model(const Arguments& a, const fs::path& trace, co
   const auto path = a.model.empty() ? m.model_path : a.model;
   if (path.empty()) throw FileError(trace, "does not name its model: give it with --model");
   if (a.model.empty() && !fs::exists(path)) {
-    throw FileError(path, "does not exist; the trace was recorded with it: name the model with --model");
+    throw FileError(path, "does not exist, but the trace was recorded with it: give the model with --model");
   }
   const auto hash = model_fingerprint(path);
   if (!m.model_hash.empty() && hash != m.model_hash) {
-    throw FileError(path, "is not the model that the trace was recorded with: its fingerprint is " + hash +
-                              ", expected " + printable(m.model_hash));
+    throw FileError(path, "is not the model the trace was recorded with: its fingerprint is " + hash + ", expected " +
+                              printable(m.model_hash));
   }
   auto options = a.engine;
   if (!options.max_layer) options.max_layer = m.layers;
   options.head_only = true;
   auto engine = Engine::load(path, options, {}, std::move(stop));
   if (engine->summary().exit_layers != m.exit_layers || engine->summary().d_model != m.d_model) {
-    throw FileError(path, "has other exits or another width than the trace's model");
+    throw FileError(path, "has different exits or a different width than the trace's model");
   }
   return engine;
 }
 
-// Frames with their place in the trace as their number: a trace may hold several episodes.
+// Numbers frames by their position in the trace, which may hold several episodes.
 ReplayFrames frames_of(const TraceReader& trace) {
   ReplayFrames out;
   out.steps = trace.steps(0, trace.frames());
@@ -90,7 +90,7 @@ ReplayFrames frames_of(const TraceReader& trace) {
   return out;
 }
 
-/// Folders replaced by the traces in them, in order of their names.
+/// Replaces folders by the traces in them, ordered by name.
 std::vector<fs::path> trace_files(const std::vector<std::string>& named) {
   std::vector<fs::path> out;
   std::error_code error;
@@ -112,13 +112,13 @@ std::vector<fs::path> trace_files(const std::vector<std::string>& named) {
   std::set<fs::path> seen;
   for (const auto& file : out) {
     if (!seen.insert(fs::weakly_canonical(file, error)).second) {
-      throw FileError(file, "is named twice: its frames would count twice");
+      throw FileError(file, "is given twice: its frames would count twice");
     }
   }
   return out;
 }
 
-/// All that can be known of the traces before the first is replayed. Answers their first metadata.
+/// Checks all traces before the first is replayed. Returns the metadata of the first.
 TraceMetadata check(const std::vector<fs::path>& files) {
   std::optional<TraceMetadata> first;
   for (const auto& file : files) {
@@ -127,7 +127,7 @@ TraceMetadata check(const std::vector<fs::path>& files) {
     if (trace->frames() == 0) throw FileError(file, "holds no frames");
     if (first &&
         (m.model_hash != first->model_hash || m.exit_layers != first->exit_layers || m.d_model != first->d_model)) {
-      throw FileError(file, "was recorded with another model than " + printable(files.front().string()));
+      throw FileError(file, "was recorded with a different model than " + printable(files.front().string()));
     }
     if (!first) first = m;
   }
@@ -145,7 +145,8 @@ class Replay {
         total_(engine_->summary(), a.close_percent / 100) {}
 
   void run() {
-    if (files_.size() > 1 && !a_.force.empty()) throw Error("--force numbers the frames of one trace: name one TRACE");
+    if (files_.size() > 1 && !a_.force.empty())
+      throw Error("--force refers to the frames of one trace: give only one TRACE");
     for (const auto& file : files_) one(file);
     if (!a_.json.empty()) write_file_atomically(a_.json, json().dump(1) + "\n");
     if (a_.lines) return;
@@ -216,7 +217,7 @@ class Replay {
       traces.push_back(to_json(trace));
     }
     auto total = to_json(total_.summaries());
-    // Numbers of frames say nothing across traces.
+    // Frame numbers are meaningless across traces.
     total["summary"]["close"].erase("frames");
     Json out = {{"exact", exact},
                 {"policy", policy_to_json(policy_)},
@@ -224,7 +225,7 @@ class Replay {
                 {"cost_unit", "LLM GFLOPs, multiply-add = 1"},
                 {"traces", traces},
                 {"total", total}};
-    // As it was before there could be several.
+    // Compatible with files written before several traces were supported.
     if (traces_.size() == 1) out.update(traces[0]);
     return out;
   }
@@ -243,15 +244,15 @@ class Replay {
 
 void add_replay(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  auto* command = app.add_subcommand(
-      "replay", "What another policy would have done on traces, exactly, without running the language model");
-  command->add_option("TRACE", a->traces, "Written by deer trace; a folder stands for the .h5 files in it")->required();
-  command->add_option("--model", a->model, "The model it was recorded with, if it has moved");
+  auto* command =
+      app.add_subcommand("replay", "Replay traces with another policy, exactly, without running the language model");
+  command->add_option("TRACE", a->traces, "Trace written by deer trace, or a folder of .h5 files")->required();
+  command->add_option("--model", a->model, "Model folder the trace was recorded with, if it has moved");
   command->add_option("--force", a->force,
-                      "FRAME=LAYER: that frame of the only trace leaves there, whatever the policy says");
+                      "FRAME=LAYER: force this frame to exit after this layer (single trace only)");
   command->add_option("--json", a->json, "File for the summary");
-  command->add_flag("--lines", a->lines, "Print one JSON object a frame, as deer run does, in place of the summary");
-  command->add_option("--close", a->close_percent, "Count decisions within so many percent of their threshold")
+  command->add_flag("--lines", a->lines, "Print one JSON object per frame, as deer run does, instead of the summary");
+  command->add_option("--close", a->close_percent, "Count decisions within this percentage of their threshold")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1000.0));
   a->policy.add_to(*command);

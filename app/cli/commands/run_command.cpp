@@ -83,7 +83,7 @@ struct Totals {
 void print_totals(const Totals& totals, const ModelSummary& model) {
   if (totals.frames == 0) return;
   const auto count = static_cast<double>(totals.frames);
-  std::fprintf(stderr, "%lld frames, mean depth %.2f of %d layers, %.1f ms a frame; frames per exit:",
+  std::fprintf(stderr, "%lld frames, mean depth %.2f of %d layers, %.1f ms per frame; frames per exit:",
                static_cast<long long>(totals.frames), totals.depth / count, model.layers, totals.milliseconds / count);
   for (std::size_t i = 0; i < totals.exits.size(); ++i) {
     std::fprintf(stderr, " %d:%lld", model.exit_layers[i], static_cast<long long>(totals.exits[i]));
@@ -96,26 +96,26 @@ std::unique_ptr<Engine> load_engine(const Arguments& arguments) {
   engine->set_policy(arguments.policy.apply(engine->policy(), engine->summary().exit_layers));
   const auto& unused = engine->summary().unused_tensors;
   if (!unused.empty()) {
-    std::cerr << "deer: note: " << unused.size() << " tensors of the model are not used, '" << printable(unused.front())
-              << "' for one (deer info lists them): does config.json fit?\n";
+    std::cerr << "deer: note: " << unused.size() << " unused tensors in the model, for example '"
+              << printable(unused.front()) << "' (deer info lists them): does config.json match the model?\n";
   }
   return engine;
 }
 
 void print_cameras(const CameraSourceReport& report, const LatencySummary& latency) {
   for (const auto& camera : report.cameras) {
-    std::fprintf(stderr, "%s camera %s: %lld pictures, %lld dropped, lost and found again %d times\n",
-                 camera.name.c_str(), camera.source.c_str(), static_cast<long long>(camera.captured),
-                 static_cast<long long>(camera.dropped), camera.reconnects);
+    std::fprintf(stderr, "%s camera %s: %lld images, %lld dropped, reconnected %d times\n", camera.name.c_str(),
+                 camera.source.c_str(), static_cast<long long>(camera.captured), static_cast<long long>(camera.dropped),
+                 camera.reconnects);
   }
-  if (report.skew_ms) std::fprintf(stderr, "largest skew of a pair %.1f ms\n", report.largest_skew_ms);
+  if (report.skew_ms) std::fprintf(stderr, "largest skew of a pair: %.1f ms\n", report.largest_skew_ms);
   if (latency.count > 0) {
     std::fprintf(stderr, "from capture to command: median %.1f ms, 95th percentile %.1f ms\n", latency.median_ms,
                  latency.p95_ms);
   }
 }
 
-// Libraries should not go before the threads that use them; a camera that hangs is not waited for long.
+// Wait for camera threads before the libraries they use are unloaded, but not for long if a camera hangs.
 struct ReadersEnd {
   ~ReadersEnd() { LiveCamera::wait_for_readers(std::chrono::milliseconds(500)); }
 };
@@ -127,7 +127,7 @@ void run_cameras(const Arguments& arguments) {
   options.fixed.source = arguments.camera;
   if (!arguments.gripper_camera.empty()) options.gripper = CameraSettings{.source = arguments.gripper_camera};
   options.instruction = arguments.instruction;
-  // Every camera that is wrong should say so before the model is waited for.
+  // Report camera problems before the model is loaded.
   check_camera(options.fixed);
   if (options.gripper) check_camera(*options.gripper);
   const auto engine = load_engine(arguments);
@@ -171,10 +171,10 @@ void run_cameras(const Arguments& arguments) {
 void run(const Arguments& arguments) {
   if (arguments.camera.empty() && arguments.episode.empty()) throw CLI::RequiredError("EPISODE or --camera");
   if (!arguments.camera.empty() && !arguments.episode.empty()) {
-    throw Error("an EPISODE and a --camera cannot be run at once");
+    throw Error("give either an EPISODE or a --camera, not both");
   }
   if (!arguments.camera.empty()) return run_cameras(arguments);
-  // The episode first: it opens at once, and a wrong path should not wait for the model.
+  // Open the episode first: it is fast, and a wrong path is reported before the model loads.
   OpenSourceOptions source_options;
   source_options.gripper = arguments.gripper;
   source_options.instruction = arguments.instruction;
@@ -200,7 +200,7 @@ void run(const Arguments& arguments) {
                      arguments.instruction.empty() ? observation->instruction : arguments.instruction};
     if (i == 0 && input.instruction.empty()) {
       std::cerr
-          << "deer: note: this episode has no instruction; the model gets an empty one (--instruction gives it one)\n";
+          << "deer: note: this episode has no instruction; the model gets an empty one (set one with --instruction)\n";
     }
     const auto record = engine->step(input, arguments.probe ? RunMode::probe : RunMode::policy);
     totals.add(*record);
@@ -224,19 +224,21 @@ void run(const Arguments&) { throw Error("this build has no dataset readers (con
 void add_run(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   auto* command =
-      app.add_subcommand("run", "Run a model over a recorded episode or cameras; prints one JSON object a frame");
+      app.add_subcommand("run", "Run a model on a recorded episode or live cameras; prints one JSON object per frame");
   command->add_option("MODEL", a->model, "Model folder")->required();
-  command->add_option("EPISODE", a->episode, "CALVIN dataset or split, folder of images, or video");
-  command->add_option("--index", a->index, "Which episode of the dataset, from 0 (see deer info)")
-      ->capture_default_str();
-  command->add_option("--frames", a->frames, "Stop after so many frames")->check(CLI::NonNegativeNumber);
+  command->add_option("EPISODE", a->episode, "CALVIN dataset or split, image folder, or video");
+  command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")->capture_default_str();
+  command->add_option("--frames", a->frames, "Stop after this many frames")->check(CLI::NonNegativeNumber);
   a->policy.add_to(*command);
   command->add_flag("--probe", a->probe, "Evaluate every exit of every frame");
-  command->add_flag("--table", a->table, "Print a table to read instead of JSON");
+  command->add_flag("--table", a->table, "Print a readable table instead of JSON");
   command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
-  command->add_option("--camera", a->camera,
-                      "Instead of an episode, live: a device (0, /dev/video0), URL, GStreamer pipeline or video file");
-  command->add_option("--gripper-camera", a->gripper_camera, "The gripper camera, likewise; pairs by time stamp")
+  command->add_option(
+      "--camera", a->camera,
+      "Run live instead of on an episode: device (0, /dev/video0), URL, GStreamer pipeline or video file");
+  command
+      ->add_option("--gripper-camera", a->gripper_camera,
+                   "Gripper camera, in the same form; images are paired by time stamp")
       ->needs("--camera");
   command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");
   add_engine_options(*command, a->engine);

@@ -48,7 +48,7 @@ ExitCosts costs_of(const Arguments& a, CalibrationSet& set) {
   if (from_reference && set.exits() <= static_cast<std::int64_t>(exits.size())) {
     set.exit_layers.assign(exits.begin(), exits.begin() + set.exits());
   }
-  // A calibration with --load-layers holds the first exits of the model, and perhaps a last one of its own.
+  // A calibration set made with --load-layers holds the first exits, and possibly an extra last one.
   const auto loaded = set.provenance.find("load_layers");
   const bool cut = loaded != set.provenance.end() && !loaded->second.empty();
   const auto compared = set.exit_layers.end() - (cut ? 1 : 0);
@@ -56,11 +56,11 @@ ExitCosts costs_of(const Arguments& a, CalibrationSet& set) {
                               std::includes(exits.begin(), exits.end(), set.exit_layers.begin(), compared)
                         : set.exit_layers == exits || (from_reference && !set.exit_layers.empty());
   if (!same) {
-    throw FileError(a.file, "was made with a model that has other exits than " + a.model);
+    throw FileError(a.file, "was made with a model that has different exits than " + a.model);
   }
   const auto hash = set.provenance.find("model_hash");
   if (hash != set.provenance.end() && hash->second != model_fingerprint(a.model)) {
-    std::cerr << "deer: note: " << a.file << " was made with another model than " << a.model << '\n';
+    std::cerr << "deer: note: " << a.file << " was made with a different model than " << a.model << '\n';
   }
   const CostModel model(
       config, a.convention == "two" ? FlopConvention::multiply_add_is_two : FlopConvention::multiply_add_is_one);
@@ -88,25 +88,25 @@ void print_cost(const char* name, const MeanAndPeak& cost, const char* unit) {
 
 void print_solution(const BudgetSolution& s, const Arguments& a) {
   print_table(s);
-  const std::string convention = std::string("GFLOPs a step, multiply-add = ") + (a.convention == "two" ? "2" : "1");
+  const std::string convention = std::string("GFLOPs per step, multiply-add = ") + (a.convention == "two" ? "2" : "1");
   print_cost("depth", s.depth, "layers");
   print_cost("language model", s.llm_gflops, convention.c_str());
   print_cost("whole step", s.total_gflops, convention.c_str());
-  print_cost("time", s.milliseconds, "ms a step");
+  print_cost("time", s.milliseconds, "ms per step");
   if (s.memory.total() > 0) {
     std::printf("%-18s %.4g GB: weights %.4g, activations %.4g, workspace %.4g (%s, %s)\n", "memory",
                 1e-9 * static_cast<double>(s.memory.total()), 1e-9 * static_cast<double>(s.memory.weights),
                 1e-9 * static_cast<double>(s.memory.activations), 1e-9 * static_cast<double>(s.memory.workspace),
                 a.device.c_str(), a.dtype.c_str());
   }
-  if (std::isfinite(s.mean_error)) std::printf("%-18s %.5g against the deepest exit\n", "action error", s.mean_error);
+  if (std::isfinite(s.mean_error)) std::printf("%-18s %.5g from the deepest exit\n", "action error", s.mean_error);
   if (std::isfinite(s.mean_recorded_error)) {
-    std::printf("%-18s %.5g against the recorded action\n", "", s.mean_recorded_error);
+    std::printf("%-18s %.5g from the recorded action\n", "", s.mean_recorded_error);
   }
-  std::printf("%-18s %.1f %% against full depth\n", "saving", 100 * s.saving);
+  std::printf("%-18s %.1f %% of full depth\n", "saving", 100 * s.saving);
   for (const auto& state : s.constraints) {
     if (state.binds && state.met) {
-      std::printf("%-18s %s\n", "held back by", std::string(to_string(state.constraint)).c_str());
+      std::printf("%-18s %s\n", "binding constraint", std::string(to_string(state.constraint)).c_str());
     }
   }
   std::printf("%s", std::string(to_string(a.request.method)).c_str());
@@ -125,7 +125,7 @@ Json curve_json(const std::vector<ParetoPoint>& points) {
   return out;
 }
 
-// The curves of cost against error, for a plot.
+// Curves of error over cost, for plots.
 Json pareto_json(const PreparedCalibration& set, const ExitCosts& costs, const Arguments& a) {
   std::vector<double> by_exit = costs.llm_gflops;
   std::string unit = "llm_gflops";
@@ -147,20 +147,20 @@ void solve(Arguments& a) {
   const bool no_average = !request.average_gflops && !request.average_depth && !request.average_ms;
   if (no_average && a.thresholds.empty() && !request.peak_gflops && !request.peak_ms && !a.memory_gb &&
       !request.max_layer) {
-    throw Error("give a budget to meet: --average-gflops, --average-depth, --average-ms, a peak, or --memory-gb");
+    throw Error("give a budget: --average-gflops, --average-depth, --average-ms, a peak, or --memory-gb");
   }
   request.method = parse_threshold_method(a.distribution);
   request.scope = a.gflops == "total" ? GflopScope::total : GflopScope::llm;
   if (a.memory_gb) request.memory_bytes = *a.memory_gb * 1e9;
   if (a.model.empty() && (request.average_gflops || request.peak_gflops || a.memory_gb)) {
-    throw Error("a budget of GFLOPs or memory needs --model, whose sizes make the cost");
+    throw Error("a budget in GFLOPs or memory needs --model, to compute costs from its sizes");
   }
   auto costs = costs_of(a, set);
   if (!a.timings.empty()) {
     const auto timings = read_timings(a.timings);
     const auto hash = set.provenance.find("model_hash");
     if (hash != set.provenance.end() && !timings.model_hash.empty() && hash->second != timings.model_hash) {
-      std::cerr << "deer: note: " << a.timings << " was measured with another model than " << a.file << '\n';
+      std::cerr << "deer: note: " << a.timings << " was measured with a different model than " << a.file << '\n';
     }
     add_milliseconds(costs, timings);
   }
@@ -201,46 +201,47 @@ void solve(Arguments& a) {
 }  // namespace
 
 void add_solve(CLI::App& app) {
-  auto* command = app.add_subcommand("solve", "Turn a budget into thresholds, by a calibration file");
+  auto* command = app.add_subcommand("solve", "Solve thresholds for a budget, using a calibration file");
   auto a = std::make_shared<Arguments>();
   auto& r = a->request;
-  command->add_option("file", a->file, "Written by deer calibrate, or a checkpoint with the reference's values")
+  command
+      ->add_option("FILE", a->file, "Calibration file from deer calibrate, or a checkpoint with the reference's values")
       ->required();
-  command->add_option("--model", a->model, "The model that it was made with: for GFLOPs and memory");
-  command->add_option("--average-gflops", r.average_gflops, "Mean GFLOPs a step")->check(CLI::PositiveNumber);
-  command->add_option("--average-depth", r.average_depth, "Mean layers a step")->check(CLI::PositiveNumber);
-  command->add_option("--average-ms", r.average_ms, "Mean milliseconds a step, with --timings")
+  command->add_option("--model", a->model, "Model folder the file was made with; needed for GFLOPs and memory");
+  command->add_option("--average-gflops", r.average_gflops, "Mean GFLOPs per step")->check(CLI::PositiveNumber);
+  command->add_option("--average-depth", r.average_depth, "Mean layers per step")->check(CLI::PositiveNumber);
+  command->add_option("--average-ms", r.average_ms, "Mean milliseconds per step, with --timings")
       ->check(CLI::PositiveNumber);
-  command->add_option("--peak-gflops", r.peak_gflops, "GFLOPs of the costliest step")->check(CLI::PositiveNumber);
-  command->add_option("--peak-ms", r.peak_ms, "Milliseconds of the slowest step, with --timings")
+  command->add_option("--peak-gflops", r.peak_gflops, "Maximum GFLOPs per step")->check(CLI::PositiveNumber);
+  command->add_option("--peak-ms", r.peak_ms, "Maximum milliseconds per step, with --timings")
       ->check(CLI::PositiveNumber);
-  command->add_option("--memory-gb", a->memory_gb, "10^9 bytes for the layers that are kept")
+  command->add_option("--memory-gb", a->memory_gb, "Memory limit for the loaded layers, in 10^9 bytes")
       ->check(CLI::PositiveNumber);
-  command->add_option("--max-layer", r.max_layer, "Use layers below this one only");
-  command->add_option("--timings", a->timings, "Written by deer bench: milliseconds of this model on a device");
-  command->add_option("--gflops", a->gflops, "What GFLOPs are of: llm, as in the paper, or total, the whole step")
+  command->add_option("--max-layer", r.max_layer, "Use only layers below this one");
+  command->add_option("--timings", a->timings, "Timings of this model on a device, from deer bench");
+  command->add_option("--gflops", a->gflops, "What GFLOPs cover: llm (as in the paper) or total (the whole step)")
       ->capture_default_str()
       ->check(CLI::IsMember({"llm", "total"}));
-  command->add_option("--multiply-add", a->convention, "Counts as one operation, as in the paper, or two")
+  command->add_option("--multiply-add", a->convention, "Count a multiply-add as one operation (as in the paper) or two")
       ->capture_default_str()
       ->check(CLI::IsMember({"one", "two"}));
-  command->add_option("--dtype", a->dtype, "For memory: float32, bfloat16 or float16")
+  command->add_option("--dtype", a->dtype, "Data type for memory: float32, bfloat16 or float16")
       ->capture_default_str()
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
-  command->add_option("--device", a->device, "For memory: cpu or cuda")
+  command->add_option("--device", a->device, "Device for memory: cpu or cuda")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpu", "cuda"}));
-  command->add_option("--tokens", a->tokens, "Length of a prompt, for GFLOPs")
+  command->add_option("--tokens", a->tokens, "Prompt length in tokens, for GFLOPs")
       ->capture_default_str()
       ->check(CLI::Range(1, 32));
   command->add_option("--distribution", a->distribution, "exp, gauss, gamma or optimal")->capture_default_str();
-  command->add_flag("--skip-first", r.skip_first, "Nobody is to leave at the first exit (reference: its 9B model)");
-  command->add_option("--thresholds", a->thresholds, "Judge the thresholds of this file instead of solving");
-  command->add_option("--json", a->json, "File for the thresholds, as --thresholds takes it");
-  command->add_option("--pareto", a->pareto, "With --json: also so many points of cost against error for each method")
+  command->add_flag("--skip-first", r.skip_first, "Disable the first exit (as the reference does for its 9B model)");
+  command->add_option("--thresholds", a->thresholds, "Evaluate the thresholds in this file instead of solving");
+  command->add_option("--json", a->json, "File for the thresholds, readable by --thresholds");
+  command
+      ->add_option("--pareto", a->pareto, "With --json: also write this many points of error over cost for each method")
       ->check(CLI::Range(2, 1000));
-  command->add_flag("--reference-args", a->reference_args,
-                    "Print the arguments that the reference's evaluation takes, and nothing else");
+  command->add_flag("--reference-args", a->reference_args, "Print only the arguments for the reference's evaluation");
   command->callback([a] { solve(*a); });
 }
 

@@ -39,7 +39,7 @@ struct Arguments {
   EngineOptions engine;
 };
 
-// Those that were named; else annotations, or whole episodes where there are none.
+// The requested episodes; otherwise annotations, or whole episodes if there are none.
 std::vector<std::size_t> chosen_episodes(const EpisodeCollection& data, const Arguments& a) {
   const auto& episodes = data.episodes();
   for (const auto index : a.index) {
@@ -74,7 +74,7 @@ TraceMetadata describe(const Engine& engine, const Arguments& a) {
   return m;
 }
 
-// Episodes that the trace holds whole, as a number of the chosen ones, and their frames.
+// Number of chosen episodes that are complete in the trace, and their frames.
 struct Done {
   std::size_t episodes = 0;
   std::int64_t frames = 0;
@@ -86,7 +86,7 @@ Done already_done(const Arguments& a, const TraceMetadata& wanted, const Episode
   const auto& found = trace->metadata();
   if (found.model_hash != wanted.model_hash || found.exit_layers != wanted.exit_layers ||
       found.policy != wanted.policy || found.features != wanted.features || found.dtype != wanted.dtype) {
-    throw FileError(a.out, "was recorded with another model or other settings: it cannot be resumed with these");
+    throw FileError(a.out, "was recorded with a different model or other settings, so it cannot be resumed");
   }
   Done done;
   for (const auto index : chosen) {
@@ -95,7 +95,7 @@ Done already_done(const Arguments& a, const TraceMetadata& wanted, const Episode
     if (length > 0) {
       const auto last = trace->details(done.frames + length - 1, 1)[0];
       if (last.source != source || last.episode != static_cast<std::int32_t>(index)) {
-        throw FileError(a.out, "holds other episodes: it cannot be resumed with these");
+        throw FileError(a.out, "holds other episodes, so it cannot be resumed");
       }
     }
     done.frames += length;
@@ -106,7 +106,7 @@ Done already_done(const Arguments& a, const TraceMetadata& wanted, const Episode
 
 void trace(const Arguments& a) {
   if (fs::exists(a.out) && !a.resume && !a.overwrite) {
-    throw FileError(a.out, "exists: go on with --resume, or replace it with --overwrite");
+    throw FileError(a.out, "already exists: use --resume to continue it or --overwrite to replace it");
   }
   const StopOnSignal signals("frame");
   OpenSourceOptions source_options;
@@ -160,30 +160,31 @@ void trace(const Arguments& a) {
   progress.finish();
   const auto written = writer->frames();
   writer->close();
-  std::cout << written << " frames in " << a.out << (stopped ? " (stopped; --resume goes on)" : "") << '\n';
+  std::cout << written << " frames in " << a.out << (stopped ? " (stopped; use --resume to continue)" : "") << '\n';
 }
 
 }  // namespace
 
 void add_trace(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  auto* command = app.add_subcommand(
-      "trace", "Run a model over recorded episodes, every exit of every frame, and keep what deer replay needs");
+  auto* command =
+      app.add_subcommand("trace", "Run every exit of a model on recorded episodes and save a trace for deer replay");
   command->add_option("MODEL", a->model, "Model folder")->required();
-  command->add_option("SOURCE", a->source, "CALVIN dataset or split, folder of images, or video")->required();
-  command->add_option("--out", a->out, "Trace to write (HDF5)")->required();
-  command->add_option("--index", a->index, "Only these episodes, from 0 (see deer info); else all annotated ones")
+  command->add_option("SOURCE", a->source, "CALVIN dataset or split, image folder, or video")->required();
+  command->add_option("--out", a->out, "Trace file to write (HDF5)")->required();
+  command
+      ->add_option("--index", a->index, "Run only these episodes, from 0 (see deer info); default: all annotated ones")
       ->delimiter(',');
-  command->add_option("--split", a->split, "Only this split: training or validation");
-  command->add_option("--frames", a->frames, "So many frames of each episode")->check(CLI::NonNegativeNumber);
-  command->add_option("--features", a->features, "float32, or float16: half the size, and replays are not exact")
+  command->add_option("--split", a->split, "Use only this split: training or validation");
+  command->add_option("--frames", a->frames, "Maximum frames per episode")->check(CLI::NonNegativeNumber);
+  command->add_option("--features", a->features, "float32, or float16 (half the size, but replays are not exact)")
       ->capture_default_str()
       ->check(CLI::IsMember({"float32", "float16"}));
-  command->add_option("--thumbnails", a->thumbnails, "Keep JPEG pictures so many pixels wide; 0 none")
+  command->add_option("--thumbnails", a->thumbnails, "Width of stored JPEG thumbnails in pixels; 0: none")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
-  command->add_flag("--resume", a->resume, "Go on after the last whole episode of a trace that was stopped or killed");
-  command->add_flag("--overwrite", a->overwrite, "Replace a trace that is there")->excludes("--resume");
+  command->add_flag("--resume", a->resume, "Continue a stopped or killed trace after its last complete episode");
+  command->add_flag("--overwrite", a->overwrite, "Replace an existing trace")->excludes("--resume");
   a->policy.add_to(*command);
   command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
   command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");

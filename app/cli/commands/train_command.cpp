@@ -75,7 +75,7 @@ RunCallbacks callbacks() {
 }
 
 #ifdef DEER_HAVE_SIM
-// Windows of the simulated world's recordings can be labelled for any of their tasks.
+// Windows from recordings of the simulated world can be relabelled for any of its tasks.
 decltype(CalvinWindowsOptions::relabel) experts_of(const std::set<std::string>& names) {
   std::vector<const Task*> tasks;
   for (const Task& task : all_tasks()) {
@@ -101,11 +101,11 @@ void run(const std::string& file) {
   try {
     run_training(config, processes, processes.is_first() ? callbacks() : RunCallbacks{}, signals.token());
   } catch (const Cancelled&) {
-    if (processes.is_first()) std::cerr << "stopped; the same command goes on from here\n";
+    if (processes.is_first()) std::cerr << "stopped; run the same command to resume\n";
     constexpr int kInterrupted = 130;
     throw CLI::RuntimeError(kInterrupted);
   }
-  if (processes.is_first()) std::printf("%s holds the trained model\n", config.output.string().c_str());
+  if (processes.is_first()) std::printf("trained model saved in %s\n", config.output.string().c_str());
 }
 
 }  // namespace
@@ -113,8 +113,8 @@ void run(const std::string& file) {
 void add_train(CLI::App& app) {
   auto file = std::make_shared<std::string>();
   auto* command = app.add_subcommand(
-      "train", "Train a multi-exit policy by DeeR's method; stops and goes on, alone or under torchrun --no-python");
-  command->add_option("CONFIG", *file, "JSON: data, model, stages (docs/training.md)")->required();
+      "train", "Train a multi-exit policy by DeeR's method, resumable, alone or under torchrun --no-python");
+  command->add_option("CONFIG", *file, "JSON configuration: data, model, stages (see docs/training.md)")->required();
   command->callback([file] { run(*file); });
 }
 

@@ -38,7 +38,7 @@ struct Arguments {
   double weight = 1;
   double first_width = 0.02;
   double other_width = 0.002;
-  // Of deer eval.
+  // Passed to deer eval.
   int chains = 224;
   int length = 5;
   int max_steps = 360;
@@ -54,7 +54,7 @@ struct Outcome {
   double mean_exit = 0;
 };
 
-// As the command line shows a threshold; what is evaluated is what is written.
+// A threshold as written on the command line, so that the stored value is the evaluated one.
 std::string text_of(double threshold) {
   if (threshold >= kAlwaysLeave) return "100000000.0";
   char text[64];
@@ -91,8 +91,8 @@ std::vector<double> numbers_in(std::string line) {
   return out;
 }
 
-// The last line is JSON with `success` and `mean_exit` (or what deer eval calls them), or the two numbers; or the
-// last two lines are a number each, as the reference's evaluation ends.
+// The last line is JSON with `success` and `mean_exit` (or deer eval's names for them), or the two numbers; or the
+// last two lines are one number each, as the reference's evaluation prints them.
 Outcome outcome_in(const std::string& output) {
   std::vector<std::string> lines;
   std::istringstream in(output);
@@ -127,7 +127,7 @@ Outcome outcome_in(const std::string& output) {
 }
 
 [[noreturn]] void interrupted() {
-  std::fputs("deer: interrupted; the same command goes on from here\n", stderr);
+  std::fputs("deer: interrupted; run the same command to resume\n", stderr);
   constexpr int kInterrupted = 130;
   throw CLI::RuntimeError(kInterrupted);
 }
@@ -191,7 +191,7 @@ Outcome run_eval(const Arguments& a, const ThresholdsFile& start, const std::vec
   return out;
 }
 
-// What the evaluations depend on, but for their number.
+// Everything the evaluations depend on, except their number.
 Json settings_of(const Arguments& a, const ThresholdsFile& start, const SearchBox& box) {
   Json out = {{"kind", "deer tune"},
               {"version", kVersion},
@@ -220,13 +220,13 @@ Json settings_of(const Arguments& a, const ThresholdsFile& start, const SearchBo
   return out;
 }
 
-// The evaluations so far: the file's and the tuner's are the same.
+// The evaluations so far, in the file and in the tuner.
 class Tuning {
  public:
   Tuning(const Arguments& a, ThresholdsFile start, const SearchBox& box)
       : a_(a), start_(std::move(start)), tuner_(options(a, start_, box)) {
     log_.open(a.out + ".evaluations", settings_of(a, start_, box), [&](const Json& entry) { take(entry); });
-    if (!entries_.empty()) std::fprintf(stderr, "going on after %zu evaluations\n", entries_.size());
+    if (!entries_.empty()) std::fprintf(stderr, "resuming after %zu evaluations\n", entries_.size());
   }
 
   void run() {
@@ -294,7 +294,7 @@ class Tuning {
     return out;
   }
 
-  // As the reference: what the offline thresholds cost, unless a person says otherwise.
+  // As in the reference: the cost of the offline thresholds, unless --budget is given.
   double budget_or(double first) const {
     if (a_.budget) return *a_.budget;
     return entries_.empty() ? first : entries_.front().at("mean_exit").get<double>();
@@ -302,7 +302,7 @@ class Tuning {
 
   void take(const Json& entry) {
     if (entry.at("index").get<std::size_t>() != entries_.size()) {
-      throw FileError(a_.out + ".evaluations", "misses evaluation " + std::to_string(entries_.size()));
+      throw FileError(a_.out + ".evaluations", "lacks evaluation " + std::to_string(entries_.size()));
     }
     auto point = entry.at("thresholds").get<std::vector<double>>();
     if (point.empty()) throw FileError(a_.out + ".evaluations", "has an evaluation without thresholds");
@@ -330,12 +330,13 @@ class Tuning {
 
 void tune(const Arguments& a) {
   const auto parent = fs::absolute(a.out).parent_path();
-  if (!fs::is_directory(parent)) throw FileError(parent, "is no folder to write to");
-  if (a.model.empty() == a.command.empty()) throw Error("give either a model to evaluate, or a --command that does");
+  if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
+  if (a.model.empty() == a.command.empty())
+    throw Error("give either a MODEL to evaluate or a --command that evaluates");
 #ifndef DEER_HAVE_SIM
-  if (a.command.empty()) throw Error("this program was built without the simulated world: give a --command");
+  if (a.command.empty()) throw Error("this build has no simulated world: give a --command");
 #endif
-  // Small matrices; and the same search on any machine.
+  // One thread: the matrices are small, and the search is then the same on any machine.
   at::set_num_threads(1);
   const auto start = read_thresholds(a.thresholds);
   const auto box = search_box(start.thresholds, a.first_width, a.other_width);
@@ -347,46 +348,48 @@ void tune(const Arguments& a) {
 }  // namespace
 
 void add_tune(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "tune", "Improve thresholds by Bayesian optimisation of success in closed loop; stops and goes on");
+  auto* command =
+      app.add_subcommand("tune", "Improve thresholds by Bayesian optimisation of success in closed loop; resumable");
   auto a = std::make_shared<Arguments>();
-  command->add_option("model", a->model, "A model's folder: deer eval measures it in the simulated world");
-  command->add_option("--command", a->command,
-                      "Measure with this instead: {thresholds} stands for them, {thresholds,} with commas; prints "
-                      "{\"success\": …, \"mean_exit\": …} or both numbers in its last line");
-  command->add_option("--thresholds", a->thresholds, "Where to start: a file of deer solve")->required();
-  command->add_option("--out", a->out, "File for the best thresholds; every evaluation is kept in FILE.evaluations")
+  command->add_option("MODEL", a->model, "Model folder, evaluated with deer eval in the simulated world");
+  command->add_option(
+      "--command", a->command,
+      "Evaluate with this shell command instead; {thresholds} is replaced by the thresholds, {thresholds,} by "
+      "the same with commas; its last line is {\"success\": …, \"mean_exit\": …} or the two numbers");
+  command->add_option("--thresholds", a->thresholds, "Starting thresholds: a file from deer solve")->required();
+  command->add_option("--out", a->out, "File for the best thresholds; every evaluation is stored in FILE.evaluations")
       ->required();
-  command->add_option("--evaluations", a->evaluations, "How many in all")
+  command->add_option("--evaluations", a->evaluations, "Total number of evaluations")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
-  command->add_option("--random", a->random, "Random ones after the first, before the model of success is asked")
+  command->add_option("--random", a->random, "Random evaluations after the first, before the Gaussian process is used")
       ->capture_default_str()
       ->check(CLI::Range(0, 100000));
   command->add_option("--acquisition", a->acquisition, "EI, LCB or PI")->capture_default_str();
-  command->add_option("--seed", a->seed, "Of the search")->capture_default_str();
-  command->add_option("--budget", a->budget, "Mean exit that is free of charge; default: that of the start");
-  command->add_option("--weight", a->weight, "What each layer above it costs, in success")
+  command->add_option("--seed", a->seed, "Random seed of the search")->capture_default_str();
+  command->add_option("--budget", a->budget,
+                      "Mean exit up to which there is no penalty; default: that of the starting thresholds");
+  command->add_option("--weight", a->weight, "Penalty in success per layer above the budget")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--first-width", a->first_width, "Search box: around the first threshold")
+  command->add_option("--first-width", a->first_width, "Half-width of the search box for the first threshold")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--other-width", a->other_width, "Search box: around the others")
+  command->add_option("--other-width", a->other_width, "Half-width of the search box for the other thresholds")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--chains", a->chains, "Of each evaluation")
+  command->add_option("--chains", a->chains, "Chains per evaluation")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
-  command->add_option("--length", a->length, "Instructions in a chain")
+  command->add_option("--length", a->length, "Instructions per chain")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
-  command->add_option("--max-steps", a->max_steps, "For one instruction")
+  command->add_option("--max-steps", a->max_steps, "Maximum steps per instruction")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
-  command->add_option("--eval-seed", a->eval_seed, "Of the chains")->capture_default_str();
-  command->add_option("--tasks", a->tasks, "Only these; empty: all");
-  command->add_option("--jobs", a->jobs, "Processes of deer eval; 0: one a CPU")->capture_default_str();
+  command->add_option("--eval-seed", a->eval_seed, "Random seed of the chains")->capture_default_str();
+  command->add_option("--tasks", a->tasks, "Use only these tasks; empty: all");
+  command->add_option("--jobs", a->jobs, "Processes for deer eval; 0: one per CPU")->capture_default_str();
   command->add_option("--device", a->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--dtype", a->dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   command->callback([a] { tune(*a); });

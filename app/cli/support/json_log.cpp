@@ -9,15 +9,15 @@
 namespace deer::cli {
 namespace {
 
-// Streams: a log may be larger than what its entries come to.
+// Streams the file: a log may be larger than its useful entries.
 bool each_line(const std::filesystem::path& file, const Json& settings,
                const std::function<void(const std::string& line, const Json& entry)>& take) {
   std::ifstream in(file);
   std::string line;
   if (!in || !std::getline(in, line)) return false;
-  if (in.eof()) return false;  // cut short in its first line
+  if (in.eof()) return false;  // incomplete first line
   if (Json::parse(line, nullptr, false) != settings) {
-    throw FileError(file, "holds unfinished work with other settings: remove it, or write to another file");
+    throw FileError(file, "holds unfinished work with other settings: remove it, or choose another output file");
   }
   while (std::getline(in, line)) {
     if (in.eof()) break;
@@ -26,7 +26,7 @@ bool each_line(const std::filesystem::path& file, const Json& settings,
     try {
       take(line, entry);
     } catch (const Json::exception& error) {
-      throw FileError(file, "has an entry that is none: " + printable(error.what(), 200));
+      throw FileError(file, "has an invalid entry: " + printable(error.what(), 200));
     }
   }
   return true;

@@ -9,15 +9,15 @@
 
 namespace deer::cli {
 
-/// What a long command has finished, as JSON lines in a file, the first of which says with what settings. A
-/// killed program loses at most the line it was at.
+/// Finished results of a long command as JSON lines in a file; the first line holds the settings. A killed
+/// program loses at most the line it was writing.
 class JsonLog {
  public:
-  /// Reads what is there, hands each entry to `take` (which throws if it is none), and goes on after it. A line cut
-  /// short is left out. Throws FileError if the settings are others.
+  /// Passes each existing entry to `take` (which throws if it is invalid) and appends after the last. Skips an
+  /// incomplete line. Throws FileError if the settings differ.
   void open(const std::filesystem::path& file, const Json& settings, const std::function<void(const Json&)>& take);
 
-  /// The same for a file that someone else writes: it is read only. False if there is none.
+  /// The same for a file written by another process, read only. Returns false if it does not exist.
   static bool read(const std::filesystem::path& file, const Json& settings,
                    const std::function<void(const Json&)>& take);
 

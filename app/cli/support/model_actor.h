@@ -11,7 +11,7 @@
 
 namespace deer::cli {
 
-/// A model that acts on the table from what it sees, in policy mode: it really stops early.
+/// A model that acts on the table from camera images, in policy mode: it really stops early.
 class ModelActor final : public TableActor {
  public:
   /// Loads the model. Throws Error.

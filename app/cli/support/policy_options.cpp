@@ -12,13 +12,13 @@
 namespace deer::cli {
 namespace {
 
-// "0.02,0.03,always", or a file as read_thresholds() takes it.
+// "0.02,0.03,always", or a file readable by read_thresholds().
 ThresholdsFile parse_thresholds(const std::string& text) {
   std::error_code error;
   const auto kind = std::filesystem::status(text, error).type();
   if (kind == std::filesystem::file_type::regular) return read_thresholds(text);
   if (kind != std::filesystem::file_type::not_found && kind != std::filesystem::file_type::none) {
-    throw FileError(text, "is not a file of thresholds");
+    throw FileError(text, "is not a thresholds file");
   }
   ThresholdsFile out;
   std::istringstream words(text + ",");
@@ -46,35 +46,34 @@ std::string list(std::span<const int> layers) {
 
 void PolicyOptions::add_to(CLI::App& command) {
   auto* const given = command.add_option("--thresholds", thresholds, "One per exit: 0.02,0.03,always; or a JSON file");
-  command.add_option("--exit", exit_layer, "Leave every frame after this layer (zero-based), without probing")
+  command.add_option("--exit", exit_layer, "Exit every frame after this layer (zero-based), without probing")
       ->excludes(given);
-  command.add_flag("--own-head", own_head, "With --exit: use the head trained on that layer alone");
+  command.add_flag("--own-head", own_head, "With --exit: use the head trained only on that layer");
   command.add_option("--criterion", criterion, "action_delta, feature_similarity, time_step or fixed_exit");
-  command.add_flag("--leave-above", leave_above, "Leave where the value is above the threshold (reference: leq off)");
+  command.add_flag("--leave-above", leave_above, "Exit if the value is above the threshold (reference: leq off)");
   command.add_option("--delta-type", delta_type, "L2, mean, max or cosine")->default_str("L2, or the file's");
-  command.add_option("--max-layer", max_layer, "Budget: use layers below this one only");
-  command.add_option("--steps-per-stage", steps_per_stage, "Decide anew every so many steps")->capture_default_str();
+  command.add_option("--max-layer", max_layer, "Use only layers below this one");
+  command.add_option("--steps-per-stage", steps_per_stage, "Re-evaluate the exit every N steps")->capture_default_str();
   command.add_option("--steps-per-exit", steps_per_exit, "With time_step: steps until the next deeper exit")
       ->capture_default_str();
-  command.add_option("--executions", executions, "Repeat each prediction so many times")->capture_default_str();
-  command
-      .add_option("--refresh-every,--refresh", refresh_every, "Forget the recurrent state every so many steps; 0 never")
+  command.add_option("--executions", executions, "Execute each prediction N times")->capture_default_str();
+  command.add_option("--refresh-every,--refresh", refresh_every, "Reset the history every N steps; 0: never")
       ->capture_default_str();
-  command.add_flag("--ensemble", ensemble, "Command the mean of a step's last two probes");
+  command.add_flag("--ensemble", ensemble, "Use the mean of a step's last two probes as the command");
 }
 
 void add_engine_options(CLI::App& command, EngineOptions& options) {
   command.add_option("--tokenizer", options.tokenizer, "tokenizer.json, if the model folder has none");
   command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
-  command.add_option("--load-layers", options.max_layer, "Load only so many layers");
+  command.add_option("--load-layers", options.max_layer, "Load only the first N layers");
 }
 
 void check_exit_layers(const std::string& file, const ThresholdsFile& thresholds, std::span<const int> exit_layers) {
   const auto& found = thresholds.exit_layers;
   if (found.size() <= exit_layers.size() && std::equal(found.begin(), found.end(), exit_layers.begin())) return;
-  throw FileError(file, "'exit_layers' are " + list(found) + ", expected those of the model (" + list(exit_layers) +
-                            ") or the first of them");
+  throw FileError(file, "'exit_layers' are " + list(found) + ", expected the model's (" + list(exit_layers) +
+                            ") or the first of these");
 }
 
 ExitPolicy PolicyOptions::apply(ExitPolicy policy, std::span<const int> exit_layers) const {

@@ -12,11 +12,11 @@
 
 namespace deer::cli {
 
-/// The options that say where a model stops, the same for every command that runs one.
+/// Options that decide where a model exits, shared by all commands that run one.
 struct PolicyOptions {
   std::optional<std::string> thresholds;
   std::string criterion;
-  std::string delta_type;  ///< empty: that of the file of thresholds, otherwise L2
+  std::string delta_type;  ///< empty: the thresholds file's, otherwise L2
   std::optional<int> exit_layer;
   std::optional<int> max_layer;
   int steps_per_stage = 1;
@@ -29,18 +29,17 @@ struct PolicyOptions {
 
   void add_to(CLI::App& command);
 
-  /// What the options change of the policy in force. A file of thresholds brings its criterion, its delta type and how
-  /// deep it goes, unless options say otherwise; with the model's `exit_layers`, one of other exits is refused. Throws
-  /// Error.
+  /// Applies the options to a policy. A thresholds file also sets criterion, delta type and maximum depth, unless
+  /// options override them; given the model's `exit_layers`, a file for other exits is refused. Throws Error.
   ExitPolicy apply(ExitPolicy policy, std::span<const int> exit_layers = {}) const;
 };
 
-/// Refuses thresholds of `file` for other exits than the model's `exit_layers` or the first of them. Throws FileError.
+/// Throws FileError if the thresholds of `file` are not for the model's `exit_layers` or the first of them.
 void check_exit_layers(const std::string& file, const ThresholdsFile& thresholds, std::span<const int> exit_layers);
 
 void add_engine_options(CLI::App& command, EngineOptions& options);
 
-/// The policy as results name it.
+/// The policy as written to result files.
 Json to_json(const ExitPolicy& policy);
 
 }  // namespace deer::cli

@@ -6,8 +6,8 @@
 
 namespace deer::cli {
 
-/// One line about long work on standard error, with the time left: overwritten in place on a terminal,
-/// else printed anew every 20 seconds.
+/// Progress of long work as one line on standard error, with the time left: overwritten in place on a terminal,
+/// otherwise printed again every 20 seconds.
 class Progress {
  public:
   Progress();
@@ -15,8 +15,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` of `total`, both in the same unit of work, of which `before` were done when this run began.
-  /// Prints `text` if it is time to.
+  /// `done` of `total`, in the same unit of work; `before` of them were done before this run.
+  /// Prints `text` if enough time has passed.
   void show(const std::string& text, double done, double total, double before = 0);
   /// Ends the line.
   void finish();

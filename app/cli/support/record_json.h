@@ -7,8 +7,8 @@
 
 namespace deer::cli {
 
-/// One line of `deer run`: everything of a record but the pooled features. Numbers that were not
-/// evaluated are null. Fields are described in docs/formats.md.
+/// One line of `deer run`: a record without its pooled features. Numbers that were not evaluated are null.
+/// Fields are described in docs/formats.md.
 Json to_json(const FrameRecord& record, const Observation& observation, const std::string& instruction);
 
 }  // namespace deer::cli

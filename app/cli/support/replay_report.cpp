@@ -29,7 +29,7 @@ void print_numbers(const char* what, const RunningFigure& numbers) {
               static_cast<long long>(numbers.count));
 }
 
-/// A number as `format` has it, or a dash as wide.
+/// A number in `format`, or a dash of the same width.
 std::string cell(const char* format, bool known, double value) {
   std::array<char, 32> text{};
   const int length = std::snprintf(text.data(), text.size(), format, value);
@@ -53,16 +53,16 @@ void print_summary(const Summaries& summaries) {
   const auto& total = summaries.whole;
   std::printf("%lld frames\n", static_cast<long long>(s.frames));
   for (std::size_t i = 0; i < s.exit_layers.size(); ++i) {
-    std::printf("left after layer %-11d %lld\n", s.exit_layers[i], static_cast<long long>(s.frames_by_exit[i]));
+    std::printf("exits after layer %-10d %lld\n", s.exit_layers[i], static_cast<long long>(s.frames_by_exit[i]));
   }
   if (s.frames_elsewhere > 0) {
-    std::printf("left after another layer     %lld\n", static_cast<long long>(s.frames_elsewhere));
+    std::printf("exits after other layers     %lld\n", static_cast<long long>(s.frames_elsewhere));
   }
   print_numbers("depth, layers", s.depth);
   print_numbers("LLM, GFLOPs", s.cost);
   print_numbers("whole step, GFLOPs", total.cost);
   if (s.full_cost.count > 0) {
-    std::printf("saved of full depth          %.1f %% of the LLM, %.1f %% of the whole\n", 100 * s.saving(),
+    std::printf("saving from full depth       %.1f %% of the LLM, %.1f %% of the whole step\n", 100 * s.saving(),
                 100 * total.saving());
   }
   print_numbers("error to the deepest exit", s.error_to_deepest);

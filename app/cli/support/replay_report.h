@@ -11,13 +11,13 @@
 
 namespace deer::cli {
 
-/// What a policy did over some frames.
+/// Results of a policy over some frames.
 struct Summaries {
-  PolicySummary llm;    ///< costs of the language model alone
-  PolicySummary whole;  ///< of the whole step
+  PolicySummary llm;    ///< costs of the language model only
+  PolicySummary whole;  ///< costs of the whole step
 };
 
-/// Gathers both frame by frame.
+/// Accumulates both frame by frame.
 class SummaryBuilder {
  public:
   SummaryBuilder(const ModelSummary& model, double close_share);
@@ -36,7 +36,7 @@ struct ReplayedTrace {
 };
 
 void print_summary(const Summaries& summaries);
-/// A line a trace.
+/// One line per trace.
 void print_table(const std::vector<ReplayedTrace>& traces);
 
 Json to_json(const Summaries& summaries);

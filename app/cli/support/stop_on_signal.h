@@ -11,8 +11,8 @@
 
 namespace deer::cli {
 
-/// SIGINT and SIGTERM ask for a stop; a second one ends the program at once. One at a time. A handler, not a mask:
-/// libraries have threads of their own before main(), which would take what is blocked elsewhere.
+/// SIGINT or SIGTERM requests a stop; a second one ends the program at once. Only one instance at a time. Uses a
+/// handler, not a signal mask: libraries start threads before main() that would receive the masked signal.
 class StopOnSignal {
  public:
   explicit StopOnSignal(const char* unit) {
@@ -30,7 +30,7 @@ class StopOnSignal {
         if (now == seen) continue;
         if (seen > 0) std::_Exit(130);
         seen = now;
-        std::fprintf(stderr, "stopping after this %s; once more to stop at once\n", unit);
+        std::fprintf(stderr, "stopping after this %s; press Ctrl-C again to stop at once\n", unit);
         source_.request_stop();
       }
     });
@@ -45,7 +45,7 @@ class StopOnSignal {
   std::stop_token token() const { return source_.get_token(); }
 
  private:
-  static inline std::atomic<int> received_ = 0;  // lock-free, and so of use to a handler
+  static inline std::atomic<int> received_ = 0;  // lock-free, so safe in a signal handler
   struct sigaction old_int_ = {};
   struct sigaction old_term_ = {};
   std::stop_source source_;

@@ -29,7 +29,7 @@ std::vector<const Task*> parse_tasks(const std::string& list) {
       if (task.name.starts_with(prefix)) add(task);
     }
     if (out.size() == before)
-      throw Error("no task begins with '" + printable(prefix) + "' (or all that do are listed)");
+      throw Error("no task begins with '" + printable(prefix) + "', or all of them are already listed");
   }
   return out;
 }

@@ -8,11 +8,11 @@
 
 namespace deer::cli {
 
-/// "open_drawer,close_drawer" as tasks; "push_*" stands for all that begin so; empty for all there are.
-/// Throws Error naming the tasks.
+/// Tasks from a list such as "open_drawer,close_drawer"; "push_*" matches all tasks that start with it; empty means
+/// all. Throws Error that lists the tasks.
 std::vector<const Task*> parse_tasks(const std::string& list);
 
-/// Their names.
+/// Names of the tasks.
 std::vector<std::string> names_of(const std::vector<const Task*>& tasks);
 
 }  // namespace deer::cli

@@ -6,7 +6,7 @@
 
 namespace deer::cli {
 
-/// What `deer info` says of a trace; at most `limit` of its episodes.
+/// Prints a trace for `deer info`, with at most `limit` of its episodes.
 void print_trace(const std::filesystem::path& path, bool as_json, std::size_t limit);
 
 }  // namespace deer::cli

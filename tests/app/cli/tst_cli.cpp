@@ -208,7 +208,7 @@ void CliTest::thresholds_of_a_budget() {
   const auto both = run(R"([0, 0, 1e8])", {"--exit", "1"});
   QVERIFY2(both.code != 0 && both.err.contains("--exit"), qPrintable(both.err));
   const auto place = deer_program({"run", kModel, kEpisodes, "--thresholds", kModel});
-  QVERIFY2(place.code != 0 && place.err.contains("is not a file of thresholds"), qPrintable(place.err));
+  QVERIFY2(place.code != 0 && place.err.contains("is not a thresholds file"), qPrintable(place.err));
 }
 
 void CliTest::convert_gives_a_model_its_thresholds() {

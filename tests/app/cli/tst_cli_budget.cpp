@@ -129,7 +129,7 @@ class CliBudgetTest : public QObject {
     verify_error(other, "other settings");
     const auto result = deer_program(arguments);
     QVERIFY2(result.code == 0, qPrintable(result.err));
-    QVERIFY(result.err.contains("going on after"));
+    QVERIFY(result.err.contains("resuming after"));
     QVERIFY(content(file) == content(set_));
     QVERIFY(!fs::exists(log));
   }
@@ -138,7 +138,7 @@ class CliBudgetTest : public QObject {
     const auto file = folder_ / "thresholds.json";
     auto result = deer_program({"solve", text(set_), "--average-depth", "3.5", "--json", text(file)});
     QVERIFY2(result.code == 0, qPrintable(result.err));
-    QVERIFY2(result.out.contains("held back by") && result.out.contains("average depth"), qPrintable(result.out));
+    QVERIFY2(result.out.contains("binding constraint") && result.out.contains("average depth"), qPrintable(result.out));
     auto json = read_json(file);
     QVERIFY(json["mean_depth"].get<double>() <= 3.5);
     QCOMPARE(json["exit_layers"].dump(), std::string("[1,3,5]"));
@@ -161,7 +161,7 @@ class CliBudgetTest : public QObject {
                            "--peak-gflops", "100"});
     QVERIFY2(result.code == 0, qPrintable(result.err));
     QVERIFY(result.out.contains("language model") && result.out.contains("memory"));
-    QVERIFY(!result.err.contains("another model"));
+    QVERIFY(!result.err.contains("different model"));
     result = deer_program({"solve", text(set_), "--average-depth", "3.5", "--max-layer", "4", "--reference-args"});
     QVERIFY2(result.out.startsWith("--thresholds ") && result.out.endsWith(" 100000000.0 --max_layer 4\n"),
              qPrintable(result.out));
@@ -178,7 +178,7 @@ class CliBudgetTest : public QObject {
     const auto file = folder_ / "timings.json";
     auto result = deer_program({"bench", kModel, "--repeats", "5", "--warm-up", "1", "--out", text(file)});
     QVERIFY2(result.code == 0, qPrintable(result.err));
-    QVERIFY(result.out.contains("leave after layer 5"));
+    QVERIFY(result.out.contains("exit after layer 5"));
     auto json = read_json(file);
     QCOMPARE(json.at("threads").get<int>(), 1);  // so small a model
     // Made up, so that the outcome does not hang on this machine.
@@ -188,7 +188,7 @@ class CliBudgetTest : public QObject {
     folder_.write("timings.json", json.dump());
     result = deer_program({"solve", text(set_), "--timings", text(file), "--average-ms", "17", "--peak-ms", "30"});
     QVERIFY2(result.code == 0, qPrintable(result.err));
-    QVERIFY2(result.out.contains("ms a step"), qPrintable(result.out));
+    QVERIFY2(result.out.contains("ms per step"), qPrintable(result.out));
     result = deer_program({"solve", text(set_), "--timings", text(file), "--average-ms", "14", "--peak-ms", "29"});
     QVERIFY(result.out.contains("peak ms"));
     verify_error({"solve", text(set_), "--timings", text(file), "--average-ms", "5"}, "the least that can is 10");
@@ -234,7 +234,7 @@ class CliBudgetTest : public QObject {
     auto more = arguments;
     more[more.indexOf("16")] = "18";
     const auto longer = deer_program(more);
-    QVERIFY2(longer.err.contains("going on after 16 evaluations"), qPrintable(longer.err));
+    QVERIFY2(longer.err.contains("resuming after 16 evaluations"), qPrintable(longer.err));
     QCOMPARE(lines_of(folder_ / "best.json.evaluations"), std::int64_t{19});
     auto other = arguments;
     other[other.indexOf("--seed") + 1] = "99";
@@ -254,7 +254,7 @@ class CliBudgetTest : public QObject {
     QVERIFY(!fs::exists(best));
     const auto result = deer_program(arguments);
     QVERIFY2(result.code == 0, qPrintable(result.err));
-    QVERIFY(result.err.contains("going on after"));
+    QVERIFY(result.err.contains("resuming after"));
     // The same as without the interruption.
     const auto whole = folder_ / "whole.json";
     QCOMPARE(deer_program(tune(start, whole, "sleep 0.1; ")).code, 0);

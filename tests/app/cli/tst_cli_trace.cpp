@@ -153,7 +153,7 @@ void CliTraceTest::the_summary() {
   const auto thresholds = folder_.write("thresholds.json", R"({"thresholds": [-1e8, -1e8, 1e8]})");
   const auto result = deer_program({"replay", trace_, "--thresholds", text(thresholds), "--json", text(file)});
   QVERIFY2(result.code == 0, qPrintable(result.err));
-  QVERIFY(result.out.contains("18 frames") && result.out.contains("left after layer 5"));
+  QVERIFY(result.out.contains("18 frames") && result.out.contains("exits after layer 5"));
   const auto json = read_json(file);
   const auto& summary = json.at("summary");
   QVERIFY(json.at("exact").get<bool>());
@@ -275,7 +275,7 @@ void CliTraceTest::errors_are_one_line() {
     if (!good) qWarning("%d %s", result.code, qPrintable(result.err));
     return good;
   };
-  QVERIFY(fails({"trace", kModel, kEpisodes, "--out", trace_}, "exists: go on with --resume"));
+  QVERIFY(fails({"trace", kModel, kEpisodes, "--out", trace_}, "already exists: use --resume"));
   QVERIFY(fails({"trace", kModel, kEpisodes, "--out", text(folder_ / "no" / "t.h5"), "--frames", "1"},
                 "cannot be created"));
   QVERIFY(fails({"trace", kModel, kEpisodes, "--out", text(folder_ / "t.h5"), "--index", "99"}, "too large"));
@@ -292,12 +292,12 @@ void CliTraceTest::errors_are_one_line() {
   QVERIFY(fails({"replay", trace_, "--model", text(folder_ / "other")}, "is not the model"));
   const auto others = text(folder_ / "others.h5");
   QCOMPARE(deer_program({"trace", text(folder_ / "other"), kEpisodes, "--out", others, "--frames", "2"}).code, 0);
-  QVERIFY(fails({"replay", trace_, others}, "was recorded with another model"));
-  QVERIFY(fails({"replay", trace_, trace_}, "is named twice"));
+  QVERIFY(fails({"replay", trace_, others}, "was recorded with a different model"));
+  QVERIFY(fails({"replay", trace_, trace_}, "is given twice"));
   fs::create_directory(folder_ / "bare");
   QVERIFY(fails({"replay", text(folder_ / "bare")}, "holds no traces"));
   fs::copy_file(trace_.toStdString(), folder_ / "copy.h5");
-  QVERIFY(fails({"replay", trace_, text(folder_ / "copy.h5"), "--force", "1=3"}, "name one TRACE"));
+  QVERIFY(fails({"replay", trace_, text(folder_ / "copy.h5"), "--force", "1=3"}, "give only one TRACE"));
 }
 
 QTEST_GUILESS_MAIN(CliTraceTest)

@@ -129,7 +129,7 @@ class CliWorldTest : public QObject {
     QVERIFY(deer_program(other).err.contains("other settings"));
     const auto resumed = deer_program(arguments);
     QVERIFY2(resumed.code == 0, qPrintable(resumed.err));
-    QVERIFY(resumed.err.contains("going on after"));
+    QVERIFY(resumed.err.contains("resuming after"));
     auto whole = arguments;
     whole.back() = text(folder / "whole");
     QCOMPARE(deer_program(whole).code, 0);
@@ -210,7 +210,7 @@ class CliWorldTest : public QObject {
     QVERIFY(other.err.contains("other settings"));
     const auto resumed = deer_program(arguments("killed"));
     QVERIFY2(resumed.code == 0, qPrintable(resumed.err));
-    QVERIFY(resumed.err.contains("going on after"));
+    QVERIFY(resumed.err.contains("resuming after"));
     QCOMPARE(deer_program(arguments("whole")).code, 0);
     int files = 0;
     for (const auto& entry : fs::recursive_directory_iterator(folder / "whole/training")) {
@@ -230,7 +230,7 @@ class CliWorldTest : public QObject {
                                         << "thresholds given, expected 3";
     QTest::newRow("no such task") << QStringList{"eval", "--expert", "--tasks", "juggle"} << "no task \"juggle\"";
     QTest::newRow("no chain") << QStringList{"eval", "--expert", "--tasks", "open_drawer"} << "no chain of 5";
-    QTest::newRow("no folder") << QStringList{"eval", "--expert", "--json", "/nowhere/file"} << "is no folder";
+    QTest::newRow("no folder") << QStringList{"eval", "--expert", "--json", "/nowhere/file"} << "is not a directory";
     QTest::newRow("worker by hand") << QStringList{"eval", "--expert", "--worker"} << "for worker processes";
     QTest::newRow("nothing to record") << QStringList{"demos", "/tmp/none", "--episodes", "0"} << "nothing to record";
     QTest::newRow("not empty") << QStringList{"demos", DEER_SOURCE_DIR, "--episodes", "1"} << "is not empty";
