@@ -8,11 +8,11 @@
 
 namespace deer {
 
-/// Lets `write` fill a temporary file beside `path` and renames it, so that a reader never sees half
-/// a file and a failure leaves the old one. Throws FileError; what `write` throws passes through.
+/// Lets `write` fill a temporary file next to `path`, then renames it, so that a reader never sees half
+/// a file and a failure keeps the old one. Throws FileError; exceptions from `write` pass through.
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
 
-/// The same with the whole content.
+/// The same for content that is in memory.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace deer

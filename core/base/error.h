@@ -8,8 +8,8 @@
 
 namespace deer {
 
-/// Root of every exception that the engine throws on purpose. what() is one line that a person can
-/// act on: what happened, where, what was expected.
+/// Base of every exception that the engine throws on purpose. what() is one line that the user can act on: what
+/// happened, where, what was expected.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -21,13 +21,13 @@ class FileError : public Error {
   FileError(const std::filesystem::path& path, std::string_view problem);
 };
 
-/// Work that was stopped on request. Not a failure: callers end quietly.
+/// Work was stopped on request. Not a failure: callers return quietly.
 class Cancelled : public Error {
  public:
   Cancelled() : Error("cancelled") {}
 };
 
-/// The device has too little memory. Carries the figures for the message and for what to try next.
+/// The device has too little memory. Carries the figures for the message and for suggestions.
 class OutOfMemory : public Error {
  public:
   using Error::Error;

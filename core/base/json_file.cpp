@@ -15,7 +15,7 @@ bool is_int64(const Json& value) {
   return !value.is_number_unsigned() || value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max();
 }
 
-// Looks at the text without building anything: nlohmann's own callback parser takes quadratic time on
+// Scans the text without building anything: nlohmann's own callback parser takes quadratic time on
 // objects with many members, and its recursive destructor needs the depth to be bounded.
 class Scan final : public nlohmann::json_sax<Json> {
  public:

@@ -14,7 +14,7 @@ namespace deer {
 using Json = nlohmann::json;
 
 /// Parses JSON text in linear time. `path` is for messages. Refuses nesting deeper than `max_depth`; keys of
-/// the outermost object are appended to `top_level_keys` as they stand there, duplicates included.
+/// the outermost object are appended to `top_level_keys` in file order, duplicates included.
 Json parse_json(std::string_view text, const std::filesystem::path& path, int max_depth = 128,
                 std::vector<std::string>* top_level_keys = nullptr);
 

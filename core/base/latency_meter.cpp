@@ -6,7 +6,7 @@
 namespace deer {
 namespace {
 
-// The smallest value that at least this share of all does not exceed.
+// The smallest value that is at least as large as this share of all values.
 double quantile(std::vector<double>& values, double share) {
   const auto wanted = static_cast<std::size_t>(share * static_cast<double>(values.size()) + 0.999999);
   const auto at = values.begin() + static_cast<std::ptrdiff_t>(std::clamp<std::size_t>(wanted, 1, values.size()) - 1);

@@ -8,7 +8,7 @@
 namespace deer {
 
 struct LatencySummary {
-  std::int64_t count = 0;  ///< samples since the run began
+  std::int64_t count = 0;  ///< samples since the run started
   double median_ms = 0;    ///< over the newest LatencyMeter::kKept of them
   double p95_ms = 0;       ///< 95th percentile of the same
 };

@@ -17,7 +17,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   const auto fail = [&](const char* what) -> FileError {
     return {path, std::string(what) + ": " + std::generic_category().message(errno)};
   };
-  // Without O_NONBLOCK, a named pipe would hold us here until somebody writes to it.
+  // Without O_NONBLOCK, opening a named pipe would block until somebody writes to it.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw fail("cannot open");
   struct stat info {};

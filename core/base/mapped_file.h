@@ -24,8 +24,8 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   std::size_t size() const { return size_; }
 
-  /// Gives the whole pages of `bytes` (a part of this mapping) back to the system; they are read again
-  /// when touched. For data that was converted and will hardly be needed once more.
+  /// Releases the whole pages of `bytes` (a part of this mapping); they are read again when touched. For data that
+  /// was converted and will hardly be needed again.
   void release(std::span<const std::byte> bytes) const;
 
   /// bytes [offset, offset + count); throws FileError naming `what` if they are not all in the file.

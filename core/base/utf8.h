@@ -7,10 +7,10 @@
 
 namespace deer {
 
-/// Appends a code point to `out` as UTF-8; U+FFFD for what is none.
+/// Appends a code point to `out` as UTF-8; U+FFFD for invalid ones.
 void append_utf8(std::string& out, std::uint32_t code);
 
-/// `text` with every byte that is no part of well-formed UTF-8 replaced by U+FFFD.
+/// `text` with every byte that is not part of well-formed UTF-8 replaced by U+FFFD.
 std::string valid_utf8(std::string_view text);
 
 }  // namespace deer

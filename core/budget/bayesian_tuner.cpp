@@ -23,7 +23,7 @@ constexpr std::pair<const char*, Acquisition> kNames[] = {{"EI", Acquisition::ex
 double normal_density(double z) { return std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi); }
 double normal_distribution(double z) { return std::erfc(-z / std::numbers::sqrt2) / 2; }
 
-// How much is gained by a look there; the larger, the better.
+// Value of evaluating a point; the larger, the better.
 double gain(const TunerOptions& o, const GaussianProcess::Prediction& p, double best) {
   if (o.acquisition == Acquisition::lower_confidence_bound) return -(p.mean - o.kappa * p.deviation);
   const double improvement = best - p.mean - o.xi;
@@ -33,7 +33,7 @@ double gain(const TunerOptions& o, const GaussianProcess::Prediction& p, double 
   return improvement * normal_distribution(z) + p.deviation * normal_density(z);
 }
 
-// The same on every platform; std::uniform_real_distribution is not.
+// Identical on every platform, unlike std::uniform_real_distribution.
 double uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1.0p-53; }
 
 std::mt19937_64 generator(std::uint64_t seed, std::uint64_t number) {
@@ -48,7 +48,7 @@ Acquisition parse_acquisition(std::string_view name) {
   for (const auto& [known, acquisition] : kNames) {
     if (name == known) return acquisition;
   }
-  throw Error("acquisition '" + printable(name) + "' is not known; use one of EI, LCB, PI");
+  throw Error("acquisition '" + printable(name) + "' is unknown; use one of EI, LCB, PI");
 }
 
 std::string_view to_string(Acquisition acquisition) {
@@ -69,10 +69,10 @@ BayesianTuner::BayesianTuner(TunerOptions options) : options_(std::move(options)
       throw Error("the search box is empty in dimension " + std::to_string(i));
     }
     if (!options_.start.empty() && !(options_.start[i] >= options_.low[i] && options_.start[i] <= options_.high[i])) {
-      throw Error("the start lies outside the search box in dimension " + std::to_string(i));
+      throw Error("the start is outside the search box in dimension " + std::to_string(i));
     }
   }
-  if (options_.random_points < 0) throw Error("a tuner cannot begin with less than no random points");
+  if (options_.random_points < 0) throw Error("the number of random points is negative");
 }
 
 void BayesianTuner::add(Evaluation evaluation) {
@@ -88,7 +88,7 @@ void BayesianTuner::add(Evaluation evaluation) {
 }
 
 const Evaluation& BayesianTuner::best() const {
-  if (evaluations_.empty()) throw Error("nothing was evaluated yet");
+  if (evaluations_.empty()) throw Error("no evaluations yet");
   return *std::min_element(evaluations_.begin(), evaluations_.end(),
                            [](const auto& a, const auto& b) { return a.value < b.value; });
 }
@@ -109,7 +109,7 @@ std::vector<double> BayesianTuner::to_unit(const std::vector<double>& point) con
   return out;
 }
 
-// Latin hypercube: in each dimension every of `random_points` slices is visited once.
+// Latin hypercube: in each dimension, each of the `random_points` slices is visited once.
 std::vector<double> BayesianTuner::random_point(std::uint64_t number) const {
   std::vector<double> unit;
   const auto slices = static_cast<std::size_t>(options_.random_points);
@@ -138,7 +138,7 @@ std::vector<double> BayesianTuner::next() const {
     values.push_back(evaluation.value);
   }
   const GaussianProcess process(points, values);
-  // With noise the least value seen may be luck: measured by what the process makes of the points.
+  // With noise the lowest value seen may be luck: use the lowest mean that the process predicts at the points.
   double least = INFINITY;
   for (const auto& p : process.predict(points)) least = std::min(least, p.mean);
 
@@ -159,7 +159,7 @@ std::vector<double> BayesianTuner::next() const {
   const auto better = [](const Scored& a, const Scored& b) { return a.first > b.first; };
   auto scored = score(candidates);
   std::stable_sort(scored.begin(), scored.end(), better);
-  // The most promising ones, and the best point so far, are refined by ever smaller random steps.
+  // The most promising ones and the best point so far are refined by shrinking random steps.
   constexpr std::size_t kRefined = 8;
   constexpr int kRounds = 12;
   constexpr std::size_t kSteps = 64;
@@ -188,10 +188,10 @@ SearchBox search_box(std::span<const double> thresholds, double first, double ot
   SearchBox out;
   for (std::size_t i = 0; i + 1 < thresholds.size(); ++i) {
     const double width = i == 0 ? first : others;
-    // "Never" is as good as 0 for what is never below it; "always" has no neighbourhood to search.
+    // "Never" is equivalent to 0, since no value is below it; "always" has no neighbourhood to search.
     const double centre = std::max(0.0, thresholds[i]);
     if (!std::isfinite(centre) || centre >= kAlwaysLeave) {
-      throw Error("threshold " + std::to_string(i) + " always leaves: there is nothing to tune behind it");
+      throw Error("threshold " + std::to_string(i) + " always exits, so later thresholds have no effect");
     }
     out.low.push_back(std::max(0.0, centre - width));
     out.high.push_back(centre + width);

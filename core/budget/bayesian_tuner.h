@@ -8,36 +8,35 @@
 
 namespace deer {
 
-/// What the next point is chosen by.
+/// How the next point is chosen.
 enum class Acquisition {
   expected_improvement,
   lower_confidence_bound,
   probability_of_improvement,
 };
 
-/// "EI", "LCB", "PI", as the reference calls them. Throws Error naming the accepted words.
+/// "EI", "LCB", "PI", as in the reference. Throws Error that lists the accepted names.
 Acquisition parse_acquisition(std::string_view name);
 std::string_view to_string(Acquisition acquisition);
 
 struct TunerOptions {
-  std::vector<double> low;  ///< of the search box, one a dimension
+  std::vector<double> low;  ///< bounds of the search box, one per dimension
   std::vector<double> high;
   std::vector<double> start;  ///< evaluated first; inside the box
-  int random_points = 10;     ///< after the start, before the process is asked (the reference's library: 10)
+  int random_points = 10;     ///< after the start, before the process is used (the reference's library: 10)
   Acquisition acquisition = Acquisition::expected_improvement;
-  double xi = 0.01;     ///< improvement asked for, in units of the values (EI, PI)
+  double xi = 0.01;     ///< required improvement, in units of the values (EI, PI)
   double kappa = 1.96;  ///< standard deviations below the mean (LCB)
   std::uint64_t seed = 1;
 };
 
 struct Evaluation {
   std::vector<double> point;
-  double value = 0;  ///< to be made small
+  double value = 0;  ///< to be minimised
 };
 
-/// Bayesian optimisation of a function that is costly to evaluate: minimises it over a box. What it asks for
-/// next is a function of its options and of the evaluations it was told, so that a run that was killed goes on as if
-/// it had not been. Not thread-safe.
+/// Bayesian optimisation: minimises a costly function over a box. The next point depends only on the options and the
+/// evaluations added so far, so a killed run resumes without any difference. Not thread-safe.
 class BayesianTuner {
  public:
   /// Throws Error if the box is empty or misshapen.
@@ -46,13 +45,13 @@ class BayesianTuner {
   const TunerOptions& options() const { return options_; }
   const std::vector<Evaluation>& evaluations() const { return evaluations_; }
 
-  /// Throws Error if the point does not fit or the value is no number.
+  /// Throws Error if the point has the wrong dimension or the value is not a number.
   void add(Evaluation evaluation);
 
   /// The next point to evaluate.
   std::vector<double> next() const;
 
-  /// The least value so far, the first of equals. Throws Error if there is none.
+  /// The lowest value so far, the first of equals. Throws Error if there is none.
   const Evaluation& best() const;
 
  private:
@@ -65,14 +64,14 @@ class BayesianTuner {
 };
 
 /// The reference's box around offline thresholds: ±0.02 around the first, ±0.002 around the others; the last, which
-/// always leaves, takes no part. No bound is below 0: a smaller threshold leaves nobody, as 0 does.
+/// always exits, is not searched. No bound is below 0: smaller thresholds never exit, just as 0.
 struct SearchBox {
   std::vector<double> low;
   std::vector<double> high;
 };
 SearchBox search_box(std::span<const double> thresholds, double first = 0.02, double others = 0.002);
 
-/// The reference's objective: minus the success, and `weight` for each layer (or whatever the mean is measured in)
+/// The reference's objective: minus the success, and `weight` for each layer (or other unit of the mean)
 /// that the mean exit lies above the budget.
 double tuning_objective(double success, double mean_exit, double budget, double weight = 1);
 

@@ -18,7 +18,7 @@ constexpr std::pair<const char*, ThresholdMethod> kMethods[] = {{"exp", Threshol
                                                                 {"gamma", ThresholdMethod::gamma},
                                                                 {"optimal", ThresholdMethod::optimal}};
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kSlack = 1e-9;  // of a bound, for sums of rounded numbers
+constexpr double kSlack = 1e-9;  // relative tolerance of a bound, for sums of rounded numbers
 
 struct Words {
   const char* name;
@@ -54,7 +54,7 @@ std::string cannot_be_met(const ConstraintState& state, bool solved) {
                   words.unit, state.got * words.scale, words.unit);
     return text;
   }
-  std::snprintf(text, sizeof text, "%s of %.4g %s cannot be met: the least that can is %.4g %s", words.name,
+  std::snprintf(text, sizeof text, "%s of %.4g %s is infeasible; the minimum is %.4g %s", words.name,
                 state.asked * words.scale, words.unit, state.least * words.scale, words.unit);
   return text;
 }
@@ -83,7 +83,7 @@ class Solver {
     check_costs();
     if (!request.locked.empty() && request.locked.size() != costs.size()) {
       throw Error(std::to_string(request.locked.size()) + " locked thresholds given, expected " +
-                  std::to_string(costs.size()) + " (NaN where free)");
+                  std::to_string(costs.size()) + " (NaN: not locked)");
     }
     add_peak(Constraint::peak_gflops, request.peak_gflops, gflops());
     add_peak(Constraint::peak_ms, request.peak_ms, costs.milliseconds);
@@ -109,11 +109,11 @@ class Solver {
       solution_.parameter = found.parameter;
       take(found.outcome);
       met = found.met;
-      // The shallowest member is the nearest that can be had.
+      // The shallowest member is the closest possible.
       if (!met) set_least();
     }
     judge(true);
-    if (!met && solution_.problem.empty()) solution_.problem = "the budgets cannot be met together";
+    if (!met && solution_.problem.empty()) solution_.problem = "the limits cannot be met together";
     solution_.feasible = solution_.problem.empty();
     return std::move(solution_);
   }
@@ -147,12 +147,12 @@ class Solver {
 
   void check_costs() const {
     if (costs_.size() == 0 || costs_.size() != static_cast<std::size_t>(set_.exits())) {
-      throw Error("the calibration set has " + std::to_string(set_.exits()) + " exits, the costs are of " +
+      throw Error("the calibration set has " + std::to_string(set_.exits()) + " exits, the costs have " +
                   std::to_string(costs_.size()));
     }
     const auto& layers = set_.set().exit_layers;
     if (!layers.empty() && layers != costs_.exit_layers) {
-      throw Error("the calibration set was made with a model that has other exits than the costs");
+      throw Error("the calibration set was made with a model that has different exits than the costs");
     }
   }
 
@@ -176,7 +176,7 @@ class Solver {
 
   static bool fits(double cost, double most) { return cost <= most + kSlack * std::abs(most); }
 
-  // The exits that every peak leaves.
+  // Exits allowed by every peak.
   bool find_allowed() {
     allowed_ = costs_.size();
     for (const auto& peak : peaks_) {
@@ -216,7 +216,7 @@ class Solver {
 
   bool has_locked() const {
     const auto held = locked();
-    // The deepest allowed exit takes what is left, whatever its threshold says.
+    // The deepest allowed exit takes the rest, whatever its threshold.
     return !held.empty() && std::any_of(held.begin(), held.end() - 1, [](float t) { return !std::isnan(t); });
   }
 
@@ -252,7 +252,7 @@ class Solver {
     options.quick = request_.quick;
     options.locked.assign(locked().begin(), locked().end());
     options.stop = stop;
-    // What is best under one budget alone and meets the others is best under all.
+    // If the optimum under one limit meets the others, it is the optimum under all.
     for (const auto& wish : averages_) {
       if (!reachable(wish)) continue;
       const auto found = optimal_thresholds(set_, std::span(wish.costs).first(allowed_), wish.most, options);
@@ -260,7 +260,7 @@ class Solver {
       take(found);
       return true;
     }
-    // Under the largest of the costs, each as a share of its budget, all are met.
+    // Bounding the largest cost relative to its limit bounds all of them.
     std::vector<double> shares(allowed_, 0.0);
     for (const auto& wish : averages_) {
       for (std::size_t i = 0; i < allowed_; ++i) {
@@ -284,7 +284,7 @@ class Solver {
     return false;
   }
 
-  // Even if everybody leaves as early as the locked thresholds let them?
+  // Is it infeasible even if every sample exits as early as the locked thresholds allow?
   bool reachable(const Wish& wish) const {
     if (!has_locked()) return fits(wish.costs.front(), wish.most);
     std::vector<float> early(allowed_, static_cast<float>(kAlwaysLeave));
@@ -296,7 +296,7 @@ class Solver {
     return fits(mean_cost(counts, std::span(wish.costs).first(allowed_)), wish.most);
   }
 
-  // The means of the solution at hand are the least that can be had.
+  // The means of this solution are the minimum.
   void set_least() {
     for (auto& wish : averages_) wish.least = mean_cost(solution_.counts, std::span(wish.costs).first(allowed_));
   }
@@ -339,13 +339,14 @@ class Solver {
     return count > 0 ? sum / static_cast<double>(count) : kNan;
   }
 
-  // Which wishes are met, and which of them hold the solution back.
+  // Which constraints are met, and which are binding.
   void judge(bool solved) {
     std::string problem;
     const auto add = [&](const ConstraintState& state, bool more_with_others = false) {
       if (!state.met) problem += (problem.empty() ? "" : "; ") + cannot_be_met(state, solved);
       if (!state.met && solved && more_with_others) {
-        problem += " with " + std::string(to_string(request_.method)) + (has_locked() ? " and what is locked" : "");
+        problem +=
+            " with " + std::string(to_string(request_.method)) + (has_locked() ? " and the locked thresholds" : "");
       }
       solution_.constraints.push_back(state);
     };
@@ -359,7 +360,7 @@ class Solver {
       const auto costs = std::span(average.costs).first(allowed_);
       const double got = mean_cost(solution_.counts, costs);
       ConstraintState state{average.constraint, average.most, got, average.least, fits(got, average.most), false};
-      // It holds back if one sample more that goes to the end would break it (or ten, where rounding leaves some).
+      // Binding if one more sample at the deepest exit would violate it (or ten, with rounding).
       const double step = 10 * (costs.back() - costs.front()) / static_cast<double>(set_.samples());
       state.binds = !state.met || (!fits(costs.back(), average.most) && got + step > average.most);
       add(state, !fits(average.least, costs.front()));
@@ -383,7 +384,7 @@ ThresholdMethod parse_threshold_method(std::string_view name) {
   for (const auto& [known, method] : kMethods) {
     if (name == known) return method;
   }
-  throw Error("exit distribution '" + printable(name) + "' is not known; use one of exp, gauss, gamma, optimal");
+  throw Error("exit distribution '" + printable(name) + "' is unknown; use one of exp, gauss, gamma, optimal");
 }
 
 std::string_view to_string(ThresholdMethod method) {

@@ -22,18 +22,18 @@ enum class ThresholdMethod {
   optimal,  ///< least action error against the deepest exit; needs a calibration set with errors
 };
 
-/// "exp", "gauss", "gamma", "optimal". Throws Error naming the accepted words.
+/// "exp", "gauss", "gamma", "optimal". Throws Error that lists the accepted names.
 ThresholdMethod parse_threshold_method(std::string_view name);
 std::string_view to_string(ThresholdMethod method);
 
-/// Which GFLOPs are meant.
+/// What GFLOPs cover.
 enum class GflopScope {
   llm,    ///< decoder layers with their cross-attention: what the paper reports
-  total,  ///< a whole step
+  total,  ///< the whole step
 };
 
-/// What a person can afford. Whatever is empty does not matter; everything else holds at once. Means are over the
-/// calibration set, peaks of the costliest step that can occur.
+/// Limits of a budget. Empty fields are no limit; all others apply together. Means are over the calibration set,
+/// peaks are of the most expensive possible step.
 struct BudgetRequest {
   std::optional<double> average_gflops;
   std::optional<double> average_depth;  ///< layers, exit layer + 1
@@ -41,11 +41,11 @@ struct BudgetRequest {
   std::optional<double> peak_gflops;
   std::optional<double> peak_ms;
   std::optional<double> memory_bytes;  ///< MemoryUse::total() of the deepest allowed exit
-  std::optional<int> max_layer;        ///< use layers below this one only
+  std::optional<int> max_layer;        ///< use only layers below this one
   GflopScope scope = GflopScope::llm;
   ThresholdMethod method = ThresholdMethod::exponential;
-  bool skip_first = false;  ///< nobody is meant to leave at the first exit: the reference's rule for its 9B model
-  /// Thresholds that a person holds fast, one per exit of the calibration set, NaN: free. Empty: all are free.
+  bool skip_first = false;  ///< disable the first exit: the reference's rule for its 9B model
+  /// Locked thresholds, one per exit of the calibration set, NaN: not locked. Empty: none is locked.
   std::vector<float> locked;
   bool quick = false;  ///< ThresholdMethod::optimal: less search, for estimates
 };
@@ -53,41 +53,41 @@ struct BudgetRequest {
 enum class Constraint { average_gflops, average_depth, average_ms, peak_gflops, peak_ms, memory, max_layer };
 std::string_view to_string(Constraint constraint);
 
-/// How one wish came out, in its own unit (bytes for memory).
+/// Result for one constraint, in its own unit (bytes for memory).
 struct ConstraintState {
   Constraint constraint = Constraint::average_depth;
   double asked = 0;
   double got = 0;    ///< with the thresholds of the solution
-  double least = 0;  ///< the nearest below which it cannot be met: no exit, or no member of the family, costs less
+  double least = 0;  ///< minimum: no exit, or no member of the family, costs less
   bool met = true;
   bool binds = false;  ///< without it, the solution would go deeper
 };
 
-/// Mean and peak of one cost; NaN if it is not known.
+/// Mean and peak of one cost; NaN if unknown.
 struct MeanAndPeak {
   double mean = 0;
   double peak = 0;
 };
 
-/// Thresholds for a request, and what they would cost.
+/// Thresholds for a request, and their costs.
 struct BudgetSolution {
   bool feasible = false;
-  std::string problem;  ///< one line: which constraint cannot be met, and the nearest that can; empty if feasible
+  std::string problem;  ///< one line: the unmet constraint and its minimum; empty if feasible
 
-  /// Of the nearest that can be had if the request is not feasible; empty if no exit is allowed at all.
+  /// Of the closest possible solution if the request is infeasible; empty if no exit is allowed at all.
   std::vector<int> exit_layers;      ///< allowed exits, shallow to deep
   std::vector<float> thresholds;     ///< one for each
-  std::vector<std::int64_t> counts;  ///< samples that leave at each
-  std::optional<double> parameter;   ///< of the distribution; none if optimal, or if every step may go deepest
+  std::vector<std::int64_t> counts;  ///< samples that exit at each
+  std::optional<double> parameter;  ///< of the distribution; none if optimal, or if every step may use the deepest exit
 
   MeanAndPeak depth;
   MeanAndPeak llm_gflops;
   MeanAndPeak total_gflops;
   MeanAndPeak milliseconds;
-  MemoryUse memory;                ///< zeros if not known
-  double mean_error = 0;           ///< action error against the deepest exit; NaN if the set has none
-  double mean_recorded_error = 0;  ///< against the recorded action; NaN if the set has none
-  double saving = 0;  ///< share of the mean LLM GFLOPs (of depth, if they are not known) saved against full depth
+  MemoryUse memory;                ///< zeros if unknown
+  double mean_error = 0;           ///< action error from the deepest exit; NaN if the set has no errors
+  double mean_recorded_error = 0;  ///< from the recorded action; NaN if the set has none
+  double saving = 0;  ///< share of the mean LLM GFLOPs (of depth, if unknown) saved compared with full depth
 
   std::vector<ConstraintState> constraints;  ///< those of the request
   std::int64_t samples = 0;
@@ -100,13 +100,13 @@ struct BudgetSolution {
 /// millisecond for 100,000 samples of six exits; `optimal` takes seconds, or a frame on a subsample with
 /// `quick` set. `costs` has one entry for each exit of the set.
 ///
-/// What cannot be met is told in the solution. Throws Error if the request makes no sense (a cost that is not known,
-/// numbers that are none, optimal without errors); Cancelled.
+/// Infeasible requests are reported in the solution. Throws Error if the request is invalid (an unknown cost, NaN,
+/// optimal without errors); Cancelled.
 BudgetSolution solve_budget(const PreparedCalibration& set, const ExitCosts& costs, const BudgetRequest& request,
                             std::stop_token stop = {});
 
-/// What thresholds that someone edited would cost: the same figures. `thresholds` for the allowed exits, shallow to
-/// deep. Constraints of `request` are judged, not solved for.
+/// The same figures for given thresholds (for the allowed exits, shallow to deep). Constraints of `request` are
+/// checked, not solved for.
 BudgetSolution evaluate_thresholds(const PreparedCalibration& set, const ExitCosts& costs,
                                    const std::vector<float>& thresholds, const BudgetRequest& request = {});
 

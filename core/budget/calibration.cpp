@@ -22,7 +22,7 @@ at::Tensor tensor_of(const Rows& rows) {
   auto out = at::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}, at::kFloat);
   float* to = out.data_ptr<float>();
   for (const auto& row : rows) {
-    if (row.size() != columns) throw Error("a calibration set has rows of different length");
+    if (row.size() != columns) throw Error("a calibration set has rows of different lengths");
     to = std::copy(row.begin(), row.end(), to);
   }
   return out;
@@ -48,7 +48,7 @@ Rows read_rows(const TensorArchive& archive, const std::string& name, const Rows
     for (const float value : out.back()) {
       if (std::isnan(value) && may_be_missing) continue;
       if (!(value >= 0) || std::isinf(value)) {
-        wrong("holds a number that is no difference (negative, infinite or NaN)");
+        wrong("holds an invalid difference (negative, infinite or NaN)");
       }
     }
   }
@@ -77,8 +77,8 @@ void add_window(const Engine& engine, std::span<const FrameRecordPtr> records, s
                 std::to_string(recorded.size()) + " recorded actions");
   }
   if (set.exit_layers.empty()) set.exit_layers = exits;
-  if (set.exit_layers != exits) throw Error("the calibration set was begun with a model that has other exits");
-  const bool whole = set.errors.size() == set.values.size();  // an older set has no errors to go on with
+  if (set.exit_layers != exits) throw Error("the calibration set was started with a model that has different exits");
+  const bool whole = set.errors.size() == set.values.size();  // older sets have no errors
   set.values.resize(exits.size());
   if (whole) set.errors.resize(exits.size());
   const bool with_recorded = !recorded.empty() && (set.samples() == 0 || !set.recorded_errors.empty());
@@ -94,7 +94,7 @@ void add_window(const Engine& engine, std::span<const FrameRecordPtr> records, s
   policy.thresholds.assign(exits.size(), kAlwaysLeave);
   std::vector<FrameRecordPtr> window;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    // The window is an episode of its own: its first frame finds no memory.
+    // Each window is its own episode: its first frame starts with an empty history.
     auto record = *records[i];
     record.frame = static_cast<std::int64_t>(i);
     record.step = static_cast<int>(i);
@@ -116,7 +116,7 @@ void add_window(const Engine& engine, std::span<const FrameRecordPtr> records, s
       const ExitProbe* probe = replayed[step]->probe_at(exits[exit]);
       if (probe == nullptr || deepest == nullptr || !std::isfinite(probe->delta)) {
         throw Error("frame " + std::to_string(records[step]->frame) + " gives no value at exit layer " +
-                    std::to_string(exits[exit]) + ": record it in probe mode");
+                    std::to_string(exits[exit]) + ": run it in probe mode");
       }
       set.values[exit].push_back(probe->delta);
       if (whole) set.errors[exit].push_back(distance(*probe, deepest->arm));
@@ -136,7 +136,7 @@ CalibrationWindow draw_window(std::uint64_t seed, std::uint64_t number, std::spa
   if (places <= 0 || window < 1 || exits < 1) {
     throw Error("no episode has the " + std::to_string(window) + " frames of a calibration window");
   }
-  // Both are laid down by the standard to the last bit.
+  // The standard defines both to the last bit.
   std::seed_seq seeds{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
                       static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(number >> 32)};
   std::mt19937_64 random(seeds);
@@ -165,7 +165,7 @@ void write_calibration(const std::filesystem::path& file, const CalibrationSet& 
 
 CalibrationSet read_calibration(const std::filesystem::path& file) {
   const auto archive = TensorArchive::open(file);
-  if (!archive->contains("values")) throw FileError(file, "has no tensor 'values': it is no calibration set");
+  if (!archive->contains("values")) throw FileError(file, "has no tensor 'values', so it is not a calibration set");
   CalibrationSet set;
   set.values = read_rows(*archive, "values", {}, false);
   if (archive->contains("errors")) set.errors = read_rows(*archive, "errors", set.values, false);
@@ -182,7 +182,7 @@ CalibrationSet read_calibration(const std::filesystem::path& file) {
     for (std::int64_t i = 0; i < layers.size(0); ++i) {
       constexpr std::int64_t kMost = 100000;
       if (layer[i] < 0 || layer[i] > kMost || (i > 0 && layer[i] <= layer[i - 1])) {
-        throw FileError(file, "'exit_layers' does not go from shallow to deep");
+        throw FileError(file, "'exit_layers' is not ordered from shallow to deep");
       }
       set.exit_layers.push_back(static_cast<int>(layer[i]));
     }

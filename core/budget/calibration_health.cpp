@@ -45,7 +45,7 @@ double ks_distance(std::span<const float> a, std::span<const float> b) {
   double distance = 0;
   std::size_t i = 0, j = 0;
   while (i < a.size() && j < b.size()) {
-    // Past every copy of a value in both, or ties would look like gaps.
+    // Skip all copies of a value in both, or ties would look like gaps.
     const float value = std::min(a[i], b[j]);
     while (i < a.size() && a[i] <= value) ++i;
     while (j < b.size() && b[j] <= value) ++j;
@@ -88,7 +88,7 @@ double quantile(std::span<const float> sorted, double probability) {
 
 double share_up_to(std::span<const float> sorted, double threshold) {
   if (sorted.empty() || std::isnan(threshold)) return kUnknown;
-  // As the policy compares: in float, equality leaves.
+  // As the policy compares: in float, equality exits.
   const auto end = std::upper_bound(sorted.begin(), sorted.end(), static_cast<float>(threshold));
   return static_cast<double>(end - sorted.begin()) / static_cast<double>(sorted.size());
 }

@@ -8,19 +8,19 @@
 
 #include "core/budget/prepared_calibration.h"
 
-/// Whether the values that a run sees are those that its thresholds were made for. Plain functions of values.
+/// Checks whether the values in a run match those that its thresholds were solved for. Pure functions.
 namespace deer {
 
-/// Two-sample Kolmogorov-Smirnov distance: the largest gap between the two shares of values up to a number, 0 to 1.
+/// Two-sample Kolmogorov-Smirnov distance: the largest difference between the two cumulative distributions, 0 to 1.
 /// Both in increasing order. NaN if one is empty.
 double ks_distance(std::span<const float> a, std::span<const float> b);
 
-/// What the distance exceeds with probability `alpha` if both samples of independent values come from one
-/// distribution (the asymptotic formula).
+/// The distance that two samples of independent values from one distribution exceed with probability `alpha`
+/// (asymptotic formula).
 double ks_limit(double count_a, double count_b, double alpha);
 
-/// How many independent values tell as much as these, which follow each other in time: count / (1 + 2 Σ ρ), over the
-/// autocorrelations ρ of their ranks at lags 1, 2, … until one is small (the initial sequence of Geyer 1992, in brief).
+/// Effective number of independent values in a time series: count / (1 + 2 Σ ρ), over the autocorrelations ρ of the
+/// ranks at lags 1, 2, … until one is small (Geyer 1992, simplified).
 /// Between 1 and their count; 0 if empty. NaN is not allowed.
 double independent_count(std::span<const float> in_order);
 
@@ -34,10 +34,10 @@ struct ExitHealth {
   static constexpr std::size_t kQuantiles = 101;  ///< at 0 %, 1 %, …, 100 %
 
   std::int64_t seen = 0;        ///< values of the run
-  std::int64_t calibrated = 0;  ///< and of the calibration set
-  double independent = 0;       ///< of those seen: independent_count()
+  std::int64_t calibrated = 0;  ///< values of the calibration set
+  double independent = 0;       ///< independent_count() of the run's values
   double distance = 0;          ///< NaN if either is empty
-  double limit = 0;             ///< what counts as far
+  double limit = 0;             ///< distance from which it counts as drifted
   bool drifted = false;         ///< distance > limit
   double seen_leaves = 0;       ///< share at or below the threshold; NaN without one
   double calibrated_leaves = 0;
@@ -45,9 +45,9 @@ struct ExitHealth {
   std::array<float, kQuantiles> calibrated_quantiles{};
 };
 
-/// Compares exit by exit. `seen`: [exits] in the order of the frames, NaN left out; `thresholds`: one per exit, NaN for
-/// none. An exit has drifted if its distance is both at least `least_distance` and beyond chance (alpha 0.001) for as
-/// many independent values as the frames are worth: neighbouring frames are alike.
+/// Compares exit by exit. `seen`: [exits] in frame order, without NaN; `thresholds`: one per exit, NaN for none. An
+/// exit has drifted if its distance is at least `least_distance` and statistically significant (alpha 0.001) for the
+/// effective number of independent values, since neighbouring frames are similar.
 std::vector<ExitHealth> calibration_health(const PreparedCalibration& set, std::vector<std::vector<float>> seen,
                                            std::span<const double> thresholds, double least_distance = 0.2);
 

@@ -129,7 +129,7 @@ StepCost CostModel::step(int exit_layer, int tokens, int runs) const {
 StepCost CostModel::step(const FrameRecord& record) const {
   if (record.reason == ExitReason::repeated) return {};
   if (record.prompt_tokens <= 0) {
-    throw Error("frame " + std::to_string(record.frame) + " was recorded without the length of its prompt");
+    throw Error("frame " + std::to_string(record.frame) + " was recorded without its prompt length");
   }
   return step(record.exit_layer, record.prompt_tokens, head_runs(record));
 }
@@ -156,7 +156,7 @@ CostModel::Parameters CostModel::parameters(int deepest_layer) const {
       out.layers += 2 * d * across + 2 * across * p.dim + 2 * c.ff_mult * d * d + 4 * d + 2;
     }
   }
-  // A model that is cut ends with an exit after its last layer.
+  // A truncated model has an exit after its last layer.
   const auto exits = config_.exit_layers();
   const auto kept = std::count_if(exits.begin(), exits.end(), [&](int layer) { return layer <= deepest_layer; });
   out.heads = (kept + (config_.multi_exit ? 1 : 0)) * head_parameters(config_.head, d);

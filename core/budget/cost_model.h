@@ -12,7 +12,7 @@ namespace deer {
 /// multiply-add as one; others count it as two.
 enum class FlopConvention { multiply_add_is_one, multiply_add_is_two };
 
-/// Billions of operations of one step, by stage, in the convention asked for.
+/// Billions of operations of one step, by stage, in the chosen convention.
 struct StepCost {
   double vision = 0;     ///< both cameras through the image tower
   double resampler = 0;  ///< both cameras through the perceiver
@@ -22,9 +22,9 @@ struct StepCost {
   double total() const { return vision + resampler + llm + head; }
 };
 
-/// Computes what a model costs from its sizes. Counted are matrix products and the patch convolution,
-/// attention's two products included and over the whole square; not norms, activations, softmax,
-/// pooling and additions, which are below one per cent. A value; no LibTorch needed.
+/// Computes the cost of a model from its sizes. Counted are matrix products, the patch convolution and attention's two
+/// products over the whole square; not norms, activations, softmax, pooling and additions, which are below one per
+/// cent. A value type; does not need LibTorch.
 class CostModel {
  public:
   explicit CostModel(ModelConfig config, FlopConvention convention = FlopConvention::multiply_add_is_one);
@@ -41,27 +41,27 @@ class CostModel {
   double cross_attention_gflops(int layer, int tokens) const;
   double head_gflops() const;  ///< one run
 
-  /// Layers 0 to `exit_layer`: what the paper reports. Throws Error if there is no such layer.
+  /// Layers 0 to `exit_layer`, as the paper reports. Throws Error if there is no such layer.
   double llm_gflops(int exit_layer, int tokens) const;
 
   /// A whole step that runs the action head `head_runs` times: once, and once more for each probe.
   StepCost step(int exit_layer, int tokens, int head_runs = 1) const;
 
-  /// What a recorded step cost the policy (probes that only a probe run made are left out). Nothing if
-  /// the prediction was repeated. Throws Error if the record does not know the length of its prompt.
+  /// Cost of a recorded step for the policy (without extra probes of a probe run). Zero if the prediction was
+  /// repeated. Throws Error if the record has no prompt length.
   StepCost step(const FrameRecord& record) const;
 
   double total_gflops(int exit_layer, int tokens, int head_runs = 1) const {
     return step(exit_layer, tokens, head_runs).total();
   }
 
-  /// Numbers in the weights of a model that keeps layers 0 to `deepest_layer`, and of its parts.
+  /// Parameters of a model with layers 0 to `deepest_layer`, and of its parts.
   struct Parameters {
     std::int64_t vision = 0;  ///< without CLIP's own projection, which no policy uses
     std::int64_t resampler = 0;
     std::int64_t embedding = 0;
     std::int64_t layers = 0;
-    std::int64_t heads = 0;  ///< one a kept exit, and the shared one
+    std::int64_t heads = 0;  ///< one per exit, and the shared one
 
     std::int64_t total() const { return vision + resampler + embedding + layers + heads; }
     /// Bytes in memory: `number_bytes` each, but heads always in float32.
@@ -77,7 +77,7 @@ class CostModel {
   FlopConvention convention_;
 };
 
-/// Runs of the action head that the policy asked for in this step.
+/// Runs of the action head that the policy needed in this step.
 int head_runs(const FrameRecord& record);
 
 }  // namespace deer

@@ -31,11 +31,12 @@ void add_milliseconds(ExitCosts& costs, const StageTimings& timings) {
     const auto place = std::find_if(timings.exits.begin(), timings.exits.end(),
                                     [&](const ExitTiming& exit) { return exit.layer == layer; });
     if (place == timings.exits.end()) {
-      throw Error("the timings of " + printable(timings.model) + " have none for exit layer " + std::to_string(layer));
+      throw Error("the timings of " + printable(timings.model) + " have no entry for exit layer " +
+                  std::to_string(layer));
     }
     costs.milliseconds.push_back(place->total.median_ms);
   }
-  // Measured times scatter; a deeper exit is never taken to be quicker than one above it.
+  // Measured times are noisy; a deeper exit is never assumed to be faster than a shallower one.
   for (std::size_t i = 1; i < costs.milliseconds.size(); ++i) {
     costs.milliseconds[i] = std::max(costs.milliseconds[i], costs.milliseconds[i - 1]);
   }

@@ -13,7 +13,7 @@ bool within(std::span<const std::int64_t> counts, std::span<const MeanBound> bou
   });
 }
 
-// What the shares ask for: floor(samples * share) in float32, the rest to the last.
+// Samples by share: floor(samples * share) in float32, the rest to the last.
 std::vector<std::int64_t> wanted(std::span<const float> shares, std::int64_t samples) {
   std::vector<std::int64_t> out;
   std::int64_t left = samples;
@@ -43,7 +43,7 @@ ParameterRange parameter_range(ExitDistribution family, std::size_t exits) {
     case ExitDistribution::exponential:
       break;
   }
-  // float32 must hold its power of the number of exits.
+  // Its power of the number of exits must fit in float32.
   return {1e-6, std::min(1e3, std::pow(10.0, 36.0 / count)), true};
 }
 
@@ -95,12 +95,12 @@ FamilyMember search_family(const PreparedCalibration& set, std::size_t exits, st
   };
   double low = 0;
   double high = 1;
-  // One sample more or less is the finest step there is.
+  // One sample is the finest possible step.
   for (int i = 0; i < kHalvings && std::ldexp(1.0, -i) * static_cast<double>(set.samples()) > 1e-4; ++i) {
     const double middle = (low + high) / 2;
     (try_at(middle) ? low : high) = middle;
   }
-  // With many equal values the mean does not follow the parameter evenly. Where there is time, look around.
+  // With many equal values the mean is not monotonic in the parameter. If time allows, search nearby.
   constexpr std::int64_t kAffordable = 1'000'000;
   constexpr std::int64_t kMostPlaces = 512;
   const auto places = std::min(kMostPlaces, kAffordable / set.samples());

@@ -9,9 +9,9 @@
 
 namespace deer {
 
-/// Where a family's parameter matters; beyond, the shares are at their ends.
+/// Range in which a family's parameter matters; beyond it the shares no longer change.
 struct ParameterRange {
-  double shallow = 0;  ///< leaves early
+  double shallow = 0;  ///< exits early
   double deep = 0;
   bool logarithmic = false;
 
@@ -23,10 +23,10 @@ ParameterRange parameter_range(ExitDistribution family, std::size_t exits);
 struct FamilyMember {
   CalibrationOutcome outcome;
   double parameter = 0;
-  bool met = false;  ///< false: even the family's shallowest member, which this is, costs too much
+  bool met = false;  ///< false: even the family's shallowest member (this one) costs too much
 };
 
-/// An upper bound on a mean cost: `costs` holds the cost of leaving at each allowed exit, increasing.
+/// An upper bound on a mean cost: `costs` holds the cost of each allowed exit, increasing.
 struct MeanBound {
   std::span<const double> costs;
   double most = 0;
@@ -34,14 +34,14 @@ struct MeanBound {
 
 double mean_cost(std::span<const std::int64_t> counts, std::span<const double> costs);
 
-/// The deepest member whose realised mean costs on the calibration set all stay within their bounds. The shares alone
-/// say how many samples leave at each exit, unless values are equal or missing, so that the parameter is found
-/// without looking at the samples; they are looked at once, and bisected over where the two disagree (then, with many
-/// equal values in a large set, a deeper member may be missed).
+/// The deepest member whose actual mean costs on the calibration set all stay within their bounds. Unless values are
+/// equal or missing, the shares alone determine how many samples exit at each exit, so the parameter is found without
+/// the samples and checked on them once. If the two disagree, the parameter is found by bisection over the samples
+/// (with many equal values in a large set, a deeper member may then be missed).
 FamilyMember search_family(const PreparedCalibration& set, std::size_t exits, std::span<const MeanBound> bounds,
                            ExitDistribution family, bool skip_first = false, std::span<const float> locked = {});
 
-/// The same with one bound.
+/// The same for one bound.
 FamilyMember search_family(const PreparedCalibration& set, std::span<const double> costs, double most,
                            ExitDistribution family, bool skip_first = false, std::span<const float> locked = {});
 

@@ -17,12 +17,12 @@ ExitDecision decision_at(const FrameRecord& record, const ExitPolicy& policy, in
   return probe && probe->evaluated_by_policy ? ExitDecision::went_on : ExitDecision::passed;
 }
 
-/// Runs of the action head when the model stops at exit `index`, under a policy that asks every exit or none.
+/// Runs of the action head when the model stops at exit `index`, under a policy that evaluates every exit or none.
 int runs_until(const FrameRecord& record, int index) { return head_runs(record) > 1 ? head_runs_at(index) : 1; }
 
 void add_time(const FrameRecord& record, FrameStep& step) {
   const auto& times = record.times;
-  // A replay runs the action head alone: what the frame took is not known.
+  // A replay runs only the action head: the frame's time is unknown.
   if (record.reason == ExitReason::repeated || times.llm_ms <= 0) return;
   const auto& deepest = record.exits.back();
   step.ms_measured = record.mode == RunMode::policy && step.layer == record.exit_layer;
@@ -32,7 +32,7 @@ void add_time(const FrameRecord& record, FrameStep& step) {
   }
   if (step.layer > deepest.layer) return;
   const double layers = static_cast<double>(step.layer + 1) / (deepest.layer + 1);
-  // A probe run asks every exit; a policy run what the policy asked.
+  // A probe run evaluates every exit; a policy run those the policy needs.
   const int all = record.mode == RunMode::probe ? head_runs_at(static_cast<int>(record.exits.size()) - 1)
                                                 : std::max(1, head_runs(record));
   const double heads = std::min(1.0, static_cast<double>(runs_until(record, step.exit_index)) / all);

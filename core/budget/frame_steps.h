@@ -12,23 +12,23 @@
 
 namespace deer {
 
-/// What the policy made of one exit of a frame.
+/// The policy's decision at one exit of a frame.
 enum class ExitDecision {
   left,         ///< the exit taken
-  went_on,      ///< its value asked to go deeper
-  passed,       ///< lies before the exit taken, but was not asked: fixed, held, forced
-  not_reached,  ///< deeper than the exit taken; seen only because every exit was run
-  beyond,       ///< deeper than the policy may go
+  went_on,      ///< its value required going deeper
+  passed,       ///< before the exit taken, but not evaluated: fixed, held, forced
+  not_reached,  ///< deeper than the exit taken; evaluated only because every exit was run
+  beyond,       ///< deeper than the policy allows
 };
 
-/// One exit of one frame, as if the model were run exit by exit. What is not known is NaN.
+/// One exit of one frame, as if the model were run exit by exit. Unknown values are NaN.
 struct FrameStep {
   static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
   int exit_index = 0;
   int layer = 0;
-  bool evaluated = false;      ///< there is a probe; otherwise only costs are known
-  double change = kUnknown;    ///< of the pooled feature since the exit before, relative to its length there
+  bool evaluated = false;      ///< has a probe; otherwise only costs are known
+  double change = kUnknown;    ///< of the pooled feature since the previous exit, relative to its length there
   std::array<float, 6> arm{};  ///< if evaluated; relative, scaled to [-1, 1]
   double gripper_probability = kUnknown;
   double delta = kUnknown;
@@ -36,17 +36,17 @@ struct FrameStep {
   ExitDecision decision = ExitDecision::not_reached;
 
   double llm_gflops = kUnknown;    ///< decoder layers up to here
-  double total_gflops = kUnknown;  ///< with vision, resampler, and the head's runs up to here
-  double total_ms = kUnknown;      ///< likewise, of this frame
-  bool ms_measured = false;        ///< false: the decoder's and the head's time shared out evenly
+  double total_gflops = kUnknown;  ///< including vision, resampler, and the head's runs up to here
+  double total_ms = kUnknown;      ///< the same, measured in this frame
+  bool ms_measured = false;        ///< false: the decoder's and the head's time are divided evenly
 
-  // What the next deeper exit says, whether or not it was asked.
-  double next_difference = kUnknown;  ///< root of the mean of squares over the six arm values
-  bool next_turns_gripper = false;    ///< it would move the gripper the other way
+  // Output of the next deeper exit, whether or not the policy needed it.
+  double next_difference = kUnknown;  ///< root mean square over the six arm values
+  bool next_turns_gripper = false;    ///< it would reverse the gripper command
 };
 
 /// The exits of `record`, shallow to deep: one entry for each of `exit_layers`. `costs`: null if the model's sizes
-/// are not known. A repeated prediction costs nothing.
+/// are unknown. A repeated prediction costs nothing.
 std::vector<FrameStep> frame_steps(const FrameRecord& record, std::span<const int> exit_layers,
                                    const ExitPolicy& policy, const CostModel* costs);
 

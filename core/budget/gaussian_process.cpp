@@ -22,7 +22,7 @@ constexpr double kLeastSignal = 0.05;
 constexpr double kMostSignal = 10;
 constexpr double kJitter = 1e-8;
 
-// Between two bounds, on a logarithmic scale; smooth, so that no step leaves them.
+// Maps smoothly to between two bounds on a logarithmic scale, so no step can leave them.
 at::Tensor between(double low, double high, const at::Tensor& raw) {
   return at::exp(std::log(low) + (std::log(high) - std::log(low)) * at::sigmoid(raw));
 }
@@ -33,7 +33,7 @@ double raw_of(double low, double high, double value) {
 }
 
 at::Tensor matern(const at::Tensor& a, const at::Tensor& b, const at::Tensor& scales, const at::Tensor& signal) {
-  // Pairwise differences and no expanded squares: distances of near points stay exact.
+  // Pairwise differences instead of expanded squares: distances of close points stay exact.
   const auto difference = a.unsqueeze(1) / scales - b.unsqueeze(0) / scales;
   // The square root has no gradient at 0.
   const auto r = at::sqrt(5 * difference.square().sum(-1) + 1e-20);
@@ -80,11 +80,11 @@ struct GaussianProcess::Fitted {
     return -0.5 * at::mul(y, alpha).sum() - chol.diagonal().log().sum() - 0.5 * n * std::log(2 * std::numbers::pi);
   }
 
-  // One climb from `raw` [d + 2]: length scales, signal, noise. Returns the likelihood reached.
+  // One optimisation from `raw` [d + 2]: length scales, signal, noise. Returns the likelihood reached.
   double climb(at::Tensor& raw, const at::Tensor& y) const {
     const auto d = points.size(1);
     const auto likelihood = [&](const at::Tensor& at_raw) {
-      // A weak pull to the middle: with few points the likelihood alone is flat.
+      // A weak prior towards the middle: with few points the likelihood is flat.
       const auto pull = 0.01 * at_raw.square().sum();
       return log_likelihood(
                  kernel(between(kShortest, kLongest, at_raw.narrow(0, 0, d)),
@@ -104,7 +104,7 @@ struct GaussianProcess::Fitted {
         return loss;
       });
     } catch (const c10::Error&) {
-      // No Cholesky factor at such parameters: the climb ends where it is.
+      // No Cholesky factor at these parameters: the optimisation ends here.
     }
     const c10::NoGradGuard no_grad;
     raw = raw.detach();
@@ -120,7 +120,7 @@ struct GaussianProcess::Fitted {
 GaussianProcess::GaussianProcess(std::vector<std::vector<double>> points, std::vector<double> values)
     : fitted_(std::make_unique<Fitted>()) {
   if (points.empty() || points.size() != values.size() || points.front().empty()) {
-    throw Error("a Gaussian process needs points, and a value for each");
+    throw Error("a Gaussian process needs points and one value for each");
   }
   auto& f = *fitted_;
   const auto n = static_cast<std::int64_t>(points.size());

@@ -9,11 +9,11 @@ namespace deer {
 
 /// A Gaussian process over the unit cube: Matérn kernel (5/2) with a length scale for each dimension, and white
 /// noise. Its parameters maximise the marginal likelihood (L-BFGS from several starts; gradients and
-/// Cholesky factors are LibTorch's, in double precision). Deterministic. Immutable, may be asked from several threads.
+/// Cholesky factors are LibTorch's, in double precision). Deterministic. Immutable; may be used from several threads.
 class GaussianProcess {
  public:
-  /// `points` in [0, 1]^d, all of one d, and a value for each; one at least. Values are centred and scaled here.
-  /// Throws Error if they do not fit or hold a number that is none.
+  /// `points` in [0, 1]^d, all of the same d, with one value each; at least one. Values are centred and scaled here.
+  /// Throws Error if sizes differ or a number is NaN or infinite.
   GaussianProcess(std::vector<std::vector<double>> points, std::vector<double> values);
   ~GaussianProcess();
   GaussianProcess(GaussianProcess&&) noexcept;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kCameras = 2;
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-// LibTorch's default is 4096 KiB * 2 + 16 KiB * 8 a handle; newer GPUs get 32 MiB.
+// LibTorch's default is 4096 KiB * 2 + 16 KiB * 8 per handle; newer GPUs get 32 MiB.
 constexpr std::int64_t kCudaWorkspace = 32 * kMiB;
 constexpr std::int64_t kCpuWorkspace = 32 * kMiB;
 
@@ -49,7 +49,7 @@ std::int64_t layer_numbers(const ModelConfig& c, std::int64_t tokens) {
 
 MemoryModel::MemoryModel(const CostModel& model, int number_bytes, Device device, int tokens)
     : model_(model), number_bytes_(number_bytes), device_(device), tokens_(tokens) {
-  if (number_bytes < 1 || tokens < 1) throw Error("a memory model needs a number's bytes and a prompt's length");
+  if (number_bytes < 1 || tokens < 1) throw Error("a memory model needs positive bytes per number and prompt length");
 }
 
 MemoryUse MemoryModel::use(int deepest_layer) const {

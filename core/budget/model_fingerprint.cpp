@@ -53,7 +53,7 @@ std::string model_fingerprint(const fs::path& model) {
   } else {
     files[model.filename().string()] = model;
   }
-  if (files.empty()) throw FileError(model, "holds no file of a model");
+  if (files.empty()) throw FileError(model, "contains no model files");
   std::string lines;
   for (const auto& [name, path] : files) {
     lines += name + " " + std::to_string(fs::file_size(path)) + " " + hash_of(path) + "\n";

@@ -20,10 +20,10 @@ constexpr ExitDistribution kFamilies[] = {ExitDistribution::exponential, ExitDis
 
 void check(const PreparedCalibration& set, std::span<const double> costs) {
   if (!set.has_errors()) {
-    throw Error("the calibration set has no action errors, which optimal thresholds are made from: calibrate again");
+    throw Error("the calibration set has no action errors, which optimal thresholds need: calibrate again");
   }
   if (costs.empty() || costs.size() > static_cast<std::size_t>(set.exits())) {
-    throw Error("costs of " + std::to_string(costs.size()) + " exits given, expected 1 to " +
+    throw Error("costs for " + std::to_string(costs.size()) + " exits given, expected 1 to " +
                 std::to_string(set.exits()));
   }
   for (std::size_t i = 0; i < costs.size(); ++i) {
@@ -33,7 +33,7 @@ void check(const PreparedCalibration& set, std::span<const double> costs) {
   }
 }
 
-// A price at which every sample leaves at once, if leaving earlier is cheaper at all.
+// A price at which every sample takes the first exit, if earlier exits are cheaper at all.
 double highest_price(const PreparedCalibration& set, std::span<const double> costs) {
   double largest = 0;
   for (const auto& row : set.set().errors) {
@@ -62,7 +62,7 @@ class Search {
       const auto found = search_family(set_, costs_, mean_budget_, family, false, options_.locked);
       if (found.met) consider(found.outcome.thresholds, true);
     }
-    // Whatever the price search missed: start from nobody leaving, and from everybody.
+    // In case the price search missed a solution: also start from all samples going deepest and all exiting first.
     consider(descent_.start(), false);
     std::vector<float> everybody(costs_.size(), static_cast<float>(kAlwaysLeave));
     descent_.lock(everybody);
@@ -127,11 +127,11 @@ class Search {
     consider(warm, false);
   }
 
-  // Each threshold in turn goes to other places, the rest follows; as long as that helps.
+  // Move each threshold in turn and re-optimise the rest, as long as that helps.
   void move_single_thresholds() {
     constexpr std::size_t kPlaces = 64;
     constexpr int kRounds = 3;
-    // With many samples fewer places: each takes a few passes over all of them.
+    // Try fewer positions with many samples: each takes a few passes over all of them.
     const auto places = set_.samples() <= 20000 ? kPlaces : kPlaces / 8;
     for (int round = 0; round < kRounds; ++round) {
       const auto before = best_totals_;
@@ -142,7 +142,7 @@ class Search {
         for (std::size_t k = 0; k <= count; ++k) {
           check_stop();
           auto thresholds = best_;
-          // Of all values if they are few, else at equal ranks; and once nobody.
+          // All values if they are few, otherwise evenly spaced ranks; and once "never".
           const auto rank = count == 0 ? 0 : (2 * k + 1) * values.size() / (2 * count);
           thresholds[exit] = k == count ? static_cast<float>(kNeverLeave) : values[std::min(rank, values.size() - 1)];
           const auto totals = descent_.minimise_within(thresholds, budget_, exit);
@@ -179,7 +179,7 @@ CalibrationOutcome optimal_thresholds(const PreparedCalibration& set, std::span<
   const auto thresholds = Search(set, costs, budget, options).run();
   if (thresholds.empty()) {
     char text[160];
-    std::snprintf(text, sizeof text, "an average of %.4g cannot be met: leaving at the first exit costs %.4g", budget,
+    std::snprintf(text, sizeof text, "an average of %.4g is infeasible; the first exit already costs %.4g", budget,
                   costs.front());
     throw Error(text);
   }
@@ -209,7 +209,7 @@ std::vector<ParetoPoint> optimal_curve(const PreparedCalibration& set, std::span
   auto warm = descent.start();
   for (int i = 0; i < points; ++i) {
     if (options.stop.stop_requested()) throw Cancelled();
-    // From free depth to the price at which everybody leaves at once; most of the change is at small prices.
+    // From price 0 to the price at which every sample takes the first exit; most changes are at small prices.
     const double price = i == 0 ? 0.0 : top * std::exp(std::log(1e-6) * (1 - static_cast<double>(i) / (points - 1)));
     auto totals = descent.minimise(warm, price);
     auto fresh = descent.start();

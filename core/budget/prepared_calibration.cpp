@@ -27,18 +27,18 @@ PreparedCalibration::PreparedCalibration(CalibrationSet set) : set_(std::move(se
   if (set_.values.size() > kMostExits) throw Error("the calibration set has more than 255 exits");
   for (const auto* rows : {&set_.values, &set_.errors, &set_.recorded_errors}) {
     if (!rows->empty() && rows->size() != set_.values.size()) {
-      throw Error("the calibration set has " + std::to_string(set_.values.size()) + " exits, but errors of " +
+      throw Error("the calibration set has " + std::to_string(set_.values.size()) + " exits, but errors for " +
                   std::to_string(rows->size()));
     }
     for (const auto& row : *rows) {
-      if (row.size() != count) throw Error("the calibration set has rows of different length");
+      if (row.size() != count) throw Error("the calibration set has rows of different lengths");
     }
   }
   if (!set_.exit_layers.empty() && set_.exit_layers.size() != set_.values.size()) {
     throw Error("the calibration set names " + std::to_string(set_.exit_layers.size()) + " exit layers for " +
                 std::to_string(set_.values.size()) + " exits");
   }
-  // Value and sample sorted together: the sort does not reach back into the row.
+  // Sort value and sample together, to avoid random access to the row.
   std::vector<std::pair<float, std::uint32_t>> pairs;
   for (const auto& row : set_.values) {
     pairs.clear();
@@ -80,7 +80,7 @@ CalibrationOutcome PreparedCalibration::solve(std::span<const float> shares, std
     const auto& values = sorted_[exit];
     const auto& order = order_[exit];
     const bool is_locked = !locked.empty() && !std::isnan(locked[exit]);
-    // The reference multiplies in float32. What a locked exit takes more or less, the exits behind it share.
+    // The reference multiplies in float32. A locked exit's surplus or deficit is divided among the later exits.
     float wanted = static_cast<float>(samples()) * shares[exit];
     if (after_lock) {
       const float rest = std::accumulate(shares.begin() + static_cast<std::ptrdiff_t>(exit), shares.end(), 0.0F);
@@ -102,7 +102,7 @@ CalibrationOutcome PreparedCalibration::solve(std::span<const float> shares, std
         }
       }
     }
-    if (!found) continue;  // too few are left: nobody leaves here
+    if (!found) continue;  // too few are left: no sample exits here
     out.thresholds[exit] = threshold;
     out.counts[exit] = static_cast<std::int64_t>(leaving.size());
     left -= out.counts[exit];

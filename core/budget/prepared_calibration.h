@@ -10,19 +10,19 @@
 
 namespace deer {
 
-/// What a set of thresholds does on a calibration set.
+/// Effect of thresholds on a calibration set.
 struct CalibrationOutcome {
   std::vector<float> thresholds;     ///< one per allowed exit
-  std::vector<std::int64_t> counts;  ///< samples that leave at each of them
-  double mean_error = 0;             ///< action error against the deepest exit; NaN if the set has no errors
+  std::vector<std::int64_t> counts;  ///< samples that exit at each of them
+  double mean_error = 0;             ///< action error from the deepest exit; NaN if the set has no errors
 };
 
-/// A calibration set sorted once, exit by exit, so that thresholds are solved and looked up without
-/// sorting again: O(samples log samples) to make, O(exits * samples) a question, of which most cost far less.
-/// Immutable; may be asked from several threads. Samples are numbered as in the set.
+/// A calibration set sorted once, exit by exit, so that thresholds are solved and looked up without sorting again:
+/// O(samples log samples) to make, at most O(exits * samples) per query. Immutable; may be used from several threads.
+/// Samples are numbered as in the set.
 class PreparedCalibration {
  public:
-  /// Throws Error if the set is empty, or if its rows differ in length.
+  /// Throws Error if the set is empty or its rows differ in length.
   explicit PreparedCalibration(CalibrationSet set);
 
   const CalibrationSet& set() const { return set_; }
@@ -31,22 +31,22 @@ class PreparedCalibration {
   bool has_errors() const { return !set_.errors.empty(); }
   bool is_subsample() const { return is_subsample_; }
 
-  /// The thresholds that solve_thresholds() gives, equal to the last bit. `shares` names the allowed exits. Where
-  /// `locked` (empty, or one per allowed exit, NaN: free) holds a number, that is the threshold; the exits behind
-  /// it divide what is left in proportion to their shares.
+  /// The thresholds of solve_thresholds(), equal to the last bit. `shares` has one entry per allowed exit. A number in
+  /// `locked` (empty, or one per allowed exit, NaN: not locked) is used as the threshold; the later exits divide the
+  /// remaining samples in proportion to their shares.
   CalibrationOutcome solve(std::span<const float> shares, std::span<const float> locked = {}) const;
 
-  /// Who leaves where with these thresholds, one per allowed exit; the last one takes the rest.
+  /// Samples by exit with these thresholds, one per allowed exit; the last one takes the rest.
   CalibrationOutcome evaluate(std::span<const float> thresholds) const;
 
-  /// `count` of the samples, drawn by `seed`, for quick estimates; the whole set if it has no more.
+  /// A random subsample of `count` samples, for quick estimates; the whole set if it is not larger.
   PreparedCalibration subsample(std::int64_t count, std::uint64_t seed = 0) const;
 
-  // For solvers: values of an exit in increasing order, and the samples they are of. NaN is left out.
+  // For solvers: values of an exit in increasing order, and their samples. NaN is left out.
   std::span<const float> sorted(std::size_t exit) const { return sorted_[exit]; }
   std::span<const std::uint32_t> order(std::size_t exit) const { return order_[exit]; }
 
-  /// The exit each sample leaves at.
+  /// The exit of each sample.
   std::vector<std::uint8_t> exits_taken(std::span<const float> thresholds) const;
 
  private:

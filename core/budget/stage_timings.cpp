@@ -67,7 +67,7 @@ Timing timing_from(const JsonFields& fields, const char* key) {
   return out;
 }
 
-// Puts an engine's policy back.
+// Restores an engine's policy.
 class PolicyKeeper {
  public:
   explicit PolicyKeeper(Engine& engine) : engine_(engine), policy_(engine.policy()) {}
@@ -101,7 +101,7 @@ StageTimings measure_timings(Engine& engine, const TimingOptions& options) {
   };
   std::vector<OfExit> of_exit(exits);
   StageTimings out;
-  // A few steps of each exit in turn: within a turn the caches are as in a rollout.
+  // A few steps per exit in turn: within a turn the caches behave as in a rollout.
   constexpr int kTurn = 5;
   int done = 0;
   const int total = options.repeats * static_cast<int>(exits);
@@ -193,7 +193,7 @@ StageTimings read_timings(const std::filesystem::path& file) {
   out.vision = timing_from(fields, "vision");
   out.resampler = timing_from(fields, "resampler");
   if (!json.contains("exits") || !json["exits"].is_array() || json["exits"].empty()) {
-    fields.fail("exits", "a list with an entry for each exit");
+    fields.fail("exits", "a list with one entry per exit");
   }
   for (const auto& item : json["exits"]) {
     const JsonFields exit(file, item, "exits");

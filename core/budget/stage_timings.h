@@ -13,14 +13,14 @@
 
 namespace deer {
 
-/// Milliseconds of wall time over many steps: the median, and the quartiles as its spread.
+/// Wall time in milliseconds over many steps: median and quartiles.
 struct Timing {
   double median_ms = 0;
   double low_ms = 0;   ///< a quarter of the steps took less
   double high_ms = 0;  ///< a quarter took more
 };
 
-/// A step that leaves at one exit in policy mode, its probes included.
+/// A step that exits at one exit in policy mode, probes included.
 struct ExitTiming {
   int layer = 0;
   Timing llm;
@@ -28,7 +28,7 @@ struct ExitTiming {
   Timing total;
 };
 
-/// What a model's stages take on one device, as measured there.
+/// Measured times of a model's stages on one device.
 struct StageTimings {
   std::string model;
   std::string model_hash;  ///< model_fingerprint(); may be empty
@@ -40,7 +40,7 @@ struct StageTimings {
   std::string version;  ///< of this program
   std::string instruction;
   int prompt_tokens = 0;
-  int repeats = 0;  ///< steps measured for each exit
+  int repeats = 0;  ///< measured steps per exit
   Timing preprocess;
   Timing vision;
   Timing resampler;
@@ -48,23 +48,22 @@ struct StageTimings {
 };
 
 struct TimingOptions {
-  int warm_up = 5;   ///< steps left out before each exit's first round
-  int repeats = 50;  ///< steps measured for each exit
+  int warm_up = 5;   ///< unmeasured steps before each exit's first round
+  int repeats = 50;  ///< measured steps per exit
   std::string instruction = "push the red block to the left";
-  int static_pixels = 200;  ///< sides of the (random) pictures
+  int static_pixels = 200;  ///< sides of the (random) images
   int gripper_pixels = 84;
   std::function<void(int done, int total)> progress;
   std::stop_token stop;
 };
 
-/// Measures the engine: for each exit steps that really stop there, all exits in turn, round after round, so that
-/// what else the machine does hits them alike. The engine's policy is put back; its rollout is reset. Throws Error,
-/// Cancelled.
+/// Measures the engine: for each exit, steps that really stop there. The exits take turns, so that other load on the
+/// machine affects them equally. The engine's policy is restored; its rollout is reset. Throws Error, Cancelled.
 StageTimings measure_timings(Engine& engine, const TimingOptions& options = {});
 
 Json to_json(const StageTimings& timings);
 
-/// Reads what to_json() wrote to a file. Throws FileError naming the field.
+/// Reads a file written with to_json(). Throws FileError naming the field.
 StageTimings read_timings(const std::filesystem::path& file);
 
 }  // namespace deer

@@ -10,7 +10,7 @@ namespace {
 constexpr float kAlways = static_cast<float>(kAlwaysLeave);
 constexpr float kNever = static_cast<float>(kNeverLeave);
 constexpr int kMostSweeps = 100;
-// Sums of rounded numbers: a smaller gain is none.
+// Smaller gains are rounding errors.
 constexpr double kGain = 1e-12;
 
 }  // namespace
@@ -44,15 +44,15 @@ ThresholdDescent::Totals ThresholdDescent::totals(std::span<const float> thresho
   return out;
 }
 
-// From the deepest free threshold to the first. At exit k the samples that reach it are known (thresholds above
-// did not change in this sweep), and so is what becomes of each if it goes on. `choose` sees, sample by sample in
-// order of value, how the totals change against nobody leaving here, and says when a prefix is the best so far.
+// From the deepest unlocked threshold to the first. At exit k the samples that reach it are known (shallower thresholds
+// have not changed in this sweep), and so is each one's result if it goes deeper. `choose` gets, sample by sample in
+// order of value, how the totals change compared with no sample exiting here, and tells which prefix is best so far.
 template <class Choose>
 bool ThresholdDescent::sweep(std::vector<float>& thresholds, std::size_t held, Choose choose) const {
   const auto& errors = set_.set().errors;
   const auto count = static_cast<std::size_t>(set_.samples());
   const auto first = set_.exits_taken(thresholds);
-  std::vector<float> on_error = errors[exits() - 1];  // if it goes on
+  std::vector<float> on_error = errors[exits() - 1];  // if it goes deeper
   std::vector<std::uint8_t> on_exit(count, static_cast<std::uint8_t>(exits() - 1));
   bool changed = false;
   for (std::size_t exit = exits() - 1; exit-- > 0;) {
@@ -89,7 +89,7 @@ bool ThresholdDescent::sweep(std::vector<float>& thresholds, std::size_t held, C
 
 namespace {
 
-// The prefix with the least error + price * cost.
+// The prefix with the lowest error + price * cost.
 class ByPrice {
  public:
   explicit ByPrice(double price) : price_(price) {}
@@ -119,7 +119,7 @@ class ByPrice {
   float best_threshold_ = kNever;
 };
 
-// The prefix with the least error among those within the budget; without any, the cheapest.
+// The prefix with the lowest error within the budget; if there is none, the cheapest.
 class Within {
  public:
   Within(ThresholdDescent::Totals totals, double budget) : totals_(totals), budget_(budget) {}
@@ -178,7 +178,7 @@ class Within {
   float best_threshold_ = kNever;
 };
 
-// A sweep hands its chooser on by value; this one keeps what it learns.
+// A sweep copies its chooser; this one keeps its state across copies.
 template <class Chooser>
 struct Ref {
   Chooser& chooser;

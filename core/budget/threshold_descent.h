@@ -22,17 +22,17 @@ class ThresholdDescent {
   std::size_t exits() const { return costs_.size(); }
   bool is_locked(std::size_t exit) const;
 
-  /// Thresholds at which nobody leaves before the deepest allowed exit, but for locked ones.
+  /// Thresholds at which every sample goes to the deepest allowed exit, except for locked ones.
   std::vector<float> start() const;
   void lock(std::vector<float>& thresholds) const;
 
   Totals totals(std::span<const float> thresholds) const;
 
-  /// Minimises error + price * cost from `thresholds` on, until no single threshold improves it.
+  /// Minimises error + price * cost, starting from `thresholds`, until no single threshold improves it.
   Totals minimise(std::vector<float>& thresholds, double price) const;
 
-  /// Minimises the error with a total cost of at most `budget`, likewise. From a start beyond the budget
-  /// it first lowers the cost. `held` is a threshold that stays; none if it is exits().
+  /// Minimises the error with a total cost of at most `budget` in the same way. If the start exceeds the budget, lowers
+  /// the cost first. `held` is a threshold that is not changed; none if it equals exits().
   Totals minimise_within(std::vector<float>& thresholds, double budget, std::size_t held) const;
 
  private:

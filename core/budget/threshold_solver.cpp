@@ -39,7 +39,7 @@ ExitDistribution parse_exit_distribution(std::string_view name) {
   for (const auto& [known, distribution] : kNames) {
     if (name == known) return distribution;
   }
-  throw Error("exit distribution '" + printable(name) + "' is not known; use one of exp, gauss, gamma");
+  throw Error("exit distribution '" + printable(name) + "' is unknown; use one of exp, gauss, gamma");
 }
 
 std::string_view to_string(ExitDistribution distribution) {

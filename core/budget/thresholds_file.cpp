@@ -38,7 +38,7 @@ double parse_number(std::string_view word, const std::filesystem::path& file) {
   double out = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
   if (error != std::errc{} || end != word.data() + word.size() || std::isnan(out)) {
-    throw FileError(file, "'" + printable(word) + "' is no threshold: expected a number, 'always' or 'never'");
+    throw FileError(file, "'" + printable(word) + "' is not a threshold: expected a number, 'always' or 'never'");
   }
   return out;
 }
@@ -126,7 +126,7 @@ ThresholdsFile thresholds_of(const BudgetSolution& solution, const BudgetRequest
 }
 
 void write_thresholds(const std::filesystem::path& file, const ThresholdsFile& t) {
-  // The figures lie beside the thresholds, where people look for them.
+  // The figures are next to the thresholds, where people look for them.
   Json out = t.solution.is_object() ? t.solution : Json::object();
   out["kind"] = kKind;
   out["version"] = kVersion;
@@ -157,9 +157,9 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
         }
         out.exit_layers.push_back(static_cast<int>(layer));
       }
-      // Empty: they were made of thresholds that did not name them.
+      // Empty: the file was made from thresholds without exit layers.
       if (!out.exit_layers.empty() && out.exit_layers.size() != out.thresholds.size())
-        fields.fail("exit_layers", "one layer for each threshold");
+        fields.fail("exit_layers", "one layer per threshold");
     }
     if (fields.has("criterion")) out.criterion = parse_criterion(fields.text("criterion"));
     if (fields.has("delta_type")) out.delta_type = parse_delta_type(fields.text("delta_type"));
@@ -186,7 +186,7 @@ std::string reference_arguments(const ThresholdsFile& t, int last_exit_layer) {
   std::string out = "--thresholds";
   for (const double threshold : t.thresholds) {
     char text[64];
-    // argparse takes "-1e+08" for an option.
+    // argparse would read "-1e+08" as an option.
     std::snprintf(text, sizeof text, std::abs(threshold) >= 1e6 ? " %.1f" : " %.9g", threshold);
     out += text;
   }
@@ -199,7 +199,7 @@ std::string reference_arguments(const ThresholdsFile& t, int last_exit_layer) {
     case Criterion::feature_similarity:
       return out + " --value_type sim";
     default:
-      throw Error("the reference's evaluation takes no thresholds for the criterion " +
+      throw Error("the reference's evaluation does not support thresholds for the criterion " +
                   std::string(to_string(t.criterion)));
   }
   if (t.delta_type != DeltaType::l2) out += " --threshold_type " + std::string(to_string(t.delta_type));

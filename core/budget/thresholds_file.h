@@ -13,7 +13,7 @@
 
 namespace deer {
 
-/// Thresholds with what one must know to use and to trust them.
+/// Thresholds with the information needed to use them.
 struct ThresholdsFile {
   std::vector<int> exit_layers;    ///< allowed exits, shallow to deep; empty if the file does not name them
   std::vector<double> thresholds;  ///< one for each
@@ -23,24 +23,24 @@ struct ThresholdsFile {
   Json solution;                                  ///< request and predicted figures; null if there are none
 };
 
-/// Of a solution, with the provenance, criterion and delta type of the set it was made from.
+/// From a solution, with the provenance, criterion and delta type of its calibration set.
 ThresholdsFile thresholds_of(const BudgetSolution& solution, const BudgetRequest& request, const CalibrationSet& set);
 
-/// Writes JSON that `deer run --thresholds` and `deer eval --thresholds` take. Throws FileError.
+/// Writes JSON for `deer run --thresholds` and `deer eval --thresholds`. Throws FileError.
 void write_thresholds(const std::filesystem::path& file, const ThresholdsFile& thresholds);
 
-/// Reads what write_thresholds() wrote, a JSON list of numbers, or text: the numbers that follow the reference's
-/// `--thresholds` on an argument line, or a line of numbers with commas or blanks, as its evaluation prints.
+/// Reads a file from write_thresholds(), a JSON list of numbers, or text: the numbers after the reference's
+/// `--thresholds` on an argument line, or a line of numbers separated by commas or blanks, as its evaluation prints.
 /// "always" and "never" stand for numbers. Throws FileError naming the field.
 ThresholdsFile read_thresholds(const std::filesystem::path& file);
 
-/// The arguments by which the reference's evaluation (eval_calvin.py) uses these thresholds:
+/// Arguments for the reference's evaluation (eval_calvin.py) to use these thresholds:
 /// `--thresholds 0.02 0.003 … 100000000.0`, with `--max_layer` if the deepest allowed exit is not the model's,
 /// `--threshold_type` if it is not L2, and `--value_type sim` for feature similarity. Throws Error if the
 /// reference has no such criterion.
 std::string reference_arguments(const ThresholdsFile& thresholds, int last_exit_layer);
 
-/// The solution as JSON: thresholds, exits, figures, constraints, what was asked.
+/// The solution as JSON: thresholds, exits, figures, constraints, request.
 Json to_json(const BudgetSolution& solution, const BudgetRequest& request);
 
 }  // namespace deer

@@ -11,18 +11,18 @@
 
 namespace deer {
 
-/// An expression that cannot be used, and where in it.
+/// An invalid expression, with the position of the error.
 class ExpressionError : public Error {
  public:
   ExpressionError(const std::string& what, int position) : Error(what), position_(position) {}
-  /// Characters from the start of the text; its length if it ended too early.
+  /// Characters from the start of the text; its length if the text is incomplete.
   int position() const { return position_; }
 
  private:
   int position_;
 };
 
-/// Names and their present values, which expressions read. NaN stands for what is not known.
+/// Names and current values that expressions read. NaN means unknown.
 class Variables {
  public:
   explicit Variables(std::vector<std::string> names) : names_(std::move(names)), values_(names_.size()) {}
@@ -38,9 +38,9 @@ class Variables {
 };
 
 /// A formula over named values: comparisons, `and`, `or`, `not` (or && || !), + - * / ^, parentheses, `a ? b : c`,
-/// per cent (5% is 0.05), and functions such as abs, min, max, sqrt. A comparison with a value that is not known is
-/// false. Signs and `not` do not follow each other without a parenthesis. It can change nothing. Not thread-safe, nor
-/// are two that share their variables.
+/// per cent (5% is 0.05), and functions such as abs, min, max, sqrt. A comparison with an unknown value is
+/// false. Signs and `not` cannot follow each other without a parenthesis. No side effects. Not thread-safe, also not
+/// for two expressions that share their variables.
 class Expression {
  public:
   static constexpr std::size_t kLongest = 500;
@@ -52,7 +52,7 @@ class Expression {
   Expression& operator=(Expression&&) noexcept;
 
   const std::string& text() const { return text_; }
-  double value() const;  ///< with the variables as they are now; NaN if it is not known
+  double value() const;  ///< with the current variables; NaN if unknown
   bool holds() const;    ///< the value is known and not 0
 
  private:

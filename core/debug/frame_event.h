@@ -8,17 +8,17 @@
 
 namespace deer {
 
-/// What the log of events tells apart.
+/// Kinds of events in the log.
 enum class FrameEventKind : std::uint8_t {
-  // Found in the records: what differs from the frame before.
+  // Found in the records by comparison with the previous frame.
   exit_change,
-  threshold_crossing,  ///< the delta of an exit went past its threshold
+  threshold_crossing,  ///< the delta of an exit crossed its threshold
   gripper_opens,
   gripper_closes,
-  forced,  ///< the exit was set by hand
-  // Happened while the program ran.
-  breakpoint,  ///< it stopped here
-  status,      ///< the live source said how it goes: a task was done, or failed
+  forced,  ///< the exit was forced
+  // Occurred while the program ran.
+  breakpoint,  ///< stopped at a breakpoint
+  status,      ///< report of the live source: a task was done, or failed
   gap,         ///< frames are missing before this one
   error,
 };
@@ -28,14 +28,14 @@ inline constexpr int kFrameEventKinds = 9;
 struct FrameEvent {
   std::int64_t frame = 0;
   FrameEventKind kind = FrameEventKind::exit_change;
-  std::int16_t exit = -1;   ///< place of the exit now, or of the one that the event is about
-  std::int16_t other = -1;  ///< exit_change: of the exit before
+  std::int16_t exit = -1;   ///< index of the current exit, or of the exit that the event is about
+  std::int16_t other = -1;  ///< exit_change: index of the previous exit
   float value = 0;          ///< threshold_crossing: the delta; gap: seconds; gripper: probability of opening
   float limit = 0;          ///< threshold_crossing: the threshold
-  std::int32_t text = -1;   ///< place among texts kept elsewhere; -1: none
+  std::int32_t text = -1;   ///< index into texts stored elsewhere; -1: none
 };
 
-/// Adds what happens at `record`, in the order of the kinds. `before`: the record of the frame before, or null.
+/// Adds the events at `record`, in the order of the kinds. `before`: the previous frame's record, or null.
 void append_events(const FrameRecord& record, const FrameRecord* before, const std::vector<int>& exit_layers,
                    std::vector<FrameEvent>& out);
 

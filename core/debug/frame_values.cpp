@@ -12,7 +12,7 @@ namespace deer {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr int kExitsWithoutModel = 32;  // so that what a person wrote for a model is not refused while none is open
+constexpr int kExitsWithoutModel = 32;  // so that expressions written for a model are not refused while none is open
 
 enum Place {
   kFrame,
@@ -87,26 +87,26 @@ double closest_share(const FrameRecord& record) {
 
 const std::vector<FrameValueInfo>& FrameValues::infos() {
   static const std::vector<FrameValueInfo> table = {
-      {"frame", "number of the frame, from 0"},
-      {"step", "steps since the action head's memory was reset"},
+      {"frame", "frame number, from 0"},
+      {"step", "steps since the history was reset"},
       {"depth", "layers run"},
-      {"exit", "number of the exit taken, from 1; 0 for a layer that is no exit"},
-      {"delta", "action difference at the exit taken to the one before"},
+      {"exit", "number of the exit taken, from 1; 0 for a layer that is not an exit"},
+      {"delta", "delta of the exit taken, from the previous exit"},
       {"threshold", "threshold of the exit taken"},
       {"margin", "threshold minus delta at the exit taken"},
-      {"closest", "smallest distance of a delta from its threshold, as a share of the threshold"},
-      {"disagreement", "largest distance of an exit's action from the deepest exit's"},
-      {"regret", "distance of the executed action from the deepest exit's"},
+      {"closest", "smallest distance between a delta and its threshold, relative to the threshold"},
+      {"disagreement", "largest distance between an exit's action and the deepest exit's"},
+      {"regret", "distance between the executed action and the deepest exit's"},
       {"gripper", "predicted probability of opening"},
       {"gripper_flip", "1 where the gripper's command changes"},
       {"exit_change", "1 where the exit taken changes"},
-      {"forced", "1 where the exit was set by hand"},
+      {"forced", "1 where the exit is forced"},
       {"latency_ms", "milliseconds of the whole step"},
       {"vision_ms", "milliseconds of the image tower and the resampler"},
       {"llm_ms", "milliseconds of the language model"},
       {"head_ms", "milliseconds of the action head"},
-      {"llm_gflops", "GFLOPs of the language model, a multiply-add counted once"},
-      {"tokens", "length of the prompt"},
+      {"llm_gflops", "GFLOPs of the language model, multiply-add = 1"},
+      {"tokens", "prompt length in tokens"},
   };
   return table;
 }
@@ -129,7 +129,7 @@ double FrameValues::llm_gflops(const FrameRecord& record) {
     try {
       gflops_[layer] = cost_->llm_gflops(record.exit_layer, record.prompt_tokens);
     } catch (const Error&) {
-      return kNone;  // a layer that the configuration does not know
+      return kNone;  // a layer that is not in the configuration
     }
   }
   return gflops_[layer];

@@ -12,31 +12,31 @@
 
 namespace deer {
 
-/// A value that expressions know by name.
+/// A named value for expressions.
 struct FrameValueInfo {
   std::string name;
-  std::string meaning;  ///< half a sentence, with its unit
+  std::string meaning;  ///< short description, with its unit
 };
 
-/// What there is to know of a model in order to name and compute values of its frames.
+/// What is needed of a model to name and compute values of its frames.
 struct FrameFacts {
   std::vector<int> exit_layers;               ///< zero-based, shallow to deep; empty: no model yet
-  std::shared_ptr<const ModelConfig> config;  ///< null: what a layer costs is not known
+  std::shared_ptr<const ModelConfig> config;  ///< null: layer costs are unknown
 };
 
-/// The numbers of one frame for expressions. Distances of actions are the root of the mean of squares over the six
-/// arm values, in the model's scale of [-1, 1]. Not thread-safe.
+/// Values of one frame for expressions. Distances of actions are root mean squares over the six arm values, in the
+/// model's scale of [-1, 1]. Not thread-safe.
 class FrameValues {
  public:
   explicit FrameValues(FrameFacts facts);
 
-  /// Those that every model has. Beside them are delta1, delta2, … and threshold1, … by the exit's number from 1.
+  /// Values that every model has. In addition there are delta1, delta2, … and threshold1, … by exit number from 1.
   static const std::vector<FrameValueInfo>& infos();
 
   const FrameFacts& facts() const { return facts_; }
   const std::shared_ptr<Variables>& variables() const { return variables_; }
 
-  /// Gives the variables the values of a frame. `before`: the record of the frame before it; null if there is none.
+  /// Sets the variables to the values of a frame. `before`: the previous frame's record; null if there is none.
   void set(const FrameRecord& record, const FrameRecord* before);
 
  private:
@@ -49,14 +49,14 @@ class FrameValues {
   int gflops_tokens_ = -1;
 };
 
-/// Distance of two actions: the root of the mean of squares over the six arm values.
+/// Distance between two actions: root mean square over the six arm values.
 double action_distance(const std::array<float, 6>& a, const std::array<float, 6>& b);
 
-/// Distance of the executed action from the deepest evaluated exit's; NaN if a deeper exit was not evaluated.
+/// Distance between the executed action and the deepest evaluated exit's; NaN if a deeper exit was not evaluated.
 double regret(const FrameRecord& record);
 
-/// The smallest distance of a comparison that the policy made from its threshold, as a share of the threshold; NaN if
-/// it made none. Thresholds of "always" and "never" are none.
+/// The smallest distance between a compared value and its threshold, relative to the threshold; NaN if nothing was
+/// compared. Thresholds of "always" and "never" do not count.
 double closest_share(const FrameRecord& record);
 
 }  // namespace deer

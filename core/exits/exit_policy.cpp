@@ -31,7 +31,7 @@ auto value_in(const Table& table, std::string_view name, const char* what) {
     if (name == entry) return value;
     known += (known.empty() ? "" : ", ") + std::string(entry);
   }
-  throw Error(std::string(what) + " '" + printable(name) + "' is not known; use one of " + known);
+  throw Error(std::string(what) + " '" + printable(name) + "' is unknown; use one of " + known);
 }
 
 }  // namespace

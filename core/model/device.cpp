@@ -109,7 +109,7 @@ at::Device resolve_device(const std::string& name) {
       char* end = nullptr;
       index = static_cast<int>(std::strtol(name.c_str() + 5, &end, 10));
       if (*end != '\0' || index < 0)
-        throw Error("device '" + printable(name) + "' is not known; use auto, cpu, cuda or cuda:N");
+        throw Error("device '" + printable(name) + "' is unknown; use auto, cpu, cuda or cuda:N");
     }
     if (count == 0)
       throw Error("device '" + name + "' is not available: this machine or this LibTorch has no CUDA; use cpu");
@@ -117,7 +117,7 @@ at::Device resolve_device(const std::string& name) {
       throw Error("device '" + name + "' is not available: there are " + std::to_string(count) + " CUDA devices");
     return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
   }
-  throw Error("device '" + printable(name) + "' is not known; use auto, cpu, cuda or cuda:N");
+  throw Error("device '" + printable(name) + "' is unknown; use auto, cpu, cuda or cuda:N");
 }
 
 at::ScalarType resolve_dtype(const std::string& name, at::Device device, std::int64_t parameters) {
@@ -128,7 +128,7 @@ at::ScalarType resolve_dtype(const std::string& name, at::Device device, std::in
     return at::kHalf;
   }
   if (name != "auto")
-    throw Error("dtype '" + printable(name) + "' is not known; use auto, float32, bfloat16 or float16");
+    throw Error("dtype '" + printable(name) + "' is unknown; use auto, float32, bfloat16 or float16");
   if (device.is_cuda()) return cuda_has_bfloat16(device) ? at::kBFloat16 : at::kHalf;
   constexpr std::int64_t kWorthMeasuring = 100'000'000;
   if (parameters < kWorthMeasuring) return at::kFloat;

@@ -246,7 +246,7 @@ void CliTest::errors_are_one_line_data() {
   QTest::newRow("a layer that is not there")
       << QStringList{"run", kModel, kEpisodes, "--exit", "12"} << "layer 12 does not exist";
   QTest::newRow("a device that is not there")
-      << QStringList{"run", kModel, kEpisodes, "--device", "tpu"} << "'tpu' is not known";
+      << QStringList{"run", kModel, kEpisodes, "--device", "tpu"} << "'tpu' is unknown";
   QTest::newRow("float16 on the CPU") << QStringList{"run", kModel, kEpisodes, "--device", "cpu", "--dtype", "float16"}
                                       << "float16";
   QTest::newRow("no tokenizer") << QStringList{"run", kReference + "tiny_mpt1b", kEpisodes} << "--tokenizer";

@@ -191,20 +191,20 @@ class CliBudgetTest : public QObject {
     QVERIFY2(result.out.contains("ms per step"), qPrintable(result.out));
     result = deer_program({"solve", text(set_), "--timings", text(file), "--average-ms", "14", "--peak-ms", "29"});
     QVERIFY(result.out.contains("peak ms"));
-    verify_error({"solve", text(set_), "--timings", text(file), "--average-ms", "5"}, "the least that can is 10");
+    verify_error({"solve", text(set_), "--timings", text(file), "--average-ms", "5"}, "the minimum is 10");
     verify_error({"solve", text(set_), "--average-ms", "5"}, "needs timings");
   }
 
   void what_cannot_be_met_is_an_error() {
     const auto set = text(set_);
-    verify_error({"solve", set, "--average-depth", "1"}, "the least that can is 2");
-    verify_error({"solve", set, "--average-depth", "3", "--max-layer", "1"}, "a max layer of 1 layers cannot be met");
-    verify_error({"solve", set, "--model", kModel, "--memory-gb", "0.0001"}, "a memory of 0.0001 GB cannot be met");
+    verify_error({"solve", set, "--average-depth", "1"}, "the minimum is 2");
+    verify_error({"solve", set, "--average-depth", "3", "--max-layer", "1"}, "a max layer of 1 layers is infeasible");
+    verify_error({"solve", set, "--model", kModel, "--memory-gb", "0.0001"}, "a memory of 0.0001 GB is infeasible");
     verify_error({"solve", set}, "give a budget");
     verify_error({"solve", set, "--average-gflops", "1"}, "--model");
     verify_error({"solve", set, "--average-depth", "3", "--distribution", "uniform"},
                  "one of exp, gauss, gamma, optimal");
-    verify_error({"solve", set, "--average-depth", "3", "--model", kReference + "tiny_mpt7b"}, "other exits");
+    verify_error({"solve", set, "--average-depth", "3", "--model", kReference + "tiny_mpt7b"}, "different exits");
     verify_error({"solve", kModel + "/config.json", "--average-depth", "3"}, "config.json");
     verify_error({"solve", kReference + "tiny_mpt7b/model.pth", "--average-depth", "3"}, "--model");
     verify_error({"calibrate", kModel, kData, "--out", "/nowhere/x"}, "/nowhere");

@@ -152,13 +152,13 @@ void DebugWindowTest::a_wrong_condition_is_said_in_place() {
   QTest::keyClicks(panel->edit()->line(), "depth > fo");
   QTest::keyClick(panel->edit()->line(), Qt::Key_Return);
   QCOMPARE(panel->model()->rowCount(), 0);
-  QCOMPARE(panel->edit()->error(), QStringLiteral("'fo' is not known (character 9)"));
+  QCOMPARE(panel->edit()->error(), QStringLiteral("'fo' is unknown (character 9)"));
   QTest::keyClick(panel->edit()->line(), Qt::Key_Backspace);
   QCOMPARE(panel->edit()->error(), QString());
   panel->model()->add("depth > 2");
   QVERIFY(panel->model()->setData(panel->model()->index(0, 0), "depth >", Qt::EditRole));
   const auto cell = panel->model()->index(0, BreakpointModel::kFrames);
-  QCOMPARE(cell.data().toString(), QStringLiteral("it ends too early (character 8)"));
+  QCOMPARE(cell.data().toString(), QStringLiteral("the expression is incomplete (character 8)"));
   QCOMPARE(cell.data(Qt::ForegroundRole).value<QColor>(), Theme::instance().colors().error);
 }
 

@@ -189,7 +189,7 @@ class TestBayesianTuner : public QObject {
     DEER_VERIFY_ERROR(BayesianTuner{options}, "outside the search box in dimension 1");
     options.start = {};
     BayesianTuner tuner(options);
-    DEER_VERIFY_ERROR(tuner.best(), "nothing was evaluated");
+    DEER_VERIFY_ERROR(tuner.best(), "no evaluations yet");
     DEER_VERIFY_ERROR(tuner.add({{0.5}, 1}), "1 coordinates");
     DEER_VERIFY_ERROR(tuner.add({{0.5, 1.5}, NAN}), "not a number");
     DEER_VERIFY_ERROR(tuner.add({{0.5, INFINITY}, 1}), "not a number");

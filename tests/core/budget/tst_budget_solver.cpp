@@ -105,7 +105,7 @@ class TestBudgetSolver : public QObject {
     DEER_VERIFY_ERROR(PreparedCalibration(set), "different length");
     set = made_set(3, 10, 1);
     set.errors.pop_back();
-    DEER_VERIFY_ERROR(PreparedCalibration(set), "3 exits, but errors of 2");
+    DEER_VERIFY_ERROR(PreparedCalibration(set), "3 exits, but errors for 2");
     const PreparedCalibration good(made_set(3, 10, 1));
     DEER_VERIFY_ERROR(good.evaluate(std::vector<float>(4, 0.0F)), "expected 4");
     DEER_VERIFY_ERROR(good.evaluate(std::vector<float>{}), "expected 0");
@@ -239,13 +239,13 @@ class TestBudgetSolver : public QObject {
     auto s = solve_budget(set, costs, request);
     QVERIFY(!s.feasible);
     QVERIFY(s.exit_layers.empty());
-    QCOMPARE(s.problem, std::string("a peak of 2 GFLOPs cannot be met: the least that can is 2.6 GFLOPs; "
-                                    "a memory of 0.5 GB cannot be met: the least that can is 1.082 GB"));
+    QCOMPARE(s.problem, std::string("a peak of 2 GFLOPs is infeasible; the minimum is 2.6 GFLOPs; "
+                                    "a memory of 0.5 GB is infeasible; the minimum is 1.082 GB"));
     request = {};
     request.average_depth = 1;
     s = solve_budget(set, costs, request);
     QVERIFY(!s.feasible);
-    QVERIFY2(s.problem.starts_with("an average depth of 1 layers cannot be met: the least that can is 2"),
+    QVERIFY2(s.problem.starts_with("an average depth of 1 layers is infeasible; the minimum is 2"),
              s.problem.c_str());
     QCOMPARE(s.exit_layers.size(), std::size_t{6});  // the nearest that can be had
     QVERIFY(s.depth.mean < 2.1);
@@ -290,7 +290,7 @@ class TestBudgetSolver : public QObject {
     DEER_VERIFY_ERROR(solve_budget(PreparedCalibration(without), costs, request), "calibrate again");
     auto layers = costs;
     layers.exit_layers = {0, 2, 4};
-    DEER_VERIFY_ERROR(solve_budget(set, layers, {}), "other exits");
+    DEER_VERIFY_ERROR(solve_budget(set, layers, {}), "different exits");
     DEER_VERIFY_ERROR(evaluate_thresholds(set, costs, {}), "expected 1 to 3");
     DEER_VERIFY_ERROR(evaluate_thresholds(set, costs, {kNan, 1.0F}), "not a number");
     DEER_VERIFY_ERROR(parse_threshold_method("uniform"), "one of exp, gauss, gamma, optimal");
@@ -365,9 +365,9 @@ class TestBudgetSolver : public QObject {
     DEER_VERIFY_ERROR(read(""), "holds no thresholds");
     DEER_VERIFY_ERROR(read("[]"), "holds no thresholds");
     DEER_VERIFY_ERROR(read("0.1 apple"), "'apple' is no threshold");
-    DEER_VERIFY_ERROR(read("nan 1"), "no threshold");
+    DEER_VERIFY_ERROR(read("nan 1"), "is not a threshold");
     DEER_VERIFY_ERROR(read("{\"thresholds\": 5}"), "thresholds");
-    DEER_VERIFY_ERROR(read("{\"thresholds\": [1, 2], \"exit_layers\": [1]}"), "one layer for each threshold");
+    DEER_VERIFY_ERROR(read("{\"thresholds\": [1, 2], \"exit_layers\": [1]}"), "one layer per threshold");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1, 2], \"exit_layers\": [3, 1]}"), "shallow to deep");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1], \"criterion\": \"luck\"}"), "luck");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1], \"provenance\": 3}"), "provenance");

@@ -179,7 +179,7 @@ class TestCalibration : public QObject {
     folder.write("renamed/a/b/pytorch_model.bin", "v");
     QCOMPARE(model_fingerprint(folder / "renamed"), deep);
     std::filesystem::create_directory(folder / "empty");
-    DEER_VERIFY_ERROR(model_fingerprint(folder / "empty"), "no file of a model");
+    DEER_VERIFY_ERROR(model_fingerprint(folder / "empty"), "contains no model files");
     DEER_VERIFY_ERROR(model_fingerprint(folder / "none"), "none");
   }
 
@@ -283,9 +283,9 @@ class TestCalibration : public QObject {
     write_safetensors(file, {{"values", at::ones({2, 2})}, {"errors", at::ones({2, 3})}});
     DEER_VERIFY_ERROR(read_calibration(file), "'errors' is [2, 3], expected the shape of 'values', [2, 2]");
     write_safetensors(file, {{"values", at::ones({2, 2})}, {"errors", at::full({2, 2}, NAN)}});
-    DEER_VERIFY_ERROR(read_calibration(file), "no difference");
+    DEER_VERIFY_ERROR(read_calibration(file), "invalid difference");
     write_safetensors(file, {{"values", at::full({2, 2}, INFINITY)}});
-    DEER_VERIFY_ERROR(read_calibration(file), "no difference");
+    DEER_VERIFY_ERROR(read_calibration(file), "invalid difference");
     write_safetensors(file, {{"values", at::ones({2, 2})}, {"recorded_errors", at::full({2, 2}, -1.0F)}});
     DEER_VERIFY_ERROR(read_calibration(file), "'recorded_errors' holds");
   }

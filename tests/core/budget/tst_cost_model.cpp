@@ -223,7 +223,7 @@ class TestCostModel : public QObject {
     QCOMPARE(model.step(record).total(), 0.0);
     record.reason = ExitReason::held;
     record.prompt_tokens = 0;
-    DEER_VERIFY_ERROR(model.step(record), "length of its prompt");
+    DEER_VERIFY_ERROR(model.step(record), "prompt length");
     DEER_VERIFY_ERROR(model.llm_gflops(24, 13), "layer 24 does not exist");
     DEER_VERIFY_ERROR(model.parameters(-1), "layer -1 does not exist");
   }

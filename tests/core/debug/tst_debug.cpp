@@ -120,27 +120,27 @@ void DebugTest::refuses_data() {
   const auto row = [](const char* text, int position, const char* message) {
     QTest::newRow(text) << QString::fromLatin1(text) << position << QString::fromLatin1(message);
   };
-  row("", 0, "there is nothing to compute");
-  row("   ", 0, "there is nothing to compute");
-  row("depth > foo", 8, "'foo' is not known");
-  row("deep > 3", 0, "'deep' is not known");
-  row("depth > 3 and bar2 < 1", 14, "'bar2' is not known");
-  row("depth >", 7, "it ends too early");
-  row("depth and", 9, "it ends too early");
-  row("(depth > 3", 10, "a '(' is not closed");
-  row("depth > 3)", 9, "a parenthesis cannot stand here");
-  row("depth exit", 6, "'exit' cannot stand here");
-  row("depth = 8", 6, "'=' changes nothing here: compare with '=='");
-  row("depth == 8 and exit = 3", 20, "'=' changes nothing here: compare with '=='");
-  row("depth > \"a\"", 8, "there are no texts in expressions");
-  row("depth, exit", 0, "a ',' separates arguments of a function only");
+  row("", 0, "the expression is empty");
+  row("   ", 0, "the expression is empty");
+  row("depth > foo", 8, "'foo' is unknown");
+  row("deep > 3", 0, "'deep' is unknown");
+  row("depth > 3 and bar2 < 1", 14, "'bar2' is unknown");
+  row("depth >", 7, "the expression is incomplete");
+  row("depth and", 9, "the expression is incomplete");
+  row("(depth > 3", 10, "missing ')'");
+  row("depth > 3)", 9, "unexpected parenthesis");
+  row("depth exit", 6, "'exit' is unexpected here");
+  row("depth = 8", 6, "'=' cannot assign: compare with '=='");
+  row("depth == 8 and exit = 3", 20, "'=' cannot assign: compare with '=='");
+  row("depth > \"a\"", 8, "strings are not supported");
+  row("depth, exit", 0, "',' is only allowed between function arguments");
   row("abs()", -1, "");
   row("abs(1, 2)", -1, "");
-  row("depth > 3 and and exit", 14, "'and' cannot stand here");
-  row("* 3", 0, "'*' cannot stand here");
-  row("exit > 3 ? 1", 12, "a '?' has no ':'");
+  row("depth > 3 and and exit", 14, "'and' is unexpected here");
+  row("* 3", 0, "'*' is unexpected here");
+  row("exit > 3 ? 1", 12, "'?' without ':'");
   QTest::newRow("not ascii") << QStringLiteral("depth ≥ 3") << 6
-                             << "only plain letters, digits and signs are known here";
+                             << "only ASCII letters, digits and symbols are allowed";
   QTest::newRow("long") << QString(600, u'1') << 500 << "longer than 500 characters";
 }
 

@@ -452,10 +452,10 @@ void ModelTest::loading_can_be_cancelled() {
 void ModelTest::devices_and_dtypes_are_named() {
   LoadOptions options;
   options.device = "tpu";
-  QVERIFY(message_of([&] { load_model(open_model_files(kTiny), options); }).contains("'tpu' is not known"));
+  QVERIFY(message_of([&] { load_model(open_model_files(kTiny), options); }).contains("'tpu' is unknown"));
   options.device = "cpu";
   options.dtype = "int4";
-  QVERIFY(message_of([&] { load_model(open_model_files(kTiny), options); }).contains("'int4' is not known"));
+  QVERIFY(message_of([&] { load_model(open_model_files(kTiny), options); }).contains("'int4' is unknown"));
 }
 
 QTEST_GUILESS_MAIN(ModelTest)

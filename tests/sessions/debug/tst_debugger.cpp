@@ -179,8 +179,8 @@ void DebuggerTest::a_wrong_condition_is_explained_and_holds_nowhere() {
   QVERIFY(f.open_and_scan());
   f.debugger.set_breakpoints({{"depth > foo"}, {"delta9 > 0"}, {"depth > 0"}});
   QVERIFY(f.scanned());
-  QCOMPARE(f.debugger.breakpoint_error(0), QStringLiteral("'foo' is not known (character 9)"));
-  QVERIFY(f.debugger.breakpoint_error(1).contains("'delta9' is not known"));  // the model has four exits
+  QCOMPARE(f.debugger.breakpoint_error(0), QStringLiteral("'foo' is unknown (character 9)"));
+  QVERIFY(f.debugger.breakpoint_error(1).contains("'delta9' is unknown"));  // the model has four exits
   QCOMPARE(f.debugger.breakpoint_error(2), QString());
   QCOMPARE(f.debugger.hits(0).count(), 0);
   QCOMPARE(f.debugger.hits(2).count(), 60);
