@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "core/exits/frame_record.h"
-#include "sessions/session/session.h"
 
 namespace deer {
 

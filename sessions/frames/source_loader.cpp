@@ -181,7 +181,8 @@ void SourceLoader::serve_live(const OpenRequest& request) {
     std::swap(opened_live_, opened);
     opened_live_number_ = request.number;
   } catch (const std::exception& error) {
-    return fail(request, {tr("Cannot open the live source"), QString::fromUtf8(error.what()), {}});
+    return fail(request,
+                {tr("Cannot open the live source"), QString::fromUtf8(error.what()), {}, ProblemId::live_not_opened});
   }
   QMetaObject::invokeMethod(
       this, [this, number = request.number] { Q_EMIT live_opened(number); }, Qt::QueuedConnection);
@@ -192,8 +193,9 @@ void SourceLoader::serve(const OpenRequest& request) {
   try {
     if (!collection) collection = opener_(request.path, request.options);
   } catch (const std::exception& error) {
-    return fail(request, {tr("Cannot open the data"), QString::fromUtf8(error.what()),
-                          tr("Choose a CALVIN dataset, a folder of images, a video or a trace.")});
+    return fail(request,
+                {tr("Cannot open the data"), QString::fromUtf8(error.what()),
+                 tr("Choose a CALVIN dataset, a folder of images, a video or a trace."), ProblemId::data_not_opened});
   }
   FrameSourcePtr episode;
   Problem problem;

@@ -15,7 +15,9 @@
 #include <unordered_map>
 
 #include "core/episodes/open_source.h"
-#include "sessions/session/session.h"
+#include "sessions/base/factories.h"
+#include "sessions/base/problem.h"
+#include "sessions/live/live_source.h"
 
 namespace deer {
 

@@ -20,7 +20,7 @@ void InferenceWorker::load(quint64 command, const std::filesystem::path& path, c
                            std::stop_token stop) {
   if (stop.stop_requested()) return Q_EMIT finished(command);
   const auto fail = [&](const QString& details, const QString& advice) {
-    Q_EMIT failed(command, {tr("Cannot open the model"), details, advice});
+    Q_EMIT failed(command, {tr("Cannot open the model"), details, advice, ProblemId::model_not_opened});
   };
   Clock::time_point last{};
   const auto report = [&](std::string_view what, std::int64_t done, std::int64_t total) {

@@ -14,9 +14,10 @@
 
 #include "core/episodes/frame_source.h"
 #include "core/exits/engine.h"
+#include "sessions/base/factories.h"
+#include "sessions/base/problem.h"
 #include "sessions/frames/exit_flip.h"
 #include "sessions/live/live_source.h"
-#include "sessions/session/session.h"
 
 namespace deer {
 

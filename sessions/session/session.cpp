@@ -167,11 +167,11 @@ void Session::run_episode() {
     return d_->report({tr("There is no model to run"),
                        d_->live ? tr("The arm is moved by a model, and none is open.")
                                 : tr("An episode can be run once a model is open."),
-                       tr("Open a model first.")});
+                       tr("Open a model first."), ProblemId::no_model});
   }
   if (!d_->episode && !d_->opening) {
     return d_->report({tr("There is no episode to run"), tr("A model can be run once an episode is open."),
-                       tr("Open a dataset, a folder of images or a video first.")});
+                       tr("Open a dataset, a folder of images or a video first."), ProblemId::no_episode});
   }
   if (d_->run_wanted) return;
   d_->run_wanted = true;

@@ -5,7 +5,6 @@
 #include <QString>
 #include <QStringList>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -13,6 +12,8 @@
 #include "core/base/latency_meter.h"
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
+#include "sessions/base/factories.h"
+#include "sessions/base/problem.h"
 #include "sessions/frames/exit_flip.h"
 #include "sessions/live/live_source.h"
 
@@ -20,22 +21,6 @@ namespace deer {
 
 class Playback;
 struct TraceMetadata;
-
-/// Makes an engine for a model path; Engine::load unless a test puts another in its place.
-using EngineFactory = std::function<std::unique_ptr<Engine>(const std::filesystem::path&, const EngineOptions&,
-                                                            const ProgressCallback&, std::stop_token)>;
-
-/// Opens a dataset, folder or video; deer::open_source unless a test puts another in its place.
-/// Called on a worker thread.
-using SourceOpener =
-    std::function<std::shared_ptr<const EpisodeCollection>(const std::filesystem::path&, const OpenSourceOptions&)>;
-
-/// A problem for the person to read: what happened, where, what to do next.
-struct Problem {
-  QString title;    ///< "Cannot open the episode"
-  QString details;  ///< the engine's message, with the file's name
-  QString advice;   ///< what to do next; may be empty
-};
 
 /// What is open and what is going on: the one place that knows the current frame, the model, the
 /// policy and the results so far. Lives on the GUI thread and is used from it alone; loading and

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "sessions/session/session.h"
+#include "sessions/base/factories.h"
 
 namespace deer::bench {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/episodes/value_table.h"
-#include "sessions/session/session.h"
+#include "sessions/base/problem.h"
 
 class QMenu;
 class QWidget;

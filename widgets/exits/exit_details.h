@@ -3,8 +3,8 @@
 
 #include <QWidget>
 
+#include "core/exits/engine.h"
 #include "core/exits/frame_record.h"
-#include "sessions/session/session.h"
 
 class QLabel;
 

@@ -63,15 +63,16 @@ DebugPart::DebugPart(Session* session, Budget* budget, TimelineView* timeline, Q
       what_if_panel_(new WhatIfPanel(session, forced_, flips_)),
       marks_(new TimelineDebug(session, debugger_, bookmarks_, forced_, timeline->plot(), this)) {
   connect(debugger_, &Debugger::stopped, this, [this](qint64 frame, const QString& what) {
-    Q_EMIT note_over(stopped_title());
-    Q_EMIT note({stopped_title(), tr("Frame %1, %2").arg(format_count(frame), what), {}});
+    Q_EMIT note_over(ProblemId::stopped_at_breakpoint);
+    Q_EMIT note(
+        {stopped_title(), tr("Frame %1, %2").arg(format_count(frame), what), {}, ProblemId::stopped_at_breakpoint});
   });
   connect(debugger_, &Debugger::not_found, this, [this](Landmark landmark, int direction) {
-    Q_EMIT note({tr("Nothing to go to"), missing_text(landmark, direction), {}});
+    Q_EMIT note({tr("Nothing to go to"), missing_text(landmark, direction), {}, ProblemId::nothing_found});
   });
   const auto go_on = [this] {
-    Q_EMIT note_over(stopped_title());
-    Q_EMIT note_over(tr("Nothing to go to"));
+    Q_EMIT note_over(ProblemId::stopped_at_breakpoint);
+    Q_EMIT note_over(ProblemId::nothing_found);
   };
   connect(session->playback(), &Playback::playing_changed, this, [go_on](bool playing) {
     if (playing) go_on();

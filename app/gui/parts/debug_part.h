@@ -57,7 +57,7 @@ class DebugPart : public QObject {
  Q_SIGNALS:
   void problem(const deer::Problem& problem);
   void note(const deer::Problem& problem);  ///< of interest, nothing went wrong
-  void note_over(const QString& title);     ///< what a note of this title said does not hold any more
+  void note_over(deer::ProblemId id);       ///< notes of this id no longer hold
 
  private:
   void add_breakpoint_commands(CommandTable* commands);

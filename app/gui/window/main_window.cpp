@@ -84,7 +84,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   cameras_ = new CameraPart(session_, store_.folder(), this);
   connect(cameras_, &CameraPart::problem, this, &MainWindow::show_problem);
   connect(cameras_, &CameraPart::opening, this, [this] {
-    messages_->remove(tr("Cannot open the live source"));
+    messages_->remove(ProblemId::live_not_opened);
     frame_to_restore_.reset();
   });
   traces_ = new TracePart(session_, this);
@@ -269,19 +269,19 @@ EngineOptions MainWindow::engine_options() const {
 }
 
 void MainWindow::open_model(const QString& path) {
-  messages_->remove(tr("Cannot open the model"));
+  messages_->remove(ProblemId::model_not_opened);
   policy_to_restore_.reset();
   session_->open_model(to_path(path), engine_options());
 }
 
 void MainWindow::open_source(const QString& path, const OpenSourceOptions& options) {
-  messages_->remove(tr("Cannot open the data"));
+  messages_->remove(ProblemId::data_not_opened);
   frame_to_restore_.reset();
   session_->open_source(to_path(path), options);
 }
 
 void MainWindow::open_scene(const QString& path) {
-  messages_->remove(tr("Cannot open the live source"));
+  messages_->remove(ProblemId::live_not_opened);
   frame_to_restore_.reset();
   if (!has_simulated_world()) {
     return show_problem({tr("Cannot open the scene"), tr("%1: this build has no simulator").arg(path),
@@ -291,7 +291,7 @@ void MainWindow::open_scene(const QString& path) {
 }
 
 void MainWindow::open_world(const WorldChoice& choice) {
-  messages_->remove(tr("Cannot open the live source"));
+  messages_->remove(ProblemId::live_not_opened);
   frame_to_restore_.reset();
   world_ = choice;
   session_->open_live(tr("the simulated world"), world_opener(choice));

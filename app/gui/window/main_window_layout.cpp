@@ -325,7 +325,7 @@ void MainWindow::connect_session() {
     const auto* const model = session_->model();
     if (!session_->trace()) SessionStore::add_recent(saved_.recent_models, to_qstring(model->path));
     if (policy_to_restore_) session_->set_policy(*std::exchange(policy_to_restore_, std::nullopt));
-    messages_->remove(tr("There is no model to run"));
+    messages_->remove(ProblemId::no_model);
     open_calibration();
     update_notice();
     update_page();
@@ -333,7 +333,7 @@ void MainWindow::connect_session() {
   });
   follow(&Session::collection_changed, [this] {
     SessionStore::add_recent(saved_.recent_sources, to_qstring(session_->collection()->path()));
-    messages_->remove(tr("There is no episode to run"));
+    messages_->remove(ProblemId::no_episode);
     const auto warnings = session_->warnings();
     if (!warnings.isEmpty()) {
       messages_->add(MessageBar::Level::warning,

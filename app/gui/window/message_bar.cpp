@@ -102,8 +102,8 @@ void MessageBar::add(Level level, const Problem& problem) {
   show_current();
 }
 
-void MessageBar::remove(const QString& title) {
-  std::erase_if(entries_, [&](const Entry& entry) { return entry.problem.title == title; });
+void MessageBar::remove(ProblemId id) {
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.problem.id == id; });
   current_ = entries_.empty() ? 0 : entries_.size() - 1;
   show_current();
 }

@@ -4,7 +4,7 @@
 #include <QFrame>
 #include <deque>
 
-#include "sessions/session/session.h"
+#include "sessions/base/problem.h"
 
 class QLabel;
 class QToolButton;
@@ -22,8 +22,8 @@ class MessageBar : public QFrame {
   explicit MessageBar(QWidget* parent = nullptr);
 
   void add(Level level, const Problem& problem);
-  /// Removes messages of this title, for example once what failed has worked.
-  void remove(const QString& title);
+  /// Removes messages of this id, for example once what failed has worked.
+  void remove(ProblemId id);
   void dismiss();  ///< the one shown
   void dismiss_all();
   std::size_t count() const { return entries_.size(); }

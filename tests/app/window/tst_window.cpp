@@ -182,6 +182,14 @@ void WindowTest::says_what_went_wrong_and_goes_on() {
   QTest::mouseClick(control<QToolButton>(bar, "Show the whole message"), Qt::LeftButton);
   QCOMPARE(control<QLabel>(bar, "Details")->text(), QString(500, u'x'));
   QVERIFY(f.session.episode());
+  // What failed has worked: its message goes, whatever language its title is in.
+  bar->dismiss_all();
+  bar->add(MessageBar::Level::error, {"Es ist kein Modell offen", {}, {}, ProblemId::no_model});
+  bar->add(MessageBar::Level::error, {"Es ist keine Episode offen", {}, {}, ProblemId::no_episode});
+  f.session.open_model("/models/other");
+  QVERIFY(f.wait_idle());
+  QCOMPARE(bar->count(), std::size_t(1));
+  QCOMPARE(bar->title(), QStringLiteral("Es ist keine Episode offen"));
 }
 
 void WindowTest::keys_move_through_the_episode() {

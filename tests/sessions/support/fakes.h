@@ -10,7 +10,7 @@
 
 #include "core/episodes/open_source.h"
 #include "core/exits/engine.h"
-#include "sessions/session/session.h"
+#include "sessions/base/factories.h"
 
 namespace deer::test {
 
