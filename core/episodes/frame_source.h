@@ -16,7 +16,7 @@ namespace deer {
 
 struct CameraCalibration;  // core/robot/camera_model.h
 
-/// What the robot saw and knew at one time step.
+/// Observation of the robot at one time step.
 struct Observation {
   std::int64_t frame = 0;     ///< index in its source, from 0
   std::int64_t frame_id = 0;  ///< the source's own number (CALVIN: the number in the file name)
@@ -34,24 +34,24 @@ struct Observation {
   /// Relative action in the world frame: position x 50, angle x 20, in [-1, 1]; gripper as above.
   std::optional<std::array<double, 7>> rel_action;
 
-  /// Where the cameras stood and how they see; null if that is not known.
+  /// Poses and intrinsics of the cameras; null if unknown.
   std::shared_ptr<const CameraCalibration> cameras;
 
-  /// A live source: what was seen before does not lead here; whoever remembers it should forget it.
+  /// Live source: this frame does not continue the earlier ones; consumers should reset their history.
   bool starts_episode = false;
 };
 
 using ObservationPtr = std::shared_ptr<const Observation>;
 
 struct SourceInfo {
-  std::string title;           ///< for the window, for example "validation, episode 1"
+  std::string title;           ///< for display, for example "validation, episode 1"
   std::filesystem::path path;  ///< what was opened
   std::string kind;            ///< "CALVIN", "images", "video", later "camera", "simulator"
   double frames_per_second = 30;
   bool has_gripper_camera = false;
 };
 
-/// A stretch of frames with one instruction, both ends inclusive.
+/// Range of frames with one instruction, both ends inclusive.
 struct InstructionSpan {
   std::int64_t first = 0;
   std::int64_t last = 0;
@@ -59,7 +59,7 @@ struct InstructionSpan {
   std::string task;  ///< CALVIN's task id; may be empty
 };
 
-/// Where observations come from: a recorded episode, a video, a camera, a simulator.
+/// Source of observations: a recorded episode, a video, a camera, a simulator.
 ///
 /// Recorded sources know their length and are read by index in any order. Live ones have no length
 /// and are read with next(). All methods may be called from any thread, and read() and next() may
@@ -77,16 +77,16 @@ class FrameSource {
   virtual const std::vector<InstructionSpan>& instructions() const = 0;
 
   /// Frame `index` of a recorded source. Throws FileError naming the file and the field; a broken
-  /// frame does not spoil its neighbours. Throws Error on a live source.
+  /// frame does not affect its neighbours. Throws Error on a live source.
   virtual ObservationPtr read(std::int64_t index) = 0;
 
-  /// The next frame in order, waiting for it if need be; null at the end or once `stop` is requested.
+  /// The next frame in order, waiting if necessary; null at the end or once `stop` is requested.
   virtual ObservationPtr next(std::stop_token stop) = 0;
 
-  /// A hint that frames near `index` will be wanted soon. Returns at once.
+  /// Hint that frames near `index` will be needed soon. Returns at once.
   virtual void prefetch(std::int64_t /*index*/) {}
 
-  /// Sends a command (arm 6, gripper) to what is being observed. Recorded sources ignore it.
+  /// Sends a command (arm 6, gripper) to the observed robot. Recorded sources ignore it.
   virtual void act(const std::array<float, 7>& /*command*/) {}
 };
 

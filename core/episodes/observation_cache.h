@@ -10,7 +10,7 @@
 
 namespace deer {
 
-/// Bytes that an observation occupies, pictures included.
+/// Memory used by an observation in bytes, images included.
 std::size_t observation_bytes(const Observation& observation);
 
 /// The most recently used observations of one source, at most `capacity` bytes of them. Not
@@ -19,11 +19,11 @@ class ObservationCache {
  public:
   explicit ObservationCache(std::size_t capacity) : capacity_(capacity) {}
 
-  /// Null if it is not there. Counts as a use.
+  /// Null if not cached. Counts as a use.
   ObservationPtr find(std::int64_t index);
   bool contains(std::int64_t index) const { return entries_.contains(index); }
 
-  /// Drops the least recently used until it fits; one larger than the capacity is not kept.
+  /// Evicts the least recently used until it fits; an observation larger than the capacity is not cached.
   void insert(std::int64_t index, ObservationPtr observation);
 
   std::size_t bytes() const { return bytes_; }

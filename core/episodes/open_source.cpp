@@ -22,7 +22,7 @@ std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const
   }
   std::error_code error;
   if (fs::is_directory(path / "static", error)) return open_images(path, options);
-  // One name is enough to tell; a folder with millions of files is not listed to the end for a message.
+  // One name is enough; a folder with millions of files is not listed completely for a message.
   std::size_t seen = 0;
   bool frames = false;
   for (auto it = fs::directory_iterator(path, error); !error && it != fs::end(it) && seen < 10'000;
@@ -36,11 +36,11 @@ std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const
   if (frames) {
     throw FileError(path,
                     "holds CALVIN frames, but neither ep_start_end_ids.npy nor lang_annotations/auto_lang_ann.npy "
-                    "that say where episodes begin");
+                    "that define the episodes");
   }
   if (!list_images(path).empty()) return open_images(path, options);
   throw FileError(path,
-                  "holds nothing to open; looked for training/ or validation/, ep_start_end_ids.npy, "
+                  "contains nothing to open; looked for training/ or validation/, ep_start_end_ids.npy, "
                   "lang_annotations/auto_lang_ann.npy, static/, and images (png, jpg, bmp)");
 }
 
@@ -56,14 +56,14 @@ std::shared_ptr<const EpisodeCollection> open_file(const fs::path& path, const O
   if (looks_like_image(path)) return open_images(path, options);
   if (looks_like_video(path)) return open_video(path, options);
   throw FileError(path,
-                  "is of no known kind; expected a video (mp4, avi, mkv, …), an image (png, jpg, bmp), "
+                  "has an unknown format; expected a video (mp4, avi, mkv, …), an image (png, jpg, bmp), "
                   "a CALVIN frame (npz) or a folder");
 }
 
 }  // namespace
 
 std::shared_ptr<const EpisodeCollection> open_source(const fs::path& path, const OpenSourceOptions& options) {
-  if (path.empty()) throw Error("no path was given, expected a dataset, a folder of images or a video");
+  if (path.empty()) throw Error("no path given, expected a dataset, an image folder or a video");
   std::error_code error;
   const auto status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) throw FileError(path, "does not exist");

@@ -10,7 +10,7 @@
 namespace deer {
 namespace {
 
-// Offsets from the hint in the order in which they are read: 0, then some ahead for each one behind.
+// Offsets from the hint in reading order: 0, then several ahead for each one behind.
 std::vector<std::int64_t> read_ahead_order(int ahead, int behind) {
   std::vector<std::int64_t> order{0};
   const int stride = behind > 0 ? std::max(ahead / behind, 1) : ahead;
@@ -32,7 +32,7 @@ RecordedSource::RecordedSource(SourceInfo info, std::vector<InstructionSpan> ins
       cache_(options.bytes) {}
 
 RecordedSource::~RecordedSource() {
-  thread_.request_stop();  // the jthread joins; the frame being read is cancelled, too
+  thread_.request_stop();  // the jthread joins; the current read is cancelled too
 }
 
 const std::string& RecordedSource::instruction_at(std::int64_t index) const {
@@ -53,7 +53,7 @@ ObservationPtr RecordedSource::get(std::int64_t index, const std::stop_token& st
   while (true) {
     if (auto found = cache_.find(index)) return found;
     if (!loading_.contains(index)) break;
-    // Another thread is at it; if it fails, we try ourselves and get the error first hand.
+    // Another thread is loading it; if that fails, try here to get the error.
     if (!changed_.wait(lock, stop, [&] { return !loading_.contains(index); }) && stop.stop_requested()) {
       throw Cancelled();
     }
@@ -84,7 +84,7 @@ ObservationPtr RecordedSource::next(std::stop_token stop) {
   {
     const std::scoped_lock lock(mutex_);
     if (stop.stop_requested() || cursor_ >= reader_->length()) return nullptr;
-    index = cursor_++;  // also past a broken frame, so that its neighbours can be had
+    index = cursor_++;  // also past a broken frame, so that its neighbours can be read
   }
   prefetch(index);
   try {
@@ -105,8 +105,7 @@ void RecordedSource::prefetch(std::int64_t index) {
   changed_.notify_all();
 }
 
-// The next frame around the hint that is not at hand; none when all have been looked at or the
-// share of the cache is used up.
+// The next uncached frame around the hint; none when all were visited or the share of the cache is used up.
 std::optional<std::int64_t> RecordedSource::next_wanted() {
   while (hint_ && tried_ < order_.size()) {
     if (tried_ > 0 && (tried_ + 1) * frame_bytes_ > cache_.capacity() / 2) break;
@@ -129,7 +128,7 @@ void RecordedSource::read_ahead(const std::stop_token& stop) {
     try {
       get(*wanted, stop);
     } catch (const std::exception&) {
-      // Whoever reads that frame gets the error; here it only means one frame fewer ahead.
+      // The error is reported when that frame is read; here it only means one frame less ahead.
     }
   }
 }

@@ -18,7 +18,7 @@
 
 namespace deer {
 
-/// Reads single frames of a recording; what differs between kinds of files.
+/// Reads single frames of a recording; implemented for each file format.
 class FrameReader {
  public:
   virtual ~FrameReader() = default;
@@ -31,8 +31,8 @@ class FrameReader {
 /// A recorded FrameSource: a FrameReader with a cache bounded by bytes and a thread that reads ahead.
 ///
 /// The thread starts with the first hint and reads the frames around it nearest first, most of them
-/// ahead, and only as many as half the cache holds, so that it never drives out what it just read.
-/// A new hint replaces the old one after the frame being read. Destruction cancels it.
+/// ahead, and only as many as fit in half the cache, so that it never evicts what it just read.
+/// A new hint replaces the old one after the current frame. Destruction cancels it.
 class RecordedSource final : public FrameSource {
  public:
   RecordedSource(SourceInfo info, std::vector<InstructionSpan> instructions, std::unique_ptr<FrameReader> reader,
@@ -46,7 +46,7 @@ class RecordedSource final : public FrameSource {
   ObservationPtr next(std::stop_token stop) override;
   void prefetch(std::int64_t index) override;
 
-  /// Bytes of observations in the cache at this moment.
+  /// Bytes of observations currently in the cache.
   std::size_t cached_bytes() const;
 
  private:
@@ -61,14 +61,14 @@ class RecordedSource final : public FrameSource {
   const std::vector<std::int64_t> order_;  // offsets from the hint, in reading order
 
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;  // a load ended, or there is a new hint
+  std::condition_variable_any changed_;  // a load finished, or there is a new hint
   ObservationCache cache_;
   std::set<std::int64_t> loading_;
   std::size_t frame_bytes_ = 0;  // of the last frame read
   std::int64_t cursor_ = 0;      // of next()
   std::optional<std::int64_t> hint_;
-  std::size_t tried_ = 0;  // entries of order_ already looked at
-  std::jthread thread_;    // last: it uses all of the above
+  std::size_t tried_ = 0;  // entries of order_ already visited
+  std::jthread thread_;    // last member: uses all of the above
 };
 
 }  // namespace deer

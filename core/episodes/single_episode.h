@@ -12,7 +12,7 @@
 
 namespace deer {
 
-/// A path that is one episode: a video, a folder of images, a frame.
+/// A path with one episode: a video, an image folder, a frame.
 class SingleEpisode final : public EpisodeCollection {
  public:
   using Opener = std::function<FrameSourcePtr()>;
@@ -31,7 +31,7 @@ class SingleEpisode final : public EpisodeCollection {
   const std::vector<EpisodeEntry>& episodes() const override { return entries_; }
   const std::vector<std::string>& warnings() const override { return warnings_; }
   FrameSourcePtr open(std::size_t index) const override {
-    if (index != 0) throw Error("episode " + std::to_string(index) + " does not exist: there is one, number 0");
+    if (index != 0) throw Error("episode " + std::to_string(index) + " does not exist: the only episode is 0");
     return opener_();
   }
 

@@ -55,7 +55,7 @@ std::string key_of(const std::string& name, std::set<std::string>& used) {
   std::string key;
   for (const char c : name) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    // Runs of anything else become one mark.
+    // Runs of other characters become one "_".
     if (plain) key += c;
     if (!plain && !key.empty() && key.back() != '_') key += '_';
   }

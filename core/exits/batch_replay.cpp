@@ -24,7 +24,7 @@ constexpr std::int64_t kWindow = 16;                          // frames read at 
 constexpr std::size_t kBatchBytes = std::size_t{64} << 20;    // of one gate tensor
 constexpr std::size_t kWindowBytes = std::size_t{256} << 20;  // of all frames read
 
-// Frames of one episode as its lanes come by.
+// Frames of one episode, loaded as its lanes reach them.
 class FrameWindow {
  public:
   explicit FrameWindow(const ReplayFrames& frames) : frames_(frames) {}
@@ -42,7 +42,7 @@ class FrameWindow {
   std::vector<FrameRecordPtr> records_;
 };
 
-// The lane's rollout as it is without batching, as far as it was needed.
+// The lane's rollout without batching, as far as it was needed.
 struct ExactRun {
   Rollout rollout;
   std::int64_t position = 0;
@@ -182,7 +182,7 @@ class BatchReplay::Impl {
     std::vector<std::shared_ptr<FrameRecord>> records;
     std::vector<bool> exact;
     std::vector<RecurrentState> exact_states;
-    // First the decisions, then the states, whose rows the lanes need to know.
+    // Decisions first, then the states, whose rows the lanes refer to.
     for (std::size_t i = 0; i < active_.size(); ++i) {
       auto& lane = *active_[i];
       auto& node = nodes_[node_of_[i]];
@@ -337,7 +337,7 @@ class BatchReplay::Impl {
     return taken_rows_.try_emplace(row, static_cast<std::int64_t>(taken_rows_.size())).first->second;
   }
 
-  // Rows that stay are numbered after those that are new, whose number is not known yet: from here on below.
+  // Kept rows come after the new ones, whose count is not known yet, so they are numbered downwards from here.
   std::int64_t keep_row(std::int64_t row) {
     if (row == 0) return kZeroRow;
     return kKept + kept_rows_.try_emplace(row, static_cast<std::int64_t>(kept_rows_.size())).first->second;
@@ -378,7 +378,7 @@ class BatchReplay::Impl {
     c_ = at::cat(next_c_, 1);
   }
 
-  // The frame after the lane's history, as Rollout computes it.
+  // The frame after the lane's history, computed as in Rollout.
   std::shared_ptr<FrameRecord> run_exactly(Lane& lane, const FrameRecord& frame) {
     if (!lane.exact) {
       lane.exact = std::make_unique<ExactRun>(ExactRun{Rollout(model_), lane.begin});

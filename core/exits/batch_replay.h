@@ -9,7 +9,7 @@
 
 namespace deer {
 
-/// An episode under a policy, from some frame on.
+/// An episode under a policy, from a given frame.
 struct ReplayLane {
   const ExitPolicy* policy = nullptr;  ///< checked against the model; outlives the run
   std::size_t number = 0;              ///< of the policy, for the sink
@@ -21,19 +21,18 @@ struct ReplayLane {
   std::vector<int> past;      ///< layers taken from `begin` to `position`
 };
 
-/// Where one lane's frames go, and now and then its recurrent state before a frame (empty: zeros).
+/// Receives one lane's frames, and at checkpoints its recurrent state before a frame (empty: zeros).
 class LaneSink {
  public:
   virtual ~LaneSink() = default;
-  /// `exact`: the numbers are those of one run after the other, to the last bit.
+  /// `exact`: the numbers equal those of sequential runs, to the last bit.
   virtual void record(const ReplayLane& lane, std::shared_ptr<FrameRecord> record, bool exact) = 0;
   virtual void checkpoint(const ReplayLane& /*lane*/, RecurrentState /*state*/) {}
 };
 
-/// Runs the action head for many episodes and policies at once, a step of each at a time. Lanes with
-/// the same history so far share their runs. Where a decision is so close that batching might turn it, the lane's
-/// frame is computed once more, one run after the other over its whole episode so far: decisions are therefore
-/// the ones that Rollout takes.
+/// Runs the action head for many episodes and policies at once, one step of each at a time. Lanes with the same history
+/// share their runs. Where a decision is so close that batching might change it, the lane's frame is computed again
+/// sequentially over its episode so far, so decisions equal those of Rollout.
 class BatchReplay {
  public:
   BatchReplay(const MultiExitModel& model, const ReplayFrames& frames);

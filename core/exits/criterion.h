@@ -8,7 +8,7 @@
 
 namespace deer {
 
-/// Distance of two actions by the six arm values (reference document, section 2). Symmetric, >= 0.
+/// Distance between two actions over the six arm values. Symmetric, >= 0.
 float action_delta(DeltaType type, std::span<const float, 6> action, std::span<const float, 6> previous);
 
 /// 1 - cosine similarity of two features of equal length; norms clamped at 1e-5.

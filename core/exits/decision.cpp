@@ -57,12 +57,12 @@ void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers,
   }
   if (exit_layers.front() == 0) {
     throw Error(
-        "the first exit is after layer 0, which has no layer before it to compare with: dynamic exit needs an exit "
+        "the first exit is after layer 0, and there is no layer before it to compare with: dynamic exit needs an exit "
         "interval of 2 or more");
   }
   const auto reachable = static_cast<std::size_t>(
       std::count_if(exit_layers.begin(), exit_layers.end(), [&](int layer) { return layer <= deepest; }));
-  // The deepest reachable exit is taken whatever its threshold says.
+  // The deepest reachable exit is taken whatever its threshold.
   if (policy.thresholds.size() + 1 < reachable || policy.thresholds.size() > exit_layers.size()) {
     throw Error(std::to_string(policy.thresholds.size()) + " thresholds given, expected " + std::to_string(reachable) +
                 " (one per exit, shallow to deep)");

@@ -8,8 +8,8 @@
 #include "core/exits/exit_policy.h"
 #include "core/exits/frame_record.h"
 
-/// What a policy decides, told apart from where its numbers come from: running the model, replaying a frame, replaying
-/// many at once. Plain functions of values.
+/// Decisions of a policy, independent of where its numbers come from: running the model, replaying a frame, or
+/// replaying many at once. Pure functions.
 namespace deer {
 
 struct Decision {
@@ -24,28 +24,28 @@ void check_policy(const ExitPolicy& policy, const std::vector<int>& exit_layers,
 /// The deepest exit that the policy may use; -1 if none.
 int deepest_allowed_exit(const ExitPolicy& policy, const std::vector<int>& exit_layers);
 
-/// True if the decision compares a value of each exit with a threshold.
+/// True if the policy compares a value of each exit with a threshold.
 inline bool compares(const ExitPolicy& policy) {
   return policy.criterion == Criterion::action_delta || policy.criterion == Criterion::feature_similarity;
 }
 
-/// What the policy says without looking at an exit: this frame is forced, or the exit fixed, scheduled or held.
-/// `steps`: executed steps before this one. `held_layer`: layer of the last decision. Empty: probe.
+/// Decision without evaluating an exit: a forced frame, or a fixed, scheduled or held exit. `steps`: executed steps
+/// before this one. `held_layer`: layer of the last decision. Empty: probe the exits.
 std::optional<Decision> decide_at_once(const ExitPolicy& policy, const std::vector<int>& exit_layers, int steps,
                                        std::optional<int> held_layer, std::int64_t frame);
 
-/// Whether to leave at exit number `index`, its value known; exits are asked from shallow to deep.
+/// Whether to exit at exit index `index`, given its value; exits are evaluated from shallow to deep.
 std::optional<Decision> decide_at_exit(const ExitPolicy& policy, const std::vector<int>& exit_layers, std::size_t index,
                                        float value);
 
-/// Threshold of exit number `index`; NaN if the policy has none there.
+/// Threshold of exit index `index`; NaN if the policy has none there.
 float threshold_at(const ExitPolicy& policy, std::size_t index);
 
-/// Fills the command from the action and, with an ensemble, from the probes that the policy asked for:
-/// `record.exits` holds these and no others.
+/// Fills the command from the action and, with an ensemble, from the probes the policy needed: `record.exits` must hold
+/// only these.
 void make_command(const ExitPolicy& policy, FrameRecord& record);
 
-/// True if the recurrent state is forgotten before the step after `steps` executed ones.
+/// True if the history is reset before the step after `steps` executed ones.
 inline bool refreshes(const ExitPolicy& policy, int steps) {
   return policy.refresh_every > 0 && steps > 0 && steps % policy.refresh_every == 0;
 }
@@ -55,7 +55,7 @@ inline bool repeats(const ExitPolicy& policy, int steps) {
   return policy.executions > 1 && steps % policy.executions != 0;
 }
 
-/// Place of `layer` among the exits; -1 if it is none.
+/// Exit index of `layer`; -1 if it is not an exit.
 int exit_index_of(const std::vector<int>& exit_layers, int layer);
 
 }  // namespace deer

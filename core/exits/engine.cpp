@@ -41,7 +41,7 @@ class StageClock {
   Clock::time_point last_ = Clock::now();
 };
 
-// The tokenizer that was named, or the one beside the weights or in a folder of the language model.
+// The given tokenizer, or the one next to the weights or in a folder of the language model.
 PromptEncoder open_tokenizer(const fs::path& model, const fs::path& named, const ModelConfig& config) {
   auto places = std::vector<fs::path>{model / "tokenizer.json", model / "mpt" / "tokenizer.json",
                                       model / "llm" / "tokenizer.json"};
@@ -64,8 +64,8 @@ PromptEncoder open_tokenizer(const fs::path& model, const fs::path& named, const
                   "model's tokenizer.json there, or name it with --tokenizer)");
 }
 
-// What was left to choose is chosen anew if memory does not suffice: first the CPU in place of the
-// GPU, then half the bytes a number. What a person asked for by name is never changed.
+// If memory is insufficient, automatic choices are revised: first the CPU instead of the GPU, then a 16-bit type.
+// Explicit choices of the user are never changed.
 LoadedModel load_what_fits(ModelFiles& files, LoadOptions options) {
   while (true) {
     try {
@@ -84,15 +84,15 @@ LoadedModel load_what_fits(ModelFiles& files, LoadOptions options) {
   }
 }
 
-// For a step that repeats the last prediction: nothing may be asked of the network.
+// For a step that repeats the last prediction: the network must not be used.
 class NoFeatures final : public FeatureSource {
  public:
-  at::Tensor pooled(int) override { throw Error("a repeated step asked for a feature"); }
+  at::Tensor pooled(int) override { throw Error("a repeated step requested a feature"); }
 };
 
 class ModelEngine final : public Engine {
  public:
-  /// `encoder` is empty for a model of heads alone.
+  /// `encoder` is empty for a model with heads only.
   ModelEngine(const fs::path& path, std::optional<PromptEncoder> encoder, LoadedModel loaded)
       : encoder_(std::move(encoder)), model_(std::move(loaded.model)), rollout_(*model_) {
     const auto& config = model_->config();
@@ -114,7 +114,7 @@ class ModelEngine final : public Engine {
     summary_.unused_tensors = std::move(loaded.unused);
     if (!summary_.unused_tensors.empty()) {
       if (!summary_.note.empty()) summary_.note += "; ";
-      summary_.note += std::to_string(summary_.unused_tensors.size()) + " tensors of its files are not used";
+      summary_.note += std::to_string(summary_.unused_tensors.size()) + " tensors in its files are unused";
     }
     summary_.suggested_thresholds = config.suggested_thresholds;
     summary_.config = std::make_shared<const ModelConfig>(config);
@@ -209,7 +209,7 @@ class ModelEngine final : public Engine {
     check_runnable(input);
     const c10::NoGradGuard no_grad;
     const bool new_instruction = !instruction_ || *instruction_ != input.instruction;
-    // Nothing of the old rollout is touched until the new text is known to be good.
+    // The old rollout is kept until the new text is known to be valid.
     PreparedText text = new_instruction ? prepare(input.instruction) : text_;
 
     if (!new_instruction && mode == RunMode::policy && rollout_.repeats_next()) {
@@ -258,10 +258,10 @@ class ModelEngine final : public Engine {
   }
 
   void check_runnable(const FrameInput& input) const {
-    if (!encoder_) throw Error("only the action heads of this model are loaded: it can replay, but not run");
-    if (!input.rgb_static) throw Error("frame " + std::to_string(input.frame) + " has no static camera picture");
+    if (!encoder_) throw Error("only the action heads of this model are loaded: it can replay but not run");
+    if (!input.rgb_static) throw Error("frame " + std::to_string(input.frame) + " has no static camera image");
     if (!input.rgb_gripper) {
-      throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture, which this model needs");
+      throw Error("frame " + std::to_string(input.frame) + " has no gripper camera image, which this model needs");
     }
   }
 
@@ -293,7 +293,7 @@ class ModelEngine final : public Engine {
     ImagePtr rgb_static, rgb_gripper;
     at::Tensor tokens;
   };
-  Seen seen_;  // by the last step that ran the vision tower: the frame whose attention is likely to be asked for
+  Seen seen_;  // tokens of the last step that ran the vision tower: attention is most likely requested for that frame
 };
 
 // For engines that replay one policy at a time.
@@ -316,7 +316,7 @@ class PlainReplayer final : public Replayer {
 }  // namespace
 
 AttentionMap Engine::attend(const FrameInput&, int, std::stop_token) {
-  throw Error("this model does not tell what it attends to");
+  throw Error("this model does not provide attention");
 }
 
 void Engine::replay_many(const ReplayFrames& frames, std::span<const ExitPolicy> policies, const ReplaySink& sink,
@@ -339,7 +339,7 @@ std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions&
   if (stop.stop_requested()) throw Cancelled();
   if (progress) progress("Reading the model's configuration", 0, 0);
   auto files = open_model_files(model);
-  // Before the weights, which take longer.
+  // Checked before loading the weights, which takes longer.
   const auto folder = fs::is_directory(model) ? model : model.parent_path();
   std::optional<PromptEncoder> encoder;
   if (!options.head_only) encoder = open_tokenizer(folder, options.tokenizer, files.config);

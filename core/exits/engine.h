@@ -26,10 +26,10 @@ struct EngineOptions {
   std::string dtype = "auto";       ///< auto, float32, bfloat16, float16
   std::optional<int> max_layer;     ///< load only layers below this one
   std::filesystem::path tokenizer;  ///< tokenizer.json; empty: the one in the model folder or its mpt/
-  bool head_only = false;           ///< load the action heads alone: replays work, and step() throws Error
+  bool head_only = false;           ///< load only the action heads: replays work, step() throws Error
 };
 
-/// What a person wants to know of the model that is open.
+/// Description of a loaded model.
 struct ModelSummary {
   std::string name;  ///< folder or file name
   std::filesystem::path path;
@@ -44,12 +44,12 @@ struct ModelSummary {
   std::string device;  ///< as used, for example "cpu" or "cuda:0 (NVIDIA H200)"
   std::string dtype;   ///< as used
   double load_ms = 0;
-  std::vector<std::string> unused_tensors;    ///< in the files but not in the network: a wrong config, perhaps
+  std::vector<std::string> unused_tensors;    ///< in the files but not in the network: possibly a wrong config
   std::vector<double> suggested_thresholds;   ///< from the model's config, one per exit; may be empty
-  std::shared_ptr<const ModelConfig> config;  ///< every size of the network; null if the engine does not tell
+  std::shared_ptr<const ModelConfig> config;  ///< every size of the network; null if unknown
 };
 
-/// One camera frame for the model. The pictures may have any size.
+/// One camera frame for the model. The images may have any size.
 struct FrameInput {
   std::int64_t frame = 0;
   ImagePtr rgb_static;   ///< required
@@ -57,15 +57,15 @@ struct FrameInput {
   std::string instruction;
 };
 
-/// Called now and then while something long goes on: what, done, total.
+/// Progress callback of a long operation: what, done, total.
 using ProgressCallback = std::function<void(std::string_view what, std::int64_t done, std::int64_t total)>;
 
-/// A loaded model and the state of one rollout; the door between the engine and everything that
-/// shows or stores its results. No tensor crosses it. Not thread-safe: use it from one thread at a time.
+/// A loaded model and the state of one rollout: the interface between the engine and everything that shows or stores
+/// its results. No tensors in the interface. Not thread-safe: use it from one thread at a time.
 class Engine {
  public:
   /// Loads a model: a folder with config.json and model.safetensors (or a sharded index), or a
-  /// folder with the published pieces. Throws Error with the file's name; Cancelled on `stop`.
+  /// folder with the published files. Throws Error with the file's name; Cancelled on `stop`.
   static std::unique_ptr<Engine> load(const std::filesystem::path& model, const EngineOptions& options = {},
                                       const ProgressCallback& progress = {}, std::stop_token stop = {});
 
@@ -74,35 +74,35 @@ class Engine {
   virtual const ModelSummary& summary() const = 0;
 
   /// Checks the policy against the model (exits, thresholds) and uses it from the next step on.
-  /// Throws Error and keeps the old one if it does not fit.
+  /// Throws Error and keeps the previous one if it does not match.
   virtual void set_policy(const ExitPolicy& policy) = 0;
   virtual const ExitPolicy& policy() const = 0;
 
-  /// Start of an episode or a new instruction: forgets the recurrent state and the step count.
+  /// Start of an episode or a new instruction: resets history and step count.
   virtual void reset() = 0;
 
   /// Runs one frame and advances the rollout. A change of instruction resets it first.
   /// Checks `stop` between layers and throws Cancelled, leaving the state as it was before the call.
   virtual FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop = {}) = 0;
 
-  /// Where the exit after `exit_layer` looked in one frame. Only done when asked for: runs vision (unless the frame is
-  /// the one of the last step()), resampler and decoder up to that layer, and does not touch the rollout. Checks `stop`
-  /// between layers. Throws Cancelled; Error if the input is no good, or the exit has not seen the pictures.
+  /// Where the exit after `exit_layer` looked in one frame. Runs vision (unless the frame is the one of the last
+  /// step()), resampler and decoder up to that layer, and does not change the rollout. Checks `stop` between layers.
+  /// Throws Cancelled; Error if the input is invalid or there is no cross-attention before the exit.
   virtual AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop = {});
 
   /// Replays `policy` over frames recorded in probe mode, in order, from a fresh state, running only the
   /// action head over the stored features: same exits and actions as running the model again
-  /// (exact; stage times are the head's alone). Does not touch the rollout of step(). A record
+  /// (exact; stage times are the head's only). Does not change the rollout of step(). A record
   /// whose `step` is 0 starts an episode. Throws Cancelled; Error if a record lacks features.
   virtual std::vector<FrameRecordPtr> replay(std::span<const FrameRecordPtr> records, const ExitPolicy& policy,
                                              std::stop_token stop = {}) const = 0;
 
   /// Replays many policies over the same frames at once, several episodes side by side: the exits that
-  /// replay() takes, actions within 1e-5 of its, much sooner. Throws as replay() does.
+  /// replay() takes, actions within 1e-5, and much faster. Throws as replay() does.
   virtual void replay_many(const ReplayFrames& frames, std::span<const ExitPolicy> policies, const ReplaySink& sink,
                            std::stop_token stop = {}) const;
 
-  /// For policies that follow each other over the same frames. The engine must outlive it.
+  /// For a sequence of policies over the same frames. The engine must outlive it.
   virtual std::unique_ptr<Replayer> replayer(ReplayFrames frames) const;
 };
 

@@ -20,7 +20,7 @@ bool has_every_feature(const FrameRecord& record, std::span<const int> exit_laye
   });
 }
 
-/// Features of one exit, [frames, d_model], each column's mean taken away.
+/// Features of one exit, [frames, d_model], centred by column.
 at::Tensor centred_features(const std::vector<const FrameRecord*>& frames, int layer) {
   const auto width = static_cast<std::int64_t>(frames.front()->probe_at(layer)->feature.size());
   auto features = at::empty({static_cast<std::int64_t>(frames.size()), width}, at::kDouble);
@@ -89,7 +89,7 @@ ExitMatrix linear_cka(std::span<const FrameRecordPtr> records, std::span<const i
   }
   result.frames = count;
 
-  // In the space of frames, not of features: [frames, frames] a kernel, however wide the model is.
+  // Kernels are [frames, frames], independent of the model's width.
   std::vector<at::Tensor> kernels;
   std::vector<double> sizes;
   for (const int layer : exit_layers) {

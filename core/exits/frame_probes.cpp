@@ -9,7 +9,7 @@
 namespace deer {
 namespace {
 
-// Ten times and more what larger matrix products change in an action.
+// At least ten times the change that larger matrix products cause in an action.
 constexpr float kCloseAction = 1e-5F;
 
 float norm(const std::array<float, 6>& arm) {
@@ -18,13 +18,13 @@ float norm(const std::array<float, 6>& arm) {
   return std::max(std::sqrt(squares), 1e-5F);
 }
 
-// How much the value of two actions may change if the actions change by kCloseAction.
+// Largest change of the delta between two actions if the actions change by kCloseAction.
 float close_delta(DeltaType type, const ExitProbe& probe, const ExitProbe& previous) {
   if (type != DeltaType::cosine) return kCloseAction;
   return 2.5F * kCloseAction * (1 / norm(probe.arm) + 1 / norm(previous.arm));
 }
 
-// Whether the command opens or closes, by as little.
+// Whether the gripper command is similarly close.
 bool gripper_is_close(const ExitPolicy& policy, const FrameRecord& record) {
   const auto close = [](float probability) { return std::abs(probability - 0.5F) <= kCloseAction; };
   bool out = close(record.gripper_probability);

@@ -7,9 +7,9 @@
 
 namespace deer {
 
-/// Many runs of one action head at once: `rows` runs, of which several may share a feature or a recurrent state.
-/// What they share is computed once: the product of the first layer's input weights with each feature, those of the
-/// recurrent weights with each state.
+/// Many runs of one action head at once: `rows` runs, several of which may share a feature or a recurrent state. Shared
+/// products are computed once: the first layer's input weights with each feature, and the recurrent weights with each
+/// state.
 struct HeadRows {
   at::Tensor features;    ///< [F, d_model], float32
   at::Tensor feature_of;  ///< [rows] int64: which feature

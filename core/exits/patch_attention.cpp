@@ -32,7 +32,7 @@ AttentionMap patch_attention(const MultiExitModel& model, const at::Tensor& toke
   while (cross_layer >= 0 && !model.layer(cross_layer).has_cross_attention()) --cross_layer;
   if (cross_layer < 0) {
     throw Error("the exit after layer " + std::to_string(exit_layer) +
-                " has not seen the pictures: the first cross-attention comes deeper");
+                " has no attention to the images: the first cross-attention is deeper");
   }
   if (stop.stop_requested()) throw Cancelled();
   std::vector<at::Tensor> layers;

@@ -10,9 +10,9 @@
 
 namespace deer {
 
-/// The map of one frame at an exit, but for `frame` and the grids' places. `tokens` [2, patches, width] are the vision
-/// tower's, of the static camera and the gripper camera. Runs the decoder up to the cross-attention that it is about.
-/// Throws Error if there is none up to `exit_layer`, or that is no exit; Cancelled.
+/// The attention map of one frame at an exit, without `frame` and the position of the grids. `tokens` [2, patches,
+/// width] come from the vision tower, for static and gripper camera. Runs the decoder up to the last cross-attention.
+/// Throws Error if there is none up to `exit_layer`, or that is not an exit; Cancelled.
 AttentionMap patch_attention(const MultiExitModel& model, const at::Tensor& tokens, const PreparedText& text,
                              int exit_layer, std::stop_token stop = {});
 

@@ -8,10 +8,10 @@
 
 namespace deer {
 
-/// A policy as files keep it. Thresholds are numbers; forced layers a list of [frame, layer].
+/// A policy as stored in files. Thresholds are numbers; forced exits a list of [frame, layer].
 Json policy_to_json(const ExitPolicy& policy);
 
-/// The reverse; what is not there has its default. Throws FileError naming `file` and the field.
+/// The reverse; missing fields get their defaults. Throws FileError naming `file` and the field.
 ExitPolicy policy_from_json(const std::filesystem::path& file, const Json& json);
 
 }  // namespace deer

@@ -12,7 +12,7 @@
 
 namespace deer {
 
-/// Mean and largest of some numbers; how many there were.
+/// Mean, maximum and count of some numbers.
 struct RunningFigure {
   std::int64_t count = 0;
   double sum = 0;
@@ -22,42 +22,42 @@ struct RunningFigure {
   double mean() const { return count > 0 ? sum / static_cast<double>(count) : 0; }
 };
 
-/// What a policy did over any set of frames.
+/// Results of a policy over a set of frames.
 struct PolicySummary {
   std::int64_t frames = 0;
   std::vector<int> exit_layers;
-  std::vector<std::int64_t> frames_by_exit;  ///< one an exit
-  std::int64_t frames_elsewhere = 0;         ///< left after a layer that is no exit
+  std::vector<std::int64_t> frames_by_exit;  ///< one per exit
+  std::int64_t frames_elsewhere = 0;         ///< exited after a layer that is not an exit
   std::int64_t frames_repeated = 0;          ///< among the above: the network was not called
   RunningFigure depth;                       ///< layers of the exit taken
 
   RunningFigure cost;       ///< of each frame, in the unit of the cost function; empty without one
-  RunningFigure full_cost;  ///< had every frame run to the deepest exit
+  RunningFigure full_cost;  ///< if every frame ran to the deepest exit
   double saving() const { return full_cost.sum > 0 ? 1 - cost.sum / full_cost.sum : 0; }
 
-  /// Distance of the executed action to the deepest exit's of the same frame with the same history: root of the
-  /// mean of squares over the six arm values. Counts the frames where the deepest exit was evaluated.
+  /// Distance of the executed action from the deepest exit's in the same frame with the same history: root mean square
+  /// over the six arm values. Only frames where the deepest exit was evaluated.
   RunningFigure error_to_deepest;
-  RunningFigure error_to_recorded;  ///< the same to the action that the data recorded, where there is one
+  RunningFigure error_to_recorded;  ///< the same from the recorded action, where there is one
   std::int64_t gripper_differs_from_deepest = 0;
   std::int64_t gripper_differs_from_recorded = 0;
 
-  double close_share = 0;                  ///< what counts as close: this share of the threshold
+  double close_share = 0;                  ///< decisions within this share of the threshold count as close
   std::vector<std::int64_t> close_frames;  ///< FrameRecord::frame; see PolicySummaryBuilder
-  std::int64_t close_count = 0;            ///< all of them; the list holds the first 10,000
+  std::int64_t close_count = 0;            ///< total; the list holds the first 10,000
 };
 
-/// What a frame cost, and what it would have cost at full depth; any unit.
+/// Cost of a frame, and its cost at full depth; any unit.
 struct FrameCosts {
   std::function<double(const FrameRecord&)> taken;
   std::function<double(const FrameRecord&)> full;
 };
 
-/// Gathers a summary frame by frame, so that no trace has to fit into memory. A value without threads.
+/// Builds a summary frame by frame, so that traces need not fit into memory. A value type; not thread-safe.
 class PolicySummaryBuilder {
  public:
-  /// A frame is close if one of the comparisons that its policy made is within `close_share` of the threshold
-  /// (|value - threshold| <= close_share * |threshold|); thresholds of 1e8 and beyond are none.
+  /// A frame is close if one of its policy's comparisons is within `close_share` of the threshold
+  /// (|value - threshold| <= close_share * |threshold|); thresholds of 1e8 and beyond do not count.
   explicit PolicySummaryBuilder(std::vector<int> exit_layers, FrameCosts costs = {}, double close_share = 0.05);
 
   /// `recorded`: relative action, arm and gripper (+1 open), if the data has one.
@@ -70,7 +70,7 @@ class PolicySummaryBuilder {
   PolicySummary summary_;
 };
 
-/// The six arm values that were sent: those of the record before they were rounded for sending, or the ensemble's.
+/// The six arm values of the command: the record's before rounding, or the ensemble's.
 std::array<float, 6> executed_arm(const FrameRecord& record);
 
 Json to_json(const PolicySummary& summary);

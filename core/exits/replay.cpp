@@ -27,7 +27,7 @@ class ManySink final : public LaneSink {
 
 bool same_number(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
-// Whether a frame that was decided anew is what it was, thresholds included.
+// Whether a frame that was decided again is unchanged, thresholds included.
 bool same_record(const FrameRecord& a, const FrameRecord& b) {
   bool same = a.exit_layer == b.exit_layer && a.reason == b.reason && a.command == b.command && a.arm == b.arm &&
               a.exits.size() == b.exits.size();
@@ -93,14 +93,14 @@ class HeadReplayer final : public Replayer {
     std::int64_t frames_run = 0;
   };
 
-  // Whether what is known of the last policy's run says something about this one's.
+  // Whether results of the last policy's run can be reused for this one.
   bool history_is_comparable(const ExitPolicy& policy) const {
     return policy_ && policy_->executions == policy.executions && policy_->refresh_every == policy.refresh_every &&
            policy_->use_own_head == policy.use_own_head;
   }
 
-  // The probes of a frame depend on what was taken before it, not on the policy: as long as the new policy takes the
-  // same, they decide for it. From the first frame that differs the head has to run.
+  // The probes of a frame depend on the exits taken before it, not on the policy. They are reused as long as the new
+  // policy takes the same exits; from the first frame that differs the head has to run.
   void decide_again(Change& change, std::int64_t begin, std::int64_t end) const {
     EpisodeState state;
     EpisodeState at_checkpoint;
@@ -131,7 +131,7 @@ class HeadReplayer final : public Replayer {
     change.lanes.push_back(std::move(lane));
   }
 
-  // Null if the policy takes something else here, or it cannot be said.
+  // Null if the policy takes another exit here, or the decision is uncertain.
   FrameRecordPtr decided_again(const ExitPolicy& policy, const EpisodeState& state, std::int64_t position) const {
     const auto& old = *records_[static_cast<std::size_t>(position)];
     const auto& exits = model_.exit_layers();
@@ -172,7 +172,7 @@ class HeadReplayer final : public Replayer {
   std::int64_t every_ = kCheckpointEvery;
   std::optional<ExitPolicy> policy_;
   std::vector<FrameRecordPtr> records_;
-  std::vector<char> exact_;  // by frame: its numbers are those of Rollout to the last bit
+  std::vector<char> exact_;  // by frame: its numbers equal those of Rollout to the last bit
   std::map<std::int64_t, RecurrentState> checkpoints_;
   std::int64_t frames_run_ = 0;
 };

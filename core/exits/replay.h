@@ -13,8 +13,7 @@
 
 namespace deer {
 
-/// Frames recorded in probe mode, in memory or on disk. A frame whose step is 0 starts an episode, and so does the
-/// first one.
+/// Frames recorded in probe mode, in memory or on disk. Frames with step 0 start an episode, and so does the first.
 struct ReplayFrames {
   std::vector<std::int32_t> steps;  ///< FrameRecord::step of every frame
   /// Frames [first, first + count) with their features. Called from the thread that replays.
@@ -26,19 +25,19 @@ struct ReplayFrames {
   static ReplayFrames of(std::span<const FrameRecordPtr> records);
 };
 
-/// Takes what a replay finds: number of the policy, place of the frame. Records are as Engine::replay() gives
-/// them, but without features (those of the recorded frame are the same). Frames of one episode come in order;
-/// episodes and policies come mixed.
+/// Receives the results of a replay: index of the policy, index of the frame. Records are as from Engine::replay(), but
+/// without features (they equal those of the recorded frame). Frames of one episode come in order; episodes and
+/// policies are interleaved.
 using ReplaySink = std::function<void(std::size_t policy, std::int64_t place, FrameRecordPtr record)>;
 
-/// Replays one trace again and again, each time from the first frame that a new policy changes. What is needed to
-/// start in the middle is kept: recurrent states now and then, bounded in memory. Not thread-safe.
+/// Replays one trace repeatedly, each time from the first frame that a new policy changes. Keeps checkpoints of the
+/// recurrent state to start in the middle, bounded in memory. Not thread-safe.
 class Replayer {
  public:
   virtual ~Replayer() = default;
 
-  /// The trace under `policy`: a record a frame, without features, equal to what Engine::replay() gives. Throws
-  /// Error if the policy does not fit or features are missing; Cancelled. Then the last result stays.
+  /// The trace under `policy`: one record per frame, without features, equal to Engine::replay(). Throws Error if the
+  /// policy does not match or features are missing; Cancelled. In both cases the last result is kept.
   virtual const std::vector<FrameRecordPtr>& update(const ExitPolicy& policy, std::stop_token stop = {}) = 0;
 
   /// The last result; empty before the first.

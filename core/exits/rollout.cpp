@@ -48,14 +48,14 @@ const std::vector<float>& recorded_feature(const FrameRecord& record, int layer)
   if (probe == nullptr && record.predecessor.layer == layer) probe = &record.predecessor;
   if (probe == nullptr || probe->feature.empty()) {
     throw Error("frame " + std::to_string(record.frame) + " was recorded without the feature of layer " +
-                std::to_string(layer) + ": run the model on it again, in probe mode");
+                std::to_string(layer) + ": run the model on it again in probe mode");
   }
   return probe->feature;
 }
 
 at::Tensor RecordedFeatures::pooled(int layer) {
   const auto& feature = recorded_feature(record_, layer);
-  // The record outlives the tensor: nothing here keeps it.
+  // Uses the record's memory without owning it; the record outlives the tensor.
   auto* data = const_cast<float*>(feature.data());
   return at::from_blob(data, {1, static_cast<std::int64_t>(feature.size())}, at::kFloat).to(device_);
 }
@@ -107,8 +107,8 @@ ExitProbe Rollout::probe(FeatureSource& features, int layer) const {
   return probe;
 }
 
-// Probes exit number `index` and compares it with the exit before it; the first one with an extra
-// probe of the layer just below.
+// Probes exit index `index` and compares it with the previous exit; the first one with an extra probe of the layer just
+// below.
 void Rollout::probe_next(FeatureSource& features, FrameRecord& record, std::size_t index, bool by_policy) const {
   const auto& exits = model_->exit_layers();
   const int layer = exits[index];
@@ -163,7 +163,7 @@ FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t fr
     record.gripper_probability = out.gripper_probability.item<float>();
     record.gripper_logit = out.gripper_logit.item<float>();
     if (record.exits.empty() && mode == RunMode::policy) {
-      // Nothing was probed: keep at least the feature that was used.
+      // Nothing was probed: store at least the feature that was used.
       ExitProbe taken;
       taken.layer = decision.layer;
       taken.feature = to_floats(feature);
@@ -188,7 +188,7 @@ FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t fr
     }
   }
 
-  // From here on nothing throws: the state moves as a whole.
+  // Nothing throws from here on, so the state is updated completely or not at all.
   state_ = std::move(next);
   if (!repeated) held_layer_ = decision.layer;
   ++steps_;

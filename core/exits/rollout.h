@@ -14,17 +14,17 @@
 
 namespace deer {
 
-/// Pooled features of one frame, by layer. The decoder makes them as they are asked for; a recorded
-/// frame has them already. That the rollout cannot tell the two apart makes a replay exact.
+/// Pooled features of one frame, by layer. The decoder computes them on demand; a recorded frame has them already. The
+/// rollout does not distinguish the two, which makes replays exact.
 class FeatureSource {
  public:
   virtual ~FeatureSource() = default;
 
-  /// [1, d_model], float32, on the model's device. Throws Error if the layer is not to be had.
+  /// [1, d_model], float32, on the model's device. Throws Error if the layer is not available.
   virtual at::Tensor pooled(int layer) = 0;
 };
 
-/// Features as the decoder makes them.
+/// Features computed by the decoder.
 class DecoderFeatures final : public FeatureSource {
  public:
   explicit DecoderFeatures(DecoderPass& pass) : pass_(pass) {}
@@ -51,15 +51,15 @@ class RecordedFeatures final : public FeatureSource {
   at::Device device_;
 };
 
-/// DeeR's dynamic inference over the frames of an episode (reference document, section 2): probes
-/// exits from shallow to deep, decides where to leave, and advances the head's recurrent state once
+/// DeeR's dynamic inference over the frames of an episode: probes
+/// exits from shallow to deep, decides where to exit, and updates the head's recurrent state once
 /// per step with the feature of the exit taken. Not thread-safe.
 class Rollout {
  public:
   /// The model must outlive the rollout.
   explicit Rollout(const MultiExitModel& model) : model_(&model) {}
 
-  /// Throws Error, keeping the old policy, if it does not fit the model.
+  /// Throws Error, keeping the previous policy, if it does not match the model.
   void set_policy(const ExitPolicy& policy);
   const ExitPolicy& policy() const { return policy_; }
 
@@ -69,7 +69,7 @@ class Rollout {
   /// the state is as it was before. `frame` looks up the policy's forced layers.
   FrameRecord step(FeatureSource& features, RunMode mode, std::int64_t frame = -1);
 
-  /// Without a state to carry the next step is the first of an episode.
+  /// Resets the history: the next step is the first of an episode.
   int steps() const { return steps_; }
   const RecurrentState& state() const { return state_; }
 

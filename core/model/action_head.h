@@ -28,8 +28,8 @@ struct HeadOutput {
 /// Max or mean over the text positions: [B, L, d] to [B, d] in float32. Padding takes part, as in the original.
 at::Tensor pool_tokens(const at::Tensor& hidden, Pooling pooling);
 
-/// LSTM over time, then an MLP for the six pose values and one for the gripper (reference document,
-/// section 1.4). Runs in float32 whatever the rest of the model uses. Const and thread-safe.
+/// LSTM over time, then an MLP for the six pose values and one for the gripper. Runs in float32 whatever the rest of
+/// the model uses. Const and thread-safe.
 class ActionHead {
  public:
   ActionHead(const ActionHeadConfig& config, std::int64_t in_features, WeightBinder& weights,

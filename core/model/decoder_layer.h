@@ -16,7 +16,7 @@ struct TextContext {
   at::Tensor media_free;      ///< [B, 1, L, 1] bool: tokens before the first <image>; undefined if none
 };
 
-/// ALiBi slopes, one per head (reference document, section 1.3).
+/// ALiBi slopes, one per head.
 std::vector<double> alibi_slopes(DecoderFamily family, std::int64_t heads, double bias_max);
 
 /// Bias and masks for `input_ids` and `attention_mask` [B, L] (1 = text, 0 = padding).

@@ -65,7 +65,7 @@ enum class Pooling { max, average };
 /// Where dropout stood in training decides the numbers in the MLP's parameter names.
 enum class DropoutMode { layerwise, last, wo_last };
 
-/// The LSTM action head (reference document, section 1.4).
+/// The LSTM action head.
 struct ActionHeadConfig {
   std::int64_t hidden_size = 1024;
   std::int64_t lstm_layers = 4;

@@ -27,7 +27,7 @@ struct PreparedText {
 /// How much of the network is in memory: a replay needs the action heads alone.
 enum class ModelParts { whole, heads };
 
-/// The DeeR network (reference document, section 1.3): CLIP tower, resampler, decoder with gated
+/// The DeeR network: CLIP tower, resampler, decoder with gated
 /// cross-attention, and an action head per exit plus a shared one. Holds weights only: forward
 /// functions are const, keep no state and may run on several threads.
 class MultiExitModel {

@@ -10,7 +10,7 @@
 namespace deer {
 
 /// OpenFlamingo's Perceiver resampler: learned latents attend to one camera's patch tokens
-/// (reference document, section 1.3). One set of weights serves both cameras. Const and thread-safe.
+///. One set of weights serves both cameras. Const and thread-safe.
 class PerceiverResampler {
  public:
   PerceiverResampler(const PerceiverConfig& config, WeightBinder& weights, const std::string& prefix = "perceiver.");

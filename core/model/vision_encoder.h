@@ -9,7 +9,7 @@
 
 namespace deer {
 
-/// CLIP's image tower, up to the last block (reference document, section 1.3). Stateless after
+/// CLIP's image tower, up to the last block. Stateless after
 /// construction; forward is const and thread-safe.
 class VisionEncoder {
  public:

@@ -13,7 +13,7 @@
 namespace deer {
 namespace {
 
-// Frame numbers stand in file names with seven digits; twelve are far beyond any recording.
+// File names have seven digits for the frame number; twelve are beyond any recording.
 constexpr std::int64_t kMaxFrameId = 999'999'999'999;
 constexpr std::size_t kMaxText = 2000;                 // bytes of one instruction or task id
 constexpr std::size_t kMaxAllText = 64 * 1024 * 1024;  // a pickle may repeat a long text cheaply
@@ -26,7 +26,7 @@ std::string describe(const FrameIds& frames) {
   return "frames " + std::to_string(frames.first) + " to " + std::to_string(frames.last);
 }
 
-// One line for all entries that were left out: the first of them and how many there were.
+// One line for all skipped entries: the first of them and their number.
 class Skipped {
  public:
   Skipped(const std::filesystem::path& file, std::vector<std::string>& warnings) : file_(file), warnings_(warnings) {}
@@ -50,7 +50,7 @@ class Skipped {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& field, const std::string& expected) {
-  throw FileError(file, "'" + field + "' is missing or of another type, expected " + expected);
+  throw FileError(file, "'" + field + "' is missing or has the wrong type, expected " + expected);
 }
 
 const PickleNode& dictionary(const PickleNode& parent, const char* key, const std::filesystem::path& file) {
@@ -69,7 +69,7 @@ std::vector<std::string> texts(const PickleNode& parent, const char* key, const 
   const auto add = [&](std::string text) {
     total += text.size();
     if (text.size() > kMaxText || total > kMaxAllText) {
-      throw FileError(file, "'" + field + "' holds a text that is too long for an instruction");
+      throw FileError(file, "'" + field + "' contains a text that is too long for an instruction");
     }
     out.push_back(printable(valid_utf8(text), kMaxText));
   };
@@ -116,7 +116,7 @@ std::vector<FrameIds> index_pairs(const PickleNode& info, const std::filesystem:
   const std::string expected = "a list of pairs of frame ids";
   if (node == nullptr) fail(file, "info.indx", expected);
   if (const auto array = NumpyPickle::array(*node)) return frame_pairs(*array, file, "'info.indx'");
-  // An object array of shape (n, 2) lies flat: two numbers a row.
+  // An object array of shape (n, 2) is stored flat: two numbers per row.
   const auto items = NumpyPickle::sequence(*node);
   if (!items) fail(file, "info.indx", expected);
   std::vector<FrameIds> out;
@@ -148,7 +148,7 @@ std::vector<FrameIds> read_play_segments(const std::filesystem::path& path, std:
     if (is_stretch(rows[i])) {
       out.push_back(rows[i]);
     } else {
-      skipped.add("row " + std::to_string(i) + " says " + describe(rows[i]) + "; it was left out");
+      skipped.add("row " + std::to_string(i) + " has " + describe(rows[i]) + "; it was skipped");
     }
   }
   return out;
@@ -181,7 +181,7 @@ std::vector<CalvinAnnotation> parse_annotations(std::span<const std::byte> bytes
     if (is_stretch(frames[i])) {
       out.push_back({frames[i], std::move(instructions[i]), std::move(tasks[i])});
     } else {
-      skipped.add("annotation " + std::to_string(i) + " says " + describe(frames[i]) + "; it was left out");
+      skipped.add("annotation " + std::to_string(i) + " has " + describe(frames[i]) + "; it was skipped");
     }
   }
   return out;

@@ -12,7 +12,7 @@
 
 namespace deer {
 
-/// Frame ids of a stretch, both ends inclusive.
+/// Range of frame ids, both ends inclusive.
 struct FrameIds {
   std::int64_t first = 0;
   std::int64_t last = 0;
@@ -24,25 +24,24 @@ struct FrameIds {
 struct CalvinAnnotation {
   FrameIds frames;
   std::string instruction;  ///< UTF-8, one line
-  std::string task;         ///< task id; empty if the file names none
+  std::string task;         ///< task id; empty if the file has none
 };
 
-/// Play segments from ep_start_end_ids.npy. Rows that are no stretch of frames are left out and
-/// described in `warnings`. Throws FileError.
+/// Play segments from ep_start_end_ids.npy. Invalid rows are skipped and described in `warnings`. Throws FileError.
 std::vector<FrameIds> read_play_segments(const std::filesystem::path& path, std::vector<std::string>& warnings);
 
-/// Annotations from auto_lang_ann.npy, in file order; `warnings` as above. The instruction
-/// embeddings are not looked at. Throws FileError.
+/// Annotations from auto_lang_ann.npy, in file order; `warnings` as above. The instruction embeddings are ignored.
+/// Throws FileError.
 std::vector<CalvinAnnotation> read_annotations(const std::filesystem::path& path, std::vector<std::string>& warnings);
 
-/// The same from the file's bytes.
+/// The same from the file's contents.
 std::vector<CalvinAnnotation> parse_annotations(std::span<const std::byte> bytes, const std::filesystem::path& path,
                                                 std::vector<std::string>& warnings);
 
 /// Spans of the annotations that touch `segment`, as indices into it (0 = its first frame), in order
-/// and without overlap. Where annotations overlap, the one that starts first keeps its frames (of
-/// those that start together the longest, then the first in the file); another keeps what it has
-/// after that, and is left out if it has nothing.
+/// and without overlap. Where annotations overlap, the one that starts first gets the frames (if several start
+/// together, the longest, then the first in the file); the others get what remains after it, and are skipped if nothing
+/// does.
 std::vector<InstructionSpan> instruction_spans(const FrameIds& segment, std::span<const CalvinAnnotation> annotations);
 
 }  // namespace deer

@@ -30,7 +30,7 @@ Vector3 vector(const YAML::Node& node, const std::string& field, const std::file
   return out;
 }
 
-// NaN if one of them has no length.
+// NaN if one of them has zero length.
 double sine_between(const Vector3& a, const Vector3& b) {
   const double across = std::hypot(a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]);
   return across / std::hypot(a[0], a[1], a[2]) / std::hypot(b[0], b[1], b[2]);
@@ -40,7 +40,7 @@ CameraModel camera(const YAML::Node& node, const std::string& name, const std::f
   const auto width = static_cast<int>(number(node["width"], name + ".width", file, 1, 1 << 16));
   const auto height = static_cast<int>(number(node["height"], name + ".height", file, 1, 1 << 16));
   auto out = camera_from_fov(width, height, number(node["fov"], name + ".fov", file, 0.1, 170) * kRadians);
-  // The projection stretches the field of view to the picture, whatever its sides are.
+  // The projection stretches the field of view to the image, whatever its aspect ratio.
   if (node["aspect"])
     out.focal_x = out.focal_y * width / height / number(node["aspect"], name + ".aspect", file, 0.01, 100);
   return out;
@@ -58,7 +58,7 @@ CameraCalibrationPtr calvin_cameras(const YAML::Node& config, const std::filesys
     const auto up = vector(node["up_vector"], "cameras.static.up_vector", file);
     out->fixed = camera(node, "cameras.static", file);
     if (!(sine_between({target[0] - eye[0], target[1] - eye[1], target[2] - eye[2]}, up) > 1e-6)) {
-      throw FileError(file, "'cameras.static' looks nowhere: look_from, look_at and up_vector lie on one line");
+      throw FileError(file, "'cameras.static' has no direction: look_from, look_at and up_vector are collinear");
     }
     out->fixed->mount_from_camera = world_from_looking_camera(eye, target, up);
   }

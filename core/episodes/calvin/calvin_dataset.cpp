@@ -19,7 +19,7 @@ constexpr const char* kAnnotationFile = "lang_annotations/auto_lang_ann.npy";
 constexpr std::array kSplits = {"training", "validation"};
 constexpr double kControlHz = 30;
 
-// True also if that cannot be found out, for want of permission: opening the file then says why.
+// Also true if permissions prevent the check: opening the file then reports why.
 bool is_there(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::exists(path, error) || error;
@@ -68,7 +68,7 @@ class FrameFileReader final : public FrameReader {
   const std::filesystem::path file_;
 };
 
-// The first frame says whether there is a gripper camera, and shows that the episode can be read.
+// The first frame shows whether there is a gripper camera and whether the episode can be read.
 FrameSourcePtr make_source(SourceInfo info, std::vector<InstructionSpan> instructions,
                            std::unique_ptr<FrameReader> reader, const CacheOptions& cache) {
   info.has_gripper_camera = reader->load(0, {}).rgb_gripper != nullptr;
@@ -106,7 +106,7 @@ std::shared_ptr<const CalvinDataset> CalvinDataset::open(const std::filesystem::
   out->list_episodes(frame_id);
   if (out->episodes_.empty()) {
     if (!out->warnings_.empty()) throw Error(out->warnings_.front());
-    throw FileError(path, "is a CALVIN dataset without an episode");
+    throw FileError(path, "is a CALVIN dataset without episodes");
   }
   return out;
 }

@@ -16,12 +16,12 @@ namespace deer {
 
 /// One split: a folder with frames, the index of its play segments and its annotations.
 struct CalvinSplit {
-  std::string name;  ///< "training", "validation"; the folder's name if it was opened by itself
+  std::string name;  ///< "training", "validation"; the folder's name if it was opened directly
   std::filesystem::path path;
   std::vector<FrameIds> segments;
   std::vector<CalvinAnnotation> annotations;
   CalvinStatistics statistics;
-  std::vector<CameraStretch> cameras;  ///< sorted; where they leave a frame out, statistics.cameras holds
+  std::vector<CameraStretch> cameras;  ///< sorted; frames without one use statistics.cameras
 };
 
 /// A CALVIN dataset. Its episodes are, split by split, the language annotations in file order, then
@@ -35,9 +35,9 @@ class CalvinDataset final : public EpisodeCollection {
   /// True if training/ or validation/ of `path` is a split.
   static bool is_dataset(const std::filesystem::path& path);
 
-  /// Opens a dataset or a split. Reads indices only. A broken index or annotation file is a warning
-  /// as long as something can be opened; throws FileError otherwise. With `frame_id`, the episodes
-  /// that hold this frame come first.
+  /// Opens a dataset or a split. Reads only indices. A broken index or annotation file is a warning
+  /// as long as something can be opened; otherwise throws FileError. With `frame_id`, the episodes
+  /// that contain this frame come first.
   static std::shared_ptr<const CalvinDataset> open(const std::filesystem::path& path, const CacheOptions& cache,
                                                    std::optional<std::int64_t> frame_id = {});
 

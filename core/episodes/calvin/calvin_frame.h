@@ -14,8 +14,8 @@ std::filesystem::path calvin_frame_path(const std::filesystem::path& split, std:
 /// The number in a name like episode_0358482.npz; -1 if it is not one.
 std::int64_t calvin_frame_id(const std::filesystem::path& file);
 
-/// Reads one step of a CALVIN recording: pictures, actions and states; frame, frame_id, timestamp
-/// and instruction are left for the caller. rgb_static is required, the rest may be absent.
+/// Reads one step of a CALVIN recording: images, actions and states; frame, frame_id, timestamp
+/// and instruction are left to the caller. rgb_static is required, the rest may be absent.
 /// Numbers may be float32 or float64 and must be finite. Throws FileError naming the file, the key,
 /// what was found and what was expected. Thread-safe.
 Observation read_calvin_frame(const std::filesystem::path& file);

@@ -13,7 +13,7 @@
 namespace deer {
 namespace {
 
-constexpr std::uint64_t kEmbedding = 384;  // numbers of CALVIN's sentence embedding
+constexpr std::uint64_t kEmbedding = 384;  // length of CALVIN's sentence embedding
 constexpr double kMaxRelPosition = 0.02;   // m for a relative action of 1
 constexpr double kMaxRelAngle = 0.05;      // rad
 
@@ -21,7 +21,7 @@ std::string shortest(double value) {
   char text[40];
   const auto end = std::to_chars(text, text + sizeof text, value).ptr;
   std::string out(text, end);
-  // YAML takes "1e-05" for text: a number has a point.
+  // YAML reads "1e-05" as text: a number needs a decimal point.
   if (const auto exponent = out.find('e'); out.find('.') == std::string::npos) {
     out.insert(exponent == std::string::npos ? out.size() : exponent, ".0");
   }
@@ -108,7 +108,7 @@ std::string scene_file(const std::vector<FrameIds>& segments, const std::string&
 
 bool starts_first(const FrameIds& a, const FrameIds& b) { return a.first < b.first; }
 
-// Numbers that JSON has no words for (the bounds of no action) are null.
+// Numbers that JSON cannot express (the bounds of no action) are null.
 Json numbers_or_null(std::span<const double> values) {
   Json out = Json::array();
   for (const double value : values) out.push_back(std::isfinite(value) ? Json(value) : Json(nullptr));
@@ -130,7 +130,7 @@ void VectorMoments::add(std::span<const double> value) {
     mean_.assign(value.size(), 0);
     squares_.assign(value.size(), 0);
   }
-  if (value.size() != mean_.size()) throw Error("vectors of different length cannot be averaged");
+  if (value.size() != mean_.size()) throw Error("vectors of different lengths cannot be averaged");
   ++count_;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const double before = value[i] - mean_[i];
@@ -145,7 +145,7 @@ void VectorMoments::add(const VectorMoments& other) {
     *this = other;
     return;
   }
-  if (other.mean_.size() != mean_.size()) throw Error("vectors of different length cannot be averaged");
+  if (other.mean_.size() != mean_.size()) throw Error("vectors of different lengths cannot be averaged");
   const auto a = static_cast<double>(count_);
   const auto b = static_cast<double>(other.count_);
   for (std::size_t i = 0; i < mean_.size(); ++i) {
@@ -248,9 +248,9 @@ void write_calvin_index(const std::filesystem::path& split, CalvinIndex index, c
   }
   std::error_code error;
   for (const char* folder : {".hydra", "lang_annotations"}) std::filesystem::create_directories(split / folder, error);
-  if (error) throw FileError(split, "cannot make the folder: " + error.message());
+  if (error) throw FileError(split, "cannot create the folder: " + error.message());
   if (!index.cameras.empty()) write_camera_stretches(split, std::move(index.cameras));
-  // Annotations first: the others list frames that exist already.
+  // Annotations first: the other files list frames that already exist.
   write_file_atomically(split / "lang_annotations/auto_lang_ann.npy", annotation_file(index.annotations));
   write_file_atomically(split / "ep_lens.npy", npy_file(NpyView::of<std::int64_t>('i', {lengths.size()}, lengths)));
   write_file_atomically(split / "ep_start_end_ids.npy",

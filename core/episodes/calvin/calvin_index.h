@@ -15,7 +15,7 @@
 
 namespace deer {
 
-/// Mean and standard deviation of vectors that come one at a time (Welford, Chan).
+/// Running mean and standard deviation of vectors (Welford, Chan).
 class VectorMoments {
  public:
   void add(std::span<const double> value);
@@ -23,7 +23,7 @@ class VectorMoments {
 
   std::int64_t count() const { return count_; }
   std::vector<double> mean() const { return mean_; }
-  std::vector<double> deviation() const;  ///< of the whole population, as CALVIN's; 0 for a single value
+  std::vector<double> deviation() const;  ///< of the whole population, as in CALVIN; 0 for a single value
 
   Json to_json() const;
   static VectorMoments from_json(const JsonFields& json);
@@ -34,12 +34,12 @@ class VectorMoments {
   std::vector<double> squares_;  // sum of squared distances from the mean
 };
 
-/// What the index files of a CALVIN split say of its frames. A value; those of several recorders with
-/// frame ids apart add up to one.
+/// Contents of a CALVIN split's index files. A value type; the indices of several recorders with separate frame ids
+/// can be added.
 struct CalvinIndex {
   std::vector<FrameIds> segments;             ///< play segments, not empty
   std::vector<CalvinAnnotation> annotations;  ///< each inside a segment
-  std::vector<CameraStretch> cameras;         ///< where they are known
+  std::vector<CameraStretch> cameras;         ///< where known
   VectorMoments robot_obs;
   VectorMoments scene_obs;
   std::array<double, 7> action_min = filled(std::numeric_limits<double>::infinity());
@@ -62,10 +62,8 @@ struct CalvinIndex {
 
 /// Writes a split's index files, each atomically: ep_start_end_ids.npy, ep_lens.npy, scene_info.npy,
 /// statistics.yaml, .hydra/merged_config.yaml and lang_annotations/auto_lang_ann.npy, and camera_calibration.json if
-/// cameras are known. Annotations come
-/// sorted by their first frame. Their embeddings ([n, 1, 384], a sentence encoder's in CALVIN) are zeros:
-/// a policy that reads the text, as DeeR does, needs none.
-/// Throws FileError.
+/// cameras are known. Annotations are sorted by their first frame. Their embeddings ([n, 1, 384], from a sentence
+/// encoder in CALVIN) are zeros: a policy that reads the text, as DeeR does, does not need them. Throws FileError.
 void write_calvin_index(const std::filesystem::path& split, CalvinIndex index, const std::string& scene);
 
 }  // namespace deer

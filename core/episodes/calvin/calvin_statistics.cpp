@@ -25,7 +25,7 @@ YAML::Node load(const std::filesystem::path& path) {
   }
 }
 
-// A positive number at section.key or, as some releases have it, at key.
+// A positive number at section.key or, in some releases, at key.
 void read_number(const YAML::Node& root, const char* section, const char* key, const std::filesystem::path& path,
                  std::optional<double>& out) {
   if (!root.IsMap()) return;
@@ -40,7 +40,7 @@ void read_number(const YAML::Node& root, const char* section, const char* key, c
   out = number;
 }
 
-// A list of numbers; empty if it is something else.
+// A list of numbers; empty for anything else.
 std::vector<double> numbers(const YAML::Node& list) {
   std::vector<double> out;
   if (!list.IsSequence()) return out;
@@ -87,7 +87,7 @@ CalvinStatistics read_calvin_statistics(const std::filesystem::path& split, std:
     } catch (const Error& problem) {
       warnings.push_back(problem.what());
     } catch (const YAML::Exception&) {
-      warnings.push_back(FileError(path, "holds something else than settings").what());
+      warnings.push_back(FileError(path, "does not contain settings").what());
     }
   }
   return out;

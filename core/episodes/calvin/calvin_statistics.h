@@ -10,18 +10,18 @@
 
 namespace deer {
 
-/// What a CALVIN split says of its recording: statistics.yaml and .hydra/merged_config.yaml.
+/// Settings of a CALVIN recording: statistics.yaml and .hydra/merged_config.yaml.
 struct CalvinStatistics {
   std::optional<double> control_hz;       ///< env.control_freq
   std::optional<double> max_rel_pos_m;    ///< robot.max_rel_pos: metres for a relative action of 1
   std::optional<double> max_rel_orn_rad;  ///< robot.max_rel_orn: radians for a relative action of 1
   std::vector<double> robot_obs_mean;     ///< 15 values as robot_obs, or empty
   std::vector<double> robot_obs_std;
-  CameraCalibrationPtr cameras;  ///< cameras.static and cameras.gripper; null if it says nothing of them
+  CameraCalibrationPtr cameras;  ///< cameras.static and cameras.gripper; null if missing
 };
 
-/// Reads what is there; what is missing stays empty. A file that cannot be read, or a value of the
-/// wrong kind, becomes one line in `warnings`. Never throws for the sake of a file's content.
+/// Reads what exists; the rest stays empty. An unreadable file or a value of the wrong kind becomes one line in
+/// `warnings`. Never throws because of a file's content.
 CalvinStatistics read_calvin_statistics(const std::filesystem::path& split, std::vector<std::string>& warnings);
 
 }  // namespace deer

@@ -16,14 +16,14 @@ namespace {
 constexpr std::int64_t kMaxFrameId = 9'999'999;  // seven digits in the file's name
 
 NpyView picture(const ImagePtr& image, const char* key) {
-  if (!image || image->empty()) throw Error("a step to be recorded has no picture '" + std::string(key) + "'");
+  if (!image || image->empty()) throw Error("a step to record has no image '" + std::string(key) + "'");
   return NpyView::of<std::uint8_t>(
       'u', {static_cast<std::uint64_t>(image->height), static_cast<std::uint64_t>(image->width), 3}, image->rgb);
 }
 
 NpyView numbers(std::span<const double> values, const char* key) {
   if (!std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); })) {
-    throw Error("a step to be recorded has a number in '" + std::string(key) + "' that is not finite");
+    throw Error("a step to record has a number in '" + std::string(key) + "' that is not finite");
   }
   return NpyView::of<double>('f', {values.size()}, values);
 }
@@ -37,7 +37,7 @@ CalvinWriter::CalvinWriter(std::filesystem::path split, CalvinWriterOptions opti
       next_id_(options_.first_frame_id) {
   std::error_code error;
   std::filesystem::create_directories(split_, error);
-  if (error) throw FileError(split_, "cannot make the folder: " + error.message());
+  if (error) throw FileError(split_, "cannot create the folder: " + error.message());
 }
 
 void CalvinWriter::begin_segment() {
@@ -46,7 +46,7 @@ void CalvinWriter::begin_segment() {
 }
 
 std::int64_t CalvinWriter::add(const CalvinStep& step) {
-  if (!step.rgb_gripper) throw Error("a step to be recorded has no picture 'rgb_gripper'");
+  if (!step.rgb_gripper) throw Error("a step to record has no image 'rgb_gripper'");
   Observation seen;
   seen.rgb_static = step.rgb_static;
   seen.rgb_gripper = step.rgb_gripper;
@@ -107,7 +107,7 @@ void CalvinWriter::annotate(const FrameIds& frames, std::string instruction, std
                       frames.last <= index_.segments.back().last;
   if (!inside) {
     throw Error("frames " + std::to_string(frames.first) + " to " + std::to_string(frames.last) +
-                " cannot be annotated: they are not in the segment that is being recorded");
+                " cannot be annotated: they are not in the current segment");
   }
   index_.annotations.push_back({frames, std::move(instruction), std::move(task)});
 }

@@ -14,7 +14,7 @@
 
 namespace deer {
 
-/// One step of a recording: what was seen before the action was taken, and the action.
+/// One step of a recording: the observation before the action, and the action.
 struct CalvinStep {
   ImagePtr rgb_static;                 ///< 200 x 200 in CALVIN; any size is written
   ImagePtr rgb_gripper;                ///< 84 x 84 in CALVIN
@@ -27,32 +27,32 @@ struct CalvinStep {
 
 struct CalvinWriterOptions {
   std::int64_t first_frame_id = 0;
-  std::string scene = "calvin_scene_deerscope";  ///< its name in scene_info.npy
+  std::string scene = "calvin_scene_deerscope";  ///< scene name in scene_info.npy
   int deflate_level = 1;                         ///< zlib's, 1 (fast) to 9
-  /// Time between two writings of the index files. Zero: only flush() writes them.
+  /// Interval for writing the index files. Zero: only flush() writes them.
   std::chrono::duration<double> flush_every = std::chrono::seconds(30);
 };
 
-/// Records a split in CALVIN's layout on disk (mees/calvin, dataset/README.md). A frame is a file as soon
-/// as add() returns; the index files follow at intervals and name only frames that are there, so that
-/// a recording that was killed opens with all that the last writing knew. One thread at a time.
+/// Records a split in CALVIN's layout on disk (mees/calvin, dataset/README.md). A frame is on disk as soon as
+/// add() returns; the index files follow at intervals and list only existing frames, so that a killed recording opens
+/// with everything up to the last index. One thread at a time.
 class CalvinWriter {
  public:
-  /// Makes the folder. Throws FileError.
+  /// Creates the folder. Throws FileError.
   explicit CalvinWriter(std::filesystem::path split, CalvinWriterOptions options = {});
 
-  /// A new play segment: what follows does not continue what came before. One frame id stays unused.
+  /// Starts a new play segment that does not continue the previous one. One frame id is skipped.
   void begin_segment();
 
-  /// Writes one frame and returns its id. Throws Error if a picture is missing or a number is not
-  /// finite, FileError if it cannot be written; then nothing is recorded.
+  /// Writes one frame and returns its id. Throws Error if an image is missing or a number is not finite, FileError if
+  /// it cannot be written; in both cases nothing is recorded.
   std::int64_t add(const CalvinStep& step);
 
-  /// The same for a recording that does not know all of it, such as a camera's: an array that the observation
-  /// lacks is left out of the file rather than made up. The static picture is required.
+  /// The same for incomplete observations, such as a camera's: missing arrays are left out of the file. The static
+  /// image is required.
   std::int64_t add(const Observation& seen);
 
-  /// Names the task of a stretch of frames of the present segment, both ends inclusive.
+  /// Annotates a range of frames of the current segment with a task, both ends inclusive.
   void annotate(const FrameIds& frames, std::string instruction, std::string task);
 
   /// Writes the index files.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kVersion = 1;
 constexpr std::int64_t kMaxSide = 1 << 16;
-constexpr double kFar = 1e6;  // m or pixels: what no camera has
+constexpr double kFar = 1e6;  // m or pixels: beyond any camera
 
 Json to_json(const CameraModel& camera) {
   return {{"width", camera.width},
@@ -108,7 +108,7 @@ std::vector<CameraStretch> read_camera_stretches(const std::filesystem::path& sp
   std::ranges::sort(out, {}, [](const auto& stretch) { return stretch.frames.first; });
   for (std::size_t i = 1; i < out.size(); ++i) {
     if (out[i].frames.first <= out[i - 1].frames.last) {
-      throw FileError(path, "two stretches hold frame " + std::to_string(out[i].frames.first));
+      throw FileError(path, "two stretches contain frame " + std::to_string(out[i].frames.first));
     }
   }
   return out;

@@ -15,18 +15,18 @@ class Node;
 
 namespace deer {
 
-/// Frames over which the cameras' calibration stays the same.
+/// Frames with the same camera calibration.
 struct CameraStretch {
   FrameIds frames;
   CameraCalibrationPtr cameras;
 };
 
-/// In a split's folder: the calibration of each stretch of frames (docs/formats.md).
+/// File in a split's folder with the calibration of each stretch of frames (docs/formats.md).
 inline constexpr const char* kCameraFile = "camera_calibration.json";
 
 Json to_json(const std::vector<CameraStretch>& stretches);
-/// `json` is the list "stretches". Throws FileError naming the field: sizes and focal lengths are positive, rotations
-/// are rotations, every number is finite.
+/// `json` is the list "stretches". Throws FileError naming the field unless sizes and focal lengths are positive,
+/// rotations are valid and all numbers are finite.
 std::vector<CameraStretch> camera_stretches_from_json(const std::filesystem::path& file, const Json& json);
 
 /// Reads `split`/camera_calibration.json, sorted by first frame; empty if there is none. Throws FileError.
@@ -35,12 +35,12 @@ std::vector<CameraStretch> read_camera_stretches(const std::filesystem::path& sp
 /// Writes it. Throws FileError.
 void write_camera_stretches(const std::filesystem::path& split, std::vector<CameraStretch> stretches);
 
-/// The calibration of a frame; null if none covers it. `stretches` are sorted and do not overlap.
+/// The calibration of a frame; null if no stretch contains it. `stretches` are sorted and do not overlap.
 CameraCalibrationPtr cameras_of_frame(const std::vector<CameraStretch>& stretches, std::int64_t frame_id);
 
-/// What `cameras` of a CALVIN merged_config.yaml says: the static camera's place and field of view, and the gripper
-/// camera's field of view, which its robot's description puts where calvin_tcp_from_gripper_camera() does. Null if it
-/// names neither. Throws FileError naming the field.
+/// Cameras from a CALVIN merged_config.yaml: the static camera's pose and field of view, and the gripper camera's field
+/// of view, with its pose from calvin_tcp_from_gripper_camera(). Null if it has neither. Throws FileError naming the
+/// field.
 CameraCalibrationPtr calvin_cameras(const YAML::Node& config, const std::filesystem::path& file);
 
 }  // namespace deer

@@ -21,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kStreamPatienceMs = 5000;  // to open a stream, and for each of its pictures
+constexpr int kStreamPatienceMs = 5000;  // to open a stream, and for each of its images
 constexpr double kDefaultVideoRate = 30;
 
 bool has_backend(cv::VideoCaptureAPIs backend) {
@@ -29,7 +29,7 @@ bool has_backend(cv::VideoCaptureAPIs backend) {
   return std::find(all.begin(), all.end(), backend) != all.end();
 }
 
-// The pipeline's last part hands the pictures over: its newest one, in the order of colours that is read.
+// The appsink at the end of the pipeline provides only the newest image, in BGR.
 std::string with_sink(const std::string& pipeline) {
   if (pipeline.find("appsink") != std::string::npos) return pipeline;
   return pipeline + " ! videoconvert ! video/x-raw,format=BGR ! appsink drop=true max-buffers=1";
@@ -52,13 +52,13 @@ class OpenCvCamera final : public CameraDevice {
       if (stop.stop_requested()) return std::nullopt;
       if (!capture_.grab() && !begin_again()) {
         if (kind_ == CameraKind::video) return std::nullopt;
-        throw Error(shown_ + ": gives no more pictures");
+        throw Error(shown_ + ": sends no more images");
       }
-      // Decoding comes after the moment that the stamp is about.
+      // The time stamp is taken before decoding.
       const auto captured_at = Clock::now();
       cv::Mat picture;
-      if (!capture_.retrieve(picture) || picture.empty()) throw Error(shown_ + ": a picture cannot be decoded");
-      if (picture.type() != CV_8UC3) throw Error(shown_ + ": gives pictures without colours of 8 bits");
+      if (!capture_.retrieve(picture) || picture.empty()) throw Error(shown_ + ": an image cannot be decoded");
+      if (picture.type() != CV_8UC3) throw Error(shown_ + ": does not send 8-bit colour images");
       return CameraPicture{image_from_bgr(picture), captured_at};
     } catch (const cv::Exception& error) {
       throw Error(shown_ + ": " + printable(error.err));
@@ -74,7 +74,7 @@ class OpenCvCamera final : public CameraDevice {
       case CameraKind::device:
         opened = capture_.open(device_path(settings_.source), cv::CAP_V4L2);
         if (opened) {
-          capture_.set(cv::CAP_PROP_BUFFERSIZE, 2);  // old pictures are of no use
+          capture_.set(cv::CAP_PROP_BUFFERSIZE, 2);  // old images are useless
           set_exposure();
         }
         break;
@@ -95,11 +95,11 @@ class OpenCvCamera final : public CameraDevice {
         break;
     }
     if (!opened) throw Error(shown_ + ": " + why_not());
-    if (settings_.exposure && kind_ != CameraKind::device) note_ = "only devices take an exposure";
+    if (settings_.exposure && kind_ != CameraKind::device) note_ = "only devices support an exposure";
   }
 
   std::string why_not() const {
-    if (kind_ == CameraKind::pipeline) return "the pipeline does not start (a typing error, or a missing plug-in?)";
+    if (kind_ == CameraKind::pipeline) return "the pipeline does not start (a typo, or a missing plug-in?)";
     if (kind_ == CameraKind::stream) return "no answer, or not a video stream";
     std::error_code error;
     if (!std::filesystem::exists(device_path(settings_.source), error)) return "is not plugged in";
@@ -107,10 +107,10 @@ class OpenCvCamera final : public CameraDevice {
   }
 
   void set_exposure() {
-    if (!settings_.exposure) return;  // as other programs left it
+    if (!settings_.exposure) return;  // keep the current setting
     constexpr double kManual = 1;     // V4L2's number
     capture_.set(cv::CAP_PROP_AUTO_EXPOSURE, kManual);
-    if (!capture_.set(cv::CAP_PROP_EXPOSURE, *settings_.exposure)) note_ = "the driver does not take this exposure";
+    if (!capture_.set(cv::CAP_PROP_EXPOSURE, *settings_.exposure)) note_ = "the driver does not accept this exposure";
   }
 
   void wait_for_turn(const std::stop_token& stop) {
@@ -145,7 +145,7 @@ std::string first_line(const std::filesystem::path& file) {
 }  // namespace
 
 std::unique_ptr<CameraDevice> open_camera_device(const CameraSettings& settings, std::stop_token) {
-  // What OpenCV would print is in our messages.
+  // Our own messages contain what OpenCV would print.
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   return std::make_unique<OpenCvCamera>(settings);
 }
@@ -166,11 +166,10 @@ void check_camera(const CameraSettings& settings) {
       if (!exists(path)) {
         std::string others;
         for (const auto& camera : list_cameras()) others += (others.empty() ? "" : ", ") + camera.device;
-        throw FileError(path,
-                        "there is no such camera; " + (others.empty() ? "none is plugged in" : "found " + others));
+        throw FileError(path, "no such camera; " + (others.empty() ? "none is plugged in" : "found " + others));
       }
       if (::access(path.c_str(), R_OK | W_OK) != 0) {
-        throw FileError(path, "may not be read; cameras belong to the group 'video' on most systems");
+        throw FileError(path, "is not readable; on most systems, add your user to the group 'video'");
       }
       break;
     }
@@ -182,7 +181,7 @@ void check_camera(const CameraSettings& settings) {
       break;
     case CameraKind::video:
       need(cv::CAP_FFMPEG, "FFmpeg");
-      if (!exists(settings.source)) throw FileError(settings.source, "there is no such file");
+      if (!exists(settings.source)) throw FileError(settings.source, "does not exist");
       break;
   }
 }
@@ -197,7 +196,7 @@ std::vector<ListedCamera> list_cameras(const std::filesystem::path& sysfs) {
     if (!node.starts_with(kPrefix)) continue;
     const char* const end = node.data() + node.size();
     const auto [stop, problem] = std::from_chars(node.data() + kPrefix.size(), end, number);
-    // The others of a device give its meta-data.
+    // A device's other nodes carry only metadata.
     if (problem != std::errc{} || stop != end || first_line(entry.path() / "index") != "0") continue;
     found.emplace_back(number, ListedCamera{"/dev/" + node, printable(first_line(entry.path() / "name"))});
   }

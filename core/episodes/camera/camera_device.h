@@ -16,7 +16,7 @@
 
 namespace deer {
 
-/// A camera that cannot work, however often it is tried: a file that is no video, a device that one may not read.
+/// A camera that cannot work even after retries: a file that is not a video, a device without read permission.
 class CameraRefused : public Error {
  public:
   using Error::Error;
@@ -27,28 +27,28 @@ struct CameraPicture {
   std::chrono::steady_clock::time_point captured_at;
 };
 
-/// An open camera, as the reading thread sees it; made, used and destroyed on that thread.
+/// An open camera; created, used and destroyed on its reading thread.
 class CameraDevice {
  public:
   virtual ~CameraDevice() = default;
 
-  /// Waits for the next picture; nothing at the end of a video. Throws Error if the camera is lost. Drivers
-  /// being what they are, it may also never return, or repeat the last picture for ever: LiveCamera is ready for both.
+  /// Waits for the next image; empty at the end of a video. Throws Error if the camera is lost. Some drivers never
+  /// return or repeat the last image forever; LiveCamera handles both.
   virtual std::optional<CameraPicture> read(std::stop_token stop) = 0;
 
-  /// What was asked for and could not be had ("the driver takes no exposure"); empty if nothing.
+  /// A requested setting that is not supported ("the driver does not accept this exposure"); empty if none.
   virtual std::string note() const { return {}; }
 };
 
-/// Opens a camera; called on its reading thread, and may take its time. Throws CameraRefused if there is no
-/// hope, any other exception if it may work later.
+/// Opens a camera; called on its reading thread, and may block. Throws CameraRefused if it can never work, any other
+/// exception if it may work later.
 using CameraOpener = std::function<std::unique_ptr<CameraDevice>(const CameraSettings&, std::stop_token)>;
 
-/// The real ones: V4L2, FFmpeg and GStreamer by way of OpenCV.
+/// Real cameras: V4L2, FFmpeg and GStreamer through OpenCV.
 std::unique_ptr<CameraDevice> open_camera_device(const CameraSettings& settings, std::stop_token stop);
 
-/// Says at once what can be said without opening: no such device or file, a build of OpenCV without
-/// GStreamer. Throws Error naming the source.
+/// Checks what can be checked without opening: whether the device or file exists and OpenCV supports the source.
+/// Throws Error naming the source.
 void check_camera(const CameraSettings& settings);
 
 struct ListedCamera {
@@ -56,7 +56,7 @@ struct ListedCamera {
   std::string name;    ///< "HD Webcam C270"
 };
 
-/// V4L2 capture devices, by number. `sysfs` stands in for the kernel's in tests.
+/// V4L2 capture devices, by number. `sysfs` replaces the kernel's in tests.
 std::vector<ListedCamera> list_cameras(const std::filesystem::path& sysfs = "/sys/class/video4linux");
 
 }  // namespace deer

@@ -21,15 +21,15 @@ bool is_number(const std::string& text) {
 }  // namespace
 
 CameraKind camera_kind(const std::string& source) {
-  if (source.empty()) throw Error("no camera is named: give a device, a URL, a pipeline or a video file");
+  if (source.empty()) throw Error("no camera given, expected a device, a URL, a pipeline or a video file");
   if (is_number(source) || source.starts_with("/dev/")) return CameraKind::device;
   if (source.find(" ! ") != std::string::npos) return CameraKind::pipeline;
   const auto colon = source.find("://");
   if (colon == std::string::npos) return CameraKind::video;
   const auto scheme = source.substr(0, colon);
   if (std::find(kStreams.begin(), kStreams.end(), scheme) == kStreams.end()) {
-    throw Error("'" + printable(shown_source(source)) + "': streams of the kind '" + printable(scheme) +
-                "' are not known, expected rtsp, rtsps, rtmp, http, https, udp, tcp or srt");
+    throw Error("'" + printable(shown_source(source)) + "': streams of type '" + printable(scheme) +
+                "' are not supported, expected rtsp, rtsps, rtmp, http, https, udp, tcp or srt");
   }
   return CameraKind::stream;
 }

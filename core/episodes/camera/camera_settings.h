@@ -15,7 +15,7 @@ enum class CameraKind {
   video,     ///< a file, played at its own rate
 };
 
-/// A part of a picture, in its pixels, top left first. No width: all of it.
+/// A part of an image, in pixels from the top left. Zero width: the whole image.
 struct CameraCrop {
   int x = 0;
   int y = 0;
@@ -25,30 +25,29 @@ struct CameraCrop {
   bool operator==(const CameraCrop&) const = default;
 };
 
-/// Where a camera's pictures come from and what is done to each.
+/// A camera's source and the adjustments of its images.
 struct CameraSettings {
   std::string source;
   int quarter_turns = 0;  ///< clockwise, 0 to 3
   bool flip_horizontal = false;
   bool flip_vertical = false;
-  CameraCrop crop = {};                 ///< of the picture as turned and flipped; what lies outside is left out
-  std::optional<double> exposure = {};  ///< in the driver's units (V4L2: 100 µs); empty: the driver's own choice
-  bool repeat = false;                  ///< a video begins again at its end
+  CameraCrop crop = {};                 ///< of the turned and flipped image; parts outside are ignored
+  std::optional<double> exposure = {};  ///< in the driver's units (V4L2: 100 µs); empty: unchanged
+  bool repeat = false;                  ///< a video restarts at its end
 
   bool operator==(const CameraSettings&) const = default;
 };
 
-/// What `source` names. Throws Error for an empty one and for a URL of another kind.
+/// Kind of `source`. Throws Error if it is empty or a URL of an unsupported type.
 CameraKind camera_kind(const std::string& source);
 
 /// "/dev/video2" for "2"; otherwise the source.
 std::string device_path(const std::string& source);
 
-/// The source for a person to read: without the user and password of a URL.
+/// The source for display: without the user and password of a URL.
 std::string shown_source(const std::string& source);
 
-/// Turned, flipped, then cropped; the picture itself if there is nothing to do. A crop that leaves nothing is
-/// ignored.
+/// The image turned, flipped, then cropped; the image itself if nothing changes. An empty crop is ignored.
 ImagePtr adjusted(const ImagePtr& image, const CameraSettings& settings);
 
 }  // namespace deer

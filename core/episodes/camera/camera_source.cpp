@@ -19,7 +19,7 @@ constexpr auto kLongPause = std::chrono::seconds(1);
 
 double milliseconds(Clock::duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
 
-// What the cameras' threads touch; a reader that is left behind may still do so after the source has gone.
+// State used by the cameras' threads; an abandoned reader may use it after the source was destroyed.
 struct Bell {
   std::mutex mutex;
   std::condition_variable_any wake;
@@ -146,7 +146,7 @@ class PairedCameras final : public CameraSource {
     return out;
   }
 
-  // True if no more will come. A camera that failed is an error, whichever of the two.
+  // True if no more images will come. A failure of either camera is an error.
   bool ended_or_throw() const {
     bool ended = false;
     for (const auto* const camera : {fixed_.get(), gripper_.get()}) {
@@ -187,21 +187,21 @@ class PairedCameras final : public CameraSource {
   std::unique_ptr<LiveCamera> fixed_;
   std::unique_ptr<LiveCamera> gripper_;
 
-  std::mutex turn_mutex_;  // one next() at a time; guards what follows
+  std::mutex turn_mutex_;  // one next() at a time; guards the members below
   std::int64_t frame_ = 0;
   std::int64_t last_number_ = -1;
   std::optional<Clock::time_point> last_taken_;
   bool starts_ = true;
   int reconnects_ = 0;
 
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::string instruction_;
   std::optional<double> skew_ms_;
   double largest_skew_ms_ = 0;
 
   std::mutex watcher_mutex_;
   std::function<void(const CameraSourceReport&)> watcher_;
-  std::jthread reporter_;  // last: it ends first
+  std::jthread reporter_;  // last member: destroyed first
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kMostReaders = 2;  // of one camera: the present one, and one left behind in a read that hangs
+constexpr int kMostReaders = 2;  // per camera: the current one, and one abandoned in a read that hangs
 constexpr auto kRateWindow = std::chrono::seconds(1);
 
 struct ReaderCount {
@@ -22,13 +22,13 @@ struct ReaderCount {
   int running = 0;
 };
 
-// Never destroyed: a reader that hangs may outlive everything else.
+// Never destroyed: an abandoned reader may outlive everything else.
 ReaderCount& readers() {
   static auto* const count = new ReaderCount;
   return *count;
 }
 
-// Equal pictures have equal ones. Eight bytes at a time: a few tenths of a millisecond for a megabyte.
+// Hash of the image content. Eight bytes at a time: a few tenths of a millisecond per megabyte.
 std::uint64_t content_hash(const Image& image) {
   std::uint64_t hash =
       0x9E3779B97F4A7C15U ^ static_cast<std::uint64_t>(image.width) << 32U ^ static_cast<std::uint64_t>(image.height);
@@ -66,7 +66,7 @@ std::string seconds_text(Clock::duration time) {
 
 }  // namespace
 
-// Shared by the camera, its watch and its readers; the last of them takes it along.
+// Shared by the camera, its watch and its readers; destroyed with the last of them.
 struct LiveCamera::Shared : std::enable_shared_from_this<LiveCamera::Shared> {
   Shared(std::string name, CameraSettings given, CameraOpener opens, CameraPatience waits, std::function<void()> tell)
       : settings(std::move(given)),
@@ -94,7 +94,7 @@ struct LiveCamera::Shared : std::enable_shared_from_this<LiveCamera::Shared> {
   const Clock::duration repeat;
   const std::function<void()> changed;
 
-  mutable std::mutex mutex;  // guards what follows
+  mutable std::mutex mutex;  // guards the members below
   std::condition_variable_any wake;
   CameraReport report;
   std::deque<CameraFrame> frames;
@@ -102,21 +102,21 @@ struct LiveCamera::Shared : std::enable_shared_from_this<LiveCamera::Shared> {
   std::int64_t next_number = 0;
   std::int64_t last_used = -1;
 
-  std::uint64_t generation = 0;  // of the present reader; what others say is not listened to
+  std::uint64_t generation = 0;  // of the current reader; others are ignored
   std::stop_source stop_reader;
   int readers_alive = 0;
-  std::uint64_t events = 0;  // what the watch has to look at
+  std::uint64_t events = 0;  // count of changes for the watch
   bool open = false;
-  bool gave_picture = false;  // since it was opened
-  std::string loss;           // why the present reader ended
+  bool gave_picture = false;  // since the camera was opened
+  std::string loss;           // why the current reader ended
   bool refused = false;
   bool at_end = false;
   Clock::time_point opened_at;
   Clock::time_point last_picture;
-  Clock::time_point last_new;  // that differed from the one before
+  Clock::time_point last_new;  // of the last image that differed from its predecessor
   std::uint64_t last_hash = 0;
   bool lost_by_repeating = false;
-  bool stands_still = false;  // a fresh start gave the same picture: nothing moves before the camera
+  bool stands_still = false;  // reopening gave the same image: the scene does not move
   Clock::time_point retry_at;
 };
 
@@ -153,26 +153,26 @@ void LiveCamera::Shared::watch(const std::stop_token& stop) {
   }
 }
 
-// Until the present reader is of no use any more; answers why.
+// Waits until the current reader has failed; returns the reason.
 std::string LiveCamera::Shared::watch_reader(const std::stop_token& stop, std::unique_lock<std::mutex>& lock) {
   while (!stop.stop_requested()) {
     if (!loss.empty() || at_end) return loss;
     const auto now = Clock::now();
     auto look_again = opened_at + patience.open;
     if (!gave_picture) {
-      if (now >= look_again) return (open ? "gave no picture for " : "did not open for ") + seconds_text(patience.open);
+      if (now >= look_again) return (open ? "sent no image for " : "did not open for ") + seconds_text(patience.open);
     } else {
       const bool repeats = repeat.count() > 0 && !stands_still && now - last_new >= repeat;
       const bool silent = now - last_picture >= patience.stall;
-      if (now - last_picture >= patience.lost) return "gave no picture for " + seconds_text(patience.lost);
+      if (now - last_picture >= patience.lost) return "sent no image for " + seconds_text(patience.lost);
       if (repeats && now - last_new >= repeat + patience.lost) {
         lost_by_repeating = true;
-        return "gave the same picture for " + seconds_text(repeat + patience.lost);
+        return "sent the same image for " + seconds_text(repeat + patience.lost);
       }
       if (silent) {
-        say(CameraState::stalled, "no picture for more than " + seconds_text(patience.stall), lock);
+        say(CameraState::stalled, "no image for more than " + seconds_text(patience.stall), lock);
       } else if (repeats) {
-        say(CameraState::stalled, "the same picture for more than " + seconds_text(repeat), lock);
+        say(CameraState::stalled, "the same image for more than " + seconds_text(repeat), lock);
       } else {
         say(CameraState::live, {}, lock);
       }
@@ -182,7 +182,7 @@ std::string LiveCamera::Shared::watch_reader(const std::stop_token& stop, std::u
       }
     }
     const auto seen = events;
-    if (!loss.empty() || at_end) continue;  // said while the lock was open
+    if (!loss.empty() || at_end) continue;  // reported while the lock was released
     wake.wait_until(lock, stop, look_again, [&] { return events != seen; });
   }
   return {};
@@ -201,7 +201,7 @@ void LiveCamera::Shared::start_reader() {
   std::thread([self = shared_from_this(), mine = ++generation, stop = stop_reader.get_token()]() mutable {
     self->read(mine, stop);
     self.reset();
-    // Notified under the lock: whoever waits may end the program at once.
+    // Notify under the lock: the waiting thread may end the program at once.
     const std::scoped_lock lock(readers().mutex);
     if (--readers().running == 0) readers().none.notify_all();
   }).detach();
@@ -267,7 +267,7 @@ bool LiveCamera::Shared::accept(std::uint64_t mine, const CameraPicture& picture
   report.repeated += same;
   ++events;
   wake.notify_all();
-  if (repeat.count() > 0 && !stands_still && last_picture - last_new >= repeat) return true;  // no news
+  if (repeat.count() > 0 && !stands_still && last_picture - last_new >= repeat) return true;  // unchanged
   report.width = image->width;
   report.height = image->height;
   frames.push_back({next_number++, std::move(image), picture.captured_at});

@@ -14,33 +14,33 @@
 
 namespace deer {
 
-/// How long a camera is waited for.
+/// Timeouts of a camera.
 struct CameraPatience {
   using Duration = std::chrono::steady_clock::duration;
-  Duration open = std::chrono::seconds(10);               ///< then it is let go and tried again
-  Duration stall = std::chrono::milliseconds(700);        ///< without a new picture: stalled
-  Duration lost = std::chrono::milliseconds(2500);        ///< without a new picture: opened again
-  Duration first_retry = std::chrono::milliseconds(250);  ///< pause before it is opened again; doubles
+  Duration open = std::chrono::seconds(10);               ///< then the attempt is abandoned and retried
+  Duration stall = std::chrono::milliseconds(700);        ///< without a new image: stalled
+  Duration lost = std::chrono::milliseconds(2500);        ///< without a new image: opened again
+  Duration first_retry = std::chrono::milliseconds(250);  ///< delay before reopening; doubles each time
   Duration longest_retry = std::chrono::milliseconds(5000);
-  /// The same picture for so long is a stall too; zero: it is not. By default 2 s for devices, whose noise
-  /// makes every picture new, 10 s for streams and pipelines, and zero for videos.
+  /// An unchanged image for this long is a stall too; zero: never. By default 2 s for devices, whose noise makes every
+  /// image different, 10 s for streams and pipelines, and zero for videos.
   std::optional<Duration> repeat = {};
 };
 
 struct CameraFrame {
-  std::int64_t number = 0;  ///< of the pictures delivered so far, without gaps
-  ImagePtr image;           ///< adjusted as the settings say
+  std::int64_t number = 0;  ///< number of the delivered image, without gaps
+  ImagePtr image;           ///< after the adjustments in the settings
   std::chrono::steady_clock::time_point captured_at;
 };
 
-/// A camera that keeps going: read on a thread of its own, watched by another, opened again when it is lost.
-/// Its newest pictures are kept, older ones make way. Thread-safe; no call waits for the device, the
-/// destructor included: a read that hangs is left behind, and its thread ends with it.
+/// A camera that reconnects: read on its own thread, watched by another, opened again when it is lost. Keeps the newest
+/// images. Thread-safe; no call waits for the device, not even the destructor: a thread whose read hangs is abandoned
+/// and ends when the read returns.
 class LiveCamera {
  public:
-  static constexpr std::size_t kKept = 4;  ///< pictures in the queue
+  static constexpr std::size_t kKept = 4;  ///< images in the queue
 
-  /// Starts at once. `changed` is called from any thread, without a lock, when a picture or a new state is there.
+  /// Starts at once. `changed` is called from any thread, without a lock, on every new image or state.
   LiveCamera(std::string name, CameraSettings settings, CameraOpener opener, CameraPatience patience,
              std::function<void()> changed);
   ~LiveCamera();
@@ -49,13 +49,13 @@ class LiveCamera {
 
   CameraReport report() const;
   std::vector<CameraFrame> frames() const;  ///< oldest first, at most kKept
-  /// Frame `number` is used; those before it that were not are dropped.
+  /// Marks frame `number` as used; unused frames before it count as dropped.
   void use(std::int64_t number);
-  /// What came up to now was not wanted by anybody, and counts as neither used nor dropped.
+  /// Discards the images so far: they count as neither used nor dropped.
   void forget();
 
-  /// Waits until every reading thread of the process has ended, at most so long; false if one hangs. For the
-  /// end of a program, whose libraries should not go before the threads that use them.
+  /// Waits until every reading thread of the process has ended, up to a timeout; false if one hangs. Call at the end
+  /// of a program, so that libraries are not unloaded while threads use them.
   static bool wait_for_readers(std::chrono::milliseconds patience);
 
  private:

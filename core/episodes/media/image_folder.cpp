@@ -14,7 +14,7 @@
 namespace deer {
 namespace {
 
-// libjpeg fills what is missing of a cut file with grey and says nothing: look for the end marker.
+// libjpeg silently fills the missing part of a truncated file with grey: check for the end marker.
 bool is_cut_jpeg(std::span<const std::byte> bytes) {
   constexpr std::array kStart{std::byte{0xFF}, std::byte{0xD8}};
   constexpr std::array kEnd{std::byte{0xFF}, std::byte{0xD9}};
@@ -24,7 +24,7 @@ bool is_cut_jpeg(std::span<const std::byte> bytes) {
 
 ImagePtr read_image(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
-  if (is_cut_jpeg(file->bytes())) throw FileError(path, "is cut short: the JPEG has no end");
+  if (is_cut_jpeg(file->bytes())) throw FileError(path, "is cut short: the JPEG has no end marker");
   try {
     return decode_picture(file->bytes());
   } catch (const Error& error) {
@@ -71,7 +71,7 @@ std::vector<std::filesystem::path> images_of(const std::filesystem::path& path) 
     return {path};
   }
   auto images = list_images(path);
-  if (images.empty()) throw FileError(path, "holds no images (png, jpg, bmp)");
+  if (images.empty()) throw FileError(path, "contains no images (png, jpg, bmp)");
   return images;
 }
 

@@ -81,7 +81,7 @@ bool natural_less(std::string_view a, std::string_view b) {
     if (x != y) return x < y;
   }
   const auto left_a = a.size() - i, left_b = b.size() - j;
-  return left_a != left_b ? left_a < left_b : a < b;  // "01" and "1" still have an order
+  return left_a != left_b ? left_a < left_b : a < b;  // so that "01" and "1" have a defined order
 }
 
 std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder) {

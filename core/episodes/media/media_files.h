@@ -17,8 +17,8 @@ bool natural_less(std::string_view a, std::string_view b);
 /// folder cannot be listed.
 std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder);
 
-/// True if the file begins like a video container or an image (png, jpg, bmp) that we read. Text is
-/// never taken for a video: a playlist could name other files. Throws FileError if it is unreadable.
+/// True if the file begins like a supported video container or image (png, jpg, bmp). Text is never treated as a video:
+/// a playlist could refer to other files. Throws FileError if it is unreadable.
 bool looks_like_video(const std::filesystem::path& file);
 bool looks_like_image(const std::filesystem::path& file);
 

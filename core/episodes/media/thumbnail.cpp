@@ -11,7 +11,7 @@
 namespace deer {
 
 std::vector<std::uint8_t> jpeg_thumbnail(const Image& image, int width) {
-  if (image.empty() || width < 1) throw Error("an empty picture has no thumbnail");
+  if (image.empty() || width < 1) throw Error("an empty image has no thumbnail");
   // OpenCV takes no pointer to const; nothing is written there.
   const cv::Mat rgb(image.height, image.width, CV_8UC3, const_cast<std::uint8_t*>(image.rgb.data()));
   cv::Mat small;

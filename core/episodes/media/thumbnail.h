@@ -10,10 +10,10 @@
 
 namespace deer {
 
-/// The bytes of a JPEG file with the picture, at most `width` pixels wide. Throws Error on an empty picture.
+/// Contents of a JPEG file with the image, at most `width` pixels wide. Throws Error for an empty image.
 std::vector<std::uint8_t> jpeg_thumbnail(const Image& image, int width);
 
-/// The picture in the bytes of an image file (JPEG, PNG, …). Throws Error, which reads on after a file's name.
+/// Decodes the contents of an image file (JPEG, PNG, …). Throws Error with a message to append to the file's name.
 ImagePtr decode_picture(std::span<const std::byte> bytes);
 
 }  // namespace deer

@@ -16,11 +16,11 @@
 namespace deer {
 namespace {
 
-// FFmpeg prints its own lines about a damaged file; ours says it all. Set before main, since the
-// environment must not change once there are threads.
+// Silences FFmpeg's own messages about damaged files; ours are sufficient. Set before main, since the environment must
+// not change once there are threads.
 [[maybe_unused]] const int kQuiet = ::setenv("OPENCV_FFMPEG_LOGLEVEL", "-8", 0);
 
-// Decoding forward beats a jump up to about one group of pictures.
+// Decoding forward is faster than seeking within about one group of pictures.
 constexpr std::int64_t kForward = 48;
 
 }  // namespace
@@ -36,7 +36,7 @@ VideoFile::VideoFile(const std::filesystem::path& path) : path_(path) {
     length_ = static_cast<std::int64_t>(count);
     return;
   }
-  // A stream without a count: there is no way but to go through it once.
+  // A stream without a frame count: decode it once to count.
   seekable_ = false;
   while (grab()) {
   }
@@ -87,7 +87,7 @@ void VideoFile::go_to(std::int64_t index, const std::stop_token& stop) {
       throw FileError(path_, "the video ends after frame " + std::to_string(last) + ", frame " + std::to_string(index) +
                                  " of " + std::to_string(length_) + " was expected (cut short?)");
     }
-    // A frame off the beat means that numbers cannot be computed from times in this video.
+    // The time stamp does not match: frame numbers cannot be computed from times in this video.
     if (seekable_ && !on_time(grabbed_)) seekable_ = false;
   }
 }
@@ -140,7 +140,7 @@ class VideoReader final : public FrameReader {
 std::shared_ptr<const EpisodeCollection> open_video(const std::filesystem::path& path,
                                                     const OpenSourceOptions& options) {
   for (const auto& file : {path, options.gripper}) {
-    if (!file.empty() && !looks_like_video(file)) throw FileError(file, "is not a video that we know");
+    if (!file.empty() && !looks_like_video(file)) throw FileError(file, "is not a supported video");
   }
   const VideoReader probe(path, options.gripper);
   std::vector<std::string> warnings;
@@ -152,7 +152,7 @@ std::shared_ptr<const EpisodeCollection> open_video(const std::filesystem::path&
              std::to_string(video.length()) + "; only the pairs are shown");
     }
     if (std::abs(gripper->frames_per_second() - video.frames_per_second()) > 0.01) {
-      differ("has another frame rate than the static camera's video; frames are paired by number");
+      differ("has a different frame rate than the static camera's video; frames are paired by number");
     }
   }
   const auto instruction = find_instruction(options, {}, path.parent_path(), warnings);

@@ -11,9 +11,9 @@
 
 namespace deer {
 
-/// Frames of a video by their place in decoding order. A decoder only goes forward reliably: jumps
-/// use its seeking where the frame that comes out carries the time stamp that its number asks for,
-/// and otherwise decode from the start. Thread-safe; one frame is decoded at a time.
+/// Frames of a video by index in decoding order. Decoders are only reliable going forward: seeking is used if the
+/// resulting frame has the time stamp expected for its index; otherwise decoding starts from the beginning.
+/// Thread-safe; one frame is decoded at a time.
 class VideoFile {
  public:
   /// Decodes the first frame. Throws FileError.
@@ -38,8 +38,8 @@ class VideoFile {
   std::int64_t length_ = 0;
   double frames_per_second_ = 30;
   double start_ms_ = 0;        // time stamp of frame 0
-  std::int64_t grabbed_ = -1;  // the frame that retrieve() would give
-  bool seekable_ = true;       // until a jump lands elsewhere
+  std::int64_t grabbed_ = -1;  // the frame that retrieve() would return
+  bool seekable_ = true;       // until a seek ends at the wrong frame
 };
 
 }  // namespace deer

@@ -28,12 +28,12 @@ void check(const VideoFormat& format) {
   for (const int side : {format.width, format.height}) {
     if (side < kLeastSide || side > kMostSide || side % 2 != 0) {
       throw Error("a video of " + std::to_string(format.width) + " x " + std::to_string(format.height) +
-                  " pixels is not possible: both must be even, from 16 to 8192");
+                  " pixels is not supported: both must be even, from 16 to 8192");
     }
   }
   const double rate = format.frames_per_second;
   if (!(rate > 0 && rate <= 1000)) {
-    throw Error("a video of " + std::to_string(rate) + " frames a second is not possible: at most 1000");
+    throw Error("a video of " + std::to_string(rate) + " frames per second is not supported: the maximum is 1000");
   }
 }
 
@@ -56,7 +56,7 @@ class VideoWriter::Private {
     std::filesystem::remove(part, none);
   }
 
-  // FFmpeg says nothing of use when a file cannot be made; the system does.
+  // FFmpeg gives no useful message if a file cannot be created; the system does.
   void make_file() const {
     errno = 0;
     std::ofstream file(part, std::ios::binary);
@@ -72,17 +72,17 @@ class VideoWriter::Private {
           return;
         }
       } catch (const cv::Exception&) {
-        // The next codec may do.
+        // Try the next codec.
       }
     }
-    throw FileError(path, "OpenCV has no encoder for MP4 video here (H.264 or MPEG-4 by FFmpeg is needed)");
+    throw FileError(path, "OpenCV has no encoder for MP4 video (needs H.264 or MPEG-4 from FFmpeg)");
   }
 
   void close() noexcept {
     try {
       writer.release();
     } catch (const cv::Exception&) {
-      // What came of it is seen when the file is read back.
+      // Success is checked when the file is read back.
     }
   }
 
@@ -92,7 +92,7 @@ class VideoWriter::Private {
     return !error && space.available < kLeastSpace;
   }
 
-  // The encoder does not tell whether its writes succeeded.
+  // The encoder does not report whether its writes succeeded.
   void read_back() const {
     std::int64_t found = 0;
     try {
@@ -118,7 +118,7 @@ VideoWriter::VideoWriter(std::filesystem::path path, const VideoFormat& format) 
   std::error_code none;
   if (std::filesystem::is_directory(d_->path, none)) {
     d_->kept = true;
-    throw FileError(d_->path, "is a folder, a file is needed");
+    throw FileError(d_->path, "is a folder, expected a file");
   }
   d_->make_file();
   d_->open();
@@ -128,14 +128,14 @@ VideoWriter::~VideoWriter() = default;
 
 std::filesystem::path VideoWriter::unfinished(const std::filesystem::path& path) {
   auto out = path;
-  return out += ".part.mp4";  // FFmpeg takes the container from the ending
+  return out += ".part.mp4";  // FFmpeg derives the container from the extension
 }
 
 void VideoWriter::write(const Image& picture) {
   auto& d = *d_;
   if (picture.width != d.format.width || picture.height != d.format.height ||
       picture.rgb.size() != static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height) * 3) {
-    throw Error("a picture of " + std::to_string(picture.width) + " x " + std::to_string(picture.height) +
+    throw Error("an image of " + std::to_string(picture.width) + " x " + std::to_string(picture.height) +
                 " pixels does not fit a video of " + std::to_string(d.format.width) + " x " +
                 std::to_string(d.format.height));
   }

@@ -23,26 +23,26 @@ struct VideoFormat {
   std::vector<VideoCodec> codecs{VideoCodec::h264, VideoCodec::mpeg4};  ///< the first that opens is taken
 };
 
-/// Writes an MP4 video picture by picture. The file is made beside the one that was asked for and takes its name once
-/// it is complete and was read back; until then, and after a failure, a file of that name stays as it was. Blocks on
-/// disk and encoder; used from one thread at a time.
+/// Writes an MP4 video image by image. The file is written under a temporary name and renamed once it is complete and
+/// was read back; until then, and after a failure, an existing file is kept. Blocks on disk and encoder; use from one
+/// thread at a time.
 class VideoWriter {
  public:
-  /// Throws Error for a format that is not possible, and FileError if the file cannot be made or no codec opens.
+  /// Throws Error for an unsupported format, and FileError if the file cannot be created or no codec opens.
   VideoWriter(std::filesystem::path path, const VideoFormat& format);
-  /// Without finish(), what was written is removed.
+  /// Without finish(), the temporary file is removed.
   ~VideoWriter();
   VideoWriter(const VideoWriter&) = delete;
   VideoWriter& operator=(const VideoWriter&) = delete;
 
-  /// Throws Error for a picture of another size, FileError if the disk is full.
+  /// Throws Error for an image of the wrong size, FileError if the disk is full.
   void write(const Image& picture);
-  /// Completes the file. Throws FileError if what is on the disk is not what was written.
+  /// Completes the file. Throws FileError if its contents are not what was written.
   void finish();
 
-  std::int64_t written() const;  ///< pictures
+  std::int64_t written() const;  ///< images
   VideoCodec codec() const;
-  /// Where the video is until it is complete.
+  /// Temporary path until the video is complete.
   static std::filesystem::path unfinished(const std::filesystem::path& path);
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Assembly of a model from the files as they are published (reference document, sections 1.1 and 1.2).
+// Assembly of a model from the files as they are published.
 #include <algorithm>
 #include <array>
 #include <charconv>

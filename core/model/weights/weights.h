@@ -39,7 +39,7 @@ class WeightSource {
 /// A file (or shards) that already holds the assembled names.
 std::shared_ptr<const WeightSource> whole_model_source(std::shared_ptr<const TensorArchive> archive);
 
-/// The four published pieces (reference document, section 1.1). Later ones overwrite earlier ones.
+/// The four published pieces. Later ones overwrite earlier ones.
 struct PublishedPieces {
   std::filesystem::path clip;        ///< OpenAI's TorchScript archive or an open_clip state dict
   std::filesystem::path llm;         ///< folder or file of the MPT weights

@@ -13,8 +13,7 @@
 namespace deer {
 
 struct TokenCacheOptions {
-  /// Versions of every picture: the first as it is, the others each moved at random (reference
-  /// document, section 5, window form).
+  /// Versions of every image: the first unchanged, the others each shifted at random, as in the reference.
   int variants = 1;
   int static_shift = 4;   ///< padding in pixels of the tower's picture; the reference's 10 at 224
   int gripper_shift = 2;  ///< the reference's 4 at 224

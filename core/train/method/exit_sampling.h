@@ -7,7 +7,7 @@
 
 namespace deer {
 
-/// Which exits' features the shared head is trained on (reference document, section 4). Indices count
+/// Which exits' features the shared head is trained on. Indices count
 /// exits, the last included.
 struct ExitSample {
   at::Tensor every_frame;         ///< strategy 1, [B, W] int64: an independent exit for every frame

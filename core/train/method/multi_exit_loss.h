@@ -28,7 +28,7 @@ struct MultiExitLoss {
 /// `actions` [B, W, 7], the gripper -1 or +1. Real robots' data use a gripper weight of 0.05.
 MultiExitLoss multi_exit_loss(const HeadOutputs& outputs, const at::Tensor& actions, double gripper_weight = 0.01);
 
-/// Criterion values for threshold solving from one batch of windows (reference document, section 3.1):
+/// Criterion values for threshold solving from one batch of windows:
 /// [exits, B * (W / 2)]. `every_frame` [B, W] are the exits that earlier frames left at.
 at::Tensor calibration_values(const TrainableModel& model, const WindowFeatures& features,
                               const at::Tensor& every_frame);

@@ -28,7 +28,7 @@ struct GroupOptions {
   bool decay_heads = false;
 };
 
-/// Splits the parameters a stage trains (reference document, section 4). Weight decay is for cross-attention but
+/// Splits the parameters a stage trains. Weight decay is for cross-attention but
 /// its gates, biases and names with "norm"; for trained decoder blocks but their norms; and for heads if
 /// asked. Groups may be empty; the exit stage has the two of the heads.
 std::vector<ParameterGroup> parameter_groups(TrainingStage stage, const std::vector<std::string>& parameters,

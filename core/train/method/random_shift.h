@@ -7,7 +7,7 @@
 
 namespace deer {
 
-/// Image shift augmentation of the training (reference document, section 5): replicate-pads by
+/// Image shift augmentation of the training: replicate-pads by
 /// `padding` and samples bilinearly at whole-pixel shifts.
 /// `images` [N, C, S, S] float; `shift` [N, 2] whole numbers (x, y) in 0..2*padding. Returns the same shape.
 /// Throws Error if the shapes do not fit.

@@ -13,7 +13,7 @@ namespace deer {
 /// file at once. Throws FileError; Error if a tensor holds 4 GB or more.
 void write_torch_checkpoint(const std::filesystem::path& path, const Json& fields, const ParameterMap& tensors);
 
-/// The trained model under the reference's names (reference document, section 1.2): parameters but the
+/// The trained model under the reference's names: parameters but the
 /// vision tower's behind "module.", and the fields its evaluation reads. `average` overrides parameters.
 void save_reference_checkpoint(const std::filesystem::path& path, const TrainableModel& model,
                                const ParameterMap& average = {}, std::int64_t epoch = 0);

@@ -110,7 +110,7 @@ class TestAttentionMap : public QObject {
     const auto text = model->prepare_text(in->read("input_ids"), in->read("attention_mask"));
     const auto tokens =
         model->vision().forward(at::stack({in->read("rgb_static")[0], in->read("rgb_gripper")[0]})).tokens;
-    DEER_VERIFY_ERROR(patch_attention(*model, tokens, text, 1), "has not seen the pictures");
+    DEER_VERIFY_ERROR(patch_attention(*model, tokens, text, 1), "has no attention to the images");
     DEER_VERIFY_ERROR(patch_attention(*model, tokens, text, 2), "no exit after layer 2");
     QCOMPARE(patch_attention(*model, tokens, text, 3).cross_layer, 3);
     QCOMPARE(patch_attention(*model, tokens, text, 5).cross_layer, 3);
@@ -183,7 +183,7 @@ class TestAttentionMap : public QObject {
     const auto engine = Engine::load(kDemo);
     auto bad = input(1);
     bad.rgb_gripper = nullptr;
-    DEER_VERIFY_ERROR(engine->attend(bad, 1), "no gripper camera picture");
+    DEER_VERIFY_ERROR(engine->attend(bad, 1), "no gripper camera image");
     bad = input(1);
     bad.rgb_static = std::make_shared<Image>();
     DEER_VERIFY_ERROR(engine->attend(bad, 1), "0 x 0");

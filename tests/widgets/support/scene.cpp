@@ -80,7 +80,7 @@ class SceneEngine final : public Engine {
     map.tokens = Scene::kPromptTokens;
     for (std::size_t camera = 0; camera < 2; ++camera) {
       const auto& picture = camera == 0 ? input.rgb_static : input.rgb_gripper;
-      if (!picture) throw Error("frame " + std::to_string(input.frame) + " has no gripper camera picture");
+      if (!picture) throw Error("frame " + std::to_string(input.frame) + " has no gripper camera image");
       map.views[camera].grid = {0, 0, double(picture->width), double(picture->height)};
       for (int head = 0; head < Scene::kHeads; ++head) {
         for (int y = 0; y < Scene::kPatches; ++y) {

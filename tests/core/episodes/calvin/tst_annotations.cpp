@@ -169,7 +169,7 @@ class TestAnnotations : public QObject {
     QCOMPARE(segments.size(), std::size_t{2});
     QCOMPARE(segments[1].length(), 1);
     QCOMPARE(warnings.size(), std::size_t{1});
-    QVERIFY(warnings[0].ends_with("ids.npy: row 1 says frames 20 to 10; it was left out (and 1 more)"));
+    QVERIFY(warnings[0].ends_with("ids.npy: row 1 has frames 20 to 10; it was skipped (and 1 more)"));
 
     warnings.clear();
     const auto huge = folder.write("huge.npy", make_npy("<i8", "(1, 2)",

@@ -185,7 +185,7 @@ class TestCalvinWriter : public QObject {
     CalvinWriter writer(folder.path(), starting_at(0));
     auto bad = step(0);
     bad.rgb_gripper = nullptr;
-    DEER_VERIFY_ERROR(writer.add(bad), "no picture 'rgb_gripper'");
+    DEER_VERIFY_ERROR(writer.add(bad), "no image 'rgb_gripper'");
     bad = step(0);
     bad.scene_obs[5] = std::nan("");
     DEER_VERIFY_ERROR(writer.add(bad), "'scene_obs' that is not finite");
@@ -194,15 +194,15 @@ class TestCalvinWriter : public QObject {
     bad = step(0);
     bad.rgb_static = cut;
     DEER_VERIFY_ERROR(writer.add(bad), "uint8 [200, 200, 3] was given 119999 bytes");
-    DEER_VERIFY_ERROR(writer.annotate({0, 0}, "a", "b"), "not in the segment");
+    DEER_VERIFY_ERROR(writer.annotate({0, 0}, "a", "b"), "not in the current segment");
     QCOMPARE(writer.add(step(0)), 0);
     QVERIFY(read_calvin_frame(calvin_frame_path(folder.path(), 0)).rgb_static->rgb == step(0).rgb_static->rgb);
-    DEER_VERIFY_ERROR(writer.annotate({0, 1}, "a", "b"), "not in the segment");
+    DEER_VERIFY_ERROR(writer.annotate({0, 1}, "a", "b"), "not in the current segment");
     CalvinWriter last(folder.path(), starting_at(9'999'999));
     last.add(step(0));
     DEER_VERIFY_ERROR(last.add(step(1)), "seven digits");
     folder.write("file", std::string_view("x"));
-    DEER_VERIFY_ERROR(CalvinWriter(folder / "file" / "training"), "cannot make the folder");
+    DEER_VERIFY_ERROR(CalvinWriter(folder / "file" / "training"), "cannot create the folder");
   }
 
   void indices_add_up() {

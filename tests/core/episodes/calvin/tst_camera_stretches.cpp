@@ -145,7 +145,7 @@ class TestCameraStretches : public QObject {
                           << "gripper.width";
     QTest::newRow("up along the sight") << calvin("[0.404140, 0.226298, 0.886262]", "[2.897701, -2.136369, 2.163160]")
                                         << ""
-                                        << "looks nowhere";
+                                        << "has no direction";
     Json good = {{"version", 1}, {"stretches", to_json({{{0, 2}, calibration(3)}})}};
     const auto changed = [&](const char* pointer, const Json& value) {
       auto out = good;
@@ -165,7 +165,7 @@ class TestCameraStretches : public QObject {
                             << "rotation";
     QTest::newRow("mount") << "" << changed("/stretches/0/gripper/fixed_to", "wall") << "fixed_to";
     good["stretches"].push_back(good["stretches"][0]);
-    QTest::newRow("overlap") << "" << QString::fromStdString(good.dump()) << "two stretches hold frame 0";
+    QTest::newRow("overlap") << "" << QString::fromStdString(good.dump()) << "two stretches contain frame 0";
   }
   void broken_settings_are_one_warning_each() {
     QFETCH(const QString, yaml);

@@ -72,7 +72,7 @@ class CameraTest : public QObject {
     QVERIFY(camera_kind("videotestsrc ! videoconvert") == CameraKind::pipeline);
     QVERIFY(camera_kind("/data/run.mp4") == CameraKind::video);
     QCOMPARE(device_path("2"), std::string("/dev/video2"));
-    DEER_VERIFY_ERROR(camera_kind(""), "no camera is named");
+    DEER_VERIFY_ERROR(camera_kind(""), "no camera given");
     DEER_VERIFY_ERROR(camera_kind("gopher://u:secret@host"), "'gopher'");
     QVERIFY(error_of([] { camera_kind("gopher://u:secret@host"); }).find("secret") == std::string::npos);
     QCOMPARE(shown_source("rtsp://user:pa@ss@10.0.0.2:554/a@b"), std::string("rtsp://10.0.0.2:554/a@b"));
@@ -80,8 +80,8 @@ class CameraTest : public QObject {
   }
 
   void what_cannot_work_is_said_at_once() {
-    DEER_VERIFY_ERROR(check_camera({.source = "/dev/video987"}), "/dev/video987: there is no such camera");
-    DEER_VERIFY_ERROR(check_camera({.source = "/no/such/video.mp4"}), "there is no such file");
+    DEER_VERIFY_ERROR(check_camera({.source = "/dev/video987"}), "/dev/video987: no such camera");
+    DEER_VERIFY_ERROR(check_camera({.source = "/no/such/video.mp4"}), "does not exist");
     CameraSourceOptions options;
     options.fixed.source = "0";
     options.gripper = CameraSettings{.source = "/dev/video0"};
@@ -213,7 +213,7 @@ class CameraTest : public QObject {
     QVERIFY(f.wait_state(CameraState::live));
     f.fixed->hangs = true;
     QVERIFY(f.wait_state(CameraState::stalled));
-    QVERIFY2(f.report().problem.starts_with("no picture for more than"), f.report().problem.c_str());
+    QVERIFY2(f.report().problem.starts_with("no image for more than"), f.report().problem.c_str());
     QVERIFY(f.wait_state(CameraState::reconnecting));
     // No more than two threads are ever given to a driver that does not answer.
     QVERIFY(QTest::qWaitFor([&] { return f.report().problem == "the driver does not answer"; }, kPatienceMs));
@@ -232,7 +232,7 @@ class CameraTest : public QObject {
     QVERIFY(f.wait_state(CameraState::live));
     f.fixed->repeats = true;
     QVERIFY(f.wait_state(CameraState::stalled));
-    QVERIFY2(f.report().problem.starts_with("the same picture"), f.report().problem.c_str());
+    QVERIFY2(f.report().problem.starts_with("the same image"), f.report().problem.c_str());
     const auto delivered = f.report().delivered;
     QVERIFY(f.report().repeated > 0);
     QVERIFY(f.wait_state(CameraState::reconnecting) || f.report().reconnects > 0);

@@ -198,7 +198,7 @@ class TestMedia : public QObject {
 
   void what_is_nothing_that_we_know() {
     DEER_VERIFY_ERROR(open_source(folder_ / "missing"), "missing: does not exist");
-    DEER_VERIFY_ERROR(open_source(""), "no path was given");
+    DEER_VERIFY_ERROR(open_source(""), "no path given");
     std::filesystem::create_directories(folder_ / "empty");
     DEER_VERIFY_ERROR(open_source(folder_ / "empty"), "empty: is an empty folder");
     folder_.write("other/readme.md", "hello");

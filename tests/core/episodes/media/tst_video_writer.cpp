@@ -141,11 +141,11 @@ class TestVideoWriter : public QObject {
     const auto folder = new_folder("formats");
     for (const auto& [width, height] : {std::pair{0, 64}, {63, 64}, {64, 65}, {64, 8194}, {-2, 64}, {8, 8}}) {
       const auto text = message([&, w = width, h = height] { VideoWriter(folder / "x.mp4", {w, h}); });
-      QVERIFY2(text.find("pixels is not possible") != std::string::npos, text.c_str());
+      QVERIFY2(text.find("pixels is not supported") != std::string::npos, text.c_str());
     }
     for (const double rate : {0.0, -1.0, 1e9, std::numeric_limits<double>::quiet_NaN()}) {
       const auto text = message([&] { VideoWriter(folder / "x.mp4", {64, 64, rate}); });
-      QVERIFY2(text.find("frames a second") != std::string::npos, text.c_str());
+      QVERIFY2(text.find("frames per second") != std::string::npos, text.c_str());
     }
     QVERIFY(nothing_in(folder));
     VideoWriter writer(folder / "x.mp4", {64, 64});
