@@ -10,7 +10,7 @@
 #include "core/budget/thresholds_file.h"
 #include "core/exits/criterion.h"
 #include "core/model/model_config.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 namespace {

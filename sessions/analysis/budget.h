@@ -15,7 +15,7 @@
 #include "core/budget/budget_solver.h"
 #include "core/budget/optimal_thresholds.h"
 #include "sessions/analysis/calibration_finder.h"
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 #include "sessions/session/session.h"
 
 namespace deer {

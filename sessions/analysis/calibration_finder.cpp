@@ -5,7 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/budget/model_fingerprint.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 namespace {

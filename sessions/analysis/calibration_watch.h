@@ -8,7 +8,7 @@
 
 #include "core/budget/calibration_health.h"
 #include "sessions/analysis/budget.h"
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 #include "sessions/session/session.h"
 #include "sessions/threads/newest_task.h"
 

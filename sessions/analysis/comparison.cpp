@@ -10,7 +10,7 @@
 #include "core/exits/decision.h"
 #include "core/exits/policy_json.h"
 #include "core/model/model_config.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "sessions/traces/recorded_run.h"
 
 namespace deer {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/budget/cost_model.h"
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 #include "sessions/threads/newest_task.h"
 #include "sessions/traces/trace_side.h"
 

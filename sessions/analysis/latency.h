@@ -8,7 +8,7 @@
 #include <functional>
 #include <vector>
 
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 #include "sessions/threads/newest_task.h"
 
 namespace deer {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/budget/cost_model.h"
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 
 namespace deer {
 

@@ -4,7 +4,7 @@
 #include <QObject>
 #include <vector>
 
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 
 namespace deer {
 

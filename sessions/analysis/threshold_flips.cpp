@@ -3,8 +3,8 @@
 
 #include "core/base/error.h"
 #include "core/budget/thresholds_file.h"
+#include "sessions/base/paths.h"
 #include "sessions/session/session.h"
-#include "sessions/store/paths.h"
 
 namespace deer {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sessions/debug/episode_marks.h"
 
+#include "sessions/base/paths.h"
 #include "sessions/session/session.h"
-#include "sessions/store/paths.h"
 
 namespace deer {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 namespace {

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "core/base/error.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "core/base/error.h"
 #include "core/budget/model_fingerprint.h"
+#include "sessions/base/paths.h"
 #include "sessions/inference/inference_worker.h"
-#include "sessions/store/paths.h"
 #include "sessions/traces/recorded_run.h"
 
 namespace deer {

@@ -4,7 +4,7 @@
 #include <QDateTime>
 #include <algorithm>
 
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 

@@ -5,7 +5,7 @@
 
 #include "core/exits/policy_json.h"
 #include "core/trace/describe_model.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 

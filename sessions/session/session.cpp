@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "sessions/base/paths.h"
 #include "sessions/session/session_private.h"
-#include "sessions/store/paths.h"
 
 namespace deer {
 

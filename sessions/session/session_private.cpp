@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 

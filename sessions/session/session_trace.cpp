@@ -2,8 +2,8 @@
 // The part of a session that is about traces: episodes that bring their records with them.
 #include "core/base/error.h"
 #include "core/exits/policy_json.h"
+#include "sessions/base/paths.h"
 #include "sessions/session/session_private.h"
-#include "sessions/store/paths.h"
 
 namespace deer {
 namespace {

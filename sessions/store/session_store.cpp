@@ -10,8 +10,8 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_file.h"
+#include "sessions/base/paths.h"
 #include "sessions/debug/debug_state_json.h"
-#include "sessions/store/paths.h"
 
 namespace deer {
 namespace {

@@ -4,7 +4,7 @@
 #include <exception>
 #include <system_error>
 
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 

@@ -11,8 +11,8 @@
 #include <cmath>
 
 #include "sessions/frames/playback.h"
-#include "sessions/frames/record_slices.h"
-#include "sessions/frames/recorded_actions.h"
+#include "sessions/series/record_slices.h"
+#include "sessions/series/recorded_actions.h"
 #include "widgets/actions/action_model.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/series_plot.h"

@@ -4,7 +4,7 @@
 #include <QObject>
 #include <vector>
 
-#include "sessions/frames/robot_track.h"
+#include "sessions/series/robot_track.h"
 #include "sessions/session/session.h"
 #include "widgets/arm/arm_state.h"
 

@@ -16,7 +16,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "widgets/base/theme.h"
 
 namespace deer {

@@ -19,7 +19,7 @@
 #include <cmath>
 #include <limits>
 
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sessions/analysis/attention_maps.h"
-#include "sessions/frames/robot_track.h"
+#include "sessions/series/robot_track.h"
 
 namespace deer {
 

@@ -15,7 +15,7 @@
 #include <QUndoStack>
 #include <QVBoxLayout>
 
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 #include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "sessions/analysis/run_summary.h"
-#include "sessions/frames/instruction_at.h"
+#include "sessions/series/instruction_at.h"
 #include "widgets/base/number_format.h"
 #include "widgets/present/present_view.h"
 

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "sessions/frames/playback.h"
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 #include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"

@@ -7,8 +7,8 @@
 
 #include "app/gui/cameras/camera_words.h"
 #include "app/gui/window/status_line.h"
+#include "sessions/base/paths.h"
 #include "sessions/recording/live_recording.h"
-#include "sessions/store/paths.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 

@@ -15,7 +15,7 @@
 #include <limits>
 
 #include "app/gui/dialogs/preferences_dialog.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 

@@ -10,7 +10,7 @@
 #include <system_error>
 
 #include "app/gui/commands/command_table.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "widgets/arm/arm_view.h"
 
 namespace deer {

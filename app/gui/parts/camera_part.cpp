@@ -7,8 +7,8 @@
 #include "app/gui/commands/command_table.h"
 #include "app/gui/dialogs/open_cameras_dialog.h"
 #include "core/base/error.h"
+#include "sessions/base/paths.h"
 #include "sessions/live/cameras.h"
-#include "sessions/store/paths.h"
 
 namespace deer {
 

@@ -7,8 +7,8 @@
 
 #include "app/gui/commands/command_table.h"
 #include "app/gui/window/recorder_line.h"
+#include "sessions/base/paths.h"
 #include "sessions/recording/recorder.h"
-#include "sessions/store/paths.h"
 
 namespace deer {
 

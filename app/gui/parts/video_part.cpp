@@ -11,8 +11,8 @@
 #include <cmath>
 
 #include "app/gui/commands/command_table.h"
+#include "sessions/base/paths.h"
 #include "sessions/frames/playback.h"
-#include "sessions/store/paths.h"
 #include "widgets/base/number_format.h"
 
 namespace deer {

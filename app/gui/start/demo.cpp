@@ -7,7 +7,7 @@
 #include <array>
 #include <system_error>
 
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 namespace {

@@ -12,7 +12,7 @@
 #include "core/base/version.h"
 #include "core/episodes/camera/live_camera.h"
 #include "core/model/cpu_setup.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "widgets/base/theme.h"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <QEvent>
 #include <QPainter>
 
-#include "sessions/frames/instruction_at.h"
+#include "sessions/series/instruction_at.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 

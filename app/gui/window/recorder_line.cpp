@@ -5,8 +5,8 @@
 #include <QLabel>
 #include <QToolButton>
 
+#include "sessions/base/paths.h"
 #include "sessions/recording/recorder.h"
-#include "sessions/store/paths.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 

@@ -7,7 +7,7 @@
 #include <QToolButton>
 
 #include "sessions/analysis/process_memory.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 

@@ -9,7 +9,7 @@
 #include "app/gui/parts/video_part.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/message_bar.h"
-#include "sessions/store/paths.h"
+#include "sessions/base/paths.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
 #include "widgets/arm/arm_view.h"

@@ -4,7 +4,7 @@
 
 #include "core/budget/cost_model.h"
 #include "sessions/analysis/run_summary.h"
-#include "sessions/frames/instruction_at.h"
+#include "sessions/series/instruction_at.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"

@@ -4,8 +4,8 @@
 #include <QTest>
 
 #include "core/episodes/open_source.h"
+#include "sessions/base/paths.h"
 #include "sessions/recording/video_encoder.h"
-#include "sessions/store/paths.h"
 #include "tests/support/log_guard.h"
 
 namespace deer::test {

@@ -4,7 +4,7 @@
 
 #include "core/base/error.h"
 #include "sessions/analysis/similarity.h"
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 #include "sessions/session/session.h"
 #include "sessions/traces/recorded_run.h"
 #include "sessions/traces/trace_episodes.h"

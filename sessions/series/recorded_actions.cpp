@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sessions/frames/recorded_actions.h"
+#include "sessions/series/recorded_actions.h"
 
 #include <algorithm>
 

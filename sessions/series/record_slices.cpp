@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sessions/frames/record_slices.h"
+#include "sessions/series/record_slices.h"
 
 #include <QElapsedTimer>
 #include <QTimer>

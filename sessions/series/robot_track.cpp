@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sessions/frames/robot_track.h"
+#include "sessions/series/robot_track.h"
 
 #include <algorithm>
 #include <cmath>
