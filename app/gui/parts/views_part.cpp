@@ -19,12 +19,12 @@
 #include "widgets/analysis/compare_view.h"
 #include "widgets/analysis/latency_view.h"
 #include "widgets/analysis/similarity_view.h"
-#include "widgets/base/view_exports.h"
-#include "widgets/base/view_values.h"
 #include "widgets/budget/calibration_view.h"
 #include "widgets/episodes/frame_inspector.h"
 #include "widgets/exits/delta_view.h"
 #include "widgets/exits/exit_steps.h"
+#include "widgets/exports/view_exports.h"
+#include "widgets/exports/view_values.h"
 #include "widgets/timeline/timeline_view.h"
 
 namespace deer {

@@ -15,7 +15,7 @@
 #include "widgets/base/series_plot.h"
 #include "widgets/base/text_table.h"
 #include "widgets/base/theme.h"
-#include "widgets/base/view_values.h"
+#include "widgets/exports/view_values.h"
 
 namespace deer {
 

@@ -27,11 +27,11 @@
 #include "widgets/base/series_plot.h"
 #include "widgets/base/text_table.h"
 #include "widgets/base/theme.h"
-#include "widgets/base/view_exports.h"
-#include "widgets/base/view_values.h"
 #include "widgets/budget/calibration_view.h"
 #include "widgets/exits/exit_steps.h"
 #include "widgets/exits/exit_steps_model.h"
+#include "widgets/exports/view_exports.h"
+#include "widgets/exports/view_values.h"
 
 namespace deer {
 

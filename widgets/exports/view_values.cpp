@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/base/view_values.h"
+#include "widgets/exports/view_values.h"
 
 #include <QAbstractItemModel>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/base/view_exports.h"
+#include "widgets/exports/view_exports.h"
 
 #include <QApplication>
 #include <QBuffer>
