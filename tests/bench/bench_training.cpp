@@ -12,9 +12,9 @@
 #include <string>
 
 #include "core/model/cpu_setup.h"
+#include "core/train/base/parallel_work.h"
 #include "core/train/method/model_init.h"
 #include "core/train/method/optimizer.h"
-#include "core/train/method/parallel_work.h"
 #include "core/train/run/batch_gradients.h"
 
 using namespace deer;

@@ -14,9 +14,9 @@
 #include "core/episodes/calvin/calvin_dataset.h"
 #include "core/episodes/calvin/calvin_frame.h"
 #include "core/model/image_preprocess.h"
+#include "core/train/base/parallel_work.h"
 #include "core/train/data/chunked_file.h"
 #include "core/train/data/frame_store_format.h"
-#include "core/train/method/parallel_work.h"
 
 namespace deer {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/model/torch_compat.h"
-#include "core/train/method/map_weights.h"
+#include "core/train/base/map_weights.h"
 
 namespace deer {
 namespace {

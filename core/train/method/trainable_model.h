@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/model/model_loader.h"
-#include "core/train/data/window_batch.h"
+#include "core/train/windows/window_batch.h"
 
 namespace deer {
 

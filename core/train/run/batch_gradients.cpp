@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "core/model/torch_compat.h"
-#include "core/train/method/parallel_work.h"
+#include "core/train/base/parallel_work.h"
 
 namespace deer {
 namespace {

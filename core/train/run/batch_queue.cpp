@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "core/train/method/seeded_random.h"
+#include "core/train/base/seeded_random.h"
 
 namespace deer {
 namespace {

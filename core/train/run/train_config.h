@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/base/json_file.h"
-#include "core/train/data/calvin_windows.h"
 #include "core/train/method/model_init.h"
 #include "core/train/run/trainer.h"
 #include "core/train/vision/vision_pretraining.h"
+#include "core/train/windows/calvin_windows.h"
 
 namespace deer {
 

@@ -9,8 +9,8 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/train/base/parallel_work.h"
 #include "core/train/method/optimizer.h"
-#include "core/train/method/parallel_work.h"
 #include "core/train/run/batch_queue.h"
 #include "core/train/run/tensorboard_log.h"
 #include "core/train/run/torch_checkpoint.h"

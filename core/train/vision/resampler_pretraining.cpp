@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "core/train/method/map_weights.h"
+#include "core/train/base/map_weights.h"
 
 namespace deer {
 

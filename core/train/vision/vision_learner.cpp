@@ -7,8 +7,8 @@
 
 #include "core/base/error.h"
 #include "core/model/torch_compat.h"
-#include "core/train/method/parallel_work.h"
-#include "core/train/method/seeded_random.h"
+#include "core/train/base/parallel_work.h"
+#include "core/train/base/seeded_random.h"
 #include "core/train/vision/resampler_pretraining.h"
 #include "core/train/vision/vision_points.h"
 #include "core/train/vision/vision_tower_pass.h"

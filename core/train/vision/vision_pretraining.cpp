@@ -10,8 +10,8 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/model/weights/tensor_archive.h"
-#include "core/train/method/parallel_work.h"
-#include "core/train/method/seeded_random.h"
+#include "core/train/base/parallel_work.h"
+#include "core/train/base/seeded_random.h"
 #include "core/train/vision/vision_learner.h"
 
 namespace deer {

@@ -6,8 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/model/weights/tensor_archive.h"
+#include "core/train/base/map_weights.h"
 #include "core/train/data/chunked_file.h"
-#include "core/train/method/map_weights.h"
 #include "core/train/vision/resampler_pretraining.h"
 
 namespace deer {

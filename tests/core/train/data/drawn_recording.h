@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/episodes/calvin/calvin_writer.h"
-#include "core/train/method/seeded_random.h"
+#include "core/train/base/seeded_random.h"
 #include "tests/support/temporary_folder.h"
 
 namespace deer::test {

@@ -6,11 +6,11 @@
 #include "core/episodes/calvin/calvin_dataset.h"
 #include "core/episodes/calvin/calvin_frame.h"
 #include "core/model/image_preprocess.h"
-#include "core/train/data/calvin_windows.h"
+#include "core/train/base/seeded_random.h"
 #include "core/train/data/frame_store_build.h"
 #include "core/train/method/random_shift.h"
-#include "core/train/method/seeded_random.h"
 #include "core/train/run/word_tokenizer.h"
+#include "core/train/windows/calvin_windows.h"
 #include "tests/core/train/data/drawn_recording.h"
 
 namespace fs = std::filesystem;

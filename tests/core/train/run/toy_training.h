@@ -3,8 +3,8 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "core/train/base/seeded_random.h"
 #include "core/train/method/model_init.h"
-#include "core/train/method/seeded_random.h"
 #include "core/train/run/trainer.h"
 
 namespace deer::test {

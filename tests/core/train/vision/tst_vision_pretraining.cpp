@@ -4,15 +4,15 @@
 #include <fstream>
 
 #include "core/model/weights/tensor_archive.h"
-#include "core/train/data/calvin_windows.h"
 #include "core/train/data/frame_store_build.h"
-#include "core/train/data/token_cache.h"
 #include "core/train/run/word_tokenizer.h"
 #include "core/train/vision/resampler_pretraining.h"
 #include "core/train/vision/vision_points.h"
 #include "core/train/vision/vision_pretraining.h"
 #include "core/train/vision/vision_targets.h"
 #include "core/train/vision/vision_tower_pass.h"
+#include "core/train/windows/calvin_windows.h"
+#include "core/train/windows/token_cache.h"
 #include "tests/core/train/data/drawn_recording.h"
 
 namespace fs = std::filesystem;

@@ -10,8 +10,8 @@
 
 #include "core/model/text/tokenizer_prompt.h"
 #include "core/train/data/frame_store.h"
-#include "core/train/data/token_cache.h"
-#include "core/train/data/window_batch.h"
+#include "core/train/windows/token_cache.h"
+#include "core/train/windows/window_batch.h"
 
 namespace deer {
 

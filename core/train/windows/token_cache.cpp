@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/data/token_cache.h"
+#include "core/train/windows/token_cache.h"
 
 #include <c10/core/GradMode.h>
 
@@ -9,9 +9,9 @@
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/train/base/parallel_work.h"
+#include "core/train/base/seeded_random.h"
 #include "core/train/data/chunked_file.h"
-#include "core/train/method/parallel_work.h"
-#include "core/train/method/seeded_random.h"
 
 namespace deer {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/method/parallel_work.h"
+#include "core/train/base/parallel_work.h"
 
 #include <ATen/Parallel.h>
 #include <malloc.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/data/calvin_windows.h"
+#include "core/train/windows/calvin_windows.h"
 
 #include <ATen/ATen.h>
 
@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/train/base/seeded_random.h"
 #include "core/train/data/image_batch.h"
-#include "core/train/method/seeded_random.h"
 
 namespace deer {
 namespace {
