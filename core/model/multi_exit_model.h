@@ -12,7 +12,7 @@
 #include "core/model/decoder_layer.h"
 #include "core/model/perceiver_resampler.h"
 #include "core/model/vision_encoder.h"
-#include "core/model/weights/weights.h"
+#include "core/model/weights.h"
 
 namespace deer {
 

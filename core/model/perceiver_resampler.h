@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "core/model/weights/weights.h"
+#include "core/model/weights.h"
 
 namespace deer {
 

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "core/model/weights/weights.h"
+#include "core/model/weights.h"
 
 namespace deer {
 

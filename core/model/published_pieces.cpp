@@ -6,7 +6,7 @@
 #include <regex>
 
 #include "core/base/error.h"
-#include "core/model/weights/weights.h"
+#include "core/model/weights.h"
 
 namespace deer {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/model/weights/weights.h"
+#include "core/model/weights.h"
 
 #include <sstream>
 
