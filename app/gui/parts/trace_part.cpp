@@ -6,7 +6,7 @@
 #include <QFileInfo>
 
 #include "app/gui/commands/command_table.h"
-#include "app/gui/window/recorder_line.h"
+#include "app/gui/parts/recorder_line.h"
 #include "sessions/base/paths.h"
 #include "sessions/recording/recorder.h"
 

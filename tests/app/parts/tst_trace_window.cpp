@@ -8,13 +8,13 @@
 #include <QTest>
 #include <QToolButton>
 
+#include "app/gui/parts/recorder_line.h"
 #include "app/gui/parts/trace_part.h"
 #include "app/gui/parts/views_part.h"
 #include "app/gui/start/launch_options.h"
 #include "app/gui/window/headline.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/message_bar.h"
-#include "app/gui/window/recorder_line.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/recording/recorder.h"
 #include "sessions/traces/trace_episodes.h"
