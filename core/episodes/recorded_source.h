@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/episodes/episode_collection.h"
 #include "core/episodes/frame_source.h"
 #include "core/episodes/observation_cache.h"
-#include "core/episodes/open_source.h"
 
 namespace deer {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 
 namespace deer {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <stop_token>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 #include "core/exits/engine.h"
 
 namespace deer {

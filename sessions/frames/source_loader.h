@@ -14,7 +14,7 @@
 #include <thread>
 #include <unordered_map>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 #include "sessions/base/factories.h"
 #include "sessions/base/problem.h"
 #include "sessions/live/live_source.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/latency_meter.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 #include "core/exits/engine.h"
 #include "sessions/base/factories.h"
 #include "sessions/base/problem.h"

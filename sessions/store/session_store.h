@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 #include "core/exits/engine.h"
 #include "sessions/debug/debug_state.h"
 

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/episodes/media/thumbnail.h"
+#include "core/episodes/open/open_source.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/traces/recorded_run.h"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 
 namespace deer {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 
 namespace deer {
 

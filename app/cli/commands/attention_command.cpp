@@ -12,7 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/json_file.h"
 #include "core/episodes/numpy/npy_writer.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "core/exits/engine.h"
 
 namespace deer::cli {

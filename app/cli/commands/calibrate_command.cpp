@@ -18,7 +18,7 @@
 #include "core/budget/calibration.h"
 #include "core/budget/cost_model.h"
 #include "core/budget/model_fingerprint.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "core/model/device.h"
 #include "core/model/model_loader.h"
 #include "core/train/run/data_parallel.h"

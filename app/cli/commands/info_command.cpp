@@ -12,7 +12,7 @@
 #include "core/model/model_loader.h"
 
 #ifdef DEER_HAVE_EPISODES
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #endif
 #ifdef DEER_HAVE_TRACE
 #include "app/cli/support/trace_info.h"

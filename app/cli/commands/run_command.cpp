@@ -15,7 +15,7 @@
 #include "app/cli/support/stop_on_signal.h"
 #include "core/base/latency_meter.h"
 #include "core/episodes/camera/camera_source.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #endif
 
 namespace deer::cli {

@@ -11,7 +11,7 @@
 #include "core/base/error.h"
 #include "core/budget/model_fingerprint.h"
 #include "core/episodes/media/thumbnail.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "core/exits/policy_json.h"
 #include "core/trace/describe_model.h"
 #include "core/trace/trace_reader.h"

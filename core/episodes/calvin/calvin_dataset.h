@@ -10,7 +10,7 @@
 #include "core/episodes/calvin/calvin_annotations.h"
 #include "core/episodes/calvin/calvin_statistics.h"
 #include "core/episodes/calvin/camera_stretches.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 
 namespace deer {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/episode_collection.h"
 
 namespace deer {
 

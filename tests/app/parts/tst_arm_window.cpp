@@ -9,6 +9,7 @@
 #include "app/gui/parts/video_part.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/message_bar.h"
+#include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"

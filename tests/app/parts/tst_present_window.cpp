@@ -19,7 +19,7 @@
 #include "app/gui/video/window_subject.h"
 #include "app/gui/window/message_bar.h"
 #include "app/gui/window/mode_words.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"
 #include "sessions/frames/playback.h"
 #include "tests/app/window/window_fixture.h"

@@ -4,7 +4,7 @@
 #include <numbers>
 #include <random>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "core/robot/action.h"
 #include "core/robot/panda.h"
 #include "tests/support/temporary_folder.h"

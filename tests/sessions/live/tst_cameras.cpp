@@ -8,7 +8,7 @@
 
 #include "core/base/json_file.h"
 #include "core/base/latency_meter.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"
 #include "sessions/live/cameras.h"
 #include "sessions/recording/live_recording.h"

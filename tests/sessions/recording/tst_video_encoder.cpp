@@ -3,7 +3,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"
 #include "sessions/recording/video_encoder.h"
 #include "tests/support/log_guard.h"

@@ -3,6 +3,7 @@
 #include <QTest>
 
 #include "core/base/error.h"
+#include "core/episodes/open/open_source.h"
 #include "sessions/analysis/similarity.h"
 #include "sessions/series/record_slices.h"
 #include "sessions/session/session.h"

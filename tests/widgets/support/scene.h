@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "core/exits/engine.h"
 #include "core/robot/camera_model.h"
 #include "sessions/session/session.h"

@@ -5,7 +5,7 @@
 
 #include "core/episodes/calvin/calvin_dataset.h"
 #include "core/episodes/calvin/calvin_frame.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "tests/support/make_npy.h"
 #include "tests/support/temporary_folder.h"
 

@@ -9,6 +9,7 @@
 #include "core/episodes/calvin/calvin_writer.h"
 #include "core/episodes/numpy/npz.h"
 #include "core/episodes/numpy/numpy_pickle.h"
+#include "core/episodes/open/open_source.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;

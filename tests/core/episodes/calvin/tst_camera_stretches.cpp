@@ -7,7 +7,7 @@
 #include "core/episodes/calvin/calvin_dataset.h"
 #include "core/episodes/calvin/calvin_writer.h"
 #include "core/episodes/calvin/camera_stretches.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "core/episodes/media/media_files.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "tests/support/make_zip.h"
 #include "tests/support/temporary_folder.h"
 

@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/episodes/media/video_writer.h"
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;

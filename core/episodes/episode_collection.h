@@ -52,16 +52,4 @@ struct OpenSourceOptions {
   CacheOptions cache;             ///< of each episode
 };
 
-/// Detects the format of `path` by its content and opens it:
-/// - a CALVIN dataset (a folder with training/ or validation/) or one split (a folder with
-///   ep_start_end_ids.npy or lang_annotations/auto_lang_ann.npy);
-/// - one frame of such a split (episode_0358482.npz): the split, the episodes with that frame first;
-///   outside a split only the frame;
-/// - a folder of png, jpg or bmp images in natural order ("frame 9" before "frame 10"), or one with
-///   such folders `static` and optionally `gripper`;
-/// - a video.
-/// Throws FileError that lists the supported formats if it is none of them.
-std::shared_ptr<const EpisodeCollection> open_source(const std::filesystem::path& path,
-                                                     const OpenSourceOptions& options = {});
-
 }  // namespace deer

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/episodes/open_source.h"
+#include "core/episodes/open/open_source.h"
 
 #include <algorithm>
 #include <system_error>
