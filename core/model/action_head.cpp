@@ -12,7 +12,7 @@ struct MlpIndices {
   std::int64_t output = 0;
 };
 
-// Places of the layers in the original's nn.Sequential, which its parameter names carry.
+// Indices of the layers in the original's nn.Sequential, which appear in its parameter names.
 MlpIndices mlp_indices(const ActionHeadConfig& config) {
   MlpIndices out;
   const auto count = static_cast<std::int64_t>(config.mlp_hidden.size());

@@ -9,8 +9,8 @@
 
 namespace deer {
 
-/// The LSTM's memory: un-normed h and c of each layer. A value: stepping returns a new one, so a
-/// probe that keeps nothing costs nothing. Undefined tensors stand for zeros.
+/// The LSTM's state: un-normed h and c of each layer. A value type: stepping returns a new one, so probes that discard
+/// it need no copy. Undefined tensors mean zeros.
 struct RecurrentState {
   at::Tensor h;  ///< [layers, B, hidden_size]
   at::Tensor c;
@@ -25,7 +25,7 @@ struct HeadOutput {
   RecurrentState state;            ///< after the (last) step
 };
 
-/// Max or mean over the text positions: [B, L, d] to [B, d] in float32. Padding takes part, as in the original.
+/// Max or mean over the text positions: [B, L, d] to [B, d] in float32. Padding is included, as in the original.
 at::Tensor pool_tokens(const at::Tensor& hidden, Pooling pooling);
 
 /// LSTM over time, then an MLP for the six pose values and one for the gripper. Runs in float32 whatever the rest of

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kWorthThreads = 30'000'000;  // parameters
 
-int all_threads = 0;  // 0: not ours to choose
+int all_threads = 0;  // 0: chosen by OMP_NUM_THREADS
 
 bool cpu_has(const std::string& flag) {
   std::ifstream in("/proc/cpuinfo");
@@ -32,13 +32,13 @@ void mend_openblas_core_type(char** argv) {
   auto* core = reinterpret_cast<char* (*)()>(::dlsym(RTLD_DEFAULT, "openblas_get_corename"));
   if (core == nullptr) return;
   const std::string name = core();
-  // Kernels without AVX2 on a CPU that has it: a misjudged CPU.
+  // Kernels without AVX2 on a CPU that has it: OpenBLAS did not recognise the CPU.
   const bool old_kernels = name == "Prescott" || name == "Nehalem" || name == "Sandybridge" || name == "Core2" ||
                            name == "generic" || name == "Barcelona" || name == "Bulldozer";
   if (!old_kernels || !cpu_has("avx2")) return;
   ::setenv("OPENBLAS_CORETYPE", cpu_has("avx512f") ? "SKYLAKEX" : "HASWELL", 1);
   ::execv("/proc/self/exe", argv);
-  // Where that is not allowed the program goes on, slower.
+  // If this is not permitted, the program continues, but slower.
 }
 
 int usable_cpus() {

@@ -44,7 +44,7 @@ TextContext make_text_context(const DecoderConfig& config, const TokenIds& token
   const double lowest = dtype == at::kHalf ? -65504.0 : static_cast<double>(std::numeric_limits<float>::lowest());
   out.attention_bias = bias.masked_fill(hidden, lowest).to(dtype);
   if (dtype == at::kBFloat16) {
-    // The smallest float rounds to -inf in bfloat16; a row is never masked whole, so that is harmless.
+    // The smallest float rounds to -inf in bfloat16; harmless, since a row is never fully masked.
     out.attention_bias = out.attention_bias.clamp_min(-3.38e38);
   }
 
@@ -83,7 +83,7 @@ at::Tensor GatedCrossAttention::forward(const at::Tensor& text, const at::Tensor
   const auto v = split_heads(kv[1], config_.heads);
   at::Tensor mixed;
   if (context.media_mask.defined()) {
-    // A row masked whole spreads evenly, as in the original, which then silences only the tokens
+    // A fully masked row becomes uniform, as in the original, which then silences only the tokens
     // before the first <image>.
     auto scores = at::matmul(q * scale, k.transpose(-2, -1));
     scores = scores.masked_fill(context.media_mask, -1e4);

@@ -9,10 +9,10 @@
 
 namespace deer {
 
-/// What all layers share for one text: computed once per instruction.
+/// Data shared by all layers for one text: computed once per instruction.
 struct TextContext {
   at::Tensor attention_bias;  ///< [B or 1, heads, L, L]: ALiBi, causal and padding mask
-  at::Tensor media_mask;      ///< [B, 1, L, 1] bool: tokens that may not look at the media; undefined if all may
+  at::Tensor media_mask;      ///< [B, 1, L, 1] bool: tokens that cannot attend to the media; undefined if all can
   at::Tensor media_free;      ///< [B, 1, L, 1] bool: tokens before the first <image>; undefined if none
 };
 
@@ -33,8 +33,8 @@ class GatedCrossAttention {
   /// `text` [B, L, d_model], `media` [B, latents of both cameras, media_dim].
   at::Tensor forward(const at::Tensor& text, const at::Tensor& media, const TextContext& context) const;
 
-  /// What forward() attends to, computed for its own sake: [B, heads, L, latents of both cameras], float32. Rows sum
-  /// to 1, but those of tokens before the first <image> are 0.
+  /// Attention weights of forward(), computed separately: [B, heads, L, latents of both cameras], float32. Rows sum to
+  /// 1, except rows of tokens before the first <image>, which are 0.
   at::Tensor attention_weights(const at::Tensor& text, const at::Tensor& media, const TextContext& context) const;
 
  private:

@@ -9,10 +9,10 @@
 
 namespace deer {
 
-/// "auto" (CUDA if there is any), "cpu", "cuda" or "cuda:N". Throws Error naming what is available.
+/// "auto" (CUDA if there is any), "cpu", "cuda" or "cuda:N". Throws Error that lists the available devices.
 at::Device resolve_device(const std::string& name);
 
-/// "auto", "float32", "bfloat16" or "float16". Automatic on CUDA: bfloat16 where the GPU has it,
+/// "auto", "float32", "bfloat16" or "float16". Automatic on CUDA: bfloat16 if the GPU supports it,
 /// else float16; on the CPU: bfloat16 for models above 100 million parameters if a short
 /// measurement of a matrix product finds it at least 1.5 times faster, else float32.
 at::ScalarType resolve_dtype(const std::string& name, at::Device device, std::int64_t parameters);
@@ -23,20 +23,20 @@ std::string dtype_name(at::ScalarType dtype);
 /// "cpu" or "cuda:0 (NVIDIA H200)".
 std::string device_label(at::Device device);
 
-/// Waits until the device has done all that was asked of it. Nothing on the CPU.
+/// Waits until the device has finished its work. Does nothing on the CPU.
 void synchronize(at::Device device);
 
-/// Billions of multiply-adds a second of a square matrix product, best of a few.
+/// Billions of multiply-adds per second in a square matrix product, best of several runs.
 double measure_matmul_gmacs(at::Device device, at::ScalarType dtype, std::int64_t size);
 
-/// What `deer info` says of this machine.
+/// This machine, for `deer info`.
 struct MachineReport {
   std::string torch_version;
   std::string cpu;                 ///< model name
-  std::string vector_extensions;   ///< "AVX-512, bfloat16, AMX", as the CPU says
+  std::string vector_extensions;   ///< "AVX-512, bfloat16, AMX", as reported by the CPU
   int threads = 0;                 ///< LibTorch's
   std::string blas;                ///< "OpenBLAS 0.3.21 (core Zen)", "BLIS", "reference BLAS", "MKL"
-  bool blas_is_reference = false;  ///< 10 to 100 times slower than it could be
+  bool blas_is_reference = false;  ///< 10 to 100 times slower than OpenBLAS
   double float32_gmacs = 0;        ///< measured, 512 x 512
   double bfloat16_gmacs = 0;       ///< 0 if not supported
   std::vector<std::string> cuda_devices;
@@ -45,7 +45,7 @@ struct MachineReport {
 };
 MachineReport inspect_machine();
 
-/// Bytes of memory that this process may still take, by /proc/meminfo; -1 if unknown.
+/// Available memory in bytes, from /proc/meminfo; -1 if unknown.
 std::int64_t available_memory_bytes();
 
 /// Resident memory of this process and its peak, in bytes; -1 if unknown.

@@ -36,10 +36,10 @@ double bicubic(double x) {
   return 0.0;
 }
 
-// Where the crop lies along one side of the resized picture.
+// Position of the crop along one side of the resized image.
 struct Side {
   int in = 0;          // pixels of the original
-  double resized = 0;  // pixels of the resized picture, a whole number
+  double resized = 0;  // pixels of the resized image, a whole number
   double first = 0;    // first pixel of the crop, a whole number
   bool same() const { return resized == in; }
 };
@@ -52,8 +52,8 @@ Side make_side(int in, int shorter, int size) {
   return side;
 }
 
-// For each output pixel of the crop: where its input pixels begin, and `taps` fixed-point weights
-// (those past the picture's end are 0, and `first` is moved so that every tap lies inside).
+// For each output pixel of the crop: its first input pixel, and `taps` fixed-point weights (those past the image's end
+// are 0, and `first` is moved so that every tap is inside).
 struct Filter {
   int taps = 0;
   std::vector<int> first;

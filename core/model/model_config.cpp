@@ -67,11 +67,11 @@ void read_head(const JsonFields& in, ActionHeadConfig& out) {
   out.mlp_layernorm = in.boolean("mlp_layernorm", false);
   const auto hidden =
       in.has("mlp_hidden_dims") ? in.integers("mlp_hidden_dims") : std::vector<std::int64_t>{1024, 512, 256};
-  out.dropout_mode = DropoutMode::wo_last;  // the reference treats any other word so
+  out.dropout_mode = DropoutMode::wo_last;  // as in the reference for any other value
   for (const auto& [name, mode] : kDropoutModes) {
     if (in.text("dropout_mode", "wo_last") == name) out.dropout_mode = mode;
   }
-  // That mode builds three hidden layers whatever the number says.
+  // This mode always builds three hidden layers, whatever the number.
   const auto used = out.dropout_mode == DropoutMode::wo_last ? 3 : in.integer("mlp_num_hidden_layers", 3);
   if (used < 1 || used > static_cast<std::int64_t>(hidden.size())) {
     in.fail("mlp_num_hidden_layers", "1 to " + std::to_string(hidden.size()) + " (the widths in mlp_hidden_dims)");
@@ -93,8 +93,8 @@ void read_tokens(const JsonFields& in, ModelConfig& out) {
   out.tokens.max_length = in.integer("max_length", 32);
 }
 
-// Sizes also come from tensor shapes and checkpoint fields, which can say anything: all are bounded
-// here, before anything divides, loops or allocates by them.
+// Sizes also come from tensor shapes and checkpoint fields, which can hold anything: all are bounded here, before they
+// are used to divide, loop or allocate.
 void check_sizes(const ModelConfig& c, const std::filesystem::path& source) {
   struct Size {
     const char* name;
@@ -168,7 +168,7 @@ void apply_llm_config(const JsonFields& llm, DecoderConfig& config) {
   config.mlp_ratio = llm.integer(llm.has("expansion_ratio") ? "expansion_ratio" : "mlp_ratio", 4);
   if (llm.has("no_bias") && !llm.boolean("no_bias", true)) llm.fail("no_bias", "true");
 
-  // MPT-7b keeps attention options in a block of their own, without the prefix.
+  // MPT-7b has attention options in a separate block, without the prefix.
   const bool nested = llm.has("attn_config");
   const auto attention = nested ? llm.object("attn_config") : llm;
   const auto key = [&](const char* plain, const char* prefixed) { return nested ? plain : prefixed; };

@@ -62,7 +62,7 @@ struct DecoderConfig {
 
 enum class Pooling { max, average };
 
-/// Where dropout stood in training decides the numbers in the MLP's parameter names.
+/// Position of dropout in training, which determines the numbers in the MLP's parameter names.
 enum class DropoutMode { layerwise, last, wo_last };
 
 /// The LSTM action head.
@@ -73,7 +73,7 @@ struct ActionHeadConfig {
   bool mlp_layernorm = false;
   std::vector<std::int64_t> mlp_hidden{1024, 512, 256};  ///< widths in use
   DropoutMode dropout_mode = DropoutMode::wo_last;
-  double exit_dropout = 0;  ///< in the MLPs, in training; whether it is > 0 also matters for names
+  double exit_dropout = 0;  ///< in the MLPs, in training; whether it is > 0 also affects parameter names
   double lstm_dropout = 0;  ///< between LSTM layers, in training
   Pooling pooling = Pooling::max;
 };
@@ -96,17 +96,17 @@ struct ModelConfig {
   TokenIds tokens;
   std::int64_t exit_interval = 2;
   bool multi_exit = true;
-  /// The model was cut: its last exit was an internal one when the heads were trained.
+  /// The model was truncated: its last exit was an internal one when the heads were trained.
   bool last_exit_is_internal = false;
   std::string llm_name;                      ///< "mpt_dolly_3b", "mpt_9b", …; may be empty
-  std::string name;                          ///< to show; empty: the folder's name
-  std::string note;                          ///< a remark for the person
+  std::string name;                          ///< display name; empty: the folder's name
+  std::string note;                          ///< note for the user
   std::vector<double> suggested_thresholds;  ///< one per exit, or empty
 
   /// Layers (zero-based) after which exits sit, the last kept layer included.
   std::vector<int> exit_layers() const;
 
-  /// Checks that sizes are positive, sane and fit each other. Throws FileError naming `source` and the field.
+  /// Checks that sizes are positive, plausible and consistent. Throws FileError naming `source` and the field.
   void check(const std::filesystem::path& source) const;
 };
 
@@ -114,7 +114,7 @@ struct ModelConfig {
 std::vector<int> exit_layers(int interval, int layers);
 
 /// Reads config.json of a model folder. Throws FileError naming the field; options that no published
-/// checkpoint uses (state input, separate resampler, residual, other heads) are refused by name.
+/// checkpoint uses (state input, separate resampler, residual, other heads) are refused.
 ModelConfig read_model_config(const std::filesystem::path& file);
 
 /// Applies an LLM's own config.json (Hugging Face, model_type "mosaic_gpt" or "mpt") to `config`.

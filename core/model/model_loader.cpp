@@ -29,7 +29,7 @@ std::optional<std::int64_t> number_after(std::string_view name, std::string_view
   return number;
 }
 
-// Known parts of the files that the policy has no use for: CLIP's text tower, the final norm of the
+// Known parts of the files that the policy does not use: CLIP's text tower, the final norm of the
 // language model, its output layer, layers beyond the kept ones and heads of exits beyond them.
 bool is_expected_surplus(const std::string& name, const ModelConfig& config) {
   for (const char* prefix :
@@ -56,7 +56,7 @@ bool is_of_a_head(const std::string& name) {
   return name.starts_with("lm_exit_modules.") || name.starts_with("lm_head.") || name.starts_with("extra_exit.");
 }
 
-constexpr std::int64_t kImpossible = std::int64_t{1} << 55;  // numbers; more than any memory
+constexpr std::int64_t kImpossible = std::int64_t{1} << 55;  // elements; more than any memory
 
 std::int64_t stored_parameters(const WeightSource& source, const ModelConfig& config, ModelParts parts) {
   std::int64_t count = 0;
@@ -73,13 +73,12 @@ std::int64_t stored_parameters(const WeightSource& source, const ModelConfig& co
   return count;
 }
 
-// Keeps layers below `max_layer`, down to the deepest exit among them. The exits that stay keep the
-// heads that were trained on them.
+// Keeps the layers below `max_layer` up to the deepest exit among them. The remaining exits keep their trained heads.
 ModelConfig cut(ModelConfig config, int max_layer) {
   const auto exits = config.exit_layers();
   const auto allowed = std::count_if(exits.begin(), exits.end(), [&](int layer) { return layer < max_layer; });
   if (allowed == 0) {
-    throw Error("max layer " + std::to_string(max_layer) + " leaves no exit: the first one is after layer " +
+    throw Error("max layer " + std::to_string(max_layer) + " allows no exit: the first one is after layer " +
                 std::to_string(exits.front()));
   }
   if (static_cast<std::size_t>(allowed) < exits.size()) {
@@ -104,7 +103,7 @@ ModelFiles open_model_files(const fs::path& path) {
     }
     throw FileError(path,
                     "is not a model folder (expected a folder with config.json and model.safetensors, or the "
-                    "published pieces: clip.pt, mpt/, openflamingo.pt and a .pth checkpoint)");
+                    "published files: clip.pt, mpt/, openflamingo.pt and a .pth checkpoint)");
   }
   const bool whole = fs::exists(path / "model.safetensors") || fs::exists(path / "model.safetensors.index.json");
   if (whole && fs::exists(path / "config.json")) {
@@ -112,10 +111,10 @@ ModelFiles open_model_files(const fs::path& path) {
     return {std::move(config), whole_model_source(TensorArchive::open(path))};
   }
   if (find_published_pieces(path)) return open_published_model(path);
-  if (whole) throw FileError(path, "holds weights but no config.json with the network's sizes");
+  if (whole) throw FileError(path, "contains weights but no config.json with the network's sizes");
   std::string found = fs::is_empty(path, error) ? " (it is empty)" : "";
-  throw FileError(path, "holds no model" + found +
-                            ": expected config.json and model.safetensors, or the published pieces "
+  throw FileError(path, "contains no model" + found +
+                            ": expected config.json and model.safetensors, or the published files "
                             "clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
 }
 
@@ -123,7 +122,7 @@ ModelFiles open_published_model(const fs::path& folder) {
   const auto pieces = find_published_pieces(folder);
   if (!pieces) {
     throw FileError(
-        folder, "does not hold the published pieces: expected clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
+        folder, "does not contain the published files: expected clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
   }
   auto config =
       fs::exists(folder / "config.json") ? read_model_config(folder / "config.json") : config_from_pieces(*pieces);
@@ -138,7 +137,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   const auto device = resolve_device(options.device);
   const auto dtype = resolve_dtype(options.dtype, device, total);
 
-  // Weights that stay as they are in the file are mapped, but running the model needs them all the same.
+  // Weights used in their stored type are mapped from the file, but running the model needs them in memory too.
   const auto needed = total * static_cast<std::int64_t>(c10::elementSize(dtype));
   if (const auto free = available_memory_bytes(); device.is_cpu() && free >= 0 && needed > free) {
     throw OutOfMemory("the model needs " + megabytes(needed) + " of memory in " + dtype_name(dtype) + ", but " +
@@ -157,7 +156,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
   } catch (const c10::OutOfMemoryError& error) {
     throw OutOfMemory("the model needs " + megabytes(needed) + " on " + device_label(device) + " in " +
                       dtype_name(dtype) +
-                      ", which does not have them free: " + printable(error.what_without_backtrace(), 300) +
+                      ", which does not have enough free: " + printable(error.what_without_backtrace(), 300) +
                       "; try a smaller max layer, bfloat16, or the CPU");
   }
   binder.finish([&](const std::string& name) { return is_expected_surplus(name, config); });
@@ -175,7 +174,7 @@ LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {
 
 void convert_model(const ModelFiles& files, const fs::path& folder, std::optional<at::ScalarType> dtype,
                    const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  // Building the network checks that nothing is missing or misshapen before anything is written.
+  // Building the network checks that nothing is missing or has the wrong shape before anything is written.
   LoadOptions options;
   options.device = "cpu";
   options.dtype = "float32";

@@ -31,7 +31,7 @@ MultiExitModel::MultiExitModel(ModelConfig config, WeightBinder& weights, at::De
 
 PreparedText MultiExitModel::prepare_text(const at::Tensor& input_ids, const at::Tensor& attention_mask) const {
   if (input_ids.dim() != 2 || input_ids.numel() == 0 || input_ids.sizes() != attention_mask.sizes()) {
-    throw Error("token ids and attention mask must be two equal, non-empty [batch, length] tables");
+    throw Error("token ids and attention mask must have the same non-empty [batch, length] shape");
   }
   const auto smallest = input_ids.min().item<std::int64_t>();
   const auto largest = input_ids.max().item<std::int64_t>();

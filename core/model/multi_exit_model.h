@@ -16,7 +16,7 @@
 
 namespace deer {
 
-/// A prompt on the model's device, with what every layer needs of it. Made once per instruction.
+/// A prompt on the model's device, with the data every layer needs. Made once per instruction.
 struct PreparedText {
   at::Tensor input_ids;       ///< [B, L]
   at::Tensor attention_mask;  ///< [B, L]
@@ -24,7 +24,7 @@ struct PreparedText {
   TextContext context;
 };
 
-/// How much of the network is in memory: a replay needs the action heads alone.
+/// Loaded part of the network: a replay only needs the action heads.
 enum class ModelParts { whole, heads };
 
 /// The DeeR network: CLIP tower, resampler, decoder with gated
@@ -34,13 +34,13 @@ class MultiExitModel {
  public:
   /// Takes the parameters from `weights`; call weights.finish() afterwards.
   /// `layers` decoder layers are built, config.decoder.layers at most; heads of deeper exits are left out.
-  /// With ModelParts::heads nothing but the heads is taken; only what is said to work so does.
+  /// With ModelParts::heads only the heads are built; only functions marked so work then.
   MultiExitModel(ModelConfig config, WeightBinder& weights, at::Device device, at::ScalarType dtype,
                  ModelParts parts = ModelParts::whole);
 
   ModelParts parts() const { return vision_ ? ModelParts::whole : ModelParts::heads; }
 
-  // These, and the heads, also of a model of heads alone.
+  // These functions and the heads also work on a model with heads only.
   const ModelConfig& config() const { return config_; }
   at::Device device() const { return device_; }
   at::ScalarType dtype() const { return dtype_; }
@@ -78,10 +78,10 @@ class MultiExitModel {
   std::optional<ActionHead> shared_head_;
 };
 
-/// One pass of the decoder that goes only as deep as it is asked to.
+/// One pass of the decoder, only as deep as requested.
 class DecoderPass {
  public:
-  /// `stop` is looked at between layers.
+  /// `stop` is checked between layers.
   DecoderPass(const MultiExitModel& model, const PreparedText& text, at::Tensor media, std::stop_token stop = {});
 
   /// Hidden states [B, L, d_model] after `layer`; runs the layers up to it. Throws Cancelled.

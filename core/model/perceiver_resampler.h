@@ -15,9 +15,9 @@ class PerceiverResampler {
  public:
   PerceiverResampler(const PerceiverConfig& config, WeightBinder& weights, const std::string& prefix = "perceiver.");
 
-  /// [N, patches, dim] to [N, latents, dim]. With `attention`, adds each layer's weights to it, recomputed beside the
-  /// forward pass, which stays the same to the last bit: [N, heads, latents, patches + latents], float32, the softmax
-  /// over the patches and then the latents.
+  /// [N, patches, dim] to [N, latents, dim]. With `attention`, adds each layer's weights to it, computed separately
+  /// from the forward pass, which is unchanged to the last bit: [N, heads, latents, patches + latents], float32, the
+  /// softmax over the patches and then the latents.
   at::Tensor forward(const at::Tensor& tokens, std::vector<at::Tensor>* attention = nullptr) const;
 
  private:

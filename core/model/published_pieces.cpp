@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Assembly of a model from the files as they are published.
+// Assembly of a model from the published files.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -74,7 +74,7 @@ class PublishedSource final : public WeightSource {
     std::string name;
   };
 
-  // The trained checkpoint wins over OpenFlamingo, which wins over the base models.
+  // The trained checkpoint takes precedence over OpenFlamingo, which takes precedence over the base models.
   std::optional<Place> locate(const std::string& name) const {
     for (const auto& alias : aliases(name)) {
       if (checkpoint_->contains("module." + alias)) return Place{checkpoint_.get(), "module." + alias};
@@ -92,7 +92,7 @@ class PublishedSource final : public WeightSource {
     return std::nullopt;
   }
 
-  // A parameter is reachable under two names; both occur in checkpoints. The first name comes first.
+  // A parameter has two possible names; both occur in checkpoints. The first takes precedence.
   static std::vector<std::string> aliases(const std::string& name) {
     std::vector<std::string> out{name};
     if (const auto block = split_block(name, kBlocks)) {
@@ -236,7 +236,7 @@ VisionConfig vision_config_of(const TensorArchive& clip) {
   out.heads = std::max<std::int64_t>(out.width / 64, 1);
   if (out.patch_size < 1 || out.patch_size > 4096 || out.width < 1 || out.layers < 1 || out.layers > 1024 ||
       side * side != positions) {
-    throw FileError(clip.path(), "is no CLIP image tower: its patches, positions or layers have impossible sizes");
+    throw FileError(clip.path(), "is not a CLIP image tower: its patches, positions or layers have impossible sizes");
   }
   return out;
 }
@@ -286,8 +286,8 @@ CheckpointName parse_checkpoint_name(const std::string& path) {
   }
   if (const auto window = numbers(R"((?:^|_)ws_(\d{1,6}))"); window.size() == 1) out.window_size = window[0];
   if (const auto window = numbers(R"(difws_(\d{1,6})_(\d{1,6}))"); window.size() == 2) out.window_size = window[1];
-  // The reference looks for bare substrings; only the file's own name is searched here, because a
-  // folder called "separate" or "real_robot" says nothing about the network.
+  // The reference searches for substrings in the whole path; only the file name is searched here, because a
+  // folder called "separate" or "real_robot" is unrelated to the network.
   const auto file = fs::path(path).filename().string();
   const auto has_word = [&](const char* word) {
     return std::regex_search(file, std::regex(std::string("(?:^|_)") + word + "(?:_|\\.|$)"));
@@ -315,7 +315,7 @@ ModelConfig config_from_pieces(const PublishedPieces& pieces) {
   const auto flamingo = TensorArchive::open(pieces.flamingo);
   const auto checkpoint = TensorArchive::open(pieces.checkpoint);
   auto name = parse_checkpoint_name(pieces.checkpoint.string());
-  // A renamed checkpoint still says inside what it was called.
+  // A renamed checkpoint still contains its original name.
   if (name.llm_name.empty()) name = parse_checkpoint_name(word(checkpoint->fields(), kSavedName, ""));
   out.llm_name = name.llm_name;
   out.vision = vision_config_of(*clip);
@@ -326,7 +326,7 @@ ModelConfig config_from_pieces(const PublishedPieces& pieces) {
   out.perceiver.ff_mult =
       dimension(*flamingo, "perceiver.layers.0.1.1.weight", 0) / std::max<std::int64_t>(out.perceiver.dim, 1);
 
-  // The first layer with cross-attention tells how often it comes.
+  // The first layer with cross-attention determines the interval.
   std::int64_t first = -1;
   for (const auto& [tensor, entry] : flamingo->entries()) {
     const auto block = split_block(tensor, kBlocks);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-// The one place that knows LibTorch versions: 1.13 (Debian) and 2.x.
+// Handles differences between LibTorch versions: 1.13 (Debian) and 2.x.
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/api/include/torch/version.h>
@@ -23,7 +23,7 @@ inline at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::
   return at::matmul(at::softmax(scores, -1), v);
 }
 
-/// The softmax(q k^T * scale) inside attention(), which a fused operator does not give: float32.
+/// The softmax(q k^T * scale) inside attention(), which a fused operator does not return: float32.
 inline at::Tensor attention_weights(const at::Tensor& q, const at::Tensor& k, double scale,
                                     const at::Tensor& mask = {}) {
   auto scores = at::matmul(q.to(at::kFloat) * scale, k.to(at::kFloat).transpose(-2, -1));
@@ -31,7 +31,7 @@ inline at::Tensor attention_weights(const at::Tensor& q, const at::Tensor& k, do
   return at::softmax(scores, -1);
 }
 
-/// Runs what LibTorch lists as safe in `dtype` while it lives; kFloat changes nothing. For this thread.
+/// Autocast to `dtype` for this thread during its lifetime; kFloat changes nothing.
 class AutocastGuard {
  public:
   AutocastGuard(at::Device device, at::ScalarType dtype) : type_(device.type()), on_(dtype != at::kFloat) {
@@ -78,7 +78,7 @@ inline at::Tensor merge_heads(const at::Tensor& x) {
 }
 
 inline at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {}) {
-  // Under autocast x may be narrower than the weights, which old LibTorch does not take.
+  // Under autocast x may be narrower than the weights, which old LibTorch does not accept.
   return at::layer_norm(x.to(weight.scalar_type()), {weight.size(0)}, weight, bias, 1e-5);
 }
 

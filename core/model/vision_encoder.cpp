@@ -32,7 +32,7 @@ VisionEncoder::VisionEncoder(const VisionConfig& config, WeightBinder& weights, 
     b.proj_bias = weights.take(name + "mlp.c_proj.bias", {width});
     blocks_.push_back(std::move(b));
   }
-  // CLIP's own embedding; a policy saved without it is complete all the same.
+  // CLIP's own embedding is optional: policies do not use it.
   if (weights.offers(prefix + "ln_post.weight") && weights.offers(prefix + "proj")) {
     ln_post_weight_ = weights.take(prefix + "ln_post.weight", {width});
     ln_post_bias_ = weights.take(prefix + "ln_post.bias", {width});

@@ -15,7 +15,7 @@ class VisionEncoder {
  public:
   struct Output {
     at::Tensor tokens;  ///< [N, patches, width]: patch tokens of the last block; no ln_post, no projection
-    at::Tensor pooled;  ///< [N, embed_dim]: CLIP's own image embedding; undefined if not asked for
+    at::Tensor pooled;  ///< [N, embed_dim]: CLIP's own image embedding; undefined unless requested
   };
 
   /// `prefix` is "vision_encoder.visual." in an assembled model, "visual." in a CLIP file.

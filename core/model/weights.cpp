@@ -86,13 +86,13 @@ at::Tensor WeightBinder::take(const std::string& name, std::vector<std::int64_t>
 
 void WeightBinder::finish(const std::function<bool(const std::string&)>& is_surplus) const {
   if (missing_.empty() && misshapen_.empty()) return;
-  std::string problem = "these weights do not fit the model's configuration; ";
+  std::string problem = "the weights do not match the model's configuration; ";
   if (!missing_.empty()) problem += listing("missing", missing_);
   if (!missing_.empty() && !misshapen_.empty()) problem += "; ";
-  if (!misshapen_.empty()) problem += listing("of another shape", misshapen_);
+  if (!misshapen_.empty()) problem += listing("with the wrong shape", misshapen_);
   auto extra = unused();
   if (is_surplus) std::erase_if(extra, is_surplus);
-  if (!extra.empty()) problem += "; " + listing("not used", extra);
+  if (!extra.empty()) problem += "; " + listing("unused", extra);
   throw FileError(source_.path(), problem);
 }
 

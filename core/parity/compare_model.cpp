@@ -105,19 +105,19 @@ class ModelComparison {
         fs::exists(folder_ / "model.safetensors") || fs::exists(folder_ / "model.safetensors.index.json");
     const bool pieces = find_published_pieces(folder_).has_value();
     if (!whole && !pieces)
-      throw FileError(folder_, "holds golden outputs but neither model.safetensors nor the published pieces");
+      throw FileError(folder_, "contains golden outputs but neither model.safetensors nor the published files");
     if (whole && pieces) {
       compare_weights();
     } else {
       comparer_.not_compared("weights.published_pieces",
-                             whole ? "the folder has no published pieces (clip.pt, mpt/, openflamingo.pt, a .pth)"
+                             whole ? "the folder has no published files (clip.pt, mpt/, openflamingo.pt, a .pth)"
                                    : "the folder has no model.safetensors");
     }
     files_ = whole ? open_model_files(folder_) : open_published_model(folder_);
     model_ = load_model(files_, load).model;
   }
 
-  // Both ways of loading must give the same numbers, bit by bit.
+  // Both ways of loading must give identical numbers.
   void compare_weights() {
     const auto whole = open_model_files(folder_);
     const auto assembled = open_published_model(folder_);
@@ -128,14 +128,14 @@ class ModelComparison {
       const auto b = assembled.weights->find(name);
       ++count;
       if (!b) {
-        problem = name + " is missing from the published pieces";
+        problem = name + " is missing from the published files";
       } else if (a->sizes() != b->sizes() || !at::equal(*a, b->to(a->scalar_type()))) {
         problem = name + " differs";
       }
       if (!problem.empty()) break;
     }
     comparer_.condition("weights.published_pieces", problem.empty(), problem, count);
-    // The sizes must also be found without config.json, from the pieces alone, where CLIP's rule
+    // The sizes must also be found without config.json, from the published files only, where CLIP's rule
     // for the number of heads and the published widths hold; what the file names say is compared here.
     const auto pieces = *find_published_pieces(folder_);
     const auto derived = config_from_pieces(pieces);
@@ -149,7 +149,8 @@ class ModelComparison {
         derived.head.hidden_size == told.head.hidden_size && derived.head.mlp_hidden == told.head.mlp_hidden &&
         derived.head.lstm_layers == told.head.lstm_layers && derived.head.pooling == told.head.pooling &&
         derived.head.dropout_mode == told.head.dropout_mode;
-    comparer_.condition("config.published_pieces", same, "sizes derived from the pieces differ from config.json");
+    comparer_.condition("config.published_pieces", same,
+                        "sizes derived from the published files differ from config.json");
   }
 
   void compare_preprocessing() {
@@ -256,7 +257,7 @@ class ModelComparison {
     std::vector<at::Tensor> delta, probe_action, probe_gripper, pseudo;
     const at::Tensor unknown = at::full({6}, kNotEvaluated, at::kFloat);
     for (std::int64_t t = 0; t < steps_; ++t) {
-      // The real thing: the decoder stops where the rollout stops.
+      // As in real use: the decoder stops where the rollout stops.
       DecoderPass pass(*model_, text_, media_[static_cast<std::size_t>(t)]);
       DecoderFeatures features(pass);
       const auto record = rollout.step(features, RunMode::policy);
@@ -293,7 +294,7 @@ class ModelComparison {
     compare_rollout(prefix, run, rollout);
   }
 
-  // Golden data that lack what they are for must not pass by default.
+  // Incomplete golden data must not pass by default.
   void require_golden_tensors() {
     std::vector<std::string> names{"vision.static.tokens", "vision.gripper.tokens", "perceiver.static",
                                    "perceiver.gripper", "text.embedding"};
@@ -349,8 +350,8 @@ class ModelComparison {
 bool compare_model(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
   const bool outputs = fs::exists(folder / "outputs.safetensors");
   if (outputs != fs::exists(folder / "inputs.safetensors")) {
-    throw FileError(folder, outputs ? "holds outputs.safetensors but no inputs.safetensors"
-                                    : "holds inputs.safetensors but no outputs.safetensors");
+    throw FileError(folder, outputs ? "contains outputs.safetensors but no inputs.safetensors"
+                                    : "contains inputs.safetensors but no outputs.safetensors");
   }
   if (!outputs) return false;
   const c10::NoGradGuard no_grad;

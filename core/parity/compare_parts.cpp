@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The parts that are tested without a whole model: CLIP tower, images, text, thresholds.
+// Parts tested without a complete model: CLIP tower, images, text, thresholds.
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -43,7 +43,7 @@ void compare_pictures(const fs::path& file, Comparer& comparer) {
     const auto size = expected.size(-1);
     const auto ours = preprocess_image(to_image(golden->read(stem + ".rgb")), static_cast<int>(size));
     comparer.golden(*golden, stem + ".output", at::tensor(ours.planes, at::kFloat).view({3, size, size}), 1e-6);
-    // Before normalisation both are whole numbers, and must be the same ones.
+    // Before normalisation both are integers and must be equal.
     const auto mean = at::tensor({0.48145466, 0.4578275, 0.40821073}, at::kDouble).view({3, 1, 1});
     const auto deviation = at::tensor({0.26862954, 0.26130258, 0.27577711}, at::kDouble).view({3, 1, 1});
     const auto bytes = ((expected.to(at::kDouble) * deviation + mean) * 255.0).round();
@@ -129,7 +129,7 @@ bool compare_text(const fs::path& folder, Comparer& comparer) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().filename().string().ends_with("tokenizer.json")) vocabulary = std::max(vocabulary, entry.path());
   }
-  if (vocabulary.empty()) throw FileError(folder, "holds prompts.json but no tokenizer.json");
+  if (vocabulary.empty()) throw FileError(folder, "contains prompts.json but no tokenizer.json");
   const Json json = read_json(file);
   const JsonFields fields(file, json);
   const PromptEncoder encoder(Tokenizer::load(vocabulary), static_cast<std::size_t>(fields.integer("max_length", 32)));

@@ -19,13 +19,13 @@ namespace fs = std::filesystem;
 constexpr double kTrainingTolerance = 1e-4;
 constexpr const char* kPrefix = "module.";  // the reference's names come from a data-parallel wrapper
 
-// The model whose weights the step starts from: here, or the tiny_<name> two levels up.
+// The model the step starts from: in this folder, or the tiny_<name> two levels up.
 fs::path model_folder(const fs::path& folder) {
   if (fs::exists(folder / "model.safetensors")) return folder;
   const auto absolute = fs::weakly_canonical(folder);
   const auto beside = absolute.parent_path().parent_path() / ("tiny_" + absolute.filename().string());
   if (fs::exists(beside / "model.safetensors")) return beside;
-  throw FileError(folder, "holds golden training steps, but their model is neither there nor in " + beside.string());
+  throw FileError(folder, "contains golden training steps, but their model is neither there nor in " + beside.string());
 }
 
 class TrainingComparison {
@@ -42,7 +42,7 @@ class TrainingComparison {
     batch_.input_ids = archive->read("input_ids");
     batch_.attention_mask = archive->read("attention_mask");
     batch_.actions = archive->read("actions");
-    files_.config.head.exit_dropout = 0;  // as the golden steps were made; the names stay, by the mode
+    files_.config.head.exit_dropout = 0;  // as in the golden steps; the mode keeps the parameter names
     files_.config.head.lstm_dropout = 0;
   }
 
@@ -115,7 +115,7 @@ class TrainingComparison {
   }
 
   void compare_groups(const std::string& title, const std::vector<ParameterGroup>& ours, const Json& golden) {
-    comparer_.condition(title + ".param_groups", ours.size() == golden.size(), "another number of groups");
+    comparer_.condition(title + ".param_groups", ours.size() == golden.size(), "different number of groups");
     for (std::size_t i = 0; i < std::min(ours.size(), golden.size()); ++i) {
       const auto name = title + ".param_groups." + ours[i].name;
       auto expected = golden[i].at("names").get<std::vector<std::string>>();
@@ -123,11 +123,11 @@ class TrainingComparison {
       for (auto& parameter : found) parameter = kPrefix + parameter;
       std::sort(expected.begin(), expected.end());
       std::sort(found.begin(), found.end());
-      comparer_.condition(name, found == expected, "holds other parameters",
+      comparer_.condition(name, found == expected, "different parameters",
                           std::max<std::int64_t>(1, static_cast<std::int64_t>(expected.size())));
       number(name + ".lr", ours[i].learning_rate, golden[i].at("lr").get<double>());
       comparer_.condition(name + ".weight_decay", ours[i].weight_decay == golden[i].at("weight_decay").get<double>(),
-                          "another weight decay");
+                          "different weight decay");
     }
   }
 
@@ -168,7 +168,7 @@ class TrainingComparison {
       }
     }
     comparer_.condition(title + ".gradients", problem.empty() && norms.size() == trainable.size(),
-                        problem.empty() ? "other parameters have gradients" : problem,
+                        problem.empty() ? "gradients for different parameters" : problem,
                         static_cast<std::int64_t>(norms.size()));
     comparer_.tensors(title + ".grad_norms", at::tensor(ours), at::tensor(golden), kTrainingTolerance);
   }

@@ -83,7 +83,7 @@ void Comparer::condition(const std::string& name, bool passed, const std::string
 
 void Comparer::all_present(const TensorArchive& archive, const std::vector<std::string>& names) {
   for (const auto& name : names) {
-    if (!archive.contains(name)) condition(name, false, "the golden data lack this tensor");
+    if (!archive.contains(name)) condition(name, false, "the golden data lacks this tensor");
   }
 }
 
@@ -98,7 +98,7 @@ void Comparer::not_compared(const std::string& name, const std::string& why) {
 void Comparer::nothing_left_out(const TensorArchive& archive, const std::set<std::string>& inputs) {
   for (const auto& [name, entry] : archive.entries()) {
     if (inputs.contains(name) || used_.contains({archive.path(), name})) continue;
-    condition(name, false, "this golden tensor was not compared: its name is not known");
+    condition(name, false, "this golden tensor was not compared: unknown name");
   }
 }
 

@@ -15,7 +15,7 @@ namespace deer {
 inline constexpr double kTolerance = 1e-4;         // float32 arithmetic in another order
 inline constexpr double kCommandTolerance = 1e-3;  // commands are rounded to half precision
 
-/// Makes comparisons, remembers whether all passed and which golden tensors were used.
+/// Makes comparisons and records whether all passed and which golden tensors were used.
 class Comparer {
  public:
   explicit Comparer(std::function<void(const Comparison&)> report) : report_(std::move(report)) {}
@@ -27,7 +27,7 @@ class Comparer {
   void golden(const TensorArchive& archive, const std::string& name, const at::Tensor& ours, double tolerance,
               const std::string& shown = {});
 
-  /// The same, the tolerance being a part of the largest golden number: for gradients, which are small.
+  /// The same, with the tolerance relative to the largest golden number: for gradients, which are small.
   void golden_relative(const TensorArchive& archive, const std::string& name, const at::Tensor& ours, double tolerance,
                        const std::string& shown = {});
 
@@ -36,13 +36,13 @@ class Comparer {
   /// Fails for each of `names` that `archive` lacks.
   void all_present(const TensorArchive& archive, const std::vector<std::string>& names);
 
-  /// A line that says what could not be compared, and why.
+  /// Reports something that could not be compared, and why.
   void not_compared(const std::string& name, const std::string& why);
 
-  /// Fails for each tensor of `archive` that was never compared, but for those in `inputs`.
+  /// Fails for each tensor of `archive` that was never compared, except those in `inputs`.
   void nothing_left_out(const TensorArchive& archive, const std::set<std::string>& inputs = {});
 
-  /// Takes over a comparison that another comparer made.
+  /// Adds a comparison made by another comparer.
   void forward(const Comparison& comparison) { add(comparison); }
 
   bool all_passed() const { return passed_; }

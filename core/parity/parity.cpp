@@ -20,7 +20,7 @@ bool compare_kinds(const fs::path& folder, const ParityOptions& options, Compare
   return std::any_of(std::begin(found), std::end(found), [](bool f) { return f; });
 }
 
-// Golden tensors of a wrong shape surface as errors of LibTorch.
+// Golden tensors with the wrong shape cause errors in LibTorch.
 bool compare_folder(const fs::path& folder, const ParityOptions& options, Comparer& comparer) {
   try {
     return compare_kinds(folder, options, comparer);
@@ -42,7 +42,7 @@ bool run_parity(const fs::path& folder, const ParityOptions& options,
     throw FileError(folder, fs::exists(folder, error) ? "is not a folder" : "does not exist");
   Comparer comparer(report);
   if (compare_folder(folder, options, comparer)) {
-    if (comparer.empty()) throw FileError(folder, "holds golden files in which there is nothing to compare");
+    if (comparer.empty()) throw FileError(folder, "contains golden files with nothing to compare");
     return comparer.all_passed();
   }
 
@@ -63,7 +63,7 @@ bool run_parity(const fs::path& folder, const ParityOptions& options,
   }
   if (comparer.empty()) {
     throw FileError(folder,
-                    "holds no golden data: expected outputs.safetensors, golden.safetensors, images.safetensors, "
+                    "contains no golden data: expected outputs.safetensors, golden.safetensors, images.safetensors, "
                     "prompts.json, cases.json or steps.json, here or one level down");
   }
   return comparer.all_passed();

@@ -9,12 +9,12 @@
 
 namespace deer {
 
-/// One golden tensor, list or decision held against what this program computes.
+/// One golden tensor, list or decision compared with this program's result.
 struct Comparison {
   std::string name;
   std::int64_t count = 0;       ///< numbers compared
   double largest_absolute = 0;  ///< max |ours - golden|
-  double largest_relative = 0;  ///< the former over max |golden|
+  double largest_relative = 0;  ///< largest_absolute / max |golden|
   double tolerance = 0;         ///< allowed |ours - golden| / max(1, |golden|); 0: must be equal
   bool passed = false;
   std::string problem;  ///< why it failed or was not compared; may be empty
@@ -25,8 +25,8 @@ struct ParityOptions {
   std::string dtype = "float32";
 };
 
-/// Compares this program with golden data made by the reference implementation. What the folder
-/// holds decides what is compared:
+/// Compares this program with golden data from the reference implementation. The folder's contents determine what is
+/// compared:
 ///   inputs/outputs.safetensors and a model     the whole network and its rollouts
 ///   golden.safetensors and a CLIP archive      the vision tower
 ///   images.safetensors, random_shift.safetensors   preprocessing and augmentation

@@ -10,7 +10,7 @@
 namespace deer {
 namespace {
 
-// One step of the file, where a Sequence of one (or no) step counts as that step. Null: no step.
+// One step of the file; a Sequence of at most one step counts as that step. Null: no step.
 std::optional<JsonFields> only_step(const JsonFields& file, const char* key, const char* list) {
   if (!file.has(key)) return std::nullopt;
   const JsonFields step = file.object(key);
@@ -103,14 +103,14 @@ void Tokenizer::read_added_token(const JsonFields& fields) {
   token.normalized = fields.boolean("normalized", !fields.boolean("special", false));
   token.lstrip = fields.boolean("lstrip", false);
   token.rstrip = fields.boolean("rstrip", false);
-  if (token.text.empty()) fields.fail("content", "text that is not empty");
+  if (token.text.empty()) fields.fail("content", "non-empty text");
   if (fields.boolean("single_word", false)) {
     fields.fail("single_word", "false (whole-word added tokens are not supported)");
   }
   if (const auto known = id_of(token.text); known && *known != token.id) {
-    fields.fail("id", std::to_string(*known) + ", the id that \"" + printable(token.text, 40) + "\" has already");
+    fields.fail("id", std::to_string(*known) + ", the existing id of \"" + printable(token.text, 40) + "\"");
   } else if (!known && is_taken(token.id)) {
-    fields.fail("id", "an id that no other token has");
+    fields.fail("id", "an id that is not used by another token");
   }
   try {
     check_text(token.text);
@@ -131,17 +131,18 @@ void Tokenizer::add(AddedToken token) {
 }
 
 std::int64_t Tokenizer::add_special_token(const std::string& text, std::optional<std::int64_t> id) {
-  if (text.empty()) throw Error("a special token needs a text");
+  if (text.empty()) throw Error("a special token must not be empty");
   check_text(text);
   const auto name = "special token \"" + printable(text, 40) + "\"";
   const auto known = id_of(text);
   if (known && id && *known != *id) {
-    throw Error(name + " has id " + std::to_string(*known) + " already, expected " + std::to_string(*id));
+    throw Error(name + " already has id " + std::to_string(*known) + ", expected " + std::to_string(*id));
   }
   if (added_ids_.contains(text)) return *known;
   const auto chosen = known ? *known : id.value_or(length_);
   if (chosen < 0) throw Error(name + " cannot have the negative id " + std::to_string(chosen));
-  if (!known && is_taken(chosen)) throw Error(name + " cannot have id " + std::to_string(chosen) + ": it is taken");
+  if (!known && is_taken(chosen))
+    throw Error(name + " cannot have id " + std::to_string(chosen) + ": it is already used");
   add({text, chosen, false, false, false});
   return chosen;
 }

@@ -18,44 +18,44 @@ namespace deer {
 /// A byte-level BPE tokenizer as Hugging Face's `tokenizers` runs it, for tokenizer.json files of the
 /// GPT-2 and GPT-NeoX kind: normalizer NFC or none, ByteLevel splitting, BPE, added tokens.
 ///
-/// encode() is const and may be called from several threads; add_special_token() may not run beside it.
+/// encode() is const and may be called from several threads, but not at the same time as add_special_token().
 class Tokenizer {
  public:
-  /// Reads a tokenizer.json. Throws FileError naming the field if the file is malformed or asks for
+  /// Reads a tokenizer.json. Throws FileError naming the field if the file is malformed or uses
   /// something that is not supported (another model, normalizer or pre-tokenizer, whole-word added
   /// tokens, a post-processor that adds tokens). Settings for truncation and padding are ignored:
   /// the caller decides those.
   static Tokenizer load(const std::filesystem::path& path);
 
-  /// Makes `text` a special token: it is cut out of raw text before anything else happens. A token
-  /// that exists keeps its id; a new one gets `id`, or without one the first id after all others.
-  /// Returns the id. Throws Error if `text` is empty or has another id already, or if `id` is taken.
+  /// Makes `text` a special token: it is split off before any other processing. An existing token keeps its id; a new
+  /// one gets `id`, or by default the first id after all others. Returns the id. Throws Error if `text` is empty or
+  /// already has another id, or if `id` is already used.
   std::int64_t add_special_token(const std::string& text, std::optional<std::int64_t> id = std::nullopt);
 
-  /// Ids of `text` (UTF-8), without anything added around it. Throws Error if the text is not valid
+  /// Ids of `text` (UTF-8), without extra tokens around it. Throws Error if the text is not valid
   /// UTF-8, or is not ASCII and this build has no utf8proc.
   std::vector<std::int64_t> encode(std::string_view text) const;
 
   /// Id of an added token or a vocabulary entry, written as in the file.
   std::optional<std::int64_t> id_of(std::string_view token) const;
 
-  /// One more than the largest id: rows that an embedding table needs.
+  /// One more than the largest id: number of rows in the embedding table.
   std::int64_t length() const { return length_; }
 
  private:
   struct AddedToken {
     std::string text;
     std::int64_t id = 0;
-    bool normalized = false;  ///< looked for after normalisation, in normalised text
-    bool lstrip = false;      ///< swallows white space before it
-    bool rstrip = false;      ///< swallows white space after it
+    bool normalized = false;  ///< matched in normalised text
+    bool lstrip = false;      ///< includes white space before it
+    bool rstrip = false;      ///< includes white space after it
   };
-  /// A stretch of text, or the id of the added token that stood there.
+  /// A piece of text, or the id of the added token found there.
   struct Piece {
     std::string_view text;
     std::optional<std::int64_t> id;
   };
-  /// Finds added tokens: leftmost first, and the longest of those that begin there.
+  /// Finds added tokens: leftmost first, then the longest.
   class Matcher {
    public:
     void add(AddedToken token);

@@ -51,7 +51,7 @@ BytePairEncoding::BytePairEncoding(const JsonFields& model) {
   ignore_merges_ = model.boolean("ignore_merges", false);
   read_vocabulary(model);
   read_merges(model);
-  // An unknown token can only be asked for where the vocabulary lacks a byte that UTF-8 uses.
+  // Unknown tokens can only occur if the vocabulary lacks a byte that UTF-8 uses.
   for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
     const bool in_utf8 = byte < 0xC0 || (byte > 0xC1 && byte < 0xF5);
     if (in_utf8 && byte_ids_[byte] < 0 && model.has("unk_token")) {
@@ -77,7 +77,7 @@ void BytePairEncoding::read_vocabulary(const JsonFields& model) {
     }
     const auto id = value.get<std::int32_t>();
     if (!used_ids_.insert(id).second) {
-      throw FileError(model.file(), where + "has id " + std::to_string(id) + ", which another entry has too");
+      throw FileError(model.file(), where + "has id " + std::to_string(id) + ", which is also used by another entry");
     }
     vocabulary_.emplace(entry, id);
     largest_id_ = std::max<std::int64_t>(largest_id_, id);
@@ -167,8 +167,8 @@ void BytePairEncoding::encode(std::string_view word, std::vector<std::int64_t>& 
   if (symbols.empty()) return;
   symbols.back().next = -1;
 
-  // The pair of lowest rank goes first, the leftmost of equals. Entries outlive the pairs they were
-  // made for: one is valid only while its pair still has that rank.
+  // The pair with the lowest rank is merged first, the leftmost of equals. Entries may be outdated: one is valid only
+  // while its pair still has that rank.
   using Candidate = std::pair<std::int32_t, std::ptrdiff_t>;  // rank, left symbol
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
   const auto pair_at = [&](std::ptrdiff_t left) -> const Merge* {

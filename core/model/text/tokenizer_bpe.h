@@ -15,15 +15,15 @@
 
 namespace deer {
 
-/// GPT-2's alphabet, in which a tokenizer.json writes bytes: printable Latin-1 bytes stand for
-/// themselves, the others for U+0100 onwards, each as UTF-8.
+/// GPT-2's alphabet, in which a tokenizer.json writes bytes: printable Latin-1 bytes represent themselves, the others
+/// are mapped to U+0100 onwards, each as UTF-8.
 const std::array<std::string, 256>& byte_alphabet();
 
 /// Byte-level byte-pair encoding: the "model" part of a tokenizer.json, with the bytes of a word
 /// written in GPT-2's printable alphabet. Immutable, so safe to share between threads.
 class BytePairEncoding {
  public:
-  /// Throws FileError naming the field if `model` is malformed or asks for what is not supported.
+  /// Throws FileError naming the field if `model` is malformed or uses unsupported features.
   explicit BytePairEncoding(const JsonFields& model);
 
   /// Appends the ids of one word, given as its raw bytes. Bytes whose symbol the vocabulary lacks

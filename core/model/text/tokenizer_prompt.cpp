@@ -19,9 +19,9 @@ constexpr const char* kPadding = "<PAD>";
 
 PromptEncoder::PromptEncoder(Tokenizer tokenizer, std::size_t max_length)
     : tokenizer_(std::move(tokenizer)), max_length_(max_length) {
-  if (max_length_ == 0) throw Error("a prompt must be allowed at least one id");
+  if (max_length_ == 0) throw Error("the maximum prompt length must be at least 1");
   if (!tokenizer_.id_of(kEndOfText)) {
-    throw Error(std::string("the tokenizer has no ") + kEndOfText + " token, which closes every prompt");
+    throw Error(std::string("the tokenizer has no ") + kEndOfText + " token, which ends every prompt");
   }
   ids_.end_of_text = tokenizer_.add_special_token(kEndOfText);
   ids_.end_of_chunk = tokenizer_.add_special_token(kEndOfChunk);

@@ -31,8 +31,8 @@ class PromptEncoder {
     std::int64_t padding = 0;
   };
 
-  /// Adds "<|endofchunk|>", "<image>" and "<PAD>" to the tokenizer, in this order and each after all
-  /// ids, as DeeR does, unless they are there. Throws Error if the tokenizer has no "<|endoftext|>".
+  /// Adds "<|endofchunk|>", "<image>" and "<PAD>" to the tokenizer, in this order and each after all existing ids, as
+  /// DeeR does, unless they already exist. Throws Error if the tokenizer has no "<|endoftext|>".
   /// A prompt keeps its first `max_length` ids (at least 1).
   explicit PromptEncoder(Tokenizer tokenizer, std::size_t max_length = 32);
 

@@ -118,7 +118,7 @@ std::size_t word_end(std::string_view text, const std::vector<TextChar>& chars, 
   }
   auto end = at;
   while (end < count && chars[end].kind == CharKind::space) ++end;
-  // The last blank of a run belongs to the word after it.
+  // The last blank of a run belongs to the next word.
   return end < count && end - at > 1 ? end - 1 : end;
 }
 
@@ -133,8 +133,8 @@ void check_text(std::string_view text) {
     }
 #ifndef DEER_HAVE_UTF8PROC
     if (c.code >= 0x80) {
-      throw Error("the text \"" + printable(text, 60) + "\" holds characters outside ASCII at byte " +
-                  std::to_string(at) + ", and this build has no utf8proc: install it and build again");
+      throw Error("the text \"" + printable(text, 60) + "\" has non-ASCII characters at byte " + std::to_string(at) +
+                  ", and this build has no utf8proc: install it and rebuild");
     }
 #endif
     at += c.size;

@@ -9,7 +9,7 @@
 
 namespace deer {
 
-/// What GPT-2's splitting pattern asks about a character: \p{L}, \p{N}, \s, or none of them.
+/// Character class in GPT-2's splitting pattern: \p{L}, \p{N}, \s, or none of them.
 enum class CharKind : std::uint8_t { letter, number, space, other };
 
 struct TextChar {
@@ -18,7 +18,7 @@ struct TextChar {
 };
 
 /// Throws Error naming the byte if `text` is not well-formed UTF-8, or if it is not plain ASCII and
-/// this build has no utf8proc. The functions below expect text that passed.
+/// this build has no utf8proc. The functions below expect checked text.
 void check_text(std::string_view text);
 
 /// The characters of `text`, in order.

@@ -23,14 +23,14 @@ std::shared_ptr<const TensorArchive> open_plain_file(const fs::path& path) {
   }
   if (head.size() > 2 && head[0] == std::byte{0x80}) {
     throw FileError(path,
-                    "was written by PyTorch before 1.6 (a bare pickle), which is not read: load it in Python and "
+                    "was written by PyTorch before 1.6 (a bare pickle), which is not supported: load it in Python and "
                     "save it again with torch.save or safetensors");
   }
   throw FileError(path, "is neither safetensors nor a torch.save file");
 }
 
-// A Hugging Face index: {"weight_map": {tensor name: file name}}. Shards open when first needed, so
-// that those which hold only unused layers are never touched.
+// A Hugging Face index: {"weight_map": {tensor name: file name}}. Shards open when first needed, so shards with only
+// unused layers are never read.
 class ShardedArchive final : public TensorArchive {
  public:
   explicit ShardedArchive(const fs::path& index) : TensorArchive(index) {
@@ -46,7 +46,7 @@ class ShardedArchive final : public TensorArchive {
       }
       file_of_[name] = index.parent_path() / shard;
     }
-    // Shapes are needed to check a model before it is built: the directories of all shards are read,
+    // Shapes are needed to check a model before building it: the directories of all shards are read,
     // their tensors are not.
     for (const auto& [name, file] : file_of_) {
       const auto& shard = open_shard(file);
@@ -64,7 +64,7 @@ class ShardedArchive final : public TensorArchive {
   const TensorArchive& open_shard(const fs::path& file) const {
     const std::lock_guard lock(mutex_);
     auto& shard = shards_[file];
-    if (!shard) shard = open_plain_file(file);  // never an index again, or two could name each other
+    if (!shard) shard = open_plain_file(file);  // never another index, or two could refer to each other
     return *shard;
   }
 
@@ -79,7 +79,7 @@ fs::path file_in_folder(const fs::path& folder) {
     if (fs::exists(folder / name)) return folder / name;
   }
   throw FileError(folder,
-                  "holds no weights: expected model.safetensors, model.safetensors.index.json, pytorch_model.bin or "
+                  "contains no weights: expected model.safetensors, model.safetensors.index.json, pytorch_model.bin or "
                   "pytorch_model.bin.index.json");
 }
 
@@ -119,13 +119,13 @@ at::Tensor tensor_over_mapping(const std::shared_ptr<const MappedFile>& file, st
   const auto options = at::TensorOptions().dtype(dtype);
   if (checked_element_count(shape) == 0) return at::empty(shape, options);
   if (reinterpret_cast<std::uintptr_t>(data) % static_cast<std::uintptr_t>(element) != 0) {
-    // Strided and misaligned does not happen in practice; copy the whole storage and view that.
+    // Strided and misaligned at once does not occur in practice; copy the whole storage and view that.
     const auto count = (static_cast<std::int64_t>(bytes.size()) - offset * element) / element;
     auto copy = at::empty({count}, options);
     std::memcpy(copy.data_ptr(), data, static_cast<std::size_t>(count * element));
     return copy.as_strided(shape, strides);
   }
-  // A model converted to another dtype must not keep the file's pages beside its own.
+  // A model converted to another dtype must not keep the file's pages in memory too.
   return at::from_blob(
       data, shape, strides, [file, bytes](void*) { file->release(bytes); }, options);
 }

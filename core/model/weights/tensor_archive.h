@@ -16,7 +16,7 @@ namespace deer {
 
 /// Named tensors in a file, read without copying: safetensors, a safetensors or PyTorch shard index,
 /// a torch.save file (.pt, .pth, .bin: the zip format), or a TorchScript archive such as OpenAI's CLIP.
-/// No code in a file is ever run. Only the directory is read at opening; a tensor's bytes are read
+/// No code in a file is ever executed. Only the directory is read at opening; a tensor's bytes are read
 /// from the mapped file when they are used. Immutable, may be used from several threads.
 class TensorArchive {
  public:
@@ -41,7 +41,7 @@ class TensorArchive {
   /// before writing. Throws FileError if it is missing.
   at::Tensor read(const std::string& name) const;
 
-  /// Plain values beside the tensors: a training checkpoint's top-level numbers and texts, integers
+  /// Plain values next to the tensors: a training checkpoint's top-level numbers and texts, integers
   /// of a TorchScript archive, or a safetensors file's __metadata__. An object.
   const Json& fields() const { return fields_; }
   const std::filesystem::path& path() const { return path_; }
@@ -55,7 +55,7 @@ class TensorArchive {
   Json fields_ = Json::object();
 };
 
-/// Field with the name that a torch.save file had when it was saved (without its extension).
+/// Field with the original name of a torch.save file (without extension).
 inline constexpr const char* kSavedName = "saved_name";
 
 /// Writes tensors as one safetensors file, in name order, through a temporary file and a rename.

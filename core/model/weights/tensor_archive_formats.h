@@ -13,8 +13,8 @@ namespace deer {
 std::shared_ptr<const TensorArchive> open_safetensors(std::shared_ptr<const MappedFile> file);
 std::shared_ptr<const TensorArchive> open_torch_zip(ZipArchive zip);
 
-/// A tensor over `bytes` of a mapped file, which it keeps alive. `offset` and `strides` in elements;
-/// the caller has checked that they stay inside. Copies only where the address is misaligned.
+/// A tensor over `bytes` of a mapped file, which it keeps alive. `offset` and `strides` are in elements and checked by
+/// the caller. Copies only if the address is misaligned.
 at::Tensor tensor_over_mapping(const std::shared_ptr<const MappedFile>& file, std::span<const std::byte> bytes,
                                at::ScalarType dtype, const std::vector<std::int64_t>& shape,
                                const std::vector<std::int64_t>& strides, std::int64_t offset);

@@ -237,7 +237,7 @@ void CliTest::errors_are_one_line_data() {
   QTest::newRow("no model") << QStringList{"run", nowhere, kEpisodes} << "/nowhere/at/all: does not exist";
   QTest::newRow("no episode") << QStringList{"run", kModel, nowhere} << nowhere;
   QTest::newRow("a model as an episode") << QStringList{"run", kModel, kModel} << "model";
-  QTest::newRow("an episode as a model") << QStringList{"run", kEpisodes, kEpisodes} << "holds no model";
+  QTest::newRow("an episode as a model") << QStringList{"run", kEpisodes, kEpisodes} << "contains no model";
   QTest::newRow("an episode that is not there") << QStringList{"run", kModel, kEpisodes, "--index", "99"} << "99";
   QTest::newRow("a threshold in words") << QStringList{"run", kModel, kEpisodes, "--thresholds", "a,b,c"}
                                         << "threshold 'a'";
@@ -252,8 +252,9 @@ void CliTest::errors_are_one_line_data() {
   QTest::newRow("no tokenizer") << QStringList{"run", kReference + "tiny_mpt1b", kEpisodes} << "--tokenizer";
   QTest::newRow("a delta of no kind") << QStringList{"run", kModel, kEpisodes, "--delta-type", "euclid"} << "euclid";
   QTest::newRow("info of nothing") << QStringList{"info", nowhere} << "does not exist";
-  QTest::newRow("parity of nothing") << QStringList{"parity", kEpisodes} << "holds no golden data";
-  QTest::newRow("convert of nothing") << QStringList{"convert", "/tmp/none", "--from", kEpisodes} << "holds no model";
+  QTest::newRow("parity of nothing") << QStringList{"parity", kEpisodes} << "contains no golden data";
+  QTest::newRow("convert of nothing") << QStringList{"convert", "/tmp/none", "--from", kEpisodes}
+                                      << "contains no model";
 }
 
 void CliTest::errors_are_one_line() {

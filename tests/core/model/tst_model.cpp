@@ -169,7 +169,7 @@ void ModelTest::a_cut_model_never_reads_deeper_layers() {
                     whole.model->head_of_layer(3)->step(feature, {}).arm));
   QVERIFY(loaded.unused.empty());
   options.max_layer = 1;
-  QVERIFY(message_of([&] { load_model(files, options); }).contains("leaves no exit"));
+  QVERIFY(message_of([&] { load_model(files, options); }).contains("allows no exit"));
 }
 
 void ModelTest::misfits_are_listed_by_name() {

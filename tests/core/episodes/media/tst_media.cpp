@@ -203,7 +203,7 @@ class TestMedia : public QObject {
     DEER_VERIFY_ERROR(open_source(folder_ / "empty"), "empty: is an empty folder");
     folder_.write("other/readme.md", "hello");
     DEER_VERIFY_ERROR(open_source(folder_ / "other"),
-                      "other: holds nothing to open; looked for training/ or validation/");
+                      "other: contains nothing to open; looked for training/ or validation/");
     DEER_VERIFY_ERROR(open_source(folder_ / "other/readme.md"), "readme.md: is of no known kind");
     folder_.write("empty.mp4", "");
     DEER_VERIFY_ERROR(open_source(folder_ / "empty.mp4"), "empty.mp4: is an empty file");
@@ -213,7 +213,7 @@ class TestMedia : public QObject {
     folder_.write("frames/episode_0000001.npz", make_zip({}));
     DEER_VERIFY_ERROR(open_source(folder_ / "frames"), "holds CALVIN frames, but neither ep_start_end_ids.npy");
     std::filesystem::create_directories(folder_ / "hollow/static");
-    DEER_VERIFY_ERROR(open_source(folder_ / "hollow"), "static: holds no images");
+    DEER_VERIFY_ERROR(open_source(folder_ / "hollow"), "static: contains no images");
     DEER_VERIFY_ERROR(open_source(folder_ / "frames/episode_0000001.npz")->open(0), "'rgb_static' is missing");
     // The superuser may list what nobody else may: then the folder is simply empty.
     const auto locked = folder_ / "locked";

@@ -168,15 +168,16 @@ void TokenizerTest::added_tokens_get_ids_after_the_vocabulary() {
 
 void TokenizerTest::added_token_conflicts_are_refused() {
   Tokenizer tokenizer = Tokenizer::load(write(small_tokenizer().dump()));
-  QVERIFY(message_of([&] { tokenizer.add_special_token(""); }).contains("needs a text"));
+  QVERIFY(message_of([&] { tokenizer.add_special_token(""); }).contains("must not be empty"));
   QVERIFY(message_of([&] { tokenizer.add_special_token("<|endoftext|>", 7); }).contains("has id 245 already"));
-  QVERIFY(message_of([&] { tokenizer.add_special_token("<new>", 7); }).contains("cannot have id 7: it is taken"));
+  QVERIFY(
+      message_of([&] { tokenizer.add_special_token("<new>", 7); }).contains("cannot have id 7: it is already used"));
   QVERIFY(message_of([&] { tokenizer.add_special_token("<new>", -1); }).contains("negative"));
   Json without = small_tokenizer();
   without["added_tokens"] = Json::array();
   const auto path = write(without.dump());
   QVERIFY(message_of([&] { PromptEncoder(Tokenizer::load(path)); }).contains("<|endoftext|>"));
-  QVERIFY(message_of([&] { PromptEncoder(Tokenizer::load(kNeoX), 0); }).contains("at least one id"));
+  QVERIFY(message_of([&] { PromptEncoder(Tokenizer::load(kNeoX), 0); }).contains("must be at least 1"));
 }
 
 void TokenizerTest::demo_model() {
@@ -244,7 +245,7 @@ void TokenizerTest::bad_files_are_refused_data() {
   row("id is a fraction", R"({"model": {"vocab": {"a": 1.5}}})", "'model.vocab' entry \"a\"");
   row("id is negative", R"({"model": {"vocab": {"a": -1}}})", "'model.vocab' entry \"a\"");
   row("id is huge", R"({"model": {"vocab": {"a": 18446744073709551615}}})", "'model.vocab' entry \"a\"");
-  row("id used twice", R"({"model": {"vocab": {"ab": 244}}})", "which another entry has too");
+  row("id used twice", R"({"model": {"vocab": {"ab": 244}}})", "which is also used by another entry");
   row("no merges", R"({"model": {"merges": null}})", "'model.merges' is missing");
   row("merges are an object", R"({"model": {"merges": {}}})", "'model.merges' is {}");
   row("merge of one", R"({"model": {"merges": ["a b", "ab"]}})", "'model.merges[1]' is \"ab\"");
