@@ -8,24 +8,24 @@
 
 namespace deer {
 
-/// A point of a picture, in pixels: the centre of the upper left pixel is (0, 0), x to the right, y down, as OpenCV.
+/// A point in an image, in pixels: the centre of the top left pixel is (0, 0), x to the right, y down, as in OpenCV.
 struct PicturePoint {
   double x = 0;
   double y = 0;
 };
 
-/// A pinhole camera without distortion. Its frame is OpenCV's: x to the right of the picture, y down, z into the scene.
+/// A pinhole camera without distortion. Its frame is OpenCV's: x to the right of the image, y down, z into the scene.
 struct CameraModel {
   enum class Mount {
-    world,  ///< it stands: mount_from_camera is world_from_camera
-    tcp,    ///< it moves with the hand: mount_from_camera is tcp_from_camera, the TCP as robot_obs tells it
+    world,  ///< fixed: mount_from_camera is world_from_camera
+    tcp,    ///< moves with the hand: mount_from_camera is tcp_from_camera, with the TCP of robot_obs
   };
 
-  int width = 0;  ///< pixels, of the picture that the numbers below belong to
+  int width = 0;  ///< pixels, of the image that the numbers below refer to
   int height = 0;
   double focal_x = 0;  ///< pixels
   double focal_y = 0;
-  double center_x = 0;  ///< pixels, where the optical axis meets the picture
+  double center_x = 0;  ///< pixels, where the optical axis meets the image
   double center_y = 0;
   Mount mount = Mount::world;
   Pose mount_from_camera;
@@ -33,7 +33,7 @@ struct CameraModel {
   bool operator==(const CameraModel&) const;
 };
 
-/// What is known of the cameras of an observation.
+/// Known cameras of an observation.
 struct CameraCalibration {
   std::optional<CameraModel> fixed;    ///< the static camera
   std::optional<CameraModel> gripper;  ///< the wrist camera
@@ -46,21 +46,21 @@ using CameraCalibrationPtr = std::shared_ptr<const CameraCalibration>;
 /// Square pixels, the axis in the middle; `vertical_fov_rad` in (0, pi).
 CameraModel camera_from_fov(int width, int height, double vertical_fov_rad);
 
-/// The pose of a camera at `eye` that looks at `target`, with `up` upwards in the picture. `up` must not lie along the
-/// line of sight.
+/// The pose of a camera at `eye` that looks at `target`, with `up` upwards in the image. `up` must not be parallel to
+/// the line of sight.
 Pose world_from_looking_camera(const Vector3& eye, const Vector3& target, const Vector3& up);
 
-/// The pose in OpenCV's camera frame of a camera that looks along -z with y up, as OpenGL's and MuJoCo's do.
+/// Converts the pose of a camera that looks along -z with y up (OpenGL, MuJoCo) to OpenCV's camera frame.
 Pose from_opengl_camera(const Pose& a_from_camera);
 
 /// CALVIN's gripper camera (calvin_env, robot panda_longer_finger): 75 degrees, fixed to the hand at xyz (-0.1, 0, 0)
 /// m, rpy (1.3, 0, -1.57), looking along its own +y with up along -z; the TCP is 0.14 m before the hand.
 Pose calvin_tcp_from_gripper_camera();
 
-/// Where the camera is in the world while the TCP is at `world_from_tcp`.
+/// Pose of the camera in the world when the TCP is at `world_from_tcp`.
 Pose world_from_camera(const CameraModel& camera, const Pose& world_from_tcp);
 
-/// Where a point of the world appears; it may lie outside the picture. Empty if it is not before the camera (at least
+/// Projection of a world point; may be outside the image. Empty if the point is not in front of the camera (at least
 /// 1 mm) or a number is not finite.
 std::optional<PicturePoint> project(const CameraModel& camera, const Pose& world_from_camera, const Vector3& point);
 

@@ -11,10 +11,10 @@ namespace deer {
 namespace {
 
 constexpr int kMaxDepth = 100;        // of elements
-constexpr double kMaxParts = 20'000;  // nodes once every instance is unfolded
-constexpr int kMaxChain = 64;         // instances within instances
+constexpr double kMaxParts = 20'000;  // nodes after expanding all instances
+constexpr int kMaxChain = 64;         // nested instances
 
-/// The nodes of a scene, and which of them are put into which.
+/// The nodes of a scene and their instances.
 class Nodes {
  public:
   explicit Nodes(const std::filesystem::path& file) : file_(file) {}
@@ -47,9 +47,9 @@ class Nodes {
   }
 
  private:
-  // A name may be written with entities, which are not decoded here: nobody needs that.
+  // Entities in names are not decoded: they do not occur in practice.
   std::string_view plain(std::string_view value) const {
-    if (value.find('&') != std::string_view::npos) throw FileError(file_, "a node's name has an entity in it");
+    if (value.find('&') != std::string_view::npos) throw FileError(file_, "a node's name contains an entity");
     return value;
   }
 
@@ -61,13 +61,13 @@ class Nodes {
     double sum = 1;
     for (const int child : children_[index]) sum += parts(child, chain + 1);
     for (const auto name : wanted_[index]) {
-      // Names need not be unique: any of them may be meant.
+      // Names need not be unique: any of them may be referenced.
       const auto [first, last] = named_.equal_range(name);
       double most = 0;
       for (auto it = first; it != last; ++it) most = std::max(most, parts(it->second, chain + 1));
       sum += most;
     }
-    if (sum > kMaxParts) throw FileError(file_, "its scene unfolds to too many parts");
+    if (sum > kMaxParts) throw FileError(file_, "its scene expands to too many parts");
     return parts_[index] = sum;
   }
 
@@ -83,7 +83,7 @@ class Nodes {
 }  // namespace
 
 void check_collada(std::string_view xml, const std::filesystem::path& file) {
-  if (is_nested_deeper(xml, kMaxDepth)) throw FileError(file, "XML is nested too deep for a mesh");
+  if (is_nested_deeper(xml, kMaxDepth)) throw FileError(file, "XML is nested too deeply for a mesh");
   Nodes nodes(file);
   for_each_tag(xml, [&](const XmlTag& tag) { return nodes.read(tag); });
   nodes.check();

@@ -6,8 +6,8 @@
 
 namespace deer {
 
-/// Throws FileError for a Collada text that is nested too deep, whose scene contains itself, or that
-/// unfolds to an unreasonable number of parts: the reader follows all of these without looking back.
+/// Throws FileError for a Collada text that is nested too deeply, whose scene contains itself, or that expands to an
+/// unreasonable number of parts: the reader does not check for these.
 void check_collada(std::string_view xml, const std::filesystem::path& file);
 
 }  // namespace deer

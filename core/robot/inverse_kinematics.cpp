@@ -46,14 +46,14 @@ struct InverseKinematics::Chain {
   std::size_t joint_count = 0;  // of the robot
   std::vector<bool> turns;
   KDL::JntArray lower, upper;
-  KDL::Vector first;  // place of the first joint, in the base's frame
-  double reach = 0;   // m; no pose is further from there
+  KDL::Vector first;  // position of the first joint, in the base frame
+  double reach = 0;   // m; maximum distance of a reachable pose
 
   void clamp(KDL::JntArray& q) const {
     for (unsigned i = 0; i < q.rows(); ++i) q(i) = std::clamp(q(i), lower(i), upper(i));
   }
 
-  // A turn more or less is the same pose, and may be within the limits.
+  // Adding a full turn gives the same pose and may be within the limits.
   void unwind(KDL::JntArray& q) const {
     constexpr double kTurn = 2 * std::numbers::pi;
     for (unsigned i = 0; i < q.rows(); ++i) {
@@ -69,7 +69,7 @@ struct InverseKinematics::Chain {
     KDL::ChainFkSolverPos_recursive forward(chain);
     KDL::Frame found;
     forward.JntToCart(q, found);
-    // KDL's own norm and angle are 0 below a millionth.
+    // KDL's own norm and angle are 0 below 1e-6.
     const auto apart = goal.p - found.p;
     return {std::move(q), std::sqrt(KDL::dot(apart, apart)), angle_between(pose_from_kdl(found), pose_from_kdl(goal))};
   }
@@ -154,7 +154,8 @@ InverseKinematics::Solution InverseKinematics::solve(const Pose& base_from_tip, 
     if (candidate.badness() < best.badness()) best = std::move(candidate);
     return q;
   };
-  // Newton's steps from the pose before find the nearest solution; Marquardt's find more, but know no limits.
+  // Newton's method from the previous pose finds the nearest solution; Levenberg-Marquardt finds more, but ignores
+  // limits.
   attempt(newton, start);
   if (!best.reached()) attempt(newton, attempt(marquardt, start));
   const bool too_far = c.turns[0] && (goal.p - c.first).Norm() > c.reach + kPositionTolerance_m;
@@ -162,7 +163,7 @@ InverseKinematics::Solution InverseKinematics::solve(const Pose& base_from_tip, 
   for (int i = 0; i < kRestarts && !best.reached() && !too_far; ++i) {
     KDL::JntArray from(count);
     for (unsigned j = 0; j < count; ++j) {
-      // Not more than a turn of a joint without limits.
+      // At most one turn for joints without limits.
       const double low = std::max(c.lower(j), -std::numbers::pi), high = std::min(c.upper(j), std::numbers::pi);
       from(j) =
           low < high ? std::uniform_real_distribution(low, high)(random) : std::clamp(0.0, c.lower(j), c.upper(j));

@@ -12,17 +12,17 @@
 
 namespace deer {
 
-/// Joint positions that put a link where it is wanted, within the joints' limits. May be used from
-/// several threads; a call takes well under a millisecond near the seed, some 20 ms if nothing is found.
+/// Finds joint positions that bring a link to a pose, within the joint limits. May be used from several threads; a call
+/// takes well under a millisecond near the seed, about 20 ms if nothing is found.
 class InverseKinematics {
  public:
-  /// A pose is reached if it is met this closely.
+  /// Tolerances for a reached pose.
   static constexpr double kPositionTolerance_m = 1e-5;
   static constexpr double kRotationTolerance_rad = 1e-4;
 
   struct Solution {
     std::vector<double> positions;  ///< rad or m, as RobotModel::joints(), within the limits
-    bool reached = false;           ///< false: the best that was found, off by as much as follows
+    bool reached = false;           ///< false: the best result, with the errors below
     double error_m = 0;
     double error_rad = 0;
   };
@@ -32,12 +32,12 @@ class InverseKinematics {
   InverseKinematics(InverseKinematics&&) noexcept;
   ~InverseKinematics();
 
-  /// `seed` is where the search begins, best the pose before: of many solutions the nearest is wanted.
-  /// Joints that do not move the tip keep its values. Throws Error if it has another number of joints
-  /// or a pose or position is not finite. The same call gives the same answer.
+  /// `seed` is the start of the search, usually the previous pose, to find the nearest solution. Joints that do not
+  /// move the tip keep their seed values. Throws Error if the number of joints differs or a value is not finite.
+  /// Deterministic.
   Solution solve(const Pose& base_from_tip, std::span<const double> seed) const;
 
-  /// Indices into RobotModel::joints() of those that move the tip, from the root on.
+  /// Indices into RobotModel::joints() of the joints that move the tip, starting at the root.
   const std::vector<std::size_t>& joints() const;
 
  private:
@@ -49,11 +49,11 @@ class InverseKinematics {
 /// the tip that the most joints move. `robot` has at least one link.
 std::string guess_tcp_link(const RobotModel& robot);
 
-/// The hand at `tcp`: it and the links that only joints beyond the arm move (fingers). Indices into
-/// links(), parents first; its root is the lowest link above the TCP that has something to draw.
+/// The hand at `tcp`: this link and those moved only by joints beyond the arm (fingers). Indices into links(), parents
+/// first; its root is the last link before the TCP that has a visual.
 std::vector<std::size_t> hand_links(const RobotModel& robot, std::string_view tcp);
 
-/// Middle positions: of the Panda's arm, the pose it rests in; of others, 0 within the limits.
+/// Rest positions: for the Panda its rest pose; for other robots 0, clamped to the limits.
 std::vector<double> rest_positions(const RobotModel& robot);
 
 }  // namespace deer

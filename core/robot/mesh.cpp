@@ -23,8 +23,8 @@ namespace {
 constexpr std::size_t kMaxFile = std::size_t{128} << 20;
 constexpr std::size_t kMaxTriangles = 5'000'000;
 constexpr float kMaxReach = 1000;   // m
-constexpr int kMaxNodeDepth = 200;  // of a scene; walked with recursion
-constexpr float kSmoothBelow = 40;  // degrees between two faces that look like one surface
+constexpr int kMaxNodeDepth = 200;  // of a scene; visited recursively
+constexpr float kSmoothBelow = 40;  // degrees; faces at smaller angles are shaded smoothly
 
 std::string extension_of(const std::filesystem::path& file) {
   auto out = file.extension().string();
@@ -38,7 +38,7 @@ class Collector {
       : scene_(scene), file_(file), scale_(scale) {}
 
   void add(const aiNode& node, const aiMatrix4x4& parent, int depth) {
-    if (depth > kMaxNodeDepth) throw FileError(file_, "its parts are nested too deep");
+    if (depth > kMaxNodeDepth) throw FileError(file_, "its parts are nested too deeply");
     const aiMatrix4x4 here = parent * node.mTransformation;
     for (unsigned i = 0; i < node.mNumMeshes; ++i) add(*scene_.mMeshes[node.mMeshes[i]], here);
     for (unsigned i = 0; i < node.mNumChildren; ++i) add(*node.mChildren[i], here, depth + 1);
@@ -60,7 +60,7 @@ class Collector {
       at = {at.x * s(0), at.y * s(1), at.z * s(2)};
       const float reach = std::max({std::abs(at.x), std::abs(at.y), std::abs(at.z)});
       if (!std::isfinite(at.x + at.y + at.z) || reach > kMaxReach) {
-        throw FileError(file_, "has a corner that is not a number, or further than 1 km away");
+        throw FileError(file_, "has a vertex that is not a number or is more than 1 km away");
       }
       part.positions.insert(part.positions.end(), {at.x, at.y, at.z});
       aiVector3D normal = source.HasNormals() ? turn * source.mNormals[v] : aiVector3D();
@@ -69,13 +69,13 @@ class Collector {
       normal = std::isfinite(length) && length > 0 ? normal / length : aiVector3D();
       part.normals.insert(part.normals.end(), {normal.x, normal.y, normal.z});
     }
-    // A mirrored part would show its inside.
+    // A mirrored part would be inside out.
     const bool mirrored = (linear.Determinant() < 0) != (scale_[0] * scale_[1] * scale_[2] < 0);
     for (unsigned f = 0; f < source.mNumFaces; ++f) {
       const aiFace& face = source.mFaces[f];
       if (face.mNumIndices != 3) continue;
       const auto corners = {face.mIndices[0], face.mIndices[mirrored ? 2 : 1], face.mIndices[mirrored ? 1 : 2]};
-      if (std::max(corners) >= source.mNumVertices) throw FileError(file_, "a triangle has a corner that is not there");
+      if (std::max(corners) >= source.mNumVertices) throw FileError(file_, "a triangle refers to a missing vertex");
       part.triangles.insert(part.triangles.end(), corners);
     }
     if (part.triangles.empty()) return;
@@ -87,7 +87,7 @@ class Collector {
   void read_color(const aiMaterial& material, MeshPart& part) const {
     aiString name;
     aiColor4D color;
-    // What has no material gets one of this name.
+    // Parts without a material get one with this name.
     if (material.Get(AI_MATKEY_NAME, name) == AI_SUCCESS &&
         std::string_view(name.C_Str()) == AI_DEFAULT_MATERIAL_NAME) {
       return;
@@ -119,10 +119,10 @@ std::size_t Mesh::triangle_count() const {
 Mesh load_mesh(const std::filesystem::path& file, const Vector3& scale) {
   const auto extension = extension_of(file);
   if (extension != ".stl" && extension != ".obj" && extension != ".dae") {
-    throw FileError(file, "is not an STL, OBJ or DAE file by its name");
+    throw FileError(file, "is not an STL, OBJ or DAE file (by its extension)");
   }
   for (const double factor : scale) {
-    if (!std::isfinite(factor) || std::abs(factor) < 1e-9) throw FileError(file, "is scaled by 0 or what is no number");
+    if (!std::isfinite(factor) || std::abs(factor) < 1e-9) throw FileError(file, "has a scale of 0 or NaN");
   }
   const auto bytes = MappedFile::open(file);
   if (bytes->size() > kMaxFile) throw FileError(file, "is larger than 128 MiB");
@@ -134,7 +134,7 @@ Mesh load_mesh(const std::filesystem::path& file, const Vector3& scale) {
   importer.SetPropertyBool(AI_CONFIG_IMPORT_COLLADA_IGNORE_UP_DIRECTION, true);
   importer.SetPropertyFloat(AI_CONFIG_PP_GSN_MAX_SMOOTHING_ANGLE, kSmoothBelow);
   importer.SetPropertyInteger(AI_CONFIG_PP_SBP_REMOVE, aiPrimitiveType_POINT | aiPrimitiveType_LINE);
-  // STL has a normal for each triangle; corners are shared first, so that round things look round.
+  // STL has a normal for each triangle; merge vertices first, so that round shapes look round.
   int unwanted = aiComponent_TEXCOORDS | aiComponent_COLORS | aiComponent_TANGENTS_AND_BITANGENTS |
                  aiComponent_BONEWEIGHTS | aiComponent_ANIMATIONS | aiComponent_CAMERAS | aiComponent_LIGHTS;
   if (extension == ".stl") unwanted |= aiComponent_NORMALS;
@@ -153,7 +153,7 @@ Mesh load_mesh(const std::filesystem::path& file, const Vector3& scale) {
   Collector collector(*scene, file, scale);
   collector.add(*scene->mRootNode, aiMatrix4x4(), 0);
   auto mesh = collector.take();
-  if (mesh.parts.empty()) throw FileError(file, "has no triangle");
+  if (mesh.parts.empty()) throw FileError(file, "has no triangles");
   return mesh;
 }
 

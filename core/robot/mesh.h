@@ -13,11 +13,11 @@ namespace deer {
 
 /// Triangles of one material.
 struct MeshPart {
-  std::vector<float> positions;          ///< m, x y z of each corner, in the visual's frame
+  std::vector<float> positions;          ///< m, x y z of each vertex, in the visual's frame
   std::vector<float> normals;            ///< unit length or zero, as positions
   std::vector<std::uint32_t> triangles;  ///< three indices each, all below positions.size() / 3
   std::array<double, 4> rgba = {0.7, 0.7, 0.7, 1};
-  bool has_color = false;  ///< the file names one
+  bool has_color = false;  ///< the file specifies one
 };
 
 struct Mesh {
@@ -25,16 +25,14 @@ struct Mesh {
   std::size_t triangle_count() const;
 };
 
-/// Where the file of RobotVisual::mesh is: a path relative to the URDF's folder, an absolute one, or
-/// file://, package://NAME/… and model://NAME/…. A package is looked for among the folders above the
-/// URDF, beside them, and in ROS_PACKAGE_PATH and AMENT_PREFIX_PATH.
-/// Throws FileError (of the URDF) that names the mesh if there is no such file.
+/// Path of RobotVisual::mesh: relative to the URDF's folder, absolute, file://, package://NAME/… or model://NAME/….
+/// Packages are searched among the folders above the URDF, next to them, and in ROS_PACKAGE_PATH and AMENT_PREFIX_PATH.
+/// Throws FileError (for the URDF) that names the mesh if there is no such file.
 std::filesystem::path find_mesh(const std::string& name, const std::filesystem::path& urdf);
 
-/// Reads an STL, OBJ or DAE (Collada) file; `scale` as in the URDF, with Collada's own unit before it, and
-/// its axes as they are in the file, which is how ROS takes them. Textures are not read.
-/// Throws FileError if it is no such file, has no triangle, or is unreasonably large (128 MiB, five
-/// million triangles, or further than 1 km across).
+/// Reads an STL, OBJ or DAE (Collada) file; `scale` as in the URDF, applied after Collada's own
+/// unit. Axes are used as in the file, as ROS does. Textures are not read. Throws FileError if it is not such a file,
+/// has no triangles, or is unreasonably large (128 MiB, five million triangles, or more than 1 km across).
 Mesh load_mesh(const std::filesystem::path& file, const Vector3& scale = {1, 1, 1});
 
 }  // namespace deer

@@ -51,7 +51,7 @@ std::vector<fs::path> in_package(const std::string& package, const fs::path& res
 fs::path find_mesh(const std::string& name, const fs::path& urdf) {
   const auto quoted = "mesh '" + printable(name, 200) + "' ";
   if (name.empty()) throw FileError(urdf, "a mesh has no file name");
-  if (name.find('\0') != std::string::npos || name.size() > 4096) throw FileError(urdf, quoted + "is no file name");
+  if (name.find('\0') != std::string::npos || name.size() > 4096) throw FileError(urdf, quoted + "is not a file name");
   const auto after = [&](std::string_view scheme) { return name.substr(scheme.size()); };
   std::vector<fs::path> places;
   if (name.starts_with("file://")) {
@@ -59,18 +59,18 @@ fs::path find_mesh(const std::string& name, const fs::path& urdf) {
   } else if (name.starts_with("package://") || name.starts_with("model://")) {
     const auto rest = name.starts_with("model://") ? after("model://") : after("package://");
     const auto slash = rest.find('/');
-    if (slash == 0 || slash == std::string::npos) throw FileError(urdf, quoted + "names no file in a package");
+    if (slash == 0 || slash == std::string::npos) throw FileError(urdf, quoted + "does not name a file in a package");
     places = in_package(rest.substr(0, slash), rest.substr(slash + 1), urdf);
   } else if (const auto scheme = name.find("://"); scheme != std::string::npos) {
     throw FileError(urdf, quoted + "is neither a file nor in a package");
   } else {
-    places.push_back(urdf.parent_path() / name);  // an absolute name stays as it is
+    places.push_back(urdf.parent_path() / name);  // absolute paths are unchanged
   }
   for (const auto& place : places) {
     if (is_file(place)) return place.lexically_normal();
   }
-  throw FileError(urdf, quoted + (places.size() == 1 ? "is not there: no file " + printable(places[0].string(), 300)
-                                                     : "is not there: its package is not near this file"));
+  throw FileError(urdf, quoted + (places.size() == 1 ? "not found: no file " + printable(places[0].string(), 300)
+                                                     : "not found: its package is not near this file"));
 }
 
 }  // namespace deer

@@ -8,10 +8,10 @@
 
 namespace deer {
 
-/// Where CALVIN's scene D has the arm's base in the world: no rotation.
+/// Position of the arm's base in CALVIN's scene D, without rotation.
 inline constexpr Pose kSceneDWorldFromBase = {{-0.34, -0.46, 0.24}, {1, 0, 0, 0, 1, 0, 0, 0, 1}};
 
-/// Height of the table there, as the simulated world has it: CALVIN's blocks, 5 cm, lie at 0.46.
+/// Height of the table, as in the simulated world: CALVIN's 5 cm blocks are at 0.46.
 inline constexpr double kSceneDTableTop = 0.44;
 
 /// The tool centre point's link in resources/panda/panda.urdf, between the finger tips.
@@ -21,10 +21,10 @@ inline constexpr const char* kPandaTcpLink = "panda_tcp";
 /// from CALVIN's robot_obs, whose gripper opening is the distance between the fingers.
 std::array<double, 9> panda_joints(const std::array<double, 15>& robot_obs);
 
-/// TCP pose as robot_obs tells it, in the world frame.
+/// TCP pose from robot_obs, in the world frame.
 Pose world_from_tcp_observed(const std::array<double, 15>& robot_obs);
 
-/// TCP pose by forward kinematics from robot_obs' joint angles, in the world frame.
+/// TCP pose from the joint angles in robot_obs by forward kinematics, in the world frame.
 Pose world_from_tcp_computed(const RobotModel& panda, const std::array<double, 15>& robot_obs,
                              const Pose& world_from_base = kSceneDWorldFromBase);
 

@@ -56,7 +56,7 @@ Vector3 euler_xyz(const Pose& pose) {
 
 std::array<double, 4> quaternion_xyzw(const Pose& pose) {
   const auto& r = pose.rotation;
-  // Build on the largest of the four, so that nothing small is divided by.
+  // Use the largest of the four, to avoid dividing by small numbers.
   const std::array<double, 4> squares = {1 + r[0] - r[4] - r[8], 1 - r[0] + r[4] - r[8], 1 - r[0] - r[4] + r[8],
                                          1 + r[0] + r[4] + r[8]};
   const auto largest = std::max_element(squares.begin(), squares.end()) - squares.begin();
@@ -82,7 +82,7 @@ std::array<double, 4> quaternion_xyzw(const Pose& pose) {
 }
 
 double angle_between(const Pose& a, const Pose& b) {
-  // Half-angle form: exact also for tiny angles, where the arc cosine of the trace is not.
+  // Half-angle form: accurate for tiny angles too, unlike the arc cosine of the trace.
   const auto q = quaternion_xyzw(inverse(a) * b);
   return 2 * std::atan2(std::hypot(q[0], q[1], q[2]), q[3]);
 }

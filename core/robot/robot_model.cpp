@@ -23,7 +23,7 @@ constexpr std::size_t kMaxFile = 16 * 1024 * 1024;
 constexpr int kMaxDepth = 64;  // of XML elements; URDF needs five
 constexpr std::size_t kMaxLinks = 10'000;
 
-// urdfdom reports problems to a global log; the first of them belongs into our message.
+// urdfdom reports problems to a global log; the first one goes into our message.
 class LogCatcher final : public console_bridge::OutputHandler {
  public:
   LogCatcher() : lock_(mutex()), before_(console_bridge::getOutputHandler()) { console_bridge::useOutputHandler(this); }
@@ -88,7 +88,7 @@ std::pair<KDL::Joint, std::optional<RobotJoint>> convert(const urdf::Joint& join
   if (joint.type == urdf::Joint::FIXED) return {KDL::Joint(joint.name, KDL::Joint::Fixed), std::nullopt};
   const bool turns = joint.type == urdf::Joint::REVOLUTE || joint.type == urdf::Joint::CONTINUOUS;
   if (!turns && joint.type != urdf::Joint::PRISMATIC) {
-    throw fail("is of a type other than revolute, continuous, prismatic or fixed");
+    throw fail("has a type other than revolute, continuous, prismatic or fixed");
   }
   if (joint.mimic) throw fail("mimics another joint, which is not supported");
   const KDL::Vector axis(joint.axis.x, joint.axis.y, joint.axis.z);
@@ -124,7 +124,7 @@ void RobotModel::Tree::add(const urdf::Link& link, int parent) {
       joints.push_back(std::move(*joint));
     }
     segment = KDL::Segment(link.name, kdl_joint, origin);
-    // The numbers of a file may be anything; a pose of NaN would only show up much later.
+    // Check here: a NaN in a pose would only be noticed much later.
     const auto rest = segment.pose(0);
     if (!std::isfinite(rest.p.Norm()) || !std::isfinite(rest.M(0, 0))) {
       throw FileError(source, "joint '" + printable(link.parent_joint->name) + "' has an origin that is not finite");
@@ -147,7 +147,7 @@ RobotModel RobotModel::load(const std::filesystem::path& urdf) {
 }
 
 RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::path& source) {
-  if (is_nested_deeper(urdf, kMaxDepth)) throw FileError(source, "XML is nested too deep for a URDF");
+  if (is_nested_deeper(urdf, kMaxDepth)) throw FileError(source, "XML is nested too deeply for a URDF");
   urdf::ModelInterfaceSharedPtr model;
   {
     const LogCatcher log;
@@ -158,7 +158,7 @@ RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::pat
     }
     if (!model || !model->getRoot()) throw FileError(source, log.first());
   }
-  // Links hold each other by shared pointers: a ring of them would never be freed.
+  // Links hold each other by shared pointers: a cycle would never be freed.
   const std::shared_ptr<void> unlink(nullptr, [&model](void*) {
     for (const auto& [name, link] : model->links_) {
       link->child_links.clear();
@@ -168,14 +168,14 @@ RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::pat
   auto tree = std::make_unique<Tree>();
   tree->name = model->getName();
   tree->source = source;
-  // Depth first with a stack of our own; children in the order of the file.
+  // Depth first with an explicit stack; children in file order.
   std::vector<std::pair<urdf::LinkConstSharedPtr, int>> open{{model->getRoot(), -1}};
   std::set<const urdf::Link*> seen;
   while (!open.empty()) {
     const auto [link, parent] = open.back();
     open.pop_back();
     if (!seen.insert(link.get()).second || seen.size() > kMaxLinks) {
-      throw FileError(source, "link '" + printable(link->name) + "' does not hang on one chain of joints");
+      throw FileError(source, "link '" + printable(link->name) + "' has more than one parent joint");
     }
     tree->add(*link, parent);
     const int index = static_cast<int>(tree->links.size()) - 1;
@@ -185,7 +185,8 @@ RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::pat
   }
   if (seen.size() != model->links_.size()) {
     throw FileError(source, std::to_string(model->links_.size() - seen.size()) +
-                                " links do not hang on the root link '" + printable(tree->links.front().name) + "'");
+                                " links are not connected to the root link '" + printable(tree->links.front().name) +
+                                "'");
   }
   return RobotModel(std::move(tree));
 }

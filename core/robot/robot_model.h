@@ -20,32 +20,32 @@ struct RobotJoint {
   Kind kind = Kind::revolute;
   double lower = 0;         ///< rad or m; -infinity for a continuous joint
   double upper = 0;         ///< rad or m; +infinity for a continuous joint
-  double max_velocity = 0;  ///< rad/s or m/s; 0 if the file names none
+  double max_velocity = 0;  ///< rad/s or m/s; 0 if not given
 };
 
-/// A shape to draw a link with, in the link's frame.
+/// A visual shape of a link, in the link's frame.
 struct RobotVisual {
   enum class Kind { box, cylinder, sphere, mesh };
   Kind kind = Kind::box;
   Vector3 size{};    ///< m: box x y z; cylinder radius, length (along z), 0; sphere radius, 0, 0. Mesh: scale x y z
-  std::string mesh;  ///< its name as the URDF has it; find_mesh() tells where it is
+  std::string mesh;  ///< its name in the URDF; find_mesh() returns the path
   Pose link_from_visual;
   std::array<double, 4> rgba = {0.7, 0.7, 0.7, 1};
-  bool has_color = false;  ///< the URDF names one; it goes before those of a mesh
+  bool has_color = false;  ///< given in the URDF; overrides the colours of a mesh
 };
 
 struct RobotLink {
   std::string name;
-  int parent = -1;  ///< index of the link it hangs on; -1 for the root
-  int joint = -1;   ///< index into joints() of the joint that carries it; -1 if that is fixed
+  int parent = -1;  ///< index of the parent link; -1 for the root
+  int joint = -1;   ///< index into joints() of its parent joint; -1 if fixed
   std::vector<RobotVisual> visuals;
 };
 
 /// A robot's kinematic tree, from a URDF. Immutable: may be used from several threads.
 class RobotModel {
  public:
-  /// Throws FileError if the file is no valid URDF, or has joints other than revolute, continuous,
-  /// prismatic and fixed. Meshes are named, not read.
+  /// Throws FileError if the file is not a valid URDF or has joints other than revolute, continuous, prismatic and
+  /// fixed. Meshes are not read.
   static RobotModel load(const std::filesystem::path& urdf);
   static RobotModel parse(const std::string& urdf, const std::filesystem::path& source);
 
@@ -54,15 +54,15 @@ class RobotModel {
   ~RobotModel();
 
   const std::string& name() const;
-  const std::filesystem::path& source() const;    ///< the file it came from, as given
-  const std::vector<RobotJoint>& joints() const;  ///< from the root to the tips, order of the file among siblings
+  const std::filesystem::path& source() const;    ///< the file as given
+  const std::vector<RobotJoint>& joints() const;  ///< from the root to the tips, siblings in file order
   const std::vector<RobotLink>& links() const;    ///< parents before children; the first is the root
 
-  /// Index into links(). Throws Error naming the links there are.
+  /// Index into links(). Throws Error that lists the links.
   std::size_t link_index(std::string_view link) const;
 
   /// Pose of every link in the root link's frame ("base"), as links(). `positions` are rad or m, as
-  /// joints(); throws Error if there is another number of them. Limits are not enforced.
+  /// joints(); throws Error if their number differs. Limits are not enforced.
   std::vector<Pose> base_from_links(std::span<const double> positions) const;
 
   /// The same for one link.

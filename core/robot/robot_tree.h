@@ -9,13 +9,13 @@
 
 namespace deer {
 
-/// What a RobotModel holds. For the sources of this folder alone: nobody else sees KDL.
+/// Data of a RobotModel. Internal to this folder, so that KDL is not exposed.
 struct RobotModel::Tree {
   std::string name;
   std::filesystem::path source;
   std::vector<RobotJoint> joints;
   std::vector<RobotLink> links;
-  std::vector<KDL::Segment> segments;  ///< for each link, the joint that carries it and its frame
+  std::vector<KDL::Segment> segments;  ///< for each link, its parent joint and frame
 
   void add(const urdf::Link& link, int parent);
 };

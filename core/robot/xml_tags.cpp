@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 
-/// Place of the '>' that ends the tag beginning at `at`; npos if none does.
+/// Position of the '>' that ends the tag starting at `at`; npos if there is none.
 std::size_t end_of_tag(std::string_view xml, std::size_t at) {
   char quote = '\0';
   for (; at < xml.size(); ++at) {
@@ -62,7 +62,7 @@ void for_each_tag(std::string_view xml, const std::function<bool(const XmlTag&)>
       at = skip_to(at + 2, ">");
     } else {
       auto end = end_of_tag(xml, at);
-      if (end == std::string_view::npos) end = xml.size();  // a reader may still take it for a tag
+      if (end == std::string_view::npos) end = xml.size();  // a reader may still treat it as a tag
       auto inside = xml.substr(at + 1, end - at - 1);
       XmlTag tag;
       if (inside.starts_with('/')) {
@@ -87,7 +87,7 @@ bool is_nested_deeper(std::string_view xml, int limit) {
   bool deeper = false;
   for_each_tag(xml, [&](const XmlTag& tag) {
     if (tag.kind == XmlTag::Kind::opens) deeper = ++depth > limit;
-    // A stray end does not make room.
+    // A stray closing tag does not reduce the depth.
     if (tag.kind == XmlTag::Kind::closes && depth > 0) --depth;
     return !deeper;
   });

@@ -6,19 +6,19 @@
 
 namespace deer {
 
-/// A tag of an XML text as it stands there; entities are not decoded.
+/// A tag of an XML text, verbatim; entities are not decoded.
 struct XmlTag {
   enum class Kind { opens, closes, both };  ///< <a>, </a>, <a/>
   Kind kind = Kind::opens;
   std::string_view name;
-  std::string_view attributes;  ///< what follows the name
+  std::string_view attributes;  ///< the text after the name
 
-  /// The value of an attribute; empty if it is not there.
+  /// The value of an attribute; empty if missing.
   std::string_view attribute(std::string_view wanted) const;
 };
 
-/// Goes over the tags in order without recursion; comments, CDATA and declarations are passed over, and
-/// '>' inside quotes ends nothing. `visit` returns false to stop. The text may be anything.
+/// Visits the tags in order without recursion; comments, CDATA and declarations are skipped, and '>' inside quotes is
+/// ignored. `visit` returns false to stop. The text need not be valid.
 void for_each_tag(std::string_view xml, const std::function<bool(const XmlTag&)>& visit);
 
 /// Whether elements are nested deeper than `limit`. For readers that recurse.

@@ -9,14 +9,14 @@
 namespace deer {
 namespace {
 
-// Where the target may go: over the table and the open drawer, never into them.
+// Workspace of the target: above the table and the open drawer, never inside them.
 constexpr Vector3 kWorkspaceLow = {-0.40, -0.53, 0.365};
 constexpr Vector3 kWorkspaceHigh = {0.36, 0.13, 0.75};
 
 constexpr int kTaskSize = 6;
 constexpr double kControlHz = 30;
 
-// Position and small-rotation error of `target` seen from `pose`, world frame.
+// Position and small-rotation error from `pose` to `target`, world frame.
 std::array<double, kTaskSize> pose_error(const Pose& target, const Pose& pose) {
   std::array<double, kTaskSize> error{};
   for (std::size_t i = 0; i < 3; ++i) error[i] = target.position[i] - pose.position[i];
@@ -136,7 +136,7 @@ void ArmController::act(const std::array<double, 7>& action, const mjData& data,
   target_ = deer::advance(target_, action);
   const Pose now = world_from_tcp(data);
   for (std::size_t i = 0; i < 3; ++i) {
-    // Pushing against something that does not yield must not wind the target up.
+    // Prevents windup of the target when pushing against an obstacle.
     target_.position_m[i] = std::clamp(target_.position_m[i], now.position[i] - kMaxLead, now.position[i] + kMaxLead);
     target_.position_m[i] = std::clamp(target_.position_m[i], kWorkspaceLow[i], kWorkspaceHigh[i]);
   }
@@ -159,7 +159,7 @@ void ArmController::drive(mjData& data, double part) const {
   for (std::size_t i = 0; i < kJoints; ++i) {
     const double change = set_point_[i] - last_set_point_[i];
     data.ctrl[actuator_[i]] = last_set_point_[i] + part * change + lag_[i] * change * kControlHz;
-    // CALVIN's servos do not sag.
+    // CALVIN's servos do not sag under gravity.
     data.qfrc_applied[dof_[i]] = data.qfrc_bias[dof_[i]];
   }
   for (const int actuator : finger_actuator_) data.ctrl[actuator] = target_.open_gripper ? kMaxOpening / 2 : 0.0;

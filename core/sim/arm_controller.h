@@ -13,7 +13,7 @@ namespace deer {
 /// environment does: actions move the last target, joint speed is limited.
 class ArmController {
  public:
-  /// Finds joint1…joint7, the fingers and the site "tcp". Throws Error naming what is missing.
+  /// Finds joint1…joint7, the fingers and the site "tcp". Throws Error naming a missing one.
   explicit ArmController(const MujocoScene& scene);
 
   static constexpr int kJoints = 7;
@@ -33,14 +33,14 @@ class ArmController {
   /// leaves changed) the kinematics of `scratch`, a state of the same model.
   Joints solve(const Pose& target, const Joints& start, mjData& scratch, int iterations) const;
 
-  /// The target becomes the present pose.
+  /// Sets the target to the current pose.
   void hold(const mjData& data, bool open_gripper);
 
   /// Moves the target by an action, inside the workspace and not further than `kMaxLead` ahead of the arm.
   void act(const std::array<double, 7>& action, const mjData& data, mjData& scratch);
 
-  /// Writes the servos' set points and the gravity compensation, before every physics step. `part` of the
-  /// control step, in (0, 1], will have passed at its end: the set points move evenly during it.
+  /// Writes the servos' set points and the gravity compensation, before every physics step. `part` in (0, 1] is the
+  /// share of the control step completed at its end: the set points move linearly during it.
   void drive(mjData& data, double part) const;
 
   const TcpTarget& target() const { return target_; }
@@ -61,7 +61,7 @@ class ArmController {
   std::array<int, 2> finger_actuator_{};
   int tcp_ = 0;
   TcpTarget target_;
-  std::array<double, kJoints> lag_{};  ///< s by which a servo trails a moving set point
+  std::array<double, kJoints> lag_{};  ///< s by which a servo lags behind a moving set point
   Joints set_point_{};
   Joints last_set_point_{};
 };

@@ -16,7 +16,7 @@ constexpr double kZ = 1.959963984540054;  // 97.5 % quantile of the normal distr
 
 double ratio(double numerator, double denominator) { return denominator > 0 ? numerator / denominator : 0; }
 
-// One number of every chain, summed over its subtasks.
+// One value per chain, summed over its subtasks.
 template <typename Member>
 std::vector<double> per_chain(const std::vector<ChainResult>& results, Member member) {
   std::vector<double> out;
@@ -109,7 +109,8 @@ Interval wilson_interval(std::int64_t successes, std::int64_t tries) {
 }
 
 Interval bootstrap_ratio(std::span<const double> numerators, std::span<const double> denominators) {
-  if (numerators.size() != denominators.size()) throw Error("a ratio needs as many numerators as denominators");
+  if (numerators.size() != denominators.size())
+    throw Error("a ratio needs the same number of numerators and denominators");
   if (numerators.empty()) return {};
   constexpr std::size_t kDraws = 10'000;
   constexpr std::uint64_t kSeed = 95;
@@ -131,7 +132,7 @@ Interval bootstrap_ratio(std::span<const double> numerators, std::span<const dou
 }
 
 BenchmarkStatistics benchmark_statistics(std::vector<ChainResult> results, int length) {
-  // Sums must not depend on the order in which workers finished.
+  // Makes sums independent of the order in which workers finish.
   std::ranges::sort(results, {}, &ChainResult::index);
   BenchmarkStatistics out;
   out.chains = static_cast<std::int64_t>(results.size());

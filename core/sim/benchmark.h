@@ -11,23 +11,23 @@
 
 namespace deer {
 
-/// What one instruction of a chain came to. Sums are over its steps; those of an expert are zero.
+/// Result of one instruction of a chain. Sums are over its steps; zero for an expert.
 struct SubtaskResult {
   std::string task;
   std::string instruction;
   bool success = false;
   std::int64_t steps = 0;
-  std::int64_t calls = 0;  ///< steps in which the network ran; fewer than steps where predictions are repeated
+  std::int64_t calls = 0;  ///< steps in which the network ran; fewer than steps if predictions are repeated
   std::int64_t depth = 0;  ///< layers run, over the calls
   double llm_gflops = 0;
   double total_gflops = 0;
-  double full_llm_gflops = 0;       ///< what the same calls would have taken at full depth
-  double model_ms = 0;              ///< wall time in the model, of it:
+  double full_llm_gflops = 0;       ///< the same calls at full depth
+  double model_ms = 0;              ///< wall time in the model, of which:
   double vision_ms = 0;             ///< preprocessing, image tower and resampler
   double llm_ms = 0;                ///< decoder
   double head_ms = 0;               ///< action head
   double world_ms = 0;              ///< simulation and rendering
-  std::vector<std::int64_t> exits;  ///< calls that left after each exit, shallow to deep
+  std::vector<std::int64_t> exits;  ///< calls that exited at each exit, shallow to deep
 };
 
 /// One chain: its instructions up to the first that failed.
@@ -35,7 +35,7 @@ struct ChainResult {
   int index = 0;
   std::vector<SubtaskResult> subtasks;
 
-  int solved() const;  ///< instructions carried out in a row
+  int solved() const;  ///< instructions solved in a row
 };
 
 Json to_json(const ChainResult& result);
@@ -51,8 +51,8 @@ struct Interval {
 /// Wilson's score interval of a share.
 Interval wilson_interval(std::int64_t successes, std::int64_t tries);
 
-/// Interval of sum(numerators) / sum(denominators) over units drawn anew with replacement (percentile
-/// bootstrap, 10,000 draws of a fixed seed): the units are chains, whose steps belong together.
+/// Interval of sum(numerators) / sum(denominators) by percentile bootstrap over units (10,000 draws with a fixed seed).
+/// The units are chains, whose steps are correlated.
 Interval bootstrap_ratio(std::span<const double> numerators, std::span<const double> denominators);
 
 struct Estimate {
@@ -64,7 +64,7 @@ struct TaskStatistics {
   std::int64_t tries = 0;
   std::int64_t successes = 0;
   Estimate success_rate;
-  double mean_steps = 0;  ///< of the successes
+  double mean_steps = 0;  ///< of successful tries
   double mean_depth = 0;  ///< over the calls of all tries
 };
 
@@ -76,23 +76,23 @@ struct BenchmarkStatistics {
   std::int64_t steps = 0;
   std::int64_t calls = 0;
   Estimate mean_depth;           ///< layers run, over all calls
-  double mean_depth_solved = 0;  ///< over calls in tasks that were solved: the reference's figure
-  Estimate mean_llm_gflops;      ///< a step
+  double mean_depth_solved = 0;  ///< over calls in solved tasks: the reference's figure
+  Estimate mean_llm_gflops;      ///< per step
   double mean_full_llm_gflops = 0;
-  Estimate mean_total_gflops;  ///< a step
+  Estimate mean_total_gflops;  ///< per step
   std::vector<std::int64_t> exits;
-  double model_ms = 0;  ///< a call
+  double model_ms = 0;  ///< per call
   double vision_ms = 0;
   double llm_ms = 0;
   double head_ms = 0;
-  double world_ms = 0;  ///< a step
+  double world_ms = 0;  ///< per step
   std::map<std::string, TaskStatistics> per_task;
 };
 
-/// A pure function of the results, in whatever order they come. `length` is that of a whole chain.
+/// A pure function of the results, independent of their order. `length` is that of a complete chain.
 BenchmarkStatistics benchmark_statistics(std::vector<ChainResult> results, int length = 5);
 
-/// The fields that docs/world.md describes.
+/// The fields described in docs/world.md.
 Json to_json(const BenchmarkStatistics& statistics);
 
 }  // namespace deer

@@ -27,7 +27,7 @@ class ExpertActor final : public TableActor {
   std::optional<Expert> expert_;
 };
 
-// The block lies on the table at the start, so the start says whether there is room for the task.
+// The block is on the table at the start, so the initial state shows whether there is room for the task.
 bool needs_room(const Task& task) { return task.block && task.kind != Task::Kind::lift_drawer; }
 
 SubtaskResult run_subtask(PlayTable& table, const Task& task, const std::string& instruction, TableActor& actor,
@@ -44,12 +44,12 @@ SubtaskResult run_subtask(PlayTable& table, const Task& task, const std::string&
     ++out.steps;
     out.success = succeeded(task, start, table.state());
   }
-  // What the actor did not account for: simulation and rendering.
+  // Time not spent by the actor: simulation and rendering.
   out.world_ms = milliseconds_since(begun) - out.model_ms;
   return out;
 }
 
-// What has to be done on a fresh table, whose drawer is open, before `task` can be begun.
+// Tasks to do on a fresh table with an open drawer before `task` can start.
 std::vector<const Task*> preparations(const Task& task, Random& random) {
   constexpr std::array kColours = {"red", "blue", "pink"};
   const auto block = task.block ? static_cast<std::size_t>(*task.block) : random.index(kColours.size());
@@ -105,7 +105,7 @@ void lay_table_for(PlayTable& table, const Task& task, std::uint64_t seed) {
     const bool prepared = std::ranges::all_of(before, [&](const Task* step) { return solve(table, *step); });
     if (prepared && possible(task, table.state())) return;
   }
-  throw Error("no table was found on which '" + task.name + "' can be begun");
+  throw Error("no table found on which '" + task.name + "' can start");
 }
 
 ChainResult run_chain(PlayTable& table, const Chain& chain, TableActor& actor, int max_steps,

@@ -12,32 +12,32 @@
 
 namespace deer {
 
-/// Who acts on the table: a policy or a scripted expert. Used by one thread at a time.
+/// Acts on the table: a policy or a scripted expert. Use from one thread at a time.
 class TableActor {
  public:
   virtual ~TableActor() = default;
 
-  /// A new instruction: forget what went before.
+  /// Starts a new instruction: resets the history.
   virtual void begin(const Task& task, const std::string& instruction, const TableState& start) = 0;
 
-  /// The next relative action. Renders the table if it wants to see it, and adds what it cost to `account`.
+  /// The next relative action. Renders the table if needed, and adds its cost to `account`.
   virtual std::array<double, 7> act(PlayTable& table, SubtaskResult& account) = 0;
 };
 
-/// The scripted expert of each task. It sees the state, not the pictures.
+/// The scripted expert of each task. Uses the state, not the images.
 std::unique_ptr<TableActor> make_expert_actor();
 
-/// Sets the table for a chain. Blocks are laid anew until every task that names one could be begun at
-/// the start (a block to be pushed left must not lie at the left edge); what they are moved to
-/// later is not foreseen, so that a chain may still become impossible, as in CALVIN.
+/// Sets the table for a chain. Blocks are placed again until every task that names one could start right away (a block
+/// to be pushed left must not be at the left edge). Later moves are not predicted, so a chain may still become
+/// impossible, as in CALVIN.
 void lay_table(PlayTable& table, const Chain& chain);
 
-/// Sets a random table on which `task` can be begun. What it needs first (a block in the hand, a stack, a
-/// block in the drawer) an expert does unseen. Throws Error if 50 tables did not suffice.
+/// Sets a random table on which `task` can start. An expert first prepares what it needs (a block in the hand, a stack,
+/// a block in the drawer). Throws Error after 50 unsuccessful tables.
 void lay_table_for(PlayTable& table, const Task& task, std::uint64_t seed);
 
 /// CALVIN's protocol: one instruction after another, each for at most `max_steps` steps, until one
-/// fails. The state is looked at after every step. Throws Cancelled, and what the actor throws.
+/// fails. The state is checked after every step. Throws Cancelled, and what the actor throws.
 ChainResult run_chain(PlayTable& table, const Chain& chain, TableActor& actor, int max_steps = 360,
                       const std::stop_token& stop = {});
 

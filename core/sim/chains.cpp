@@ -55,7 +55,7 @@ std::optional<std::size_t> block_at(const SymbolicTable& table, Place place) {
   return static_cast<std::size_t>(found - table.blocks.begin());
 }
 
-// Every table that may be there after the tasks so far.
+// All possible tables after the tasks so far.
 using Tables = std::vector<SymbolicTable>;
 
 // Empty if `task` is impossible on one of them.
@@ -71,7 +71,7 @@ Tables after(const Tables& before, const Task& task) {
   return out;
 }
 
-// One walk; empty if it ran into a dead end.
+// One random chain; empty at a dead end.
 std::vector<const Task*> walk(const InitialTable& initial, std::span<const Task* const> tasks, int length,
                               bool distinct_sorts, Random& random) {
   Tables tables = {SymbolicTable(initial)};
@@ -101,7 +101,7 @@ InitialTable initial_table(unsigned number) {
 
 constexpr unsigned kInitialTables = 16;
 
-// The order in which the initial tables come in round `round`.
+// The order of the initial tables in round `round`.
 std::array<unsigned, kInitialTables> shuffled_tables(std::uint64_t seed, std::uint64_t round) {
   Random random(derived_seed(seed, ~round), Random::Stream::choice);
   std::array<unsigned, kInitialTables> out{};
@@ -148,7 +148,7 @@ std::vector<SymbolicTable> outcomes(const SymbolicTable& before, const Task& tas
   const auto held = block_at(before, Place::held);
   const auto block = static_cast<std::size_t>(task.block.value_or(Block::red));
   SymbolicTable next = before;
-  // Every task but putting a block down wants a free hand.
+  // Every task except putting a block down needs a free hand.
   const auto to = [&](bool& what, bool value) {
     if (held || what == value) return std::vector<SymbolicTable>{};
     what = value;
@@ -215,7 +215,7 @@ std::vector<SymbolicTable> outcomes(const SymbolicTable& before, const Task& tas
 
 std::vector<Chain> draw_chains(int count, std::uint64_t seed, const ChainOptions& options) {
   if (options.length < 1) {
-    throw Error("a chain of " + std::to_string(options.length) + " tasks was asked for, expected 1 or more");
+    throw Error("a chain of " + std::to_string(options.length) + " tasks was requested, expected 1 or more");
   }
   auto tasks = options.tasks;
   if (tasks.empty()) {

@@ -11,7 +11,7 @@
 
 namespace deer {
 
-/// What matters of a table for the question which task may follow which (CALVIN's multistep_sequences.py).
+/// Symbolic state of a table that determines which tasks are possible (CALVIN's multistep_sequences.py).
 struct SymbolicTable {
   enum class Place : std::uint8_t { table, drawer, held, stack_top, stack_bottom };
 
@@ -25,17 +25,17 @@ struct SymbolicTable {
   bool operator==(const SymbolicTable&) const = default;
 };
 
-/// The tables that `task` may leave behind; none if it cannot be asked for. Several where the task
-/// leaves a choice: which block to stack on.
+/// Possible tables after `task`; none if it is impossible. Several if the task leaves a choice: which block to stack
+/// on.
 ///
-/// A block taken from a stack is still held when the oracle is content, so that, unlike CALVIN, it must be
-/// put somewhere next. Blocks in or on something else can only be taken from there.
+/// A block taken from a stack is still held when the success check passes, so unlike in CALVIN it must be put down
+/// next. Blocks in or on something else can only be taken from there.
 std::vector<SymbolicTable> outcomes(const SymbolicTable& before, const Task& task);
 
-/// Instructions to be carried out one after another.
+/// Instructions to carry out one after another.
 struct Chain {
   int index = 0;
-  std::uint64_t seed = 0;  ///< for everything that is drawn while it runs
+  std::uint64_t seed = 0;  ///< for everything drawn while it runs
   InitialTable initial;
   std::vector<const Task*> tasks;
   std::vector<std::string> instructions;  ///< one phrasing of each
@@ -46,16 +46,16 @@ struct ChainOptions {
   int length = 5;
 };
 
-/// The first `count` chains of `seed`; chain i does not depend on how many there are. Every 16 chains
-/// begin once with each InitialTable, as far as the tasks allow.
+/// The first `count` chains of `seed`; chain i does not depend on `count`. Every 16 chains start once with each
+/// InitialTable, as far as the tasks allow.
 ///
-/// Each task is possible after those before it, whatever they left open. As in CALVIN, no two of a
-/// chain are of one sort (turn, push, door, drawer, lift, place, lamp, stack, unstack; lifting from the
-/// drawer is a sort of its own here, where no block begins in it). If the tasks are too few for that,
-/// only the immediate repetition of a task is ruled out. Throws Error if there is no chain at all.
+/// Each task is possible after the earlier ones, whatever choices they leave open. As in CALVIN, no two tasks of a
+/// chain are of the same kind (turn, push, door, drawer, lift, place, lamp, stack, unstack; lifting from the drawer is
+/// a separate kind here, since no block starts in it). With too few tasks for that, only immediate repetition is
+/// excluded. Throws Error if there is no chain at all.
 std::vector<Chain> draw_chains(int count, std::uint64_t seed, const ChainOptions& options = {});
 
-/// Another seed from a seed and a number: what is drawn from the two is unrelated (SplitMix64).
+/// Derives an independent seed from a seed and a number (SplitMix64).
 std::uint64_t derived_seed(std::uint64_t seed, std::uint64_t number);
 
 }  // namespace deer

@@ -23,7 +23,7 @@ constexpr double kHighHover = 0.60;  // clears the sliding door
 constexpr double kGain = 0.35;
 constexpr double kTurnGain = 0.30;
 
-// Where the TCP should go and how.
+// Target of the TCP and how to move there.
 struct Motion {
   Vector3 goal{};      // m
   double yaw = kYaw;   // rad
@@ -56,8 +56,8 @@ std::array<double, 7> action_of(const Motion& motion, const TableState& state) {
   return action;
 }
 
-// Comes down onto `goal` in a cone: the height wanted grows with the distance still to go sideways.
-// Below the cone it rises first. Everything is a continuous function of the present pose.
+// Approaches `goal` from above in a cone: the target height grows with the remaining horizontal distance. Below the
+// cone it rises first. Everything is a continuous function of the current pose.
 Motion descend(const TableState& state, const Vector3& goal, double yaw, bool open, double hover = kHover,
                double slack = 0.012, double slope = 1.6) {
   const Vector3& tcp = state.world_from_tcp.position;
@@ -69,15 +69,15 @@ Motion descend(const TableState& state, const Vector3& goal, double yaw, bool op
   motion.goal[2] += rise;
   const double below = motion.goal[2] - tcp[2];
   const double sideways = std::clamp(1 - (below - 0.012) / 0.04, 0.0, 1.0);
-  // The way aside is cut to one step's, so that it does not outweigh the rise.
+  // Horizontal motion is limited to one step, so that it does not dominate the rise.
   const double stride = motion.speed * kMetresPerUnit / kGain;
   const double part = sideways * std::min(1.0, stride / std::max(aside, 1e-9));
   for (std::size_t i = 0; i < 2; ++i) motion.goal[i] = tcp[i] + part * (goal[i] - tcp[i]);
   return motion;
 }
 
-// A closed gripper stands beside something at `beside` and moves it along `axis` (0: x, 1: y) by `direction`.
-// `reach` is how far from the thing's middle the gripper may be and still be said to push.
+// Moves something along `axis` (0: x, 1: y) in `direction` with a closed gripper placed at `beside`. `reach` is the
+// maximum distance from the object's centre at which the gripper counts as pushing.
 struct Push {
   Vector3 thing{};
   std::size_t axis = 0;
@@ -87,7 +87,7 @@ struct Push {
   double height = 0;
   double hover = kHover;
   double speed = 0.55;
-  double slope = 1.6;  // of the cone in which it comes down
+  double slope = 1.6;  // of the approach cone
 };
 
 Motion push(const TableState& state, const Push& what) {
@@ -109,7 +109,7 @@ Motion push(const TableState& state, const Push& what) {
   return descend(state, start, kYaw, false, what.hover, 0.012, what.slope);
 }
 
-// Something is between the fingers, or would be caught by closing them: let go and rise.
+// Something is between the fingers or would be caught by closing them: open and rise.
 std::optional<Motion> let_go(const TableState& state) {
   const Vector3& tcp = state.world_from_tcp.position;
   for (const Pose& block : state.blocks) {
@@ -122,7 +122,7 @@ std::optional<Motion> let_go(const TableState& state) {
   return std::nullopt;
 }
 
-// Opening the fingers here flings no block away.
+// Opening the fingers here does not knock a block away.
 bool clear_of_blocks(const TableState& state) {
   const Vector3& tcp = state.world_from_tcp.position;
   for (const Pose& block : state.blocks) {
@@ -134,9 +134,9 @@ bool clear_of_blocks(const TableState& state) {
   return true;
 }
 
-// The yaw nearest to the usual one at which the pads lie flat on the block's sides.
+// The yaw closest to the usual one at which the pads are parallel to the block's sides.
 double grasp_yaw(const Pose& block) {
-  // Of the block's axes one that lies level, whichever face it stands on.
+  // A horizontal axis of the block, whichever face it rests on.
   double yaw = 0;
   double most_level = 1;
   for (std::size_t axis = 0; axis < 3; ++axis) {
@@ -152,7 +152,7 @@ bool holds(const TableState& state, std::size_t block) {
   return state.touches_both_fingers[block] && !state.gripper_commanded_open && state.gripper_opening < 0.056;
 }
 
-// Takes a block; when it is held, does what `then` says.
+// Grasps a block; once it is held, continues with `then`.
 template <typename Then>
 Motion grasp(const TableState& state, std::size_t block, const Then& then) {
   const Vector3& tcp = state.world_from_tcp.position;
@@ -165,7 +165,7 @@ Motion grasp(const TableState& state, std::size_t block, const Then& then) {
   const bool there = distance_xy(tcp, goal) < 0.015 && std::abs(tcp[2] - goal[2]) < 0.013 && turned < 0.25;
   if (there && state.gripper_opening > 0.03) return {goal, yaw, 0.5, false};
   Motion motion = descend(state, goal, yaw, state.gripper_opening > 0.03 || clear_of_blocks(state));
-  // Not down on the block with closed fingers.
+  // Do not descend on the block with closed fingers.
   if (state.gripper_opening < 0.07) motion.goal[2] = std::max(motion.goal[2], pose.position[2] + 0.06);
   return motion;
 }
@@ -177,7 +177,7 @@ std::size_t block_held(const TableState& state) {
   return 0;
 }
 
-// The block a held one is best put on: the nearest that lies free.
+// The best block to stack a held one on: the nearest free one.
 std::size_t block_to_stack_on(const TableState& state, std::size_t held) {
   std::size_t best = held == 0 ? 1 : 0;
   double nearest = 1e9;
@@ -246,7 +246,7 @@ Motion rotate_block(const TableState& state, std::size_t block, double direction
 
 Motion drop_in_drawer(const TableState& state, std::size_t block) {
   const Vector3& tcp = state.world_from_tcp.position;
-  // The middle of what is open of it.
+  // The middle of its open part.
   Vector3 goal = kDrawerMiddle;
   goal[1] = kTableFront - 0.005 - state.drawer / 2;
   goal[2] = 0.455;
@@ -270,7 +270,7 @@ Motion stack(const TableState& state, std::size_t block) {
     return {tcp, euler_xyz(state.world_from_tcp)[2], 0.5, true};
   }
   return grasp(state, block, [&] {
-    // Where the block should be, from where the TCP is on it.
+    // Target of the block, given the TCP's position on it.
     for (std::size_t i = 0; i < 3; ++i) goal[i] += tcp[i] - state.blocks[block].position[i];
     goal[2] += 2 * kBlockHalf - 0.001;
     return descend(state, goal, kYaw, false, kHover + 0.02, 0.007);

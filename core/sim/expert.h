@@ -7,13 +7,13 @@
 
 namespace deer {
 
-/// A scripted solver of a task. It looks at the present state only (and at the state in which the task
-/// began), so that it goes on sensibly from wherever a disturbance, or a policy, has left the arm.
+/// A scripted solver of a task. It depends only on the current state (and the state at the start of the task), so it
+/// can continue from wherever a disturbance or a policy has moved the arm.
 class Expert {
  public:
   Expert(const Task& task, const TableState& start) : task_(&task), start_(start) {}
 
-  /// The relative action for this state, as PlayTable::step() takes it.
+  /// The relative action for this state, for PlayTable::step().
   std::array<double, 7> act(const TableState& state) const;
 
  private:

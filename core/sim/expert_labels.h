@@ -11,16 +11,16 @@
 
 namespace deer {
 
-/// An instruction and what its expert would have done in each of some states.
+/// An instruction and its expert's actions in given states.
 struct ExpertLabels {
   const Task* task = nullptr;
   std::string instruction;     ///< one of its phrasings
   std::vector<float> actions;  ///< [steps, 7] relative actions
 };
 
-/// The experts look at the present state alone, so any stretch of a recording can be told what to do for another task
-/// than the one that was under way: one of `tasks` that could be begun in the first state, drawn by `seed`; nothing if
-/// none could. `robot_obs` [steps, 15] and `scene_obs` [steps, 24] as recorded (see observed_state()). Thread-safe.
+/// The experts depend only on the current state, so any stretch of a recording can be labelled with the actions for
+/// another task: one of `tasks` that could start in the first state, drawn by `seed`; empty if there is none.
+/// `robot_obs` [steps, 15] and `scene_obs` [steps, 24] as recorded (see observed_state()). Thread-safe.
 std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot_obs, std::span<const float> scene_obs,
                                                     std::span<const Task* const> tasks, std::uint64_t seed);
 

@@ -11,7 +11,7 @@
 namespace deer {
 namespace {
 
-// MuJoCo would print and end the program.
+// By default MuJoCo would print the error and exit.
 [[noreturn]] void throw_error(const char* message) { throw Error(std::string("MuJoCo: ") + message); }
 void ignore_warning(const char* /*message*/) {}
 

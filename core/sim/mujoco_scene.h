@@ -9,12 +9,12 @@
 
 namespace deer {
 
-/// A MuJoCo model with its state. MuJoCo's own errors and warnings arrive as deer::Error.
+/// A MuJoCo model with its state. MuJoCo's errors and warnings become deer::Error.
 class MujocoScene {
  public:
   /// Reads an MJCF or URDF file. Throws FileError with MuJoCo's message.
   static MujocoScene load(const std::filesystem::path& file);
-  /// The same from text; `name` stands for the file in messages. Meshes and textures from files are not found.
+  /// The same from text; `name` replaces the file name in messages. Cannot load meshes and textures from files.
   static MujocoScene parse(std::string_view xml, const std::filesystem::path& name);
 
   mjModel& model() { return *model_; }
@@ -24,7 +24,7 @@ class MujocoScene {
 
   /// Index of a named element (mjOBJ_BODY, mjOBJ_GEOM, …). Throws Error naming it if there is none.
   int index(mjtObj kind, const char* name) const;
-  /// -1 if there is none.
+  /// The same, but -1 if there is none.
   int find(mjtObj kind, const char* name) const { return mj_name2id(model_.get(), kind, name); }
 
  private:

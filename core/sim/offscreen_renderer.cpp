@@ -16,7 +16,7 @@ namespace {
 
 [[noreturn]] void fail(const char* what) {
   throw Error(std::string("cannot render the simulation: ") + what + " (EGL error " + std::to_string(eglGetError()) +
-              "); a driver with EGL is needed, for example Mesa's (libegl1, libgl1-mesa-dri)");
+              "); install a driver with EGL, for example Mesa's (libegl1, libgl1-mesa-dri)");
 }
 
 // Initialised once and kept: EGL displays are shared by the whole process.
@@ -35,12 +35,12 @@ EGLDisplay shared_display() {
   }
   if (candidate == EGL_NO_DISPLAY) candidate = eglGetDisplay(EGL_DEFAULT_DISPLAY);
   if (candidate == EGL_NO_DISPLAY) fail("no EGL display");
-  if (eglInitialize(candidate, nullptr, nullptr) != EGL_TRUE) fail("EGL does not start");
+  if (eglInitialize(candidate, nullptr, nullptr) != EGL_TRUE) fail("EGL cannot be initialised");
   display = candidate;
   return display;
 }
 
-// The calling thread's context, put back on leaving: Qt may have one of its own current.
+// Restores the calling thread's context afterwards: Qt may have its own context current.
 class CurrentContext {
  public:
   CurrentContext(EGLDisplay display, EGLContext context)

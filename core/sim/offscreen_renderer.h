@@ -8,11 +8,11 @@
 
 namespace deer {
 
-/// Renders a scene's cameras into memory, through EGL: with a display or without one.
-/// May be used from any thread, by one at a time.
+/// Renders a scene's cameras into memory through EGL, with or without a display. May be used from any thread, by one at
+/// a time.
 class OffscreenRenderer {
  public:
-  /// Throws Error saying what EGL lacks. `scene`'s model must outlive the renderer.
+  /// Throws Error naming what EGL lacks. `scene`'s model must outlive the renderer.
   OffscreenRenderer(const MujocoScene& scene, bool shadows);
   OffscreenRenderer(const OffscreenRenderer&) = delete;
   OffscreenRenderer& operator=(const OffscreenRenderer&) = delete;

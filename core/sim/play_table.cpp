@@ -55,7 +55,7 @@ struct PlayTable::Impl {
 
   PlayTableOptions options;
   MujocoScene scene;
-  MujocoScene original;  // its model keeps the look that vary() starts from; its data is scratch
+  MujocoScene original;  // its model holds the original appearance for vary(); its data is scratch
   ArmController arm;
   std::optional<OffscreenRenderer> renderer;
   int slider, drawer, button, lever;
@@ -66,8 +66,8 @@ struct PlayTable::Impl {
   Lamp bulb, led;
   bool button_down = false;
   TableState state;
-  std::optional<Images> rendered;  // of the present state
-  CameraCalibrationPtr cameras;    // of the present look; null until asked for
+  std::optional<Images> rendered;  // of the current state
+  CameraCalibrationPtr cameras;    // of the current appearance; null until requested
 };
 
 PlayTable::Impl::Impl(const PlayTableOptions& wanted)
@@ -129,7 +129,7 @@ void PlayTable::Impl::put_block(std::size_t block, const Vector3& place, double 
 }
 
 void PlayTable::Impl::place_blocks(Random& random) {
-  // Apart enough for the open fingers to go between.
+  // Far enough apart for the open fingers to fit between.
   constexpr double kApartX = 0.115;
   constexpr double kApartY = 0.08;
   constexpr int kTries = 1000;
@@ -149,7 +149,7 @@ void PlayTable::Impl::place_blocks(Random& random) {
   }
 }
 
-// Colours, textures, light and cameras differ from seed to seed, but little enough for one table.
+// Colours, textures, light and cameras vary slightly with the seed.
 void PlayTable::Impl::vary(std::uint64_t seed) {
   mjModel& model = scene.model();
   const mjModel& plain = original.model();
@@ -273,7 +273,7 @@ void PlayTable::reset(const InitialTable& initial, std::uint64_t seed) {
   world.arm.set_opening(data, ArmController::kMaxOpening);
   mj_forward(&world.scene.model(), &data);
   world.arm.hold(data, true);
-  // Blocks come to rest.
+  // Let the blocks settle.
   for (int i = 0; i < 60; ++i) {
     mj_step1(&world.scene.model(), &data);
     world.arm.drive(data, 1);
@@ -303,7 +303,7 @@ void PlayTable::scatter(std::uint64_t seed) {
   for (auto& block : blocks) block = {random.uniform(-0.26, 0.22), random.uniform(-0.18, 0.02), kBlockOnTable};
   std::array<double, 3> yaws{};
   for (double& yaw : yaws) yaw = random.uniform(-0.8, 0.8);
-  // Often close to what is to be handled: that is where precision counts.
+  // Often close to objects, where precision matters.
   const std::size_t chosen = random.index(3);
   double yaw = std::numbers::pi / 2 + (random.chance(0.7) ? random.uniform(-0.2, 0.2) : random.uniform(-1.3, 1.3));
   if (random.chance(0.4)) {
@@ -382,7 +382,7 @@ CameraCalibrationPtr PlayTable::cameras() const {
 }
 
 PlayTable::Images PlayTable::render() {
-  if (!impl_->renderer) throw Error("the play table was made without cameras");
+  if (!impl_->renderer) throw Error("the play table was created without cameras");
   if (!impl_->rendered) {
     impl_->show_lamps();
     impl_->rendered = {impl_->renderer->render(impl_->scene, impl_->static_camera, kStaticSize, kStaticSize),
@@ -392,7 +392,7 @@ PlayTable::Images PlayTable::render() {
 }
 
 ImagePtr PlayTable::render_static(int width, int height) {
-  if (!impl_->renderer) throw Error("the play table was made without cameras");
+  if (!impl_->renderer) throw Error("the play table was created without cameras");
   const mjModel& model = impl_->scene.model();
   if (width < 1 || height < 1 || width > model.vis.global.offwidth || height > model.vis.global.offheight) {
     throw Error("the play table renders up to " + std::to_string(model.vis.global.offwidth) + " x " +

@@ -22,7 +22,7 @@ using RobotObs = std::array<double, 15>;
 /// (m, 0.088 = on), bulb and LED (0 or 1), then red, blue and pink block: x y z (m), Euler x y z (rad).
 using SceneObs = std::array<double, 24>;
 
-/// What the tasks and the experts look at. World frame, metres, radians.
+/// State used by the tasks and the experts. World frame, metres, radians.
 struct TableState {
   Pose world_from_tcp;
   double gripper_opening = 0;  ///< m between the finger pads
@@ -45,11 +45,11 @@ struct TableState {
   SceneObs scene_obs() const;
 };
 
-/// The state that a recording tells. Contacts are not recorded: they are guessed from where things are, and may
-/// be wrong for a few steps around a touch.
+/// State from a recording. Contacts are not recorded: they are inferred from positions and may be wrong for a few steps
+/// around a contact.
 TableState observed_state(const RobotObs& robot, const SceneObs& scene);
 
-/// Where a chain of tasks begins, coarsely; the rest is drawn from the seed.
+/// Coarse initial state of a chain of tasks; the rest is drawn from the seed.
 struct InitialTable {
   bool slider_left = false;
   bool drawer_open = false;
@@ -59,17 +59,17 @@ struct InitialTable {
 };
 
 struct PlayTableOptions {
-  /// Varies colours, textures, lights and cameras with the seed of reset(). Off: as the scene file says.
+  /// Varies colours, textures, lights and cameras with the seed of reset(). Off: as in the scene file.
   bool vary_appearance = true;
-  bool shadows = false;  ///< costs about as much again as the rest of a picture
-  bool cameras = true;   ///< off: no renderer is made and observe() gives no images
+  bool shadows = false;  ///< doubles the cost of an image
+  bool cameras = true;   ///< off: no renderer is created and observe() returns no images
 };
 
 /// A table-top world in the spirit of CALVIN's: a Panda arm, a drawer, a sliding door, a button with an
 /// LED, a switch with a bulb, and three blocks, simulated by MuJoCo with real contacts: a block is
-/// carried by the friction of the finger pads alone.
+/// carried only by the friction of the finger pads.
 ///
-/// Control runs at 30 Hz. Not thread-safe, but may move between threads; several may live at once.
+/// Control runs at 30 Hz. Not thread-safe, but may move between threads; several may exist at once.
 /// The same seed, options and actions give the same states on one machine.
 class PlayTable {
  public:
@@ -85,12 +85,12 @@ class PlayTable {
   void reset(const InitialTable& initial, std::uint64_t seed);
   /// The same with the initial table drawn from the seed too.
   void reset(std::uint64_t seed);
-  /// Puts arm and objects anywhere in their workspace: pictures to teach a vision tower with. Not
-  /// meant to be simulated further.
+  /// Places arm and objects at random in their workspace, for images to train a vision tower. Not meant to be simulated
+  /// further.
   void scatter(std::uint64_t seed);
 
   /// One control step. The action is CALVIN's relative action: position x 50 and Euler angle x 20 in
-  /// the world frame, clipped to [-1, 1], added to the last target; gripper closes where negative.
+  /// the world frame, clipped to [-1, 1], added to the last target; gripper closes if negative.
   void step(const std::array<double, 7>& action);
 
   const TableState& state() const;
@@ -104,11 +104,11 @@ class PlayTable {
     ImagePtr rgb_static;   ///< 200 x 200
     ImagePtr rgb_gripper;  ///< 84 x 84
   };
-  /// How the cameras of render() stand and see, the same until the table is laid anew.
+  /// Calibration of the cameras of render(), unchanged until the next reset.
   CameraCalibrationPtr cameras() const;
-  /// The same pictures until the table moves.
+  /// Images are cached until the table changes.
   Images render();
-  /// The static camera's view at another size, for a person.
+  /// The static camera's view at another size, for display.
   ImagePtr render_static(int width, int height);
 
  private:

@@ -7,7 +7,7 @@
 
 namespace deer {
 
-/// Numbers that depend on a seed and a purpose alone, the same with every standard library.
+/// Random numbers that depend only on a seed and a purpose, identical with every standard library.
 class Random {
  public:
   enum class Stream : std::uint32_t { furniture, objects, appearance, scatter, noise, choice };
@@ -24,7 +24,7 @@ class Random {
   bool chance(double probability) { return unit() < probability; }
   /// In 0 … count - 1.
   std::size_t index(std::size_t count) { return static_cast<std::size_t>(unit() * static_cast<double>(count)); }
-  /// One of the ends three times out of four, else between.
+  /// One of the ends with probability 3/4, otherwise between them.
   double mostly_ends(double low, double high) {
     if (chance(0.25)) return uniform(low, high);
     return chance(0.5) ? low : high;

@@ -22,7 +22,7 @@ constexpr std::int64_t kLastFrameId = 9'999'999;
 
 using Clock = std::chrono::steady_clock;
 
-// Adds the time since it was made or last used to one account after another.
+// Adds the time since construction or the last call to the given account.
 class Stopwatch {
  public:
   void lap(double& account) {
@@ -35,7 +35,7 @@ class Stopwatch {
   Clock::time_point last_ = Clock::now();
 };
 
-// Offsets to the arm's action that come and go.
+// Temporary offsets to the arm's action.
 class Disturbance {
  public:
   Disturbance(const RecorderOptions& options, std::uint64_t seed)
@@ -44,7 +44,7 @@ class Disturbance {
   std::array<double, 7> disturb(std::array<double, 7> action) {
     if (left_ == 0 && size_ > 0 && random_.chance(chance_)) {
       left_ = 2 + static_cast<int>(random_.index(5));
-      // A direction evenly from the sphere; turns are a third as large.
+      // A uniformly random direction; rotations are a third as large.
       const double height = random_.uniform(-1, 1);
       const double angle = random_.uniform(0, 2 * std::acos(-1.0));
       const double flat = std::sqrt(1 - height * height);
@@ -91,7 +91,7 @@ class ShardRecorder {
     };
     for (std::uint64_t segment = 0; done() < plan_.tasks; ++segment) {
       if (segment >= 20 && done() == 0) {
-        throw Error("the experts could not begin or finish any of the tasks asked for on 20 tables");
+        throw Error("the experts could not start or finish any of the requested tasks on 20 tables");
       }
       record_segment(derived_seed(plan_.seed, segment), tell);
     }
@@ -112,7 +112,7 @@ class ShardRecorder {
   int done() const { return static_cast<int>(writer_.index().annotations.size()); }
 
   void record_segment(std::uint64_t seed, const std::function<void()>& tell) {
-    // Mostly with the drawer open: what happens in it needs a block in the hand or in it first.
+    // Mostly with the drawer open: tasks in it need a block in the hand or in the drawer first.
     const InitialTable initial = {random_.chance(0.5), random_.chance(0.7), random_.chance(0.5), random_.chance(0.5)};
     table_.reset(initial, seed);
     writer_.begin_segment();
@@ -131,7 +131,7 @@ class ShardRecorder {
     return std::ranges::any_of(table_.state().blocks, [](const Pose& block) { return block.position[2] < kFallenM; });
   }
 
-  // Rarely tried tasks are the likelier. Null if none can be begun.
+  // Rarely tried tasks are more likely. Null if none can start.
   const Task* choose() {
     std::vector<const Task*> open;
     std::vector<double> weights;
@@ -272,7 +272,7 @@ std::vector<ShardPlan> plan_shards(const std::string& split, int tasks, int scat
   }
   if (first_frame_id > kLastFrameId) {
     throw Error("a recording of this size needs frame ids up to " + std::to_string(first_frame_id) +
-                ", but CALVIN's have seven digits: ask for fewer episodes or record into two folders");
+                ", but CALVIN's have seven digits: use fewer episodes or record into two folders");
   }
   return out;
 }

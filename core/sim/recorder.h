@@ -17,28 +17,27 @@
 
 namespace deer {
 
-/// How experts are recorded.
+/// Options for recording experts.
 struct RecorderOptions {
-  /// Acts at the beginning of every try instead of the expert, for `learner_steps` steps at most, the number drawn for
-  /// each try; then the expert takes over. What is recorded is what the expert would do in the states that the learner
-  /// gets into (Ross et al. 2011, DAgger). May be null.
+  /// Acts instead of the expert at the beginning of every attempt, for a random number of up to `learner_steps` steps;
+  /// then the expert takes over. The recorded actions are the expert's in the learner's states (Ross et al. 2011,
+  /// DAgger). May be null.
   std::shared_ptr<TableActor> learner;
   int learner_steps = 90;
   std::vector<const Task*> tasks;  ///< to draw from; empty: all
-  /// Size of a disturbance, in units of the relative action (1 is 20 mm or 0.05 rad a step). While one
-  /// lasts, the arm does what the expert says plus an offset that stays the same; what is recorded is
-  /// what the expert would do in the state that came of it. So the recording shows how to come back
-  /// from where an imperfect policy ends up. 0: none.
+  /// Size of a disturbance, in units of the relative action (1 is 20 mm or 0.05 rad per step). During a disturbance,
+  /// the arm executes the expert's action plus a constant offset; the recorded action is the expert's in the resulting
+  /// state. The recording thus shows how to recover from states that an imperfect policy reaches. 0: none.
   double noise = 0.5;
-  double noise_chance = 0.04;  ///< that a disturbance begins in a step; it lasts 2 to 6 steps
-  int tasks_a_segment = 8;     ///< before the table is laid anew
-  int max_steps = 240;         ///< of one try
-  /// A task done in fewer steps goes on to so many, undisturbed and annotated too: training wants
+  double noise_chance = 0.04;  ///< probability per step that a disturbance starts; it lasts 2 to 6 steps
+  int tasks_a_segment = 8;     ///< before the table is reset
+  int max_steps = 240;         ///< of one attempt
+  /// A task solved in fewer steps continues to this many, without disturbances and annotated too: training needs
   /// windows of 12 inside an annotation.
   int min_steps = 16;
 };
 
-/// A part of a recording, to be made by one process: what it holds depends on these numbers alone.
+/// A part of a recording made by one process: its contents depend only on these numbers.
 struct ShardPlan {
   std::string split;  ///< "training" or "validation"
   int number = 0;
@@ -57,12 +56,12 @@ ShardPlan shard_plan_from_json(const JsonFields& json);
 std::vector<ShardPlan> plan_shards(const std::string& split, int tasks, int scatter, std::uint64_t seed,
                                    std::int64_t first_frame_id, int tasks_a_shard = 50);
 
-/// What a shard came to.
+/// Result of a shard.
 struct ShardResult {
   CalvinIndex index;
   std::map<std::string, int> tries;  ///< by task
   std::map<std::string, int> successes;
-  double simulation_s = 0;  ///< where the time went
+  double simulation_s = 0;  ///< time by part
   double rendering_s = 0;
   double writing_s = 0;
   double learner_s = 0;
@@ -73,15 +72,12 @@ struct ShardResult {
 Json to_json(const ShardResult& result);
 ShardResult shard_result_from_json(const JsonFields& json);
 
-/// Records a shard into `folder`/`plan.split`. The index files are left to the caller, who adds up the
-/// shards and calls write_calvin_index().
+/// Records a shard into `folder`/`plan.split`. The caller combines the shards' indices and calls write_calvin_index().
 ///
-/// A play segment is a random table on which experts do one task after another, each from where the last
-/// one ended, drawn from those that are possible, rarer ones more often. A task that succeeded is
-/// annotated with one of its phrasings, over exactly its steps (but at least options.min_steps); a failed
-/// try stays as unannotated play.
-/// Scattered scenes form one segment without annotations; they do not follow from each other, and their
-/// actions are zero.
+/// A play segment is a random table on which experts do one task after another, each starting where the last one ended,
+/// drawn from the possible ones, rarer ones more often. A successful task is annotated with one of its phrasings, over
+/// exactly its steps (but at least options.min_steps); a failed attempt stays as unannotated play. Scattered scenes
+/// form one segment without annotations; they are independent of each other, and their actions are zero.
 ///
 /// `progress` is called with the annotated tasks and the frames so far. Throws Cancelled.
 ShardResult record_shard(const std::filesystem::path& folder, const ShardPlan& plan, const RecorderOptions& options,

@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What every live source of this folder shares: no length, no index.
+// Common base of the live sources in this folder: no length, no index.
 template <typename Base>
 class LiveSource : public Base {
  public:
@@ -37,7 +37,7 @@ class LiveSource : public Base {
     std::mutex mutex;
     std::unique_lock lock(mutex);
     if (due_ > now) std::condition_variable_any().wait_until(lock, stop, due_, [] { return false; });
-    // Late frames are not made up for.
+    // Does not catch up after late frames.
     due_ = std::max(due_, now) +
            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / PlayTable::kControlHz));
     return !stop.stop_requested();
@@ -126,7 +126,7 @@ class TableSource final : public LiveSource<SimulatedSource> {
     fresh_ = true;
   }
 
-  // One step, or the beginning of a try. True if the frame to come is the first of one.
+  // One step, or the start of an attempt. True if the next frame is the first of an attempt.
   bool advance() {
     if (wanted_) {
       set_instruction(*wanted_);
@@ -176,7 +176,7 @@ int camera_index(const MujocoScene& scene, const std::filesystem::path& file, co
     if (camera != nullptr) names += (names.empty() ? "" : ", ") + std::string(camera);
   }
   throw FileError(file,
-                  "has no camera '" + printable(name) + "'; it has " + (names.empty() ? "none with a name" : names));
+                  "has no camera '" + printable(name) + "'; it has " + (names.empty() ? "no named cameras" : names));
 }
 
 class SceneSource final : public LiveSource<FrameSource> {

@@ -113,7 +113,7 @@ struct Turn {
 };
 
 Turn turn_between(const Pose& start, const Pose& now) {
-  // Of the rotation between the two: a cube may lie on any of its faces.
+  // Of the rotation between the two: a cube may rest on any face.
   const Pose turn = Pose{{}, now.rotation} * inverse(Pose{{}, start.rotation});
   const auto& r = turn.rotation;
   return {std::atan2(r[3], r[0]), std::acos(std::clamp(r[8], -1.0, 1.0))};
@@ -136,12 +136,12 @@ bool on_table(const TableState& state, std::size_t block) {
   return std::abs(place[2] - kBlockOnTable) < 0.01 && !under_another(state, block);
 }
 
-// Where the open fingers go down on both sides without meeting the lever or the button.
+// Where the open fingers can descend on both sides without touching the lever or the button.
 bool in_reach(const Vector3& place) {
   return place[0] > -0.245 && place[0] < 0.175 && place[1] > -0.185 && place[1] < 0.0;
 }
 
-// Where a block may be pushed to and from.
+// Allowed area for pushing a block.
 bool in_push_range(const Vector3& place) {
   return place[0] > -0.25 && place[0] < 0.21 && place[1] > -0.185 && place[1] < 0.0;
 }
@@ -156,7 +156,7 @@ bool in_drawer(const TableState& state, std::size_t block) {
   return false;
 }
 
-// Nothing on the table closer than the open fingers need.
+// Room for the open fingers around the block.
 bool has_room(const TableState& state, std::size_t block) {
   const Vector3& place = state.blocks[block].position;
   for (std::size_t other = 0; other < 3; ++other) {
@@ -169,7 +169,7 @@ bool has_room(const TableState& state, std::size_t block) {
   return true;
 }
 
-// No block in the drawer is so high that the table's edge would hold it back.
+// No block in the drawer is so high that the table's edge would block it.
 bool nothing_sticks_out(const TableState& state) {
   constexpr double kLyingFlat = 0.375;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -178,7 +178,7 @@ bool nothing_sticks_out(const TableState& state) {
   return true;
 }
 
-// Nothing where the gripper has to stand, nor in the way.
+// Nothing at the gripper's position or in the way.
 bool free_to_push(const TableState& state, std::size_t block, double direction) {
   constexpr double kBehind = 0.12;
   constexpr double kAhead = 0.155;
@@ -306,7 +306,7 @@ bool possible(const Task& task, const TableState& state) {
       return free_hand && state.slider < 0.10;
     case move_slider_right:
       return free_hand && state.slider > 0.18;
-    // A button that is still down has to come up first: not at once after another turn of the LED.
+    // A button that is still pressed must be released first: not directly after toggling the LED.
     case turn_on_led:
       return free_hand && !state.led_on && state.button < kButtonReleased;
     case turn_off_led:

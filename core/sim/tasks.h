@@ -11,7 +11,7 @@
 
 namespace deer {
 
-/// One of CALVIN's tasks that this world has (conf/tasks/new_playtable_tasks.yaml).
+/// One of CALVIN's tasks in this world (conf/tasks/new_playtable_tasks.yaml).
 struct Task {
   enum class Kind {
     open_drawer,
@@ -34,24 +34,24 @@ struct Task {
   };
   std::string name;  ///< CALVIN's, for example "push_red_block_left"
   Kind kind;
-  std::optional<Block> block;             ///< the block it names, if it names one
+  std::optional<Block> block;             ///< the block it names, if any
   std::vector<std::string> instructions;  ///< several phrasings, plain English
 };
 
 /// All tasks, in a fixed order.
 std::span<const Task> all_tasks();
 
-/// Throws Error naming the tasks there are.
+/// Throws Error that lists the tasks.
 const Task& task_named(std::string_view name);
 
 /// The task whose phrasing is exactly `instruction` (case and outer blanks aside); null if none.
 const Task* task_of_instruction(std::string_view instruction);
 
-/// CALVIN's oracle: whether `now` differs from `start` as the task asks.
+/// CALVIN's success check: whether `now` differs from `start` as the task requires.
 bool succeeded(const Task& task, const TableState& start, const TableState& now);
 
-/// Whether the task can be begun from this state: the drawer is not already open, a block is held
-/// where one must be, the block is not inside a closed drawer, and so on.
+/// Whether the task can start in this state: the drawer is not already open, a block is held if required, the block is
+/// not inside a closed drawer, and so on.
 bool possible(const Task& task, const TableState& state);
 
 }  // namespace deer

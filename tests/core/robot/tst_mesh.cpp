@@ -186,9 +186,9 @@ class TestMesh : public QObject {
     DEER_VERIFY_ERROR(load_mesh(folder.write("huge.stl", binary_stl(0xffffffff))), "huge.stl: ");
     const auto far = load_mesh(folder.write("t.stl", ascii_stl()), {900, 1, 1});
     QVERIFY(close(box(far).high, {900, 1, 1}));
-    DEER_VERIFY_ERROR(load_mesh(folder / "t.stl", {2000, 1, 1}), "further than 1 km");
-    DEER_VERIFY_ERROR(load_mesh(folder / "t.stl", {0, 1, 1}), "scaled by 0");
-    DEER_VERIFY_ERROR(load_mesh(folder / "t.stl", {std::nan(""), 1, 1}), "scaled by 0 or what is no number");
+    DEER_VERIFY_ERROR(load_mesh(folder / "t.stl", {2000, 1, 1}), "more than 1 km");
+    DEER_VERIFY_ERROR(load_mesh(folder / "t.stl", {0, 1, 1}), "has a scale of 0");
+    DEER_VERIFY_ERROR(load_mesh(folder / "t.stl", {std::nan(""), 1, 1}), "has a scale of 0 or NaN");
     DEER_VERIFY_ERROR(load_mesh(folder.write("nan.obj", "v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")), "nan.obj: ");
     // A scene inside itself, one that unfolds without end, and one that is nested.
     DEER_VERIFY_ERROR(load_mesh(folder.write("r.dae", dae("<node id='a'><instance_node url='#a'/></node>"))),
@@ -201,12 +201,12 @@ class TestMesh : public QObject {
       const auto use = "<instance_node url='#n" + std::to_string(i - 1) + "'/>";
       doubling += "<node id='n" + std::to_string(i) + "'>" + use + use + "</node>";
     }
-    DEER_VERIFY_ERROR(load_mesh(folder.write("d.dae", dae(doubling))), "unfolds to too many parts");
+    DEER_VERIFY_ERROR(load_mesh(folder.write("d.dae", dae(doubling))), "expands to too many parts");
     std::string deep;
     for (int i = 0; i < 5000; ++i) deep += "<node><!-- </node> -->";
     DEER_VERIFY_ERROR(load_mesh(folder.write("x.dae", dae(deep))), "nested too deep");
     DEER_VERIFY_ERROR(load_mesh(folder.write("y.dae", dae("<node id='&#97;'><instance_node url='#a'/></node>"))),
-                      "has an entity in it");
+                      "contains an entity");
   }
 
   // Bytes changed, cut off and put in: an answer or an error, never anything else.
@@ -270,16 +270,16 @@ class TestMesh : public QObject {
     const TemporaryFolder elsewhere;
     const auto far = elsewhere.write("grippers/x.stl", ascii_stl());
     DEER_VERIFY_ERROR(find_mesh("package://grippers/x.stl", urdf),
-                      "arm.urdf: mesh 'package://grippers/x.stl' is not there: its package is not near this file");
+                      "arm.urdf: mesh 'package://grippers/x.stl' not found: its package is not near this file");
     qputenv("ROS_PACKAGE_PATH", QByteArray("/none:") + elsewhere.path().c_str());
     QVERIFY(same(find_mesh("package://grippers/x.stl", urdf), far));
     qunsetenv("ROS_PACKAGE_PATH");
-    DEER_VERIFY_ERROR(find_mesh("no.stl", urdf), "mesh 'no.stl' is not there: no file ");
+    DEER_VERIFY_ERROR(find_mesh("no.stl", urdf), "mesh 'no.stl' not found: no file ");
     DEER_VERIFY_ERROR(find_mesh("", urdf), "has no file name");
-    DEER_VERIFY_ERROR(find_mesh("package://x", urdf), "names no file in a package");
+    DEER_VERIFY_ERROR(find_mesh("package://x", urdf), "does not name a file in a package");
     DEER_VERIFY_ERROR(find_mesh("https://example.org/x.stl", urdf), "is neither a file nor in a package");
-    DEER_VERIFY_ERROR(find_mesh(std::string(5000, 'a'), urdf), "is no file name");
-    DEER_VERIFY_ERROR(find_mesh("..", urdf), "is not there");
+    DEER_VERIFY_ERROR(find_mesh(std::string(5000, 'a'), urdf), "is not a file name");
+    DEER_VERIFY_ERROR(find_mesh("..", urdf), "not found");
   }
 
   // A URDF keeps the name, the scale and the colour of a mesh.

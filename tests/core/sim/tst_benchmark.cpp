@@ -139,7 +139,7 @@ class TestBenchmark : public QObject {
     const auto tied = bootstrap_ratio(mixed, mixed);
     QCOMPARE(tied.low, 1.0);
     QCOMPARE(tied.high, 1.0);
-    DEER_VERIFY_ERROR(bootstrap_ratio(mixed, ones), "as many numerators");
+    DEER_VERIFY_ERROR(bootstrap_ratio(mixed, ones), "same number of numerators");
   }
 
   void intervals_hold_their_promise() {

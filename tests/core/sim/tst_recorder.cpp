@@ -219,7 +219,7 @@ class TestRecorder : public QObject {
     DEER_VERIFY_ERROR(record_shard(folder.path(), narrow, quick_tasks(0)), "frame ids reserved for shard 0");
     RecorderOptions impossible;
     impossible.tasks = {&task_named("unstack_block")};
-    DEER_VERIFY_ERROR(record_shard(folder.path(), small_plan(), impossible), "could not begin or finish any");
+    DEER_VERIFY_ERROR(record_shard(folder.path(), small_plan(), impossible), "could not start or finish any");
   }
 };
 
