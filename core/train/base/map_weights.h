@@ -7,10 +7,10 @@
 
 namespace deer {
 
-/// Tensors in memory as the source of a network's weights. The map must outlive it.
+/// Source of a network's weights from tensors in memory. The map must outlive it.
 class MapWeights final : public WeightSource {
  public:
-  /// `path` is what messages name.
+  /// `path` is used in messages.
   MapWeights(const std::map<std::string, at::Tensor>& tensors, std::filesystem::path path)
       : tensors_(tensors), path_(std::move(path)) {}
 

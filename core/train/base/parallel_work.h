@@ -5,9 +5,9 @@
 
 namespace deer {
 
-/// While it lives, each thread's LibTorch and BLAS operations run on that thread alone: for work that
-/// is split between threads by hand, which wastes less than splitting every small operation.
-/// Not to be used by two threads at once.
+/// During its lifetime, each thread's LibTorch and BLAS operations run only on that thread: for work that is explicitly
+/// split between threads, which is more efficient than splitting every small operation. Not for use by two threads at
+/// once.
 class SingleThreadedMath {
  public:
   SingleThreadedMath();
@@ -20,18 +20,18 @@ class SingleThreadedMath {
   int blas_threads_ = 0;
 };
 
-/// For a thread started while a SingleThreadedMath lives: its LibTorch operations run on it alone.
+/// For a thread started during a SingleThreadedMath: its LibTorch operations run only on it.
 void use_one_thread_here();
 
-/// Runs `work(0)` … `work(workers - 1)`, each on a thread of its own, and waits. The first exception
-/// passes through after all have ended.
+/// Runs `work(0)` … `work(workers - 1)`, each on its own thread, and waits. The first exception is rethrown after all
+/// have ended.
 void run_on_threads(int workers, const std::function<void(int)>& work);
 
-/// `wanted`, or one for each CPU that this process may use if it is 0 or less.
+/// `wanted`, or if it is 0 or less, one per CPU that this process may use.
 int worker_count(int wanted);
 
-/// Has the allocator keep what is freed instead of giving it back to the system: training frees and
-/// takes the same megabytes thousands of times, and fresh pages cost more than the arithmetic on them.
+/// Makes the allocator keep freed memory instead of returning it to the system: training frees and allocates the same
+/// megabytes thousands of times, and fresh pages cost more than the arithmetic on them.
 void keep_freed_memory();
 
 }  // namespace deer

@@ -9,8 +9,8 @@
 
 namespace deer {
 
-/// Random numbers that are a function of the numbers they are seeded with ("step 7, image 3"), so
-/// that work can be split or resumed anywhere without keeping a generator's state. SplitMix64.
+/// Random numbers that depend only on their seed numbers ("step 7, image 3"), so that work can be split or resumed
+/// anywhere without storing a generator's state. SplitMix64.
 class SeededRandom {
  public:
   SeededRandom(std::initializer_list<std::uint64_t> seeds) {
@@ -23,7 +23,7 @@ class SeededRandom {
   double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
 
-  /// A whole number from 0 to count - 1; count is at least 1.
+  /// An integer from 0 to count - 1; count is at least 1.
   std::int64_t below(std::int64_t count) {
     return static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(count));
   }

@@ -33,7 +33,7 @@ ChunkedFile::ChunkedFile(fs::path path, std::uint64_t id, std::int64_t bytes, st
       done_(static_cast<std::size_t>(chunks), false) {
   std::error_code error;
   fs::create_directories(path_.parent_path(), error);
-  if (error) throw FileError(path_.parent_path(), "cannot be made: " + error.message());
+  if (error) throw FileError(path_.parent_path(), "cannot be created: " + error.message());
   fd_ = ::open(part_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd_ < 0) fail("cannot be opened");
   try {
@@ -43,7 +43,7 @@ ChunkedFile::ChunkedFile(fs::path path, std::uint64_t id, std::int64_t bytes, st
       if (::ftruncate(fd_, 0) != 0) fail("cannot be emptied");
       write_file_atomically(notes_path_, title + "\n");
     }
-    if (::ftruncate(fd_, bytes) != 0) fail("cannot be given its size");
+    if (::ftruncate(fd_, bytes) != 0) fail("cannot be resized");
   } catch (...) {
     ::close(fd_);
     throw;
@@ -62,7 +62,7 @@ bool ChunkedFile::read_notes(const std::string& title, std::int64_t bytes) {
   if (!std::getline(in, line) || line != title) return false;
   struct stat info {};
   if (::fstat(fd_, &info) != 0 || info.st_size != bytes) return false;
-  // A line without its end may be half a number.
+  // An incomplete line may hold part of a number.
   while (std::getline(in, line) && !in.eof()) {
     const auto chunk = std::strtoull(line.c_str(), nullptr, 10);
     if (chunk < done_.size()) done_[chunk] = true;

@@ -11,13 +11,12 @@
 
 namespace deer {
 
-/// A large file of known size that several threads fill chunk by chunk, under the name "<path>.part"
-/// until it is whole. Which chunks are done is noted beside it, so that a build that was killed goes
-/// on where it was. A lock keeps other processes out.
+/// A large file of known size that several threads fill chunk by chunk, named "<path>.part" until it is complete.
+/// Finished chunks are listed in a second file, so that a killed build can resume. A lock keeps other processes out.
 class ChunkedFile {
  public:
-  /// `id` identifies the content: chunks of a build with another id, size or number of chunks are
-  /// forgotten. Throws FileError if the file cannot be made or another process is writing it.
+  /// `id` identifies the content: chunks of a build with a different id, size or number of chunks are discarded. Throws
+  /// FileError if the file cannot be created or another process is writing it.
   ChunkedFile(std::filesystem::path path, std::uint64_t id, std::int64_t bytes, std::int64_t chunks);
   ~ChunkedFile();
   ChunkedFile(const ChunkedFile&) = delete;
@@ -26,7 +25,7 @@ class ChunkedFile {
   /// Any thread. Throws FileError.
   void write(std::int64_t offset, const void* data, std::size_t size) const;
 
-  /// Calls `fill(chunk, stop)` for each chunk that is not done, on `workers` threads, and notes it done
+  /// Calls `fill(chunk, stop)` for each unfinished chunk, on `workers` threads, and marks it as finished
   /// when it returns. `tick()` is called on this thread, a few times a second and at the end. The
   /// first exception passes through, after all threads have stopped; Cancelled.
   void fill(int workers, const std::stop_token& stop,
@@ -34,7 +33,7 @@ class ChunkedFile {
 
   bool is_done(std::int64_t chunk) const { return done_[static_cast<std::size_t>(chunk)]; }
 
-  /// Gives the file its name, replacing an older one.
+  /// Renames the file to its final name, replacing an older one.
   void publish();
 
  private:
@@ -48,7 +47,7 @@ class ChunkedFile {
   std::mutex mutex_;
 };
 
-/// FNV-1a, 64 bits: tells whether a derived file still belongs to what it was made from.
+/// FNV-1a, 64 bits: checks whether a derived file still matches its sources.
 class ContentHash {
  public:
   void add(const void* data, std::size_t size) {

@@ -47,9 +47,9 @@ std::shared_ptr<const FrameStore> FrameStore::open(const std::filesystem::path& 
   const auto file = MappedFile::open(folder / kFrameStoreData);
   FrameStoreHeader header;
   std::memcpy(&header, file->range(0, sizeof header, "frame store header").data(), sizeof header);
-  if (header.magic != kFrameStoreMagic) throw FileError(file->path(), "is no frame store");
+  if (header.magic != kFrameStoreMagic) throw FileError(file->path(), "is not a frame store");
   if (std::to_string(header.id) != index.text("id") || header.frames != frames || header.image_size != image_size) {
-    throw FileError(file->path(), "does not belong to " + index_path.string() + ": delete the folder and make it anew");
+    throw FileError(file->path(), "does not belong to " + index_path.string() + ": delete the folder to rebuild it");
   }
   const FrameStoreLayout layout(frames, image_size);
   if (static_cast<std::int64_t>(file->size()) != layout.end) {

@@ -22,23 +22,22 @@ struct FrameSpan {
   std::int64_t length() const { return last - first + 1; }
 };
 
-/// Frames of a recording that follow each other without a gap.
+/// Consecutive frames of a recording.
 struct FrameStretch {
   std::int64_t first = 0;
   std::int64_t last = 0;  ///< inclusive
   std::string split;
 };
 
-/// What training needs of one or several CALVIN-layout recordings, in one flat file that is mapped
-/// into memory: pictures already resized and cropped, states, actions and annotations. Made by
-/// make_frame_store(). Immutable, may be used from any thread.
+/// Training data from one or several CALVIN-layout recordings, in one flat file that is mapped into memory: resized and
+/// cropped images, states, actions and annotations. Made by make_frame_store(). Immutable; may be used from any thread.
 ///
-/// The tensors lie in the mapping, which is read-only: writing to one ends the program. They stay
-/// valid as long as they live, also without the store.
+/// The tensors refer to the read-only mapping: writing to one crashes the program. They keep the mapping alive without
+/// the store.
 class FrameStore {
  public:
-  /// Opens a finished store without looking at its sources. Throws FileError if `folder` holds none, or
-  /// one that was cut short or has parts of two different stores.
+  /// Opens a finished store without checking its sources. Throws FileError if `folder` has none, or one that is
+  /// incomplete or mixes parts of two stores.
   static std::shared_ptr<const FrameStore> open(const std::filesystem::path& folder);
 
   std::int64_t size() const { return static_images_.size(0); }

@@ -32,14 +32,14 @@ struct Plan {
   std::uint64_t id = 0;
 };
 
-// Frame ids that segments or annotations name, as stretches without gap or overlap.
+// Frame ids of segments and annotations, as stretches without gaps or overlap.
 std::vector<FrameIds> stretches_of(const CalvinSplit& split) {
   auto all = split.segments;
   for (const auto& annotation : split.annotations) all.push_back(annotation.frames);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<FrameIds> out;
   for (const auto& ids : all) {
-    // Segments that touch are different recordings, so only an overlap joins.
+    // Adjacent segments are different recordings, so only overlapping ones are merged.
     if (!out.empty() && ids.first <= out.back().last) {
       out.back().last = std::max(out.back().last, ids.last);
     } else {
@@ -55,15 +55,15 @@ void plan_split(const CalvinSplit& split, Plan& plan) {
   for (const auto& stretch : ids) {
     const auto first = static_cast<std::int64_t>(plan.files.size());
     if (stretch.length() > kMaxStoredFrames - first) {
-      throw FileError(split.path, "names more than " + std::to_string(kMaxStoredFrames) + " frames");
+      throw FileError(split.path, "lists more than " + std::to_string(kMaxStoredFrames) + " frames");
     }
     first_frames.push_back(first);
     plan.stretches.push_back({first, first + stretch.length() - 1, split.name});
-    // A missing frame shows here, before an absurd range has filled the memory with names.
+    // Detects a missing frame before an absurd range fills the memory with names.
     for (auto id = stretch.first; id <= stretch.last; ++id) {
       auto file = calvin_frame_path(split.path, id);
       std::error_code error;
-      if (!fs::exists(file, error)) throw FileError(file, "is missing, but the split's index names it");
+      if (!fs::exists(file, error)) throw FileError(file, "is missing, but the split's index lists it");
       plan.files.push_back(std::move(file));
     }
   }
@@ -179,7 +179,7 @@ bool is_current(const fs::path& folder, const Plan& plan) {
   try {
     return FrameStore::open(folder)->id() == plan.id;
   } catch (const Error&) {
-    return false;  // it is made anew
+    return false;  // it is rebuilt
   }
 }
 
@@ -226,7 +226,7 @@ std::shared_ptr<const FrameStore> make_frame_store(const fs::path& folder, const
   header.image_size = options.image_size;
   draft.write(0, &header, sizeof header);
   fill(plan, draft, options);
-  // From here to the new index, the folder holds no store.
+  // From here until the new index is written, the folder has no store.
   std::error_code error;
   fs::remove(folder / kFrameStoreIndex, error);
   draft.publish();

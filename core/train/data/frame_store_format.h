@@ -6,8 +6,8 @@
 
 namespace deer {
 
-/// frames.bin: this header, then five arrays, each beginning on a page; little-endian.
-/// frames.json names the spans, and is written last: a store without it is not finished.
+/// frames.bin: this header, then five arrays, each page-aligned; little-endian. frames.json lists the spans and is
+/// written last: a store without it is incomplete.
 inline constexpr const char* kFrameStoreData = "frames.bin";
 inline constexpr const char* kFrameStoreIndex = "frames.json";
 inline constexpr std::int64_t kFrameStoreVersion = 1;

@@ -40,8 +40,8 @@ Table changed_table(const Table& plain, float gain, float offset) {
 void write_plane(const std::uint8_t* in, const Table& table, std::int64_t size, PixelShift shift, float* out) {
   for (std::int64_t y = 0; y < size; ++y) {
     const auto* row = in + std::clamp<std::int64_t>(y + shift.y, 0, size - 1) * size;
-    const auto begin = std::clamp<std::int64_t>(-shift.x, 0, size);      // columns before it are left of the picture
-    const auto end = std::clamp<std::int64_t>(size - shift.x, 0, size);  // and from here on right of it
+    const auto begin = std::clamp<std::int64_t>(-shift.x, 0, size);      // columns before it are left of the image
+    const auto end = std::clamp<std::int64_t>(size - shift.x, 0, size);  // columns from here on are right of it
     const float left = table[row[0]];
     const float right = table[row[size - 1]];
     std::int64_t x = 0;
@@ -58,9 +58,9 @@ at::Tensor read_images(const at::Tensor& images, std::span<const std::int64_t> f
                        std::span<const PixelShift> shifts, std::span<const ColourChange> colours) {
   const bool fits = images.dim() == 4 && images.scalar_type() == at::kByte && images.size(1) == 3 &&
                     images.size(2) == images.size(3) && images.is_contiguous();
-  if (!fits) throw Error("pictures must be bytes [N, 3, S, S]");
+  if (!fits) throw Error("images must be bytes [N, 3, S, S]");
   if ((!shifts.empty() && shifts.size() != frames.size()) || (!colours.empty() && colours.size() != frames.size())) {
-    throw Error("each of " + std::to_string(frames.size()) + " pictures needs one shift and one colour change");
+    throw Error("each of " + std::to_string(frames.size()) + " images needs one shift and one colour change");
   }
   for (const auto frame : frames) {
     if (frame < 0 || frame >= images.size(0)) {

@@ -9,23 +9,23 @@
 
 namespace deer {
 
-/// Where the picture is looked at, in pixels right and down of where it was recorded; its edge is
-/// repeated beyond. shift_images() with padding p and shift (p + x, p + y) is the same to rounding.
+/// Offset of the crop in pixels, to the right and down; the border is repeated outside. Equal to shift_images() with
+/// padding p and shift (p + x, p + y), up to rounding.
 struct PixelShift {
   int x = 0;
   int y = 0;
 };
 
-/// A change of each colour, whose values run from 0 to 1: gain * value + offset, cut to 0..1.
+/// A change of each colour, with values from 0 to 1: gain * value + offset, clamped to 0..1.
 struct ColourChange {
   std::array<float, 3> gain{1, 1, 1};
   std::array<float, 3> offset{0, 0, 0};
 };
 
-/// Pictures for the vision tower: float32 [B, 3, S, S] with CLIP's normalisation, to the bit what
-/// normalize_for_clip() gives where nothing is changed.
-/// `images` uint8 [N, 3, S, S] on the CPU, contiguous; `frames` in 0..N-1, else Error. `shifts` and
-/// `colours` hold one for each of `frames`, or nothing.
+/// Images for the vision tower: float32 [B, 3, S, S] with CLIP's normalisation, identical to normalize_for_clip() if
+/// nothing is changed.
+/// `images` uint8 [N, 3, S, S] on the CPU, contiguous; `frames` in 0..N-1, otherwise throws Error. `shifts` and
+/// `colours` have one entry per frame, or are empty.
 at::Tensor read_images(const at::Tensor& images, std::span<const std::int64_t> frames,
                        std::span<const PixelShift> shifts = {}, std::span<const ColourChange> colours = {});
 

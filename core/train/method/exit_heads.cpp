@@ -41,7 +41,7 @@ at::Tensor run_lstm_layer(const Heads& heads, std::size_t index, const at::Tenso
   const auto count = x.size(0);
   const auto steps = x.size(1);
   const auto batch = x.size(2);
-  // The inputs of all steps go through in one product; only the recurrence is a loop.
+  // The inputs of all steps are one product; only the recurrence is a loop.
   const auto projected = linear(x.reshape({count, steps * batch, x.size(3)}), weight(&Layer::weight_ih),
                                 weight(&Layer::bias_ih) + weight(&Layer::bias_hh))
                              .view({count, steps, batch, -1});
@@ -92,7 +92,7 @@ HeadOutputs run_heads(const Heads& heads, const at::Tensor& features, const Head
   const auto windows = features.size(1);
   const auto window = features.size(2);
   const auto frames = windows * window;
-  auto x = features.transpose(1, 2);  // time first: each step lies together
+  auto x = features.transpose(1, 2);  // time first: each step is contiguous
   const auto layers = heads.front()->lstm().size();
   for (std::size_t i = 0; i < layers; ++i) {
     x = run_lstm_layer(heads, i, x);

@@ -10,7 +10,7 @@
 
 namespace deer {
 
-/// Dropout as the head's configuration says; without a generator there is none.
+/// Dropout as in the head's configuration; without a generator there is none.
 struct HeadDropout {
   double mlp = 0;
   double lstm = 0;
@@ -25,7 +25,7 @@ struct HeadOutputs {
 
 /// Heads of one shape over windows from a zero state, all in one batch: head i on features[i].
 /// `features` [H, B, W, d_model] float32. Equal to ActionHead::window, with gradients and dropout; one
-/// batched product instead of one for each head keeps small heads from being all overhead.
+/// batched product instead of one per head reduces the overhead of small heads.
 HeadOutputs run_heads(const std::vector<const ActionHead*>& heads, const at::Tensor& features,
                       const HeadDropout& dropout = {});
 

@@ -10,7 +10,7 @@
 namespace deer {
 namespace {
 
-// FNV-1a: the same on every machine, unlike std::hash.
+// FNV-1a: identical on every machine, unlike std::hash.
 std::uint64_t hash(std::uint64_t seed, const std::string& text) {
   std::uint64_t h = 1469598103934665603ULL ^ (seed * 0x9e3779b97f4a7c15ULL);
   for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
@@ -33,7 +33,7 @@ at::Tensor initial_value(const std::string& name, const std::vector<std::int64_t
 
   if (name.ends_with("_gate")) return at::full(shape, init.gate, options);
   if (name.find(".rnn.") != std::string::npos && name.find("_l") != std::string::npos) {
-    return uniform(1.0 / std::sqrt(static_cast<double>(config.head.hidden_size)));  // as PyTorch starts an LSTM
+    return uniform(1.0 / std::sqrt(static_cast<double>(config.head.hidden_size)));  // as PyTorch initialises an LSTM
   }
   if (name == "perceiver.latents") return normal(1.0);
   if (name.ends_with("wte.weight")) return normal(0.02);
@@ -46,7 +46,7 @@ at::Tensor initial_value(const std::string& name, const std::vector<std::int64_t
   double inputs = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) inputs *= static_cast<double>(shape[i]);
   if (is_head_parameter(name)) return uniform(1.0 / std::sqrt(inputs));
-  // Layers that write into a residual stream start smaller the more of them there are.
+  // Layers that write into a residual stream start smaller the more there are.
   double writers = 1;
   if (ends_with_any(name, {"out_proj.weight", "mlp_down.weight", "down_proj.weight", "to_out.weight", "ff.3.weight",
                            ".1.3.weight", "c_proj.weight"})) {

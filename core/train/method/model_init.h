@@ -7,16 +7,16 @@
 
 namespace deer {
 
-/// How a network starts that has no pretrained parts.
+/// Initialisation of a network without pretrained parts.
 struct ModelInit {
   std::uint64_t seed = 0;
-  /// Value of all cross-attention gates before their tanh. 0 leaves a pretrained language model as it was
-  /// at first; without one the images must come through from the start.
+  /// Value of all cross-attention gates before their tanh. 0 initially preserves a pretrained language model; without
+  /// one the images must get through from the start.
   double gate = 0.5;
 };
 
-/// All parameters of a network of these sizes. The numbers depend on the seed and the parameter's name
-/// alone: adding a layer changes no other. Given `pretrained` parameters (a vision tower) are kept as they are.
+/// All parameters of a network of these sizes. The values depend only on the seed and the parameter's name, so
+/// adding a layer does not change others. `pretrained` parameters (a vision tower) are kept unchanged.
 ParameterMap initial_parameters(const ModelConfig& config, const ModelInit& init, const ParameterMap& pretrained = {});
 
 }  // namespace deer

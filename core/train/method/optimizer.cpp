@@ -79,7 +79,7 @@ void Optimizer::set_state(const ParameterMap& state) {
   const auto piece = [&](const std::string& name, const at::Tensor& like) {
     const auto it = state.find(name);
     if (it == state.end() || it->second.numel() != like.numel()) {
-      throw Error("the optimiser's state does not fit the model: '" + name + "' is missing or has another size");
+      throw Error("the optimiser's state does not match the model: '" + name + "' is missing or has the wrong size");
     }
     return it->second.view(like.sizes()).to(like.device(), like.scalar_type()).clone();
   };

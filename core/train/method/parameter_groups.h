@@ -10,8 +10,8 @@ namespace deer {
 /// joint: resampler, cross-attention, word embedding and all heads. exit: the heads only.
 enum class TrainingStage { joint, exit };
 
-/// Whether a stage trains this parameter. `decoder_too` adds the decoder's blocks to the joint stage, for
-/// a model without a pretrained language model.
+/// Whether a stage trains this parameter. `decoder_too` adds the decoder's blocks to the joint stage, for models
+/// without a pretrained language model.
 bool trains(TrainingStage stage, const std::string& parameter, bool decoder_too = false);
 
 struct ParameterGroup {
@@ -23,14 +23,14 @@ struct ParameterGroup {
 
 struct GroupOptions {
   double learning_rate = 1e-4;  ///< of the stage
-  double head_scale = 0.25;     ///< joint stage: heads learn at learning_rate times this
+  double head_scale = 0.25;     ///< joint stage: factor for the heads' learning rate
   double weight_decay = 0.1;
   bool decay_heads = false;
 };
 
-/// Splits the parameters a stage trains. Weight decay is for cross-attention but
-/// its gates, biases and names with "norm"; for trained decoder blocks but their norms; and for heads if
-/// asked. Groups may be empty; the exit stage has the two of the heads.
+/// Splits the parameters of a stage into groups. Weight decay applies to cross-attention except its gates, biases and
+/// names with "norm"; to trained decoder blocks except their norms; and optionally to heads. Groups may be empty; the
+/// exit stage has only the two for heads.
 std::vector<ParameterGroup> parameter_groups(TrainingStage stage, const std::vector<std::string>& parameters,
                                              const GroupOptions& options);
 

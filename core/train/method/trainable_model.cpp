@@ -18,7 +18,7 @@ std::string final_norm_name(DecoderFamily family) {
 }
 
 ParameterMap read_all(const ModelFiles& files) {
-  // Building the network once finds out which of the tensors on offer it takes.
+  // Building the network once shows which tensors it uses.
   WeightBinder binder(*files.weights, at::kCPU, at::kFloat);
   ParameterMap out;
   const MultiExitModel network(files.config, binder, at::kCPU, at::kFloat);
@@ -37,7 +37,7 @@ at::Tensor one_per_frame(const at::Tensor& per_window, std::int64_t window) {
   return per_window.repeat_interleave(window, 0);
 }
 
-// `pads` [N, L, 1] bool marks positions to leave out; undefined if there are none.
+// `pads` [N, L, 1] bool marks positions to exclude; undefined if there are none.
 at::Tensor pool_text(const at::Tensor& hidden, const at::Tensor& pads, Pooling pooling) {
   if (!pads.defined()) return pool_tokens(hidden, pooling);
   const auto wide = hidden.to(at::kFloat);
@@ -56,15 +56,15 @@ void check_batch(const WindowBatch& batch, const ModelConfig& config) {
   }
   if (tokens && (first.size(3) != config.vision.width || second.size(3) != config.vision.width)) {
     throw Error("the batch's vision tokens are " + std::to_string(first.size(3)) +
-                " wide, the model's vision tower makes " + std::to_string(config.vision.width));
+                " wide, the model's vision tower outputs " + std::to_string(config.vision.width));
   }
   if (batch.input_ids.dim() != 2 || batch.input_ids.size(0) != first.size(0)) {
     throw Error("a window batch needs one instruction for each window");
   }
 }
 
-// Memory for a parameter's gradient, for backward to add to. Left to itself, backward may give two
-// parameters gradients that are views of the same memory, which adding and clipping in place would spoil.
+// Preallocates a parameter's gradient for backward to add to. Otherwise backward may give two parameters gradients that
+// share memory, and adding and clipping in place would corrupt them.
 void own_gradient(const at::Tensor& parameter) {
   if (parameter.requires_grad()) {
     parameter.mutable_grad() = at::zeros_like(parameter);
@@ -161,7 +161,7 @@ WindowFeatures window_features(const TrainableModel& model, const WindowBatch& b
   if (model.config().decoder.family == DecoderFamily::mpt_7b && pass.layers_run() == network.layers()) {
     if (!model.final_norm().defined()) {
       throw Error("this model has no " + final_norm_name(DecoderFamily::mpt_7b) +
-                  ": MPT-7b's last head is trained behind that norm");
+                  ": MPT-7b's last head is trained after that norm");
     }
     const auto normed = layer_norm(pass.hidden(network.layers() - 1), model.final_norm());
     out.last_normed = pooled(normed);

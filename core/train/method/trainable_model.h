@@ -14,18 +14,18 @@
 
 namespace deer {
 
-/// Parameters by their assembled names ("perceiver.latents", …).
+/// Parameters by their names in the merged model ("perceiver.latents", …).
 using ParameterMap = std::map<std::string, at::Tensor>;
 
 /// A network in float32 whose parameters can be changed: network() sees each change at once, because
 /// both share the tensors. Not thread-safe while parameters change.
 class TrainableModel {
  public:
-  /// Takes the parameters of a model folder. Frozen ones stay mapped from their file.
-  /// Throws FileError if they do not fit the configuration.
+  /// Loads the parameters of a model folder. Frozen ones stay mapped from their file.
+  /// Throws FileError if they do not match the configuration.
   TrainableModel(const ModelFiles& files, at::Device device);
 
-  /// Takes over `parameters`. Throws FileError naming `source` if they do not fit the configuration.
+  /// Uses `parameters`. Throws FileError naming `source` if they do not match the configuration.
   TrainableModel(ModelConfig config, ParameterMap parameters, at::Device device,
                  const std::filesystem::path& source = "new model");
 
@@ -36,17 +36,17 @@ class TrainableModel {
   /// All parameters, the decoder's final norm included.
   const ParameterMap& parameters() const { return parameters_; }
 
-  /// A model on the same parameters with gradients of its own, for another thread to work on. Parameters that
-  /// change later in place change here too.
+  /// A model on the same parameters with separate gradients, for another thread. In-place changes of the parameters are
+  /// shared.
   TrainableModel replica() const;
 
-  /// Decides which parameters get gradients from here on, which start at zero; the others are frozen.
+  /// Sets the parameters that get gradients, starting at zero; the others are frozen.
   void set_trainable(const std::function<bool(const std::string&)>& is_trainable);
 
-  /// Those that get gradients.
+  /// Parameters that get gradients.
   ParameterMap trainable() const;
 
-  /// The decoder's final norm, that only MPT-7b's last head sees, in training; undefined if there is none.
+  /// The decoder's final norm, used only by MPT-7b's last head in training; undefined if there is none.
   const at::Tensor& final_norm() const { return final_norm_; }
 
  private:
@@ -64,13 +64,13 @@ struct WindowFeatures {
   at::Tensor last_normed;              ///< the same after the last layer and the final norm; undefined without one
 };
 
-/// Whether the padding behind shorter prompts takes part in pooling. It does in the reference, which
-/// makes a frame's numbers depend on the longest prompt of its batch, unlike in inference.
+/// Whether padding after shorter prompts is included in pooling. In the reference it is, so a frame's numbers depend on
+/// the longest prompt of its batch, unlike in inference.
 enum class PaddingInPooling { included, excluded };
 
 /// Runs vision tower (never with gradients), resampler and decoder on every frame of `batch`, up to the
 /// deepest of `layers`, and pools the hidden states of these. Gradients flow if they are enabled.
-/// Throws Error if the batch does not fit the model.
+/// Throws Error if the batch does not match the model.
 WindowFeatures window_features(const TrainableModel& model, const WindowBatch& batch, const std::vector<int>& layers,
                                PaddingInPooling padding = PaddingInPooling::included);
 

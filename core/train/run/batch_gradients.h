@@ -17,7 +17,7 @@ struct LossOptions {
   at::ScalarType dtype = at::kFloat;  ///< kBFloat16: the backbone under autocast
 };
 
-/// Some windows of a batch, to be worked through by one thread in one go, with its random choices.
+/// Windows of a batch that one thread processes together, with their random choices.
 struct BatchPart {
   WindowBatch batch;
   ExitSample sample;
@@ -31,24 +31,24 @@ struct LossValues {
   std::vector<double> arm, gripper;  ///< by output, see output_names()
 
   void add(const LossValues& other);
-  /// As one row of numbers and back: total, arm…, gripper….
+  /// Conversion to and from one row of numbers: total, arm…, gripper….
   std::vector<double> row() const;
   static LossValues from_row(const std::vector<double>& row);
 };
 
 /// Computes gradients of a batch on several threads, each with single-threaded operations: small
-/// operations split over cores would mostly wait for each other. Parts are dealt out in turn and the
-/// threads' gradients are added in order, so the result is the same in every run.
+/// operations split over cores would mostly wait for each other. Parts are assigned in turn and the threads' gradients
+/// are added in order, so the result is deterministic.
 class BatchGradients {
  public:
-  /// For the CPU the caller holds a SingleThreadedMath. `model` must outlive it, and must keep its set of trainable
-  /// parameters. `workers` count on the CPU only.
+  /// On the CPU the caller must hold a SingleThreadedMath. `model` must outlive this and keep its set of trainable
+  /// parameters. `workers` applies only to the CPU.
   BatchGradients(TrainableModel& model, LossOptions options, int workers);
 
   /// Adds the weighted gradients of `parts` to those of the model's parameters.
   LossValues accumulate(const std::vector<BatchPart>& parts);
 
-  /// The losses alone, without dropout.
+  /// Only the losses, without dropout.
   LossValues evaluate(const std::vector<BatchPart>& parts);
 
  private:

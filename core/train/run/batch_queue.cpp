@@ -19,7 +19,7 @@ std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::int64_t a, std::i
   return SeededRandom({seed, purpose, static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)}).next();
 }
 
-// The part's rows of what was drawn for the whole batch.
+// The part's rows of the random choices for the whole batch.
 ExitSample narrow(const ExitSample& sample, std::int64_t first, std::int64_t count) {
   return {sample.every_frame.narrow(0, first, count), sample.before_and_after.narrow(0, first, count),
           sample.switch_frame};

@@ -12,36 +12,36 @@
 
 namespace deer {
 
-/// What decides which windows an optimiser step sees, with which random choices. All of it is a function
-/// of these numbers and the step, so that a resumed or shared run does what an undisturbed one does.
+/// Determines the windows and random choices of an optimiser step. Everything depends only on these numbers and the
+/// step, so a resumed or distributed run equals an uninterrupted one.
 struct BatchPlan {
   std::int64_t windows = 0;           ///< distinct windows of the source
-  std::int64_t batch = 32;            ///< windows a step, over all processes
-  std::int64_t windows_per_part = 8;  ///< at most, that one thread computes in one go
+  std::int64_t batch = 32;            ///< windows per step, over all processes
+  std::int64_t windows_per_part = 8;  ///< maximum that one thread computes at once
   std::int64_t exits = 1;
   std::uint64_t seed = 0;  ///< of the stage
   int rank = 0;
   int processes = 1;
 
-  /// Windows of a step: each epoch is a permutation of all windows, and steps take them in turn.
+  /// Windows of a step: each epoch is a permutation of all windows, used in order.
   std::vector<std::int64_t> windows_of(std::int64_t step) const;
 
   /// This process's parts of a step.
   std::vector<BatchPart> parts(const WindowSource& source, std::int64_t step) const;
 };
 
-/// Parts of `windows`, in order, without regard to steps: for validation, on every process its share.
+/// Parts of `windows` in order, independent of steps: this process's share for validation.
 std::vector<BatchPart> fixed_parts(const WindowSource& source, const std::vector<std::int64_t>& windows,
                                    const BatchPlan& plan);
 
-/// Makes the batches of coming steps on a thread of its own, two ahead.
+/// Prepares the batches of the next two steps on its own thread.
 class BatchQueue {
  public:
   /// `source` must outlive the queue.
   BatchQueue(const WindowSource& source, BatchPlan plan, std::int64_t first_step, std::int64_t end_step);
   ~BatchQueue();
 
-  /// The parts of the next step. Throws what the source threw.
+  /// The parts of the next step. Rethrows exceptions of the source.
   std::vector<BatchPart> next();
 
  private:

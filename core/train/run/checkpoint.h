@@ -10,22 +10,22 @@
 
 namespace deer {
 
-/// All that a training run needs to go on. There is no generator among it: every random choice is a
-/// function of seed, stage and step.
+/// Everything a training run needs to resume. It has no random state: every random choice depends only on seed, stage
+/// and step.
 struct TrainingState {
-  std::int64_t stage = 0;  ///< stages that are done
-  std::int64_t step = 0;   ///< optimiser steps done in the next one
+  std::int64_t stage = 0;  ///< finished stages
+  std::int64_t step = 0;   ///< finished optimiser steps of the current stage
   ParameterMap parameters;
   ParameterMap optimizer;  ///< Optimizer::state(); empty between stages
-  ParameterMap average;    ///< exponential average of the trained parameters; empty if none is kept
-  Json run;                ///< settings that decided the numbers so far
+  ParameterMap average;    ///< exponential average of the trained parameters; empty without averaging
+  Json run;                ///< settings that affect the results so far
 };
 
-/// Writes DIR/state.safetensors: one file, replaced at once, so a kill leaves the old state or the new.
+/// Writes DIR/state.safetensors: one file, replaced atomically, so a kill leaves the old state or the new.
 /// Throws FileError.
 void save_training_state(const std::filesystem::path& folder, const TrainingState& state);
 
-/// Reads it back; nothing if there is none. Throws FileError if the file is broken.
+/// Reads it; empty if there is none. Throws FileError if the file is broken.
 std::optional<TrainingState> load_training_state(const std::filesystem::path& folder);
 
 /// Writes DIR/model.safetensors and DIR/config.json, as `deer run` reads them; with `half`, matrices

@@ -48,7 +48,7 @@ struct DataParallel::Group {
     try {
       work()->wait();
     } catch (const std::exception& error) {
-      throw Error(std::string("lost a process that trains along: ") + printable(error.what(), 300));
+      throw Error(std::string("lost a training process: ") + printable(error.what(), 300));
     }
   }
 };
@@ -65,7 +65,7 @@ DataParallel DataParallel::from_environment() {
   if (address.empty()) throw Error("the environment variable MASTER_ADDR is not set (torchrun sets it)");
   c10d::TCPStoreOptions options;
   options.port = static_cast<decltype(options.port)>(number("MASTER_PORT", 1, kMost));
-  // torchrun may hold the store itself.
+  // torchrun may host the store itself.
   options.isServer = out.rank_ == 0 && variable("TORCHELASTIC_USE_AGENT_STORE") != "True";
   options.numWorkers = static_cast<std::size_t>(out.size_);
   options.waitWorkers = false;
@@ -73,8 +73,9 @@ DataParallel DataParallel::from_environment() {
     auto group = std::make_unique<Group>();
     group->store = c10::make_intrusive<c10d::TCPStore>(address, options);
     auto gloo = c10d::ProcessGroupGloo::Options::create();
-    // The device that reaches the master: a host name may resolve to an address nobody else can use.
-    gloo->timeout = std::chrono::hours(24);  // one process may prepare data for long; a lost one is noticed at once
+    // Use the interface that reaches the master: a host name may resolve to an address others cannot use.
+    gloo->timeout =
+        std::chrono::hours(24);  // one process may prepare data for a long time; a lost process is noticed at once
     gloo->devices.push_back(address == "127.0.0.1" || address == "localhost"
                                 ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                 : c10d::ProcessGroupGloo::createDefaultDevice());
@@ -105,7 +106,7 @@ struct DataParallel::Group {};
 
 DataParallel DataParallel::from_environment() {
   if (!variable("WORLD_SIZE").empty() && number("WORLD_SIZE", 1, 65535) > 1) {
-    throw Error("WORLD_SIZE asks for several processes, but this program was built without Gloo's headers");
+    throw Error("WORLD_SIZE is above 1, but this program was built without Gloo's headers");
   }
   return {};
 }

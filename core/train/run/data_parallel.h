@@ -7,16 +7,16 @@
 
 namespace deer {
 
-/// The processes that train together: one model each, the same parameters, parts of the same batch.
+/// Processes that train together: each has a model with the same parameters and a part of the batch.
 /// LibTorch's c10d over Gloo (TCP). Use from one thread.
 class DataParallel {
  public:
-  /// Reads WORLD_SIZE, RANK, MASTER_ADDR and MASTER_PORT, as torchrun sets them. One process alone if
+  /// Reads WORLD_SIZE, RANK, MASTER_ADDR and MASTER_PORT, as torchrun sets them. A single process if
   /// WORLD_SIZE is unset or 1. Waits for the others. Throws Error naming a variable that is missing
   /// or wrong, or if the others cannot be reached.
   static DataParallel from_environment();
 
-  DataParallel();  ///< one process alone
+  DataParallel();  ///< a single process
   ~DataParallel();
   DataParallel(DataParallel&&) noexcept;
   DataParallel& operator=(DataParallel&&) noexcept;
@@ -25,14 +25,14 @@ class DataParallel {
   int size() const { return size_; }
   bool is_first() const { return rank_ == 0; }
 
-  /// Processes on this machine (LOCAL_WORLD_SIZE), which share its CPUs; all if that is not set.
+  /// Processes on this machine (LOCAL_WORLD_SIZE), which share its CPUs; all if unset.
   int local_size() const { return local_size_; }
 
-  /// Every process gets the sum of all; `tensor` is a contiguous float CPU tensor of one size everywhere.
-  /// Throws Error if a process is gone.
+  /// Sums over all processes, in every process; `tensor` is a contiguous float CPU tensor of the same size everywhere.
+  /// Throws Error if a process was lost.
   void sum(at::Tensor& tensor) const;
 
-  /// Every process gets the first one's.
+  /// Copies the first process's value to all.
   void broadcast(at::Tensor& tensor) const;
 
  private:

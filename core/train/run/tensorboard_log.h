@@ -9,14 +9,14 @@
 
 namespace deer {
 
-/// Numbers for TensorBoard: an event file (TFRecords of Event messages) to which rows are appended.
+/// An event file for TensorBoard (TFRecords of Event messages) to which rows are appended.
 class TensorboardLog {
  public:
   /// Starts events.out.tfevents.<time>.<host>.<process> in `folder`; TensorBoard merges it with earlier
   /// ones. Throws FileError.
   explicit TensorboardLog(const std::filesystem::path& folder);
 
-  /// One point of each named curve. Written out at once.
+  /// One point of each named curve. Flushed at once.
   void add(std::int64_t step, const std::vector<std::string>& names, const std::vector<double>& values);
 
  private:

@@ -247,7 +247,7 @@ void save_reference_checkpoint(const std::filesystem::path& path, const Trainabl
     tensors["module." + name] = it == average.end() ? parameter : it->second;
   }
   const auto& config = model.config();
-  // Derived from what config.json says, so that the two cannot disagree.
+  // Derived from config.json, so that the two cannot disagree.
   const Json sizes = to_json(config);
   const auto& head = sizes.at("head");
   Json fields = {{"epoch", epoch},

@@ -8,13 +8,13 @@
 
 namespace deer {
 
-/// Writes what torch.save writes for a dictionary: `fields` (numbers, texts, truth values) at its top and
-/// `tensors` as the OrderedDict "model_state_dict". torch.load and TensorArchive read it. Replaces the
-/// file at once. Throws FileError; Error if a tensor holds 4 GB or more.
+/// Writes a dictionary like torch.save: `fields` (numbers, texts, booleans) at the top level and `tensors` as the
+/// OrderedDict "model_state_dict". torch.load and TensorArchive read it. Replaces the file atomically. Throws
+/// FileError; Error if a tensor holds 4 GB or more.
 void write_torch_checkpoint(const std::filesystem::path& path, const Json& fields, const ParameterMap& tensors);
 
-/// The trained model under the reference's names: parameters but the
-/// vision tower's behind "module.", and the fields its evaluation reads. `average` overrides parameters.
+/// The trained model under the reference's names: parameters without the vision tower, prefixed with "module.", and the
+/// fields its evaluation reads. `average` overrides parameters.
 void save_reference_checkpoint(const std::filesystem::path& path, const TrainableModel& model,
                                const ParameterMap& average = {}, std::int64_t epoch = 0);
 

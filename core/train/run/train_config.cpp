@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
 
-// A field that nobody reads is a misspelt one.
+// Unread fields are misspelt ones.
 void refuse_unknown(const JsonFields& in, const std::vector<std::string>& known) {
   for (const auto& [key, value] : in.json().items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
@@ -92,7 +92,7 @@ void read_model(const JsonFields& in, TrainConfig& out) {
   refuse_unknown(in, {"start", "config", "gate", "tokenizer"});
   if (in.has("start") == in.has("config")) {
     in.fail(in.has("start") ? "start" : "config",
-            "either 'start', a model folder to go on from, or 'config', the new model's sizes");
+            "either 'start', a model folder to start from, or 'config', the new model's sizes");
   }
   if (in.has("tokenizer")) out.tokenizer = beside(out.file, in.text("tokenizer"));
   if (in.has("start")) out.start = beside(out.file, in.text("start"));
@@ -123,7 +123,7 @@ VisionPretrainingOptions read_vision(const JsonFields& in) {
   read(in, "validation_frames", 1, out.validation_frames);
   read(in, "validate_every", 1, out.validate_every);
   read(in, "frames_per_pass", 1, out.frames_per_pass);
-  // Its sizes come with the model's.
+  // Its sizes come from the model.
   if (in.boolean("resampler", false)) out.resampler.emplace();
   return out;
 }
@@ -182,7 +182,7 @@ TrainConfig read_train_config(const fs::path& file) {
   const auto dtype = root.text("dtype", "float32");
   if (dtype != "float32" && dtype != "bfloat16") {
     root.fail("dtype",
-              "'float32' or 'bfloat16' (float16 is not offered: it needs loss scaling and wins nothing over "
+              "'float32' or 'bfloat16' (float16 is not supported: it needs loss scaling and has no advantage over "
               "bfloat16)");
   }
   training.dtype = dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;
@@ -204,7 +204,7 @@ TrainConfig read_train_config(const fs::path& file) {
     const JsonFields stage(file, json["stages"][i], "stages[" + std::to_string(i) + "]");
     const auto kind = stage.text("stage");
     if (kind == "vision") {
-      if (i != 0) stage.fail("stage", "'vision' to be the first stage");
+      if (i != 0) stage.fail("stage", "'vision' as the first stage");
       out.vision = read_vision(stage);
       out.vision->seed = training.seed;
       out.vision->workers = training.workers;
@@ -214,7 +214,7 @@ TrainConfig read_train_config(const fs::path& file) {
       training.stages.push_back(read_stage(stage, kind == "joint" ? TrainingStage::joint : TrainingStage::exit));
       const auto same = [&](const StageOptions& other) { return other.name == training.stages.back().name; };
       if (std::count_if(training.stages.begin(), training.stages.end(), same) > 1) {
-        stage.fail("name", "a name that no other stage has");
+        stage.fail("name", "a unique name");
       }
     } else {
       stage.fail("stage", "'vision', 'joint' or 'exit'");

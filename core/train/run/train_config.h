@@ -16,23 +16,24 @@
 
 namespace deer {
 
-/// What `deer train` reads (docs/training.md has every field). Paths are relative to the file.
+/// Configuration of `deer train` (all fields: docs/training.md). Paths are relative to the file.
 struct TrainConfig {
   std::filesystem::path file;
   std::filesystem::path output;  ///< everything the run writes, caches included
   std::string device = "cpu";
 
-  std::filesystem::path start;  ///< a model folder to go on from; empty: a new model
+  std::filesystem::path start;  ///< model folder to start from; empty: a new model
   Json model;                   ///< the new model's config.json; the tokenizer may be missing
   ModelInit init;
-  std::filesystem::path tokenizer;  ///< tokenizer.json; empty: the start's, or one made of the instructions' words
+  std::filesystem::path
+      tokenizer;  ///< tokenizer.json; empty: the start model's, or one made from the instructions' words
 
   std::vector<std::filesystem::path> sources;  ///< CALVIN recordings
   std::filesystem::path store;                 ///< prepared frames
   CalvinWindowsOptions windows;
-  /// Who can be asked what these tasks want in a recorded state, for windows.relabel; set by the caller if it knows.
+  /// Provides the actions of other tasks in recorded states, for windows.relabel; set by the caller if available.
   std::function<decltype(CalvinWindowsOptions::relabel)(const std::set<std::string>& tasks)> experts;
-  int token_variants = 1;  ///< shifted versions of each picture in the token cache; 0: no cache, images
+  int token_variants = 1;  ///< shifted versions of each image in the token cache; 0: no cache, images
   int token_static_shift = 4, token_gripper_shift = 2;
 
   std::optional<VisionPretrainingOptions> vision;  ///< the stage "vision", before all others

@@ -24,13 +24,13 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Parameters that some stage changes, and thus the state must hold.
+// Parameters that any stage changes, so the state must contain them.
 bool trained_by_any(const TrainingOptions& options, const std::string& name) {
   return std::any_of(options.stages.begin(), options.stages.end(),
                      [&](const StageOptions& stage) { return trains(stage.stage, name, stage.train_decoder); });
 }
 
-// What decides the numbers of a run.
+// Settings that affect the results of a run.
 Json describe(const TrainingOptions& options, std::int64_t windows) {
   Json out = {
       {"seed", options.seed}, {"windows", windows}, {"dtype", c10::toString(options.dtype)}, {"stages", Json::array()}};
@@ -57,12 +57,12 @@ Json describe(const TrainingOptions& options, std::int64_t windows) {
   return out;
 }
 
-// The run goes on only under the settings that brought it here; stages not begun may change.
+// A run resumes only with the same settings; stages that have not begun may change.
 void check_same_run(const TrainingState& state, const Json& now, const fs::path& folder) {
   const auto refuse = [&](const std::string& what, const Json& then_value, const Json& now_value) {
     throw FileError(folder / "state.safetensors",
                     "belongs to a run in which " + what + " was " + printable(then_value.dump(), 60) + ", now it is " +
-                        printable(now_value.dump(), 60) + "; take that value, or another output folder");
+                        printable(now_value.dump(), 60) + "; use that value or another output folder");
   };
   const Json empty = Json::object();
   const auto compare = [&](const Json& then_part, const Json& now_part, const std::string& where) {
@@ -79,7 +79,7 @@ void check_same_run(const TrainingState& state, const Json& now, const fs::path&
     const auto& old_stage = i < before.size() ? before[i] : empty;
     const auto& new_stage = i < now["stages"].size() ? now["stages"][i] : empty;
     compare(old_stage, new_stage.empty() ? old_stage : new_stage, "stages[" + std::to_string(i) + "].");
-    if (new_stage.empty()) refuse("a stage more", old_stage.value("name", Json()), Json());
+    if (new_stage.empty()) refuse("an additional stage", old_stage.value("name", Json()), Json());
   }
 }
 
@@ -141,7 +141,7 @@ class StageRun {
     plan_.processes = processes.size();
     steps_ = stage_steps(stage_, plan_.windows);
     restore();
-    // Only now: replicas share the restored tensors.
+    // Must come last: replicas share the restored tensors.
     gradients_.emplace(model_, LossOptions{stage_.stage, stage_.gripper_weight, stage_.padding, options.dtype},
                        options.workers > 0 ? options.workers : std::max(1, worker_count(0) / processes.local_size()));
   }
@@ -198,7 +198,7 @@ class StageRun {
                             state_.step);
   }
 
-  // Gradients, losses and the wish to stop, summed over processes in one message.
+  // Gradients, losses and stop requests, summed over processes in one message.
   LossValues share(const LossValues& loss, bool stop) {
     stop_requested_ = stop;
     if (processes_.size() == 1) return loss;
@@ -248,7 +248,7 @@ class StageRun {
   void update_average() {
     if (state_.average.empty()) return;
     const at::NoGradGuard no_grad;
-    // Young averages follow faster, or they would remember the start.
+    // Early averages adapt faster, so that they do not retain the initial values.
     const auto steps = static_cast<double>(state_.step);
     const double decay = std::min(stage_.average_decay, (1 + steps) / (10 + steps));
     for (auto& [name, average] : state_.average) {
@@ -285,7 +285,7 @@ class StageRun {
     if (callbacks_.progress) callbacks_.progress(out);
   }
 
-  // Validates the averaged weights if there are any: they are what is kept.
+  // Validates the averaged weights if there are any, since they are the result.
   void validate() {
     exchange_average();
     auto plan = plan_;
@@ -325,7 +325,7 @@ class StageRun {
     board_->add(board_offset_ + state_.step, names, values);
   }
 
-  // In place, for the workers' replicas share the memory. Calling it twice changes nothing.
+  // In place, since the workers' replicas share the memory. Calling it twice has no effect.
   void exchange_average() {
     const at::NoGradGuard no_grad;
     for (auto& [name, average] : state_.average) {
@@ -400,11 +400,11 @@ class StageRun {
   Clock::time_point last_save_, last_log_;
   std::optional<TrainingLog> log_, validation_log_;
   std::optional<TensorboardLog> board_;
-  std::int64_t board_offset_ = 0;  ///< steps of the stages before
+  std::int64_t board_offset_ = 0;  ///< steps of earlier stages
 };
 
 void check(const TrainableModel& model, const WindowSource& training, const TrainingOptions& options) {
-  if (options.stages.empty()) throw Error("there is no stage to train");
+  if (options.stages.empty()) throw Error("there are no stages to train");
   if (training.size() < 1) throw Error("there are no windows to train on");
   if (options.log_every < 1) throw Error("training: log_every must be at least 1");
   for (const auto& stage : options.stages) {
@@ -431,7 +431,7 @@ void train_model(TrainableModel& model, const WindowSource& training, const Wind
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw FileError(folder, "cannot create this folder: " + error.message());
-  // Also outside the batches: where cores are shared, an operation on threads waits for the slowest.
+  // Also outside the batches: on shared cores, a multi-threaded operation waits for the slowest thread.
   std::optional<SingleThreadedMath> single;
   if (model.device().is_cpu()) {
     keep_freed_memory();
@@ -443,13 +443,13 @@ void train_model(TrainableModel& model, const WindowSource& training, const Wind
   if (auto saved = load_training_state(folder)) {
     check_same_run(*saved, run, folder);
     state = std::move(*saved);
-    // Frozen for the copy, and owned: the parameters may be a read-only mapping.
+    // Copied, because the parameters may be a read-only mapping.
     model.set_trainable([&](const std::string& name) { return state.parameters.contains(name); });
     const at::NoGradGuard no_grad;
     for (const auto& [name, tensor] : state.parameters) {
       const auto it = model.parameters().find(name);
       if (it == model.parameters().end() || it->second.sizes() != tensor.sizes()) {
-        throw FileError(folder / "state.safetensors", "does not fit the model: '" + name + "'");
+        throw FileError(folder / "state.safetensors", "does not match the model: '" + name + "'");
       }
       it->second.detach().copy_(tensor);
     }

@@ -20,15 +20,15 @@ struct StageOptions {
   TrainingStage stage = TrainingStage::joint;
   std::int64_t steps = 0;             ///< optimiser steps; 0: by epochs
   double epochs = 0;                  ///< passes over all windows
-  std::int64_t batch = 32;            ///< windows a step, over all processes
-  std::int64_t windows_per_part = 8;  ///< that one thread computes in one go: decides memory, and dropout's choices
+  std::int64_t batch = 32;            ///< windows per step, over all processes
+  std::int64_t windows_per_part = 8;  ///< computed by one thread at once; affects memory and dropout
   GroupOptions groups;
   Schedule schedule = Schedule::constant;
   std::int64_t warmup_steps = 0;
-  double final_rate = 0;       ///< of cosine and linear schedules, a part of the learning rate
+  double final_rate = 0;       ///< for cosine and linear schedules, as a fraction of the learning rate
   double gradient_norm = 1;    ///< gradients are clipped to this norm
   bool train_decoder = false;  ///< the decoder's blocks too
-  double average_decay = 0;    ///< of the exponential average of the weights; 0: none
+  double average_decay = 0;    ///< for an exponential average of the weights; 0: none
   double gripper_weight = 0.01;
   PaddingInPooling padding = PaddingInPooling::excluded;
 };
@@ -36,14 +36,14 @@ struct StageOptions {
 struct TrainingOptions {
   std::vector<StageOptions> stages;
   std::uint64_t seed = 0;
-  int workers = 0;                         ///< threads on the CPU; 0: one for each CPU, shared out among processes
+  int workers = 0;                         ///< CPU threads; 0: one per CPU, divided among processes
   at::ScalarType dtype = at::kFloat;       ///< kBFloat16: autocast, weights stay float32
   std::int64_t log_every = 20;             ///< steps
-  std::int64_t validate_every = 500;       ///< steps; 0: at the end of a stage only
-  std::int64_t validation_windows = 1024;  ///< at most, evenly from the validation source
+  std::int64_t validate_every = 500;       ///< steps; 0: only at the end of a stage
+  std::int64_t validation_windows = 1024;  ///< maximum, evenly spaced in the validation source
   std::int64_t save_every_steps = 0;       ///< 0: by time
   double save_every_s = 120;
-  bool tensorboard = false;           ///< an event file beside log.csv
+  bool tensorboard = false;           ///< also write an event file
   bool reference_checkpoint = false;  ///< model.pth in the reference's field names, after each stage
 };
 
@@ -64,19 +64,19 @@ struct TrainingValidation {
   LossValues loss;
 };
 
-struct TrainingCallbacks {  ///< called on the thread that trains, in the first process only
+struct TrainingCallbacks {  ///< called on the training thread, only in the first process
   std::function<void(const TrainingProgress&)> progress;
   std::function<void(const TrainingValidation&)> validation;
   std::function<void(const std::string& stage, std::int64_t step)> saved;
 };
 
-/// Runs the stages in order and leaves in `folder`: config.json and model.safetensors (the weights' average if
-/// there is one), state.safetensors (to go on from), log.csv, validation.csv; on wish an event file for
-/// TensorBoard and model.pth. A run that was stopped or
-/// killed goes on from its last save and ends with the same parameters; one that is done returns at once.
+/// Runs the stages in order and writes to `folder`: config.json and model.safetensors (averaged weights if averaging is
+/// on), state.safetensors (for resuming), log.csv, validation.csv; optionally an event file for TensorBoard and
+/// model.pth. A stopped or killed run resumes from its last save and ends with the same parameters; a finished run
+/// returns at once.
 ///
-/// All processes of `processes` call it with equal arguments; they hold equal parameters throughout.
-/// `validation` may be null. Throws Error, FileError, or Cancelled after saving if `stop` asks for it.
+/// All processes of `processes` must call it with equal arguments; their parameters stay equal.
+/// `validation` may be null. Throws Error, FileError, or Cancelled after saving if `stop` is requested.
 void train_model(TrainableModel& model, const WindowSource& training, const WindowSource* validation,
                  const std::filesystem::path& folder, const TrainingOptions& options, const DataParallel& processes,
                  const TrainingCallbacks& callbacks = {}, std::stop_token stop = {});

@@ -48,7 +48,7 @@ TrainingLog::TrainingLog(std::filesystem::path file, const std::vector<std::stri
 }
 
 void TrainingLog::add(std::int64_t step, const std::vector<double>& values) {
-  if (values.size() != columns_) throw FileError(file_, "a row has another number of values than there are columns");
+  if (values.size() != columns_) throw FileError(file_, "a row has the wrong number of values");
   out_ << stage_ << ',' << step;
   for (const double value : values) out_ << ',' << value;
   out_ << '\n' << std::flush;

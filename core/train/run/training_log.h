@@ -9,16 +9,15 @@
 
 namespace deer {
 
-/// A table that grows by a row at a time, as CSV: "stage", "step", then named numbers. Each row is
-/// flushed, so that a spreadsheet or plot can follow.
+/// A growing CSV table: "stage", "step", then named numbers. Each row is flushed, so that plots can follow.
 class TrainingLog {
  public:
-  /// Continues an existing file: keeps the rows of steps that are done and drops later ones, which the
-  /// run will write again. Throws FileError; a file with other columns is moved aside to <name>.old.
+  /// Continues an existing file: keeps the rows of finished steps and removes later ones, which the run will write
+  /// again. Throws FileError; a file with other columns is renamed to <name>.old.
   TrainingLog(std::filesystem::path file, const std::vector<std::string>& columns,
               const std::vector<std::string>& earlier_stages, const std::string& stage, std::int64_t steps_done);
 
-  /// One value for each column.
+  /// One value per column.
   void add(std::int64_t step, const std::vector<double>& values);
 
  private:

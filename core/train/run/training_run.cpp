@@ -31,7 +31,7 @@ class Run {
     fs::create_directories(config_.output, error);
     if (error) throw FileError(config_.output, "cannot create this folder: " + error.message());
     if (!config_.start.empty()) start_.emplace(open_model_files(config_.start));
-    // One process prepares, the others then open what it made.
+    // One process prepares; the others then open its files.
     if (processes_.is_first()) prepare(true);
     wait_for_the_first();
     if (!processes_.is_first()) prepare(false);
@@ -78,7 +78,7 @@ class Run {
     }
   }
 
-  // Of the new model's config, which cannot be read as a whole before the tokenizer is known.
+  // From the new model's config, which cannot be read completely before the tokenizer is known.
   ModelConfig sizes_without_tokenizer() const {
     Json json = config_.model;
     json["tokenizer"] = {{"length", 4}, {"eos", 0}, {"endofchunk", 1}, {"image", 2}, {"pad", 3}};
@@ -104,8 +104,8 @@ class Run {
 #endif
     if (!store_) store_ = FrameStore::open(config_.store);
     if (store_->image_size() != image_size) {
-      throw FileError(config_.store, "has pictures of " + std::to_string(store_->image_size()) +
-                                         " pixels a side, the model takes " + std::to_string(image_size));
+      throw FileError(config_.store, "has images of " + std::to_string(store_->image_size()) +
+                                         " pixels, the model needs " + std::to_string(image_size));
     }
     const auto tasks = tasks_of_store();
     note(std::to_string(store_->size()) + " frames, " + std::to_string(store_->spans().size()) + " annotations, " +
@@ -127,7 +127,7 @@ class Run {
     if (!given.empty()) {
       if (make) write_file_atomically(file, read_json(given).dump() + "\n");
     } else if (start_) {
-      throw FileError(config_.start, "has no tokenizer.json: name one in the field 'model.tokenizer'");
+      throw FileError(config_.start, "has no tokenizer.json: set the field 'model.tokenizer'");
     }
     Json json = config_.model;
     if (!start_ && !json.contains("tokenizer")) {
@@ -147,7 +147,7 @@ class Run {
       instructions.insert(phrasings.begin(), phrasings.end());
     }
     const std::vector<std::string> list(instructions.begin(), instructions.end());
-    // Every process derives the same sizes; the first one's file stays.
+    // Every process derives the same sizes; only the first one's file is kept.
     if (make) return write_word_tokenizer(file, list);
     auto own = file;
     own += ".rank" + std::to_string(processes_.rank());
@@ -189,8 +189,7 @@ class Run {
     options.part = CalvinWindowsOptions::Part::training;
     if (options.relabel_share > 0) {
       if (!config_.experts) {
-        throw FileError(config_.file,
-                        "'relabel_share' is above 0, but this program was built without the simulated world");
+        throw FileError(config_.file, "'relabel_share' is above 0, but this build has no simulated world");
       }
       options.relabel = config_.experts(tasks_of_store());
     }

@@ -9,17 +9,16 @@
 
 namespace deer {
 
-struct RunCallbacks {  ///< called on the thread that called, in the first process only
-  /// What is being prepared ("frames", "tokens"), how much of it is done.
+struct RunCallbacks {  ///< called on the calling thread, only in the first process
+  /// What is being prepared ("frames", "tokens"), and the progress.
   std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> preparing;
   std::function<void(const std::string& line)> note;
   VisionCallbacks vision;
   TrainingCallbacks training;
 };
 
-/// A whole training run: frames, tokenizer, vision tower, its tokens, then the policy's stages. What a
-/// former call has finished is kept, what it began goes on. In the end config.output is a model
-/// folder. Throws Error, FileError, Cancelled.
+/// A complete training run: frames, tokenizer, vision tower, its tokens, then the policy's stages. Work of an earlier
+/// call is reused or resumed. In the end config.output is a model folder. Throws Error, FileError, Cancelled.
 void run_training(const TrainConfig& config, const DataParallel& processes, const RunCallbacks& callbacks = {},
                   std::stop_token stop = {});
 

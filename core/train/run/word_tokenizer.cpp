@@ -23,7 +23,7 @@ std::set<std::string> words_of(std::span<const std::string> instructions) {
       if (word.starts_with(' ')) word.remove_prefix(1);
       if (word.empty()) continue;
       words.insert(std::string(word));
-      // After an apostrophe there is no blank.
+      // No blank after an apostrophe.
       if (word.front() != '\'') words.insert(" " + std::string(word));
     }
   }
@@ -60,7 +60,7 @@ std::string word_tokenizer(std::span<const std::string> instructions) {
                      {"pre_tokenizer", byte_level_step(false)},
                      {"post_processor", byte_level_step(false)},
                      {"decoder", byte_level_step(true)},
-                     // Without merges, only a whole word is more than a byte.
+                     // Without merges, only whole words are longer than a byte.
                      {"model",
                       {{"type", "BPE"},
                        {"dropout", nullptr},

@@ -10,13 +10,13 @@
 namespace deer {
 
 /// Makes the text of a tokenizer.json (byte-level BPE of the GPT-NeoX kind) in which every word of these
-/// instructions is one token, with a blank before it and without; all else goes byte by byte. Id 0 is
+/// instructions is one token, with and without a blank before it; all other text is encoded byte by byte. Id 0 is
 /// <|endoftext|>, 1 to 256 are the bytes, then the words in alphabetical order, then <|endofchunk|>,
 /// <image> and <PAD>. The order and number of instructions do not matter. Throws Error if one is not UTF-8.
 std::string word_tokenizer(std::span<const std::string> instructions);
 
-/// Ids of the special tokens that word_tokenizer() gave, for a model's configuration, and rows of its
-/// embedding table.
+/// Ids of the special tokens of word_tokenizer(), for a model's configuration, and the number of rows in its embedding
+/// table.
 struct TokenizerSizes {
   TokenIds ids;
   std::int64_t length = 0;

@@ -10,7 +10,7 @@
 
 namespace deer {
 
-/// A parameter to be made: its shape and where it starts.
+/// A parameter to create: its shape and initial value.
 struct ParameterSpec {
   enum class Start { normal, zeros, ones };
 
@@ -21,11 +21,11 @@ struct ParameterSpec {
   bool decays = false;   ///< weight decay applies
 };
 
-/// Parameters of a small network in one float32 vector, so that an optimiser step is a few operations
-/// on vectors and several threads can have gradients of their own.
+/// Parameters of a small network in one float32 vector, so that an optimiser step is a few vector
+/// operations and several threads can have separate gradients.
 class FlatParameters {
  public:
-  /// Draws the starting values; the same for the same seed.
+  /// Draws the initial values; identical for the same seed.
   FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t seed);
 
   at::Tensor& values() { return values_; }              ///< float32 [P]
@@ -36,7 +36,7 @@ class FlatParameters {
   /// Parameters by name as views of `flat` [P].
   std::map<std::string, at::Tensor> views(const at::Tensor& flat) const;
 
-  /// Leaves by name that share memory with `values` [P] and collect gradients in `gradients` [P].
+  /// Leaf tensors by name that share memory with `values` [P] and collect gradients in `gradients` [P].
   std::map<std::string, at::Tensor> leaves(const at::Tensor& values, const at::Tensor& gradients) const;
 
  private:

@@ -13,7 +13,7 @@ std::vector<ParameterSpec> resampler_specs(const PerceiverConfig& config) {
   const std::map<std::string, at::Tensor> nothing;
   const MapWeights source(nothing, "new resampler");
   WeightBinder binder(source, at::kCPU, at::kFloat);
-  // Building the network once tells its parameters.
+  // Building the network once gives its parameters.
   binder.make_missing = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
     const bool is_norm = name.find("norm") != std::string::npos || shape.size() == 1;
     if (is_norm) {
@@ -21,7 +21,7 @@ std::vector<ParameterSpec> resampler_specs(const PerceiverConfig& config) {
     } else if (name.ends_with("latents")) {
       out.push_back({name, shape, Start::normal, 1});
     } else {
-      // Layers that write into the residual stream start smaller the more of them there are.
+      // Layers that write into the residual stream start smaller the more there are.
       const bool writes = name.ends_with("to_out.weight") || name.ends_with(".3.weight");
       const double inputs = static_cast<double>(shape[1]) * (writes ? 2.0 * static_cast<double>(config.depth) : 1);
       out.push_back({name, shape, Start::normal, 1 / std::sqrt(inputs), true});

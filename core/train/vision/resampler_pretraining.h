@@ -8,14 +8,13 @@ namespace deer {
 
 inline constexpr const char* kResamplerPrefix = "perceiver.";
 
-/// The resampler's parameters under the model's names, starting as a new model's do.
+/// The resampler's parameters under the model's names, initialised as in a new model.
 std::vector<ParameterSpec> resampler_specs(const PerceiverConfig& config);
 
-/// A resampler on these float32 tensors, which it shares: gradients flow to those that are leaves.
+/// A resampler that shares these float32 tensors: gradients flow to leaf tensors.
 PerceiverResampler make_resampler(const PerceiverConfig& config, const std::map<std::string, at::Tensor>& tensors);
 
-/// What a linear layer reads from all latents of one camera together: what is easy to read for it is easy to
-/// find for the decoder's cross-attention.
+/// A linear readout from all latents of one camera: what it can read is easy to find for the decoder's cross-attention.
 std::vector<ParameterSpec> latent_reader_specs(const std::string& prefix, const PerceiverConfig& config,
                                                std::int64_t outputs);
 

@@ -34,8 +34,8 @@ StateReading read_state(const std::map<std::string, at::Tensor>& parameters, con
   const auto key_value = at::linear(x, get("key_value.weight")).chunk(2, -1);
   const auto queries = get("queries").unsqueeze(0).expand({count, sizes.queries, sizes.width});
   const double scale = 1 / std::sqrt(static_cast<double>(sizes.width / sizes.heads));
-  // Where each look goes, beside what it sees there: from the mean place of a look to a position in the
-  // world is a short way.
+  // The mean position of each query's attention, in addition to what it reads there: it is closely related to a
+  // position in the world.
   const auto side = std::lround(std::sqrt(static_cast<double>(x.size(1))));
   const auto centers = patch_centers(side);
   const auto places = centers.expand({count, sizes.heads, -1, -1});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiled for AVX2 and FMA. No header with inline functions may be included here: the linker could
-// take their AVX2 version for the whole program.
+// use their AVX2 version in the whole program.
 #include "core/train/vision/vision_kernels.h"
 
 namespace deer {
@@ -31,7 +31,7 @@ Vector load(const std::uint16_t* from) {
 
 void store(Vector value, float* to) { __builtin_memcpy(to, &value, sizeof value); }
 
-// Rounds to the nearest, to even in the middle.
+// Rounds to nearest even.
 void store(Vector value, std::uint16_t* to) {
   Unsigned bits;
   __builtin_memcpy(&bits, &value, sizeof bits);
@@ -138,7 +138,7 @@ void put_head(const float* from, int stride, int length, int dim, float scale, T
   }
 }
 
-// The same turned, [dim, padded], with zeros beyond the length.
+// The same transposed, [dim, padded], zero-padded.
 template <typename T>
 void copy_head_turned(const T* from, int stride, int length, int padded, int dim, float* to) {
   for (int d = 0; d < dim; ++d) {

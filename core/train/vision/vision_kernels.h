@@ -3,10 +3,10 @@
 
 #include <cstdint>
 
-// Inner loops of the vision tower's training for CPUs with AVX2 and FMA. Small matrices (65 x 24) are
-// where general libraries are slowest, and a tower of a demo's size has little else beside its linear
-// layers. Numbers are float, or the upper halves of floats (bfloat16) in uint16_t; arithmetic is in
-// float. This file's functions may be called only if cpu_has_vision_kernels().
+// Inner loops of the vision tower's training for CPUs with AVX2 and FMA. General libraries are slowest
+// for small matrices (65 x 24), and a tower of the demo's size has little else besides linear layers. Numbers are
+// float, or the upper halves of floats (bfloat16) in uint16_t; arithmetic is in float. Call these functions only if
+// cpu_has_vision_kernels() is true.
 namespace deer {
 
 bool cpu_has_vision_kernels();
@@ -17,13 +17,13 @@ struct AttentionShape {
   int heads = 0;
 
   int width() const { return heads * dim; }
-  int padded() const { return (length + 7) / 8 * 8; }       ///< columns of a row of shares
-  int shares() const { return heads * length * padded(); }  ///< floats of one image's shares
+  int padded() const { return (length + 7) / 8 * 8; }       ///< columns of a row of attention weights
+  int shares() const { return heads * length * padded(); }  ///< floats of one image's attention weights
   int scratch() const { return length * (2 * padded() + 6 * dim) + 2 * padded() * dim; }  ///< floats
 };
 
 /// softmax(q k^T / sqrt(dim)) v of one image: `qkv` [length, 3 width] to `out` [length, width]; `shares`
-/// keeps the softmax for the way back.
+/// stores the softmax for the backward pass.
 template <typename T>
 void attention_forward(const T* qkv, const AttentionShape& shape, T* out, float* shares, float* scratch);
 

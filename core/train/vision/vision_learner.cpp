@@ -16,7 +16,7 @@
 namespace deer {
 namespace {
 
-constexpr double kHuberBeta = 0.1;  // in standard deviations: errors of millimetres must still count
+constexpr double kHuberBeta = 0.1;  // in standard deviations: errors of millimetres must still matter
 
 std::vector<ParameterSpec> all_specs(const VisionPretrainingOptions& options,
                                      const std::array<VisionCamera, 2>& cameras) {
@@ -40,7 +40,7 @@ at::Tensor index_of(std::span<const std::int64_t> frames) {
       .clone();
 }
 
-// The smallest standard deviation taken for real: a quantity that never moves must not be blown up.
+// Lower bound of the standard deviation: a constant quantity must not be amplified.
 double smallest_scale(VisionTarget::Kind kind) {
   switch (kind) {
     case VisionTarget::Kind::vector:
@@ -96,7 +96,7 @@ std::array<VisionCamera, 2> make_cameras(const FrameStore& store, const std::vec
 
 struct VisionLearner::Worker {
   at::Tensor gradients;                            // float32 [P]
-  at::Tensor tower_values, tower_gradients;        // [P] what the tower computes with: the float32 ones, or bfloat16
+  at::Tensor tower_values, tower_gradients;        // [P] used by the tower: float32 or bfloat16
   std::map<std::string, at::Tensor> leaves;        // float32
   std::map<std::string, at::Tensor> tower_leaves;  // the same or bfloat16
   std::optional<PerceiverResampler> resampler;     // on the leaves
@@ -143,7 +143,7 @@ void VisionLearner::share_out(std::int64_t count, const std::stop_token& stop,
   run_on_threads(static_cast<int>(workers_.size()), [&](int number) {
     auto& worker = *workers_[static_cast<std::size_t>(number)];
     if (options_.bfloat16) worker.tower_values.copy_(parameters_.values());
-    // A fixed share for each thread keeps sums in the same order, run after run.
+    // A fixed share per thread keeps sums in the same order in every run.
     for (auto first = number * part; first < count; first += stride) {
       if (stop.stop_requested()) throw Cancelled();
       work(worker, first, std::min(part, count - first));

@@ -13,7 +13,7 @@
 
 namespace deer {
 
-/// One camera's part in the lesson: its pictures, what they should tell, and the reader that tells it.
+/// Training data of one camera: its images, targets, and the reader that predicts them.
 struct VisionCamera {
   std::string name;       ///< "static" or "gripper"
   at::Tensor images;      ///< uint8 [N, 3, S, S]
@@ -28,15 +28,15 @@ struct VisionCamera {
   std::string latent_prefix() const { return name + "_latent_reader."; }
 };
 
-/// What the readers said of some frames, in physical units, and the loss summed over the frames.
+/// Predictions of the readers for some frames, in physical units, and the loss summed over the frames.
 struct VisionReading {
-  /// By camera: [B, T]; then the same as read from the resampler's latents, undefined if none is taught.
+  /// By camera: [B, T]; then the same from the resampler's latents, undefined if it is not trained.
   std::array<at::Tensor, 4> values;
   double loss = 0;
 };
 
-/// The tower, the resampler if it is taught, the readers and their gradients. Threads work on parts of a batch with
-/// leaves of their own.
+/// The tower, the resampler if it is trained, the readers and their gradients. Threads process parts of a batch with
+/// separate leaf tensors.
 class VisionLearner {
  public:
   VisionLearner(const FrameStore& store, const std::vector<std::int64_t>& training_frames,
@@ -48,11 +48,11 @@ class VisionLearner {
   const std::array<VisionCamera, 2>& cameras() const { return cameras_; }
   std::map<std::string, at::Tensor> taught() const;  ///< tower and resampler, float32 copies
 
-  /// Mean loss over `frames` with the augmentation of `step`; gradients() are then those of it.
+  /// Mean loss over `frames` with the augmentation of `step`; sets gradients().
   double compute_gradients(std::span<const std::int64_t> frames, std::int64_t step, const std::stop_token& stop);
   const at::Tensor& gradients() const { return gradients_; }  ///< float32 [P]
 
-  /// Reads `frames` as they are.
+  /// Reads `frames` without augmentation.
   VisionReading read(std::span<const std::int64_t> frames, const std::stop_token& stop);
 
  private:
@@ -69,8 +69,7 @@ class VisionLearner {
                         std::span<const std::int64_t> frames) const;
   at::Tensor point_loss(const VisionCamera& camera, const at::Tensor& looks, std::span<const std::int64_t> frames,
                         const Changes& changes) const;
-  /// The loss summed over `frames`. With a step, the pictures are changed at random; without, the
-  /// readings are given out.
+  /// The loss summed over `frames`. With a step, the images are augmented; without, the predictions are returned.
   at::Tensor pass(Worker& worker, std::span<const std::int64_t> frames, const std::int64_t* step,
                   std::array<at::Tensor, 4>* readings) const;
 

@@ -43,12 +43,12 @@ FrameSplit split_frames(const FrameStore& store, const VisionPretrainingOptions&
     auto& side = held_out ? out.validation : out.training;
     for (auto frame = stretch.first; frame <= stretch.last; ++frame) side.push_back(frame);
   }
-  if (out.validation.empty()) {  // too few recordings: the end of the last
+  if (out.validation.empty()) {  // too few recordings: use the end of the last
     const auto count = std::max<std::size_t>(1, out.training.size() / static_cast<std::size_t>(every));
     out.validation.assign(out.training.end() - static_cast<std::ptrdiff_t>(count), out.training.end());
     out.training.resize(out.training.size() - count);
   }
-  if (out.training.empty()) throw Error("there are no frames to train on: all of them are for validation");
+  if (out.training.empty()) throw Error("there are no frames for training: all are used for validation");
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(1, options.validation_frames));
   if (out.validation.size() > most) {
     std::vector<std::int64_t> some;
@@ -61,7 +61,7 @@ FrameSplit split_frames(const FrameStore& store, const VisionPretrainingOptions&
 void check(const FrameStore& store, const VisionPretrainingOptions& options) {
   const auto& vision = options.vision;
   if (vision.image_size != store.image_size()) {
-    throw Error("the store's pictures have " + std::to_string(store.image_size()) + " pixels a side, the tower wants " +
+    throw Error("the store's images are " + std::to_string(store.image_size()) + " pixels wide, the tower needs " +
                 std::to_string(vision.image_size));
   }
   if (vision.patch_size < 1 || vision.image_size % vision.patch_size != 0 || vision.heads < 1 ||
@@ -77,11 +77,11 @@ void check(const FrameStore& store, const VisionPretrainingOptions& options) {
   }
   const auto finite = [](const at::Tensor& numbers) { return at::isfinite(numbers).all().item<bool>(); };
   if (!finite(store.robot_obs()) || !finite(store.scene_obs())) {
-    throw FileError(store.folder(), "some frames have no robot_obs or scene_obs, which the vision tower is taught");
+    throw FileError(store.folder(), "some frames have no robot_obs or scene_obs, which the vision stage needs");
   }
 }
 
-// What must not change between a save and the run that goes on from it.
+// Settings that must not change between a save and a resumed run.
 std::string signature(const FrameStore& store, const VisionPretrainingOptions& o) {
   std::ostringstream out;
   out.precision(17);
@@ -98,8 +98,8 @@ std::string signature(const FrameStore& store, const VisionPretrainingOptions& o
   return out.str();
 }
 
-// A table that grows by rows whose first column is the step. Rows after `step` are from a run that was
-// cut off after its last save.
+// A growing table whose first column is the step. Rows after `step` are from a run that was interrupted after its last
+// save.
 class Table {
  public:
   Table(const fs::path& path, const std::string& title, std::int64_t step) : path_(path) {
@@ -145,7 +145,7 @@ class Run {
         adam_(learner_.parameters().values().numel()) {
     resume();
     log_.emplace(folder / kLogFile, "step,loss,learning_rate,images_per_second,seconds", step_);
-    // A run that had come to its end validates once more.
+    // A finished run validates again.
     const auto validated = step_ == options.steps ? step_ - 1 : step_;
     validation_log_.emplace(folder / kValidationFile, "step,camera,quantity,error,unit", validated);
   }
@@ -201,7 +201,7 @@ class Run {
   }
 
  private:
-  // Frames of step `step`: the training set in a new random order each time it is used up.
+  // Frames of step `step`: the training set in a new random order in each epoch.
   std::vector<std::int64_t> batch_of(std::int64_t step) {
     const auto total = static_cast<std::int64_t>(frames_.training.size());
     std::vector<std::int64_t> out;
@@ -219,7 +219,7 @@ class Run {
     const auto batch = batch_of(step_ + 1);
     const double loss = learner_.compute_gradients(batch, step_ + 1, stop);
     if (!std::isfinite(loss)) {
-      throw Error("vision pretraining: the loss is no longer a number at step " + std::to_string(step_ + 1) +
+      throw Error("vision pretraining: the loss is not finite at step " + std::to_string(step_ + 1) +
                   "; try a smaller learning rate");
     }
     ++step_;
@@ -270,7 +270,7 @@ class Run {
     const auto archive = TensorArchive::open(path);
     const JsonFields fields(path, archive->fields(), "__metadata__");
     if (fields.text("signature") != signature_) {
-      throw FileError(path, "belongs to a run with other data or settings: delete it, or train in another folder");
+      throw FileError(path, "belongs to a run with other data or settings: delete it or train in another folder");
     }
     const auto restore = [&](const char* name, at::Tensor& to) {
       const auto from = archive->read(name);
@@ -308,7 +308,7 @@ VisionValidation pretrain_vision(const FrameStore& store, const fs::path& folder
   check(store, options);
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) throw FileError(folder, "cannot be made: " + error.message());
+  if (error) throw FileError(folder, "cannot be created: " + error.message());
   keep_freed_memory();
   std::optional<SingleThreadedMath> single;
   if (worker_count(options.workers) > 1) single.emplace();

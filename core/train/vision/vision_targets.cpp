@@ -16,8 +16,8 @@ constexpr std::array kBlockNames = {"red_block", "blue_block", "pink_block"};
 constexpr std::array kJointNames = {"slider", "drawer", "button", "switch"};
 constexpr std::array kLampNames = {"bulb", "led"};
 
-constexpr double kFallenM = 0.2;  // a block below this height has left the scene and may be anywhere
-constexpr double kNearM = 0.15;   // a block this far from the TCP counts 1/e in the gripper's camera
+constexpr double kFallenM = 0.2;  // a block below this height has left the scene
+constexpr double kNearM = 0.15;   // a block at this distance from the TCP has weight 1/e in the gripper camera
 
 class Builder {
  public:

@@ -9,7 +9,7 @@
 
 namespace deer {
 
-/// A quantity that the vision tower is taught to see, and where it stands among the columns.
+/// A quantity that the vision tower learns, and its columns.
 struct VisionTarget {
   enum class Kind {
     vector,  ///< metres; the error is the length of the difference
@@ -27,7 +27,7 @@ struct VisionTarget {
   const char* unit() const;  ///< of its error: "mm", "deg" or "% wrong"
 };
 
-/// What one camera should tell.
+/// Targets of one camera.
 struct CameraTargets {
   std::vector<VisionTarget> quantities;
   at::Tensor values;   ///< float32 [N, T]
@@ -36,17 +36,17 @@ struct CameraTargets {
   std::int64_t columns() const { return values.size(1); }
 };
 
-/// From the fixed camera: TCP pose, gripper opening, blocks' positions, yaw and vectors from the TCP,
+/// For the static camera: TCP pose, gripper opening, blocks' positions, yaw and vectors from the TCP,
 /// and the states of slider, drawer, button, switch and lamps. All in the world frame.
-/// A block that has fallen off the table counts nothing.
-/// A block's yaw is given once as it is and once times four, which is what can be seen of a cube.
+/// A block that has fallen off the table has weight 0. A block's yaw is given once directly and once times four, since
+/// only that is visible on a cube.
 CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs);
 
-/// From the gripper's camera: blocks in the TCP frame, which count less the farther they are, gripper
-/// opening, and the TCP's place over the table and its yaw, which what lies below tells.
+/// For the gripper camera: blocks in the TCP frame, with less weight at larger distances, gripper opening, and the
+/// TCP's position above the table and its yaw, which are visible from what is below.
 CameraTargets gripper_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs);
 
-/// Parts of the states, for N frames: positions [N, 3] in metres. Blocks are numbered as in scene_obs.
+/// Parts of the state, for N frames: positions [N, 3] in metres. Blocks are numbered as in scene_obs.
 at::Tensor tcp_position(const at::Tensor& robot_obs);
 at::Tensor block_position(const at::Tensor& scene_obs, std::int64_t block);
 at::Tensor block_from_tcp(const at::Tensor& robot_obs, const at::Tensor& scene_obs, std::int64_t block);

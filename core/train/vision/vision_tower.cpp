@@ -109,7 +109,7 @@ SavedTower freeze_vision_tower(const VisionConfig& config, const std::map<std::s
     if (name.starts_with(kVisionPrefix)) out.tensors[name] = copy();
     if (name.starts_with(kResamplerPrefix)) out.resampler[name] = copy();
   }
-  make_vision_tower(config, out.tensors, at::kFloat, source);  // throws if they do not fit
+  make_vision_tower(config, out.tensors, at::kFloat, source);  // throws if they do not match
   out.hash = hash_tower(config, out.tensors);
   return out;
 }

@@ -32,7 +32,7 @@ T* writable(const at::Tensor& tensor) {
   return static_cast<T*>(tensor.data_ptr());
 }
 
-// Calls `f` with a number of the type the kernels know `tensor` by.
+// Calls `f` with a number of the kernel type for `tensor`.
 template <typename F>
 void by_type(const at::Tensor& tensor, F&& f) {
   if (tensor.scalar_type() == at::kBFloat16) {

@@ -13,14 +13,14 @@
 namespace deer {
 namespace {
 
-// What a random number is for, so that one seed serves all.
+// Purposes of random numbers, so that one seed serves all of them.
 enum Draw : std::uint64_t { kStaticShift, kGripperShift, kVariant, kPhrasing, kRelabel };
 
 int scaled_shift(int wanted, double at_224, std::int64_t image_size) {
   return wanted >= 0 ? wanted : static_cast<int>(std::lround(at_224 * static_cast<double>(image_size) / 224));
 }
 
-// True for the spans that validation keeps, by the rule in CalvinWindowsOptions.
+// True for the spans used for validation, by the rule in CalvinWindowsOptions.
 std::vector<bool> validation_spans(const FrameStore& store, double share) {
   const auto& spans = store.spans();
   const auto is_named = [](const FrameSpan& span) { return span.split == "validation"; };
@@ -83,7 +83,7 @@ void CalvinWindows::list_places() {
     const double factor = weight == options_.task_weight.end() ? 1 : weight->second;
     if (!(factor >= 0) || !std::isfinite(factor)) {
       throw Error("the weight of task " + printable(task, 40) + " is " + std::to_string(factor) +
-                  ", expected a number from 0 up");
+                  ", expected a number of at least 0");
     }
     shares[task] = factor * (options_.balance_tasks ? 1 : static_cast<double>(places.size()));
     total += shares[task];
@@ -94,7 +94,7 @@ void CalvinWindows::list_places() {
     for (std::int64_t i = 0; i < want; ++i) places_.push_back(places[static_cast<std::size_t>(i * have / want)]);
   }
   if (places_.empty()) {
-    throw Error("no annotation gives a window of " + std::to_string(options_.window) +
+    throw Error("no annotation is long enough for a window of " + std::to_string(options_.window) +
                 " steps: " + std::to_string(skipped_spans_) + " are shorter");
   }
 }
@@ -138,7 +138,7 @@ WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uin
       throw Error("window " + std::to_string(windows[i]) + " is not in 0 to " + std::to_string(size() - 1));
     }
     const auto& place = this->place(windows[i]);
-    // The place in the batch counts too: a window that comes twice is not changed twice alike.
+    // The index in the batch is part of the seed, so that repeated windows are augmented differently.
     const auto row_seed = SeededRandom{seed, static_cast<std::uint64_t>(i)}.next();
     for (std::int64_t step = 0; step < steps; ++step) {
       const auto frame = place.first + step;

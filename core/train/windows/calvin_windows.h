@@ -20,39 +20,38 @@ struct CalvinWindowsOptions {
 
   std::int64_t window = 12;  ///< steps
   Part part = Part::training;
-  /// Share of the annotations kept for validation, whole ones and of every task alike. A store with a
-  /// split called "validation" is divided by its splits instead.
+  /// Share of whole annotations held out for validation, equal for every task. A store with a split called "validation"
+  /// is divided by its splits instead.
   double validation_share = 0.05;
-  bool balance_tasks = false;                 ///< every task gets as many windows as the others
-  std::map<std::string, double> task_weight;  ///< how often a task is seen compared to the rest; 0 leaves it out
-  /// Other ways to say a task: which one goes with a window is drawn by seed, the annotation's own
-  /// instruction among them.
+  bool balance_tasks = false;                 ///< gives every task the same number of windows
+  std::map<std::string, double> task_weight;  ///< how often a task is sampled relative to the others; 0: never
+  /// Alternative phrasings of a task: one is drawn for each window, including the annotation's own instruction.
   std::map<std::string, std::vector<std::string>> phrasings;
-  /// Another instruction for a window of recorded states, and the actions it asks for.
+  /// Another instruction for a window of recorded states, and its actions.
   struct Relabelled {
     std::string instruction;
     std::vector<float> actions;  ///< [steps, 7]
   };
   /// Called for `relabel_share` of the windows with robot_obs [steps, 15], scene_obs [steps, 24] and a random number;
-  /// nothing leaves the window as it is. Must be thread-safe. For recordings whose experts can still be asked.
+  /// an empty result keeps the window unchanged. Must be thread-safe. For recordings whose experts are available.
   std::function<std::optional<Relabelled>(std::span<const float>, std::span<const float>, std::uint64_t)> relabel;
   double relabel_share = 0;
-  bool augment = true;  ///< image shift, token variants, phrasings and relabelling; without it all is as recorded
-  /// Image shift in pixels of the store's pictures, drawn for each frame, as the reference's 10 and 4 at 224.
-  /// Negative: those, scaled.
+  bool augment = true;  ///< image shift, token variants, phrasings and relabelling; off: everything as recorded
+  /// Image shift in pixels of the store's images, drawn for each frame. Negative: the reference's 10 and 4 at 224,
+  /// scaled.
   int static_shift = -1, gripper_shift = -1;
 };
 
-/// Windows of consecutive frames, each inside one annotation, from a frame store. Gives tokens if there is a
-/// token cache, else images.
+/// Windows of consecutive frames, each inside one annotation, from a frame store. Returns tokens if there is a
+/// token cache, otherwise images.
 class CalvinWindows final : public WindowSource {
  public:
-  /// `tokens` may be null. Throws Error if no window is left, if an annotated frame has no action, or if
-  /// a weight is negative.
+  /// `tokens` may be null. Throws Error if no window remains, an annotated frame has no action, or a weight is
+  /// negative.
   CalvinWindows(std::shared_ptr<const FrameStore> store, std::shared_ptr<const TokenCache> tokens,
                 PromptEncoder prompts, CalvinWindowsOptions options = {});
 
-  /// With weights or balanced tasks, windows are repeated or left out to that end.
+  /// With weights or balanced tasks, windows are repeated or skipped accordingly.
   std::int64_t size() const override { return static_cast<std::int64_t>(places_.size()); }
   WindowBatch batch(std::span<const std::int64_t> windows, std::uint64_t seed) const override;
 
@@ -62,9 +61,9 @@ class CalvinWindows final : public WindowSource {
   };
   const Place& place(std::int64_t window) const { return places_.at(static_cast<std::size_t>(window)); }
 
-  /// Annotations shorter than a window, which give none.
+  /// Number of annotations shorter than a window.
   std::int64_t skipped_spans() const { return skipped_spans_; }
-  /// Windows of each task.
+  /// Windows per task.
   std::map<std::string, std::int64_t> windows_by_task() const;
 
  private:

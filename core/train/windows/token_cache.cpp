@@ -45,7 +45,7 @@ std::vector<std::int64_t> annotated_frames(const FrameStore& store) {
   return out;
 }
 
-// Bytes of one camera's tokens for one picture, and of all of them up to the next page.
+// Bytes of one camera's tokens for one image, and of all of them up to the next page.
 std::int64_t picture_bytes(const Header& header) { return header.patches * header.width * 2; }
 std::int64_t camera_bytes(const Header& header) {
   return (header.variants * header.rows * picture_bytes(header) + kPage - 1) / kPage * kPage;
@@ -65,7 +65,7 @@ std::uint64_t id_of(const FrameStore& store, const SavedTower& tower, const Toke
   return hash.value();
 }
 
-// Runs the tower over one chunk in all variants and writes what it gives.
+// Runs the tower over one chunk in all variants and writes the tokens.
 void fill_chunk(const FrameStore& store, const VisionEncoder& tower, const TokenCacheOptions& options,
                 const Header& header, std::span<const std::int64_t> frames, std::int64_t chunk, ChunkedFile& file,
                 const std::stop_token& stop, std::atomic<std::int64_t>& done) {
@@ -108,7 +108,7 @@ Header read_header(const MappedFile& file) {
   if (header.magic != kMagic || !sane(header.rows, kMost) || !sane(header.variants, kMaxVariants) ||
       !sane(header.patches, 1 << 20) || !sane(header.width, 1 << 20) ||
       __builtin_mul_overflow(header.rows * header.variants, 4 * header.patches * header.width, &bytes)) {
-    throw FileError(file.path(), "is no token cache");
+    throw FileError(file.path(), "is not a token cache");
   }
   if (static_cast<std::int64_t>(file.size()) != file_bytes(header)) {
     throw FileError(file.path(), "has " + std::to_string(file.size()) + " bytes, expected " +
@@ -131,11 +131,12 @@ std::shared_ptr<const TokenCache> TokenCache::open(const std::filesystem::path& 
                                                    const SavedTower& tower) {
   const auto file = MappedFile::open(path);
   const Header header = read_header(*file);
-  if (header.tower != tower.hash) throw FileError(path, "was made with another vision tower: delete it, make it anew");
+  if (header.tower != tower.hash)
+    throw FileError(path, "was made with a different vision tower: delete it to rebuild it");
   const auto frames = annotated_frames(store);
   if (header.store != store.id() || header.rows != static_cast<std::int64_t>(frames.size()) ||
       header.patches != tower.config.patches() || header.width != tower.config.width) {
-    throw FileError(path, "was made from another frame store: delete it, make it anew");
+    throw FileError(path, "was made from a different frame store: delete it to rebuild it");
   }
   const std::shared_ptr<TokenCache> out(new TokenCache);
   out->id_ = header.id;
@@ -186,7 +187,7 @@ at::Tensor TokenCache::gather(const at::Tensor& tokens, std::span<const std::int
 std::shared_ptr<const TokenCache> make_token_cache(const std::filesystem::path& path, const FrameStore& store,
                                                    const SavedTower& tower, const TokenCacheOptions& options) {
   if (tower.config.image_size != store.image_size()) {
-    throw Error("the store's pictures have " + std::to_string(store.image_size()) + " pixels a side, the tower wants " +
+    throw Error("the store's images are " + std::to_string(store.image_size()) + " pixels wide, the tower needs " +
                 std::to_string(tower.config.image_size));
   }
   if (options.variants < 1 || options.variants > kMaxVariants) {
@@ -201,7 +202,7 @@ std::shared_ptr<const TokenCache> make_token_cache(const std::filesystem::path& 
     try {
       const auto old = TokenCache::open(path, store, tower);
       if (old->id_ == id) return old;
-    } catch (const Error&) {  // it is made anew
+    } catch (const Error&) {  // it is rebuilt
     }
   }
   Header header;

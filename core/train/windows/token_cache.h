@@ -15,11 +15,11 @@ namespace deer {
 struct TokenCacheOptions {
   /// Versions of every image: the first unchanged, the others each shifted at random, as in the reference.
   int variants = 1;
-  int static_shift = 4;   ///< padding in pixels of the tower's picture; the reference's 10 at 224
+  int static_shift = 4;   ///< padding in pixels of the tower's input; the reference's 10 at 224
   int gripper_shift = 2;  ///< the reference's 4 at 224
   std::uint64_t seed = 0;
-  int workers = 0;  ///< threads; 0: one for each CPU
-  /// Frames done and in all; called on the thread that called, a few times a second.
+  int workers = 0;  ///< threads; 0: one per CPU
+  /// Finished and total frames; called on the calling thread, a few times a second.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
   std::stop_token stop;
 };
@@ -28,11 +28,10 @@ struct TokenCacheOptions {
 PixelShift random_shift(std::uint64_t seed, std::uint64_t frame, std::uint64_t draw, int padding);
 
 /// Patch tokens of a frozen tower for every annotated frame of a store, bfloat16, in one mapped file.
-/// Immutable, may be used from any thread.
+/// Immutable; may be used from any thread.
 class TokenCache {
  public:
-  /// Opens a finished cache. Throws FileError if the file was cut short, or was made with another tower
-  /// or from another store than these.
+  /// Opens a finished cache. Throws FileError if the file is incomplete or was made with a different tower or store.
   static std::shared_ptr<const TokenCache> open(const std::filesystem::path& path, const FrameStore& store,
                                                 const SavedTower& tower);
 
@@ -40,9 +39,8 @@ class TokenCache {
   std::int64_t patches() const { return static_tokens_.size(2); }
   std::int64_t width() const { return static_tokens_.size(3); }
 
-  /// Tokens of these frames of the store, each in a variant of its own: bfloat16 [B, P, width], copied.
-  /// `variants` holds one for each frame, or nothing for variant 0. Throws Error for a frame outside all
-  /// annotations, or a variant that does not exist.
+  /// Tokens of these frames of the store, each in its own variant: bfloat16 [B, P, width], copied. `variants` has one
+  /// entry per frame, or is empty for variant 0. Throws Error for a frame outside all annotations or a missing variant.
   at::Tensor static_tokens(std::span<const std::int64_t> frames, std::span<const int> variants = {}) const;
   at::Tensor gripper_tokens(std::span<const std::int64_t> frames, std::span<const int> variants = {}) const;
 
@@ -58,9 +56,9 @@ class TokenCache {
   std::vector<std::int64_t> row_of_;           // for each frame of the store, or -1
 };
 
-/// Opens the cache at `path` if it was made with this tower, store and options, else makes it: runs the
-/// tower once over the annotated frames. A build that was stopped or killed goes on where it was.
-/// Throws Error if the store's pictures do not fit the tower or no frame is annotated, FileError, Cancelled.
+/// Opens the cache at `path` if it was made with this tower, store and options; otherwise builds it by running the
+/// tower once over the annotated frames. An interrupted build resumes. Throws Error if the store's images do not match
+/// the tower or no frame is annotated, FileError, Cancelled.
 std::shared_ptr<const TokenCache> make_token_cache(const std::filesystem::path& path, const FrameStore& store,
                                                    const SavedTower& tower, const TokenCacheOptions& options = {});
 

@@ -17,7 +17,7 @@ struct WindowBatch {
   at::Tensor actions;                        ///< [B, W, 7] float; last = gripper, -1 close / +1 open
 };
 
-/// Where windows come from. Thread-safe.
+/// Source of windows. Thread-safe.
 class WindowSource {
  public:
   virtual ~WindowSource() = default;
@@ -25,8 +25,8 @@ class WindowSource {
   /// Number of distinct windows.
   virtual std::int64_t size() const = 0;
 
-  /// The windows with these numbers, each in 0..size()-1. `seed` decides augmentation, so that a
-  /// batch is the same whoever asks for it.
+  /// The windows with these indices, each in 0..size()-1. `seed` determines the augmentation, so a batch is the same
+  /// wherever it is made.
   virtual WindowBatch batch(std::span<const std::int64_t> windows, std::uint64_t seed) const = 0;
 };
 

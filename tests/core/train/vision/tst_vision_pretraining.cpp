@@ -378,7 +378,7 @@ void TestVisionPretraining::cacheIsMadeAnewForAnotherTower() {
   const auto second = random_tower(kSmall, 2);
   QVERIFY(first.hash != second.hash);
   make_token_cache(path, *store_, first);
-  DEER_VERIFY_ERROR(TokenCache::open(path, *store_, second), "another vision tower");
+  DEER_VERIFY_ERROR(TokenCache::open(path, *store_, second), "a different vision tower");
   bool worked = false;
   TokenCacheOptions options;
   options.progress = [&](std::int64_t, std::int64_t) { worked = true; };
@@ -392,7 +392,7 @@ void TestVisionPretraining::cacheIsMadeAnewForAnotherTower() {
   store_options.image_size = 32;
   record_drawings(folder_ / "other" / "training", {.segments = 2, .frames = 20, .seed = 1});
   const auto other = make_frame_store(folder_ / "other_store", {folder_ / "other"}, store_options);
-  DEER_VERIFY_ERROR(TokenCache::open(path, *other, second), "another frame store");
+  DEER_VERIFY_ERROR(TokenCache::open(path, *other, second), "a different frame store");
 
   // Stopped at once, then made after all.
   std::stop_source stop;
@@ -414,7 +414,7 @@ void TestVisionPretraining::refusesBrokenCaches() {
     DEER_VERIFY_ERROR(TokenCache::open(path, *store_, tower), "tokens.bin");
   }
   folder_.write("t6/tokens.bin", std::string(9000, 'x'));
-  DEER_VERIFY_ERROR(TokenCache::open(path, *store_, tower), "no token cache");
+  DEER_VERIFY_ERROR(TokenCache::open(path, *store_, tower), "is not a token cache");
   auto odd = kSmall;
   odd.image_size = 16;
   DEER_VERIFY_ERROR(make_token_cache(path, *store_, random_tower(odd, 1)), "32 pixels");
