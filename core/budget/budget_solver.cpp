@@ -20,13 +20,13 @@ constexpr std::pair<const char*, ThresholdMethod> kMethods[] = {{"exp", Threshol
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSlack = 1e-9;  // relative tolerance of a bound, for sums of rounded numbers
 
-struct Words {
+struct ConstraintText {
   const char* name;
   const char* unit;
   double scale;  // from the unit of the request to that of the message
 };
 
-Words words_of(Constraint constraint) {
+ConstraintText text_of(Constraint constraint) {
   switch (constraint) {
     case Constraint::average_gflops:
       return {"an average", "GFLOPs", 1};
@@ -46,16 +46,16 @@ Words words_of(Constraint constraint) {
   return {"", "", 1};
 }
 
-std::string cannot_be_met(const ConstraintState& state, bool solved) {
-  const auto words = words_of(state.constraint);
+std::string unmet_text(const ConstraintState& state, bool solved) {
+  const auto label = text_of(state.constraint);
   char text[240];
   if (!solved) {
-    std::snprintf(text, sizeof text, "%s of %.4g %s is not met: it is %.4g %s", words.name, state.asked * words.scale,
-                  words.unit, state.got * words.scale, words.unit);
+    std::snprintf(text, sizeof text, "%s of %.4g %s is not met: it is %.4g %s", label.name, state.asked * label.scale,
+                  label.unit, state.got * label.scale, label.unit);
     return text;
   }
-  std::snprintf(text, sizeof text, "%s of %.4g %s is infeasible; the minimum is %.4g %s", words.name,
-                state.asked * words.scale, words.unit, state.least * words.scale, words.unit);
+  std::snprintf(text, sizeof text, "%s of %.4g %s is infeasible; the minimum is %.4g %s", label.name,
+                state.asked * label.scale, label.unit, state.least * label.scale, label.unit);
   return text;
 }
 
@@ -100,19 +100,19 @@ class Solver {
     if (!find_allowed()) return std::move(solution_);
     bool met = true;
     if (all_may_go_deepest()) {
-      take(set_.evaluate(deepest_thresholds()));
+      set_outcome(set_.evaluate(deepest_thresholds()));
     } else if (request_.method == ThresholdMethod::optimal) {
       met = solve_optimal(stop);
     } else {
       const auto found =
           search_family(set_, allowed_, bounds(), family_of(request_.method), request_.skip_first, locked());
       solution_.parameter = found.parameter;
-      take(found.outcome);
+      set_outcome(found.outcome);
       met = found.met;
       // The shallowest member is the closest possible.
       if (!met) set_least();
     }
-    judge(true);
+    check_constraints(true);
     if (!met && solution_.problem.empty()) solution_.problem = "the limits cannot be met together";
     solution_.feasible = solution_.problem.empty();
     return std::move(solution_);
@@ -127,14 +127,14 @@ class Solver {
       if (std::isnan(threshold)) throw Error("a threshold is not a number");
     }
     allowed_ = thresholds.size();
-    take(set_.evaluate(thresholds));
-    judge(false);
+    set_outcome(set_.evaluate(thresholds));
+    check_constraints(false);
     solution_.feasible = solution_.problem.empty();
     return std::move(solution_);
   }
 
  private:
-  struct Wish {
+  struct Limit {
     Constraint constraint;
     double most;
     std::vector<double> costs;  // by exit
@@ -156,7 +156,7 @@ class Solver {
     }
   }
 
-  Wish wish(Constraint constraint, double most, std::vector<double> costs) const {
+  Limit make_limit(Constraint constraint, double most, std::vector<double> costs) const {
     if (!std::isfinite(most)) throw Error("the budget '" + std::string(to_string(constraint)) + "' is not a number");
     if (costs.size() != costs_.size()) {
       const bool time = constraint == Constraint::average_ms || constraint == Constraint::peak_ms;
@@ -168,10 +168,10 @@ class Solver {
   }
 
   void add_peak(Constraint constraint, std::optional<double> most, std::vector<double> costs) {
-    if (most) peaks_.push_back(wish(constraint, *most, std::move(costs)));
+    if (most) peaks_.push_back(make_limit(constraint, *most, std::move(costs)));
   }
   void add_average(Constraint constraint, std::optional<double> most, std::vector<double> costs) {
-    if (most) averages_.push_back(wish(constraint, *most, std::move(costs)));
+    if (most) averages_.push_back(make_limit(constraint, *most, std::move(costs)));
   }
 
   static bool fits(double cost, double most) { return cost <= most + kSlack * std::abs(most); }
@@ -190,7 +190,7 @@ class Solver {
       ConstraintState state{peak.constraint, peak.most, kNan, peak.least, fits(peak.least, peak.most), false};
       if (!state.met) {
         if (!solution_.problem.empty()) solution_.problem += "; ";
-        solution_.problem += cannot_be_met(state, true);
+        solution_.problem += unmet_text(state, true);
         state.binds = true;
       }
       solution_.constraints.push_back(state);
@@ -232,18 +232,18 @@ class Solver {
 
   bool all_may_go_deepest() const {
     return std::all_of(averages_.begin(), averages_.end(),
-                       [&](const Wish& wish) { return fits(wish.costs[allowed_ - 1], wish.most); });
+                       [&](const Limit& limit) { return fits(limit.costs[allowed_ - 1], limit.most); });
   }
 
   std::vector<MeanBound> bounds() const {
     std::vector<MeanBound> out;
-    for (const auto& wish : averages_) out.push_back({std::span(wish.costs).first(allowed_), wish.most});
+    for (const auto& limit : averages_) out.push_back({std::span(limit.costs).first(allowed_), limit.most});
     return out;
   }
 
   bool meets_all(const std::vector<std::int64_t>& counts) const {
-    return std::all_of(averages_.begin(), averages_.end(), [&](const Wish& wish) {
-      return fits(mean_cost(counts, std::span(wish.costs).first(counts.size())), wish.most);
+    return std::all_of(averages_.begin(), averages_.end(), [&](const Limit& limit) {
+      return fits(mean_cost(counts, std::span(limit.costs).first(counts.size())), limit.most);
     });
   }
 
@@ -253,24 +253,24 @@ class Solver {
     options.locked.assign(locked().begin(), locked().end());
     options.stop = stop;
     // If the optimum under one limit meets the others, it is the optimum under all.
-    for (const auto& wish : averages_) {
-      if (!reachable(wish)) continue;
-      const auto found = optimal_thresholds(set_, std::span(wish.costs).first(allowed_), wish.most, options);
+    for (const auto& limit : averages_) {
+      if (!reachable(limit)) continue;
+      const auto found = optimal_thresholds(set_, std::span(limit.costs).first(allowed_), limit.most, options);
       if (!meets_all(found.counts)) continue;
-      take(found);
+      set_outcome(found);
       return true;
     }
     // Bounding the largest cost relative to its limit bounds all of them.
     std::vector<double> shares(allowed_, 0.0);
-    for (const auto& wish : averages_) {
+    for (const auto& limit : averages_) {
       for (std::size_t i = 0; i < allowed_; ++i) {
-        shares[i] = std::max(shares[i], wish.most > 0 ? wish.costs[i] / wish.most : 1e9);
+        shares[i] = std::max(shares[i], limit.most > 0 ? limit.costs[i] / limit.most : 1e9);
       }
     }
     if (averages_.size() > 1 &&
-        std::all_of(averages_.begin(), averages_.end(), [&](const Wish& w) { return reachable(w) && w.most > 0; }) &&
+        std::all_of(averages_.begin(), averages_.end(), [&](const Limit& w) { return reachable(w) && w.most > 0; }) &&
         !has_locked()) {
-      take(optimal_thresholds(set_, shares, 1.0, options));
+      set_outcome(optimal_thresholds(set_, shares, 1.0, options));
       return true;
     }
     std::vector<float> first(allowed_, static_cast<float>(kAlwaysLeave));
@@ -279,26 +279,26 @@ class Solver {
       if (!std::isnan(held[i])) first[i] = held[i];
     }
     first.back() = static_cast<float>(kAlwaysLeave);
-    take(set_.evaluate(first));
+    set_outcome(set_.evaluate(first));
     set_least();
     return false;
   }
 
   // Is it infeasible even if every sample exits as early as the locked thresholds allow?
-  bool reachable(const Wish& wish) const {
-    if (!has_locked()) return fits(wish.costs.front(), wish.most);
+  bool reachable(const Limit& limit) const {
+    if (!has_locked()) return fits(limit.costs.front(), limit.most);
     std::vector<float> early(allowed_, static_cast<float>(kAlwaysLeave));
     const auto held = locked();
     for (std::size_t i = 0; i + 1 < held.size(); ++i) {
       if (!std::isnan(held[i])) early[i] = held[i];
     }
     const auto counts = set_.evaluate(early).counts;
-    return fits(mean_cost(counts, std::span(wish.costs).first(allowed_)), wish.most);
+    return fits(mean_cost(counts, std::span(limit.costs).first(allowed_)), limit.most);
   }
 
   // The means of this solution are the minimum.
   void set_least() {
-    for (auto& wish : averages_) wish.least = mean_cost(solution_.counts, std::span(wish.costs).first(allowed_));
+    for (auto& limit : averages_) limit.least = mean_cost(solution_.counts, std::span(limit.costs).first(allowed_));
   }
 
   MeanAndPeak mean_and_peak(const std::vector<double>& costs) const {
@@ -307,7 +307,7 @@ class Solver {
     return {mean_cost(solution_.counts, known), known.back()};
   }
 
-  void take(const CalibrationOutcome& outcome) {
+  void set_outcome(const CalibrationOutcome& outcome) {
     fill_unknown();
     solution_.exit_layers.assign(costs_.exit_layers.begin(),
                                  costs_.exit_layers.begin() + static_cast<std::ptrdiff_t>(allowed_));
@@ -340,10 +340,10 @@ class Solver {
   }
 
   // Which constraints are met, and which are binding.
-  void judge(bool solved) {
+  void check_constraints(bool solved) {
     std::string problem;
     const auto add = [&](const ConstraintState& state, bool more_with_others = false) {
-      if (!state.met) problem += (problem.empty() ? "" : "; ") + cannot_be_met(state, solved);
+      if (!state.met) problem += (problem.empty() ? "" : "; ") + unmet_text(state, solved);
       if (!state.met && solved && more_with_others) {
         problem +=
             " with " + std::string(to_string(request_.method)) + (has_locked() ? " and the locked thresholds" : "");
@@ -372,8 +372,8 @@ class Solver {
   const ExitCosts& costs_;
   const BudgetRequest& request_;
   std::vector<double> depth_;
-  std::vector<Wish> peaks_;
-  std::vector<Wish> averages_;
+  std::vector<Limit> peaks_;
+  std::vector<Limit> averages_;
   std::size_t allowed_ = 0;
   BudgetSolution solution_;
 };

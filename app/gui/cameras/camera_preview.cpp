@@ -33,7 +33,7 @@ void CameraPreview::start(const CameraSettings& settings) {
   if (settings.source.empty()) return;
   CameraSettings plain{.source = settings.source, .exposure = settings.exposure, .repeat = true};
   try {
-    camera_ = std::make_unique<LiveCamera>("preview", std::move(plain), &open_camera_device, CameraPatience(), [] {});
+    camera_ = std::make_unique<LiveCamera>("preview", std::move(plain), &open_camera_device, CameraTimeouts(), [] {});
   } catch (const Error& error) {
     return say(QString::fromStdString(error.what()));
   }

@@ -21,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kStreamPatienceMs = 5000;  // to open a stream, and for each of its images
+constexpr int kStreamTimeoutMs = 5000;  // to open a stream, and for each of its images
 constexpr double kDefaultVideoRate = 30;
 
 bool has_backend(cv::VideoCaptureAPIs backend) {
@@ -81,7 +81,7 @@ class OpenCvCamera final : public CameraDevice {
       case CameraKind::stream:
         opened = capture_.open(
             settings_.source, cv::CAP_FFMPEG,
-            {cv::CAP_PROP_OPEN_TIMEOUT_MSEC, kStreamPatienceMs, cv::CAP_PROP_READ_TIMEOUT_MSEC, kStreamPatienceMs});
+            {cv::CAP_PROP_OPEN_TIMEOUT_MSEC, kStreamTimeoutMs, cv::CAP_PROP_READ_TIMEOUT_MSEC, kStreamTimeoutMs});
         break;
       case CameraKind::pipeline:
         opened = capture_.open(with_sink(settings_.source), cv::CAP_GSTREAMER);

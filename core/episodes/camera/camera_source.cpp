@@ -39,7 +39,7 @@ class PairedCameras final : public CameraSource {
   PairedCameras(const CameraSourceOptions& options, const CameraOpener& opener)
       : options_(options), instruction_(options.instruction) {
     const auto camera = [&](const char* name, const CameraSettings& settings) {
-      return std::make_unique<LiveCamera>(name, settings, opener, options.patience, [bell = bell_] { bell->ring(); });
+      return std::make_unique<LiveCamera>(name, settings, opener, options.timeouts, [bell = bell_] { bell->ring(); });
     };
     info_.title = printable(shown_source(options.fixed.source), 60);
     info_.kind = "camera";

@@ -20,7 +20,7 @@ struct CameraSourceOptions {
   std::chrono::milliseconds most_skew{50};
   /// Images older than this are not returned.
   std::chrono::milliseconds most_age{500};
-  CameraPatience patience;
+  CameraTimeouts timeouts;
 };
 
 /// One camera, or a static and a gripper camera paired by time stamp, as a live source.

@@ -68,10 +68,11 @@ std::string seconds_text(Clock::duration time) {
 
 // Shared by the camera, its watch and its readers; destroyed with the last of them.
 struct LiveCamera::Shared : std::enable_shared_from_this<LiveCamera::Shared> {
-  Shared(std::string name, CameraSettings given, CameraOpener opens, CameraPatience waits, std::function<void()> tell)
+  Shared(std::string name, CameraSettings given, CameraOpener opens, CameraTimeouts given_timeouts,
+         std::function<void()> tell)
       : settings(std::move(given)),
         opener(std::move(opens)),
-        patience(waits),
+        timeouts(given_timeouts),
         repeat(waits.repeat.value_or(default_repeat(settings.source))),
         changed(std::move(tell)) {
     report.name = std::move(name);
@@ -90,7 +91,7 @@ struct LiveCamera::Shared : std::enable_shared_from_this<LiveCamera::Shared> {
 
   const CameraSettings settings;
   const CameraOpener opener;
-  const CameraPatience patience;
+  const CameraTimeouts timeouts;
   const Clock::duration repeat;
   const std::function<void()> changed;
 
@@ -131,7 +132,7 @@ void LiveCamera::Shared::say(CameraState state, const std::string& problem, std:
 
 void LiveCamera::Shared::watch(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
-  auto pause = patience.first_retry;
+  auto pause = timeouts.first_retry;
   while (!stop.stop_requested()) {
     if (readers_alive >= kMostReaders) {
       say(CameraState::reconnecting, "the driver does not answer", lock);
@@ -145,9 +146,9 @@ void LiveCamera::Shared::watch(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     if (at_end) return say(CameraState::ended, {}, lock);
     if (refused) return say(CameraState::failed, why, lock);
-    if (next_number > before) pause = patience.first_retry;
+    if (next_number > before) pause = timeouts.first_retry;
     retry_at = Clock::now() + pause;
-    pause = std::min(2 * pause, patience.longest_retry);
+    pause = std::min(2 * pause, timeouts.longest_retry);
     say(CameraState::reconnecting, why, lock);
     wake.wait_until(lock, stop, retry_at, [] { return false; });
   }
@@ -158,27 +159,27 @@ std::string LiveCamera::Shared::watch_reader(const std::stop_token& stop, std::u
   while (!stop.stop_requested()) {
     if (!loss.empty() || at_end) return loss;
     const auto now = Clock::now();
-    auto look_again = opened_at + patience.open;
+    auto look_again = opened_at + timeouts.open;
     if (!gave_picture) {
-      if (now >= look_again) return (open ? "sent no image for " : "did not open for ") + seconds_text(patience.open);
+      if (now >= look_again) return (open ? "sent no image for " : "did not open for ") + seconds_text(timeouts.open);
     } else {
       const bool repeats = repeat.count() > 0 && !stands_still && now - last_new >= repeat;
-      const bool silent = now - last_picture >= patience.stall;
-      if (now - last_picture >= patience.lost) return "sent no image for " + seconds_text(patience.lost);
-      if (repeats && now - last_new >= repeat + patience.lost) {
+      const bool silent = now - last_picture >= timeouts.stall;
+      if (now - last_picture >= timeouts.lost) return "sent no image for " + seconds_text(timeouts.lost);
+      if (repeats && now - last_new >= repeat + timeouts.lost) {
         lost_by_repeating = true;
-        return "sent the same image for " + seconds_text(repeat + patience.lost);
+        return "sent the same image for " + seconds_text(repeat + timeouts.lost);
       }
       if (silent) {
-        say(CameraState::stalled, "no image for more than " + seconds_text(patience.stall), lock);
+        say(CameraState::stalled, "no image for more than " + seconds_text(timeouts.stall), lock);
       } else if (repeats) {
         say(CameraState::stalled, "the same image for more than " + seconds_text(repeat), lock);
       } else {
         say(CameraState::live, {}, lock);
       }
-      look_again = last_picture + (silent ? patience.lost : patience.stall);
+      look_again = last_picture + (silent ? timeouts.lost : timeouts.stall);
       if (repeat.count() > 0 && !stands_still) {
-        look_again = std::min(look_again, last_new + (repeats ? repeat + patience.lost : repeat));
+        look_again = std::min(look_again, last_new + (repeats ? repeat + timeouts.lost : repeat));
       }
     }
     const auto seen = events;
@@ -286,9 +287,9 @@ void LiveCamera::Shared::lose(std::uint64_t mine, const std::string& why, bool f
   wake.notify_all();
 }
 
-LiveCamera::LiveCamera(std::string name, CameraSettings settings, CameraOpener opener, CameraPatience patience,
+LiveCamera::LiveCamera(std::string name, CameraSettings settings, CameraOpener opener, CameraTimeouts timeouts,
                        std::function<void()> changed)
-    : shared_(std::make_shared<Shared>(std::move(name), std::move(settings), std::move(opener), patience,
+    : shared_(std::make_shared<Shared>(std::move(name), std::move(settings), std::move(opener), timeouts,
                                        std::move(changed))),
       watch_([shared = shared_](const std::stop_token& stop) { shared->watch(stop); }) {}
 
@@ -334,10 +335,10 @@ void LiveCamera::forget() {
   shared_->frames.clear();
 }
 
-bool LiveCamera::wait_for_readers(std::chrono::milliseconds patience) {
+bool LiveCamera::wait_for_readers(std::chrono::milliseconds timeout) {
   auto& count = readers();
   std::unique_lock lock(count.mutex);
-  return count.none.wait_for(lock, patience, [&] { return count.running == 0; });
+  return count.none.wait_for(lock, timeout, [&] { return count.running == 0; });
 }
 
 }  // namespace deer

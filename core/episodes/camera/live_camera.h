@@ -15,7 +15,7 @@
 namespace deer {
 
 /// Timeouts of a camera.
-struct CameraPatience {
+struct CameraTimeouts {
   using Duration = std::chrono::steady_clock::duration;
   Duration open = std::chrono::seconds(10);               ///< then the attempt is abandoned and retried
   Duration stall = std::chrono::milliseconds(700);        ///< without a new image: stalled
@@ -41,7 +41,7 @@ class LiveCamera {
   static constexpr std::size_t kKept = 4;  ///< images in the queue
 
   /// Starts at once. `changed` is called from any thread, without a lock, on every new image or state.
-  LiveCamera(std::string name, CameraSettings settings, CameraOpener opener, CameraPatience patience,
+  LiveCamera(std::string name, CameraSettings settings, CameraOpener opener, CameraTimeouts timeouts,
              std::function<void()> changed);
   ~LiveCamera();
   LiveCamera(const LiveCamera&) = delete;
@@ -56,7 +56,7 @@ class LiveCamera {
 
   /// Waits until every reading thread of the process has ended, up to a timeout; false if one hangs. Call at the end
   /// of a program, so that libraries are not unloaded while threads use them.
-  static bool wait_for_readers(std::chrono::milliseconds patience);
+  static bool wait_for_readers(std::chrono::milliseconds timeout);
 
  private:
   struct Shared;

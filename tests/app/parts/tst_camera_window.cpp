@@ -66,8 +66,8 @@ struct CameraFixture : WindowFixture {
     if (pair) options.gripper = CameraSettings{.source = "/dev/gripper"};
     options.most_age = milliseconds(2000);
     options.most_skew = milliseconds(1000);
-    options.patience.first_retry = milliseconds(1500);
-    options.patience.longest_retry = milliseconds(1500);
+    options.timeouts.first_retry = milliseconds(1500);
+    options.timeouts.longest_retry = milliseconds(1500);
     fixed->period_us = gripper->period_us = 20'000;
     session.open_live("cameras", camera_opener(options, virtual_opener(fixed, gripper)));
   }

@@ -36,7 +36,7 @@ struct Fixture {
     options.instruction = "open the drawer";
     options.most_age = milliseconds(2000);
     options.most_skew = milliseconds(1000);
-    options.patience = {.open = milliseconds(5000),
+    options.timeouts = {.open = milliseconds(5000),
                         .stall = milliseconds(300),
                         .lost = milliseconds(600),
                         .first_retry = milliseconds(20),

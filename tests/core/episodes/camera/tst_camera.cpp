@@ -18,14 +18,14 @@ namespace {
 constexpr int kPatienceMs = 20000;
 using std::chrono::milliseconds;
 
-/// A source of virtual cameras with little patience.
+/// A source of virtual cameras with short timeouts.
 struct Fixture {
   std::shared_ptr<CameraSource> open(bool pair = false) {
     CameraSourceOptions options;
     options.fixed.source = "/dev/fixed";
     if (pair) options.gripper = CameraSettings{.source = "/dev/gripper"};
     options.instruction = "open the drawer";
-    options.patience = patience;
+    options.timeouts = timeouts;
     options.most_age = milliseconds(2000);
     options.most_skew = most_skew;
     return source = CameraSource::open(options, virtual_opener(fixed, gripper));
@@ -40,7 +40,7 @@ struct Fixture {
     LiveCamera::wait_for_readers(milliseconds(kPatienceMs));
   }
 
-  CameraPatience patience{.open = milliseconds(5000),
+  CameraTimeouts timeouts{.open = milliseconds(5000),
                           .stall = milliseconds(300),
                           .lost = milliseconds(600),
                           .first_retry = milliseconds(20),
@@ -258,7 +258,7 @@ class CameraTest : public QObject {
     Fixture f;
     LiveCamera camera(
         "static", {.source = "0"},
-        [black](const CameraSettings&, std::stop_token) { return std::make_unique<Dark>(black); }, f.patience, [] {});
+        [black](const CameraSettings&, std::stop_token) { return std::make_unique<Dark>(black); }, f.timeouts, [] {});
     QVERIFY(QTest::qWaitFor([&] { return camera.report().reconnects == 1; }, kPatienceMs));
     QVERIFY(QTest::qWaitFor([&] { return camera.report().state == CameraState::live; }, kPatienceMs));
     QTest::qWait(1200);  // longer than it took before
