@@ -53,9 +53,4 @@ std::vector<std::pair<std::int64_t, std::int64_t>> episodes_of(const ReplayFrame
 /// Throws Error if the policy does not fit the model.
 void check_policy(const MultiExitModel& model, const ExitPolicy& policy);
 
-/// Engine::replay_many() and Engine::replayer().
-void replay_many(const MultiExitModel& model, const ReplayFrames& frames, std::span<const ExitPolicy> policies,
-                 const ReplaySink& sink, const std::stop_token& stop);
-std::unique_ptr<Replayer> make_replayer(const MultiExitModel& model, ReplayFrames frames);
-
 }  // namespace deer

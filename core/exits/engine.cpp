@@ -9,8 +9,8 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/exits/batch_replay.h"
 #include "core/exits/patch_attention.h"
+#include "core/exits/replayer.h"
 #include "core/exits/rollout.h"
 #include "core/model/cpu_setup.h"
 #include "core/model/device.h"

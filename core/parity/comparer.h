@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/model/weights/tensor_archive.h"
-#include "core/parity/parity.h"
+#include "core/parity/comparison.h"
 
 namespace deer {
 

@@ -12,7 +12,7 @@
 #include <random>
 
 #include "core/base/error.h"
-#include "core/robot/robot_tree.h"
+#include "core/robot/robot_model_private.h"
 
 namespace deer {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
-#include "core/robot/robot_tree.h"
+#include "core/robot/robot_model_private.h"
 #include "core/robot/xml_tags.h"
 
 namespace deer {

@@ -6,7 +6,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/model/weights/tensor_archive_formats.h"
+#include "core/model/weights/tensor_archive_private.h"
 
 namespace deer {
 namespace {

@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "core/base/error.h"
-#include "core/model/weights/tensor_archive_formats.h"
+#include "core/model/weights/tensor_archive_private.h"
 
 namespace deer {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/pickle.h"
-#include "core/model/weights/tensor_archive_formats.h"
+#include "core/model/weights/tensor_archive_private.h"
 
 namespace deer {
 namespace {

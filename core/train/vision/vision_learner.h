@@ -5,9 +5,10 @@
 #include <memory>
 #include <span>
 
+#include "core/train/data/frame_store.h"
 #include "core/train/data/image_batch.h"
 #include "core/train/vision/state_reader.h"
-#include "core/train/vision/vision_pretraining.h"
+#include "core/train/vision/vision_options.h"
 #include "core/train/vision/vision_targets.h"
 #include "core/train/vision/vision_tower.h"
 
