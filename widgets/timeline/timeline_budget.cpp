@@ -2,6 +2,7 @@
 #include "widgets/timeline/timeline_budget.h"
 
 #include "sessions/analysis/budget.h"
+#include "widgets/timeline/timeline_cost.h"
 #include "widgets/timeline/timeline_view.h"
 
 namespace deer {

@@ -2,22 +2,12 @@
 #pragma once
 
 #include <QObject>
-#include <QString>
-#include <optional>
-#include <vector>
 
 namespace deer {
 
 class Budget;
 class Session;
 class TimelineView;
-
-/// What the cost track counts, and what of it may be spent.
-struct TimelineCost {
-  QString unit;                     ///< as it stands behind a number
-  std::vector<double> by_exit;      ///< of leaving there, shallow to deep
-  std::optional<double> allowance;  ///< the average that was asked for
-};
 
 /// Keeps the timeline's cost track in the unit of the average that is asked of the budget: milliseconds or GFLOPs
 /// where they are known, else layers.

@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QString>
 #include <optional>
-
-#include "widgets/timeline/timeline_layers.h"
+#include <vector>
 
 namespace deer {
 
-/// Mean cost of the frames so far as a line, filled below; in the warning colour where it lies above the allowance,
-/// which is a dashed line.
-class CostLayer : public TimelineLayer {
-  Q_OBJECT
- public:
-  using TimelineLayer::TimelineLayer;
-  void set_allowance(std::optional<double> allowance) { allowance_ = allowance; }
-
- protected:
-  void draw(QCPPainter* painter) override;
-
- private:
-  std::optional<double> allowance_;
+/// What the cost track counts, and what of it may be spent.
+struct TimelineCost {
+  QString unit;                     ///< as it stands behind a number
+  std::vector<double> by_exit;      ///< of leaving there, shallow to deep
+  std::optional<double> allowance;  ///< the average that was asked for
 };
 
 }  // namespace deer

@@ -8,7 +8,7 @@
 
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
-#include "widgets/timeline/timeline_budget.h"
+#include "widgets/timeline/cost_layer.h"
 #include "widgets/timeline/timeline_cost.h"
 #include "widgets/timeline/timeline_data.h"
 #include "widgets/timeline/timeline_layers.h"

@@ -14,7 +14,7 @@
 #include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
-#include "widgets/timeline/timeline_budget.h"
+#include "widgets/timeline/timeline_cost.h"
 #include "widgets/timeline/timeline_data.h"
 #include "widgets/timeline/timeline_legend.h"
 #include "widgets/timeline/timeline_plot.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <algorithm>
-
 #include "sessions/debug/debug_state_json.h"
+
+#include <algorithm>
 
 namespace deer {
 

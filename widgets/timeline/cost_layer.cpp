@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/timeline/timeline_cost.h"
+#include "widgets/timeline/cost_layer.h"
 
 #include <cmath>
 
