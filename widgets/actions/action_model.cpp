@@ -97,7 +97,7 @@ QVariant ActionModel::data(const QModelIndex& index, int role) const {
       return theme.colors().text;
     case Qt::ToolTipRole:
       if (text(row, column) != QString(QChar(0x2013))) return {};
-      if (column == recorded_column() || column == error_column()) return tr("The source has no recorded action here.");
+      if (column == recorded_column() || column == error_column()) return tr("No recorded action for this frame.");
       return tr("Not evaluated: the model stopped before this exit.");
     case kSelectedRole:
       return index.column() == selected_;
@@ -106,7 +106,7 @@ QVariant ActionModel::data(const QModelIndex& index, int role) const {
     case kBarRole: {
       const double value = relative(row, column);
       if (std::isnan(value)) return kMissing;
-      // A probability of one half is the gripper's middle.
+      // A probability of 0.5 is the middle of the bar.
       const bool probability = row == kGripper && column != recorded_column();
       return std::clamp(probability ? 2 * value - 1 : value, -1.0, 1.0);
     }
@@ -131,7 +131,7 @@ QVariant ActionModel::headerData(int section, Qt::Orientation orientation, int r
         return QVariant::fromValue(Qt::Alignment(Qt::AlignTrailing | Qt::AlignVCenter));
       case Qt::ToolTipRole:
         if (section < exit_count()) {
-          return tr("What the action head says at exit %1, depth %2.")
+          return tr("Output of the action head at exit %1, depth %2.")
               .arg(section + 1)
               .arg(exit_layers_[static_cast<std::size_t>(section)] + 1);
         }
@@ -163,7 +163,7 @@ QVariant ActionModel::headerData(int section, Qt::Orientation orientation, int r
     case Qt::ToolTipRole:
       if (section <= kZ) return tr("Movement in the world frame in one step. The model’s value of 1 is 20 mm.");
       if (section <= kRotationZ) {
-        return tr("Turn about the world’s axis in one step. The model’s value of 1 is 1/20 rad, 2.86°.");
+        return tr("Rotation about the world’s axis in one step. The model’s value of 1 is 1/20 rad, 2.86°.");
       }
       return tr("Probability that the gripper opens; above 50 % it opens.");
     default:

@@ -20,7 +20,7 @@ class ActionModel : public QAbstractTableModel {
     kBarRole = Qt::UserRole,  ///< double in [-1, 1], NaN for no bar
     kBarColorRole,            ///< QColor
     kTakenRole,               ///< bool: column of the exit taken
-    kSelectedRole,            ///< bool: column of the exit that the person singled out
+    kSelectedRole,            ///< bool: column of the selected exit
   };
   enum Row { kX, kY, kZ, kRotationX, kRotationY, kRotationZ, kGripper, kRowCount };
 

@@ -22,13 +22,13 @@ namespace deer {
 namespace {
 
 constexpr int kDrawEveryMs = 120;
-constexpr int kRests = 20;  // times as long as a drawing took
+constexpr int kRests = 20;  // pause after drawing, relative to the drawing time
 constexpr int kLeastHeight = 84;
 
 }  // namespace
 
 ActionPlots::ActionPlots(Session* session, QWidget* parent)
-    : FrameView(session, tr("the action over time"), parent),
+    : FrameView(session, tr("the actions over time"), parent),
       recorded_(new RecordedActions(session, this)),
       value_(new QComboBox),
       show_(new QComboBox),
@@ -38,19 +38,19 @@ ActionPlots::ActionPlots(Session* session, QWidget* parent)
       column_(new QVBoxLayout(stack_)),
       drawing_(new QTimer(this)) {
   setAccessibleName(tr("Actions over time"));
-  setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
+  setMinimumSize(240, 200);  // the layout adapts to the size
   value_->setAccessibleName(tr("Value"));
   value_->addItems({tr("x"), tr("y"), tr("z"), tr("turn x"), tr("turn y"), tr("turn z"), tr("gripper"), tr("all seven"),
                     tr("arm error")});
-  value_->setToolTip(tr("Which of the action’s values. “arm error” takes the six arm values together."));
+  value_->setToolTip(tr("Action value to show. “arm error” combines the six arm values."));
   show_->setAccessibleName(tr("Show"));
   show_->addItems({tr("every exit"), tr("disagreement"), tr("error")});
-  show_->setItemData(0, tr("A line for each exit over the recorded action."), Qt::ToolTipRole);
-  show_->setItemData(1, tr("From the smallest to the largest of all exits, and what was executed."), Qt::ToolTipRole);
-  show_->setItemData(2, tr("How far each exit is from the recorded action."), Qt::ToolTipRole);
+  show_->setItemData(0, tr("One line per exit, over the recorded action."), Qt::ToolTipRole);
+  show_->setItemData(1, tr("Range over all exits, with the executed action."), Qt::ToolTipRole);
+  show_->setItemData(2, tr("Distance of each exit from the recorded action."), Qt::ToolTipRole);
   unit_->setAccessibleName(tr("Unit"));
-  unit_->addItems({tr("mm, ° in one step"), tr("model’s units")});
-  unit_->setToolTip(tr("The model’s 1 is 20 mm, or 1/20 rad (2.86°), in one step."));
+  unit_->addItems({tr("mm, ° per step"), tr("model’s units")});
+  unit_->setToolTip(tr("The model’s value of 1 is 20 mm or 1/20 rad (2.86°) per step."));
   summary_->setAccessibleName(tr("Mean error"));
   summary_->setFont(Theme::number_font(Theme::instance().label_font()));
   summary_->setWordWrap(true);
@@ -163,7 +163,7 @@ void ActionPlots::rebuild() {
     column_->addWidget(plot, 1);
     connect(plot, &SeriesPlot::frame_chosen, this, [this](qint64 frame) { session()->playback()->go_to(frame); });
     connect(plot, &SeriesPlot::frame_hovered, session(), &Session::set_hovered_frame);
-    // One stretch of frames in all of them.
+    // All plots show the same range of frames.
     connect(plot->xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this, plot](const QCPRange& range) {
       for (auto* const other : plots_) {
         if (other == plot || other->xAxis->range() == range) continue;
@@ -181,7 +181,7 @@ void ActionPlots::rebuild() {
   const auto exits = static_cast<int>(series_.exits());
   using Ink = SeriesPlot::Ink;
   for (std::size_t i = 0; i < plots_.size(); ++i) {
-    // The arm error is an error whatever else is shown.
+    // The arm error is always shown as an error.
     const auto mode = values_[i] == kArmError ? Show::error : show_mode();
     std::vector<SeriesPlot::Line> lines;
     if (mode == Show::disagreement) {
@@ -264,11 +264,11 @@ void ActionPlots::draw() {
     const double mean = series_.mean_arm_error(exit);
     if (std::isfinite(mean)) means << tr("%1: %2").arg(exit + 1).arg(format_number(mean, 2));
   }
-  summary_->setText(means.isEmpty() ? tr("No recorded action is known yet.")
+  summary_->setText(means.isEmpty() ? tr("No recorded actions yet.")
                                     : tr("mean arm error by exit  %1").arg(means.join(QStringLiteral("   "))));
   summary_->setToolTip(
-      tr("Distance to the recorded action, root of the mean of squares over the six arm values in the model’s units, "
-         "averaged over the frames where it is known."));
+      tr("Distance from the recorded action, root mean square over the six arm values in the model’s units, "
+         "averaged over the frames that have one."));
   drawing_->setInterval(std::max(kDrawEveryMs, kRests * static_cast<int>(clock.elapsed())));
 }
 

@@ -19,7 +19,7 @@ class RecordSlices;
 class SeriesPlot;
 
 /// The action values of every exit over time against the recorded ones: one of the seven or all of them, in physical
-/// units or the model's own; each exit's line, how far the exits disagree, or each exit's error.
+/// units or the model's own; each exit's line, the disagreement between exits, or each exit's error.
 class ActionPlots : public FrameView {
   Q_OBJECT
 
@@ -29,14 +29,14 @@ class ActionPlots : public FrameView {
   explicit ActionPlots(Session* session, QWidget* parent = nullptr);
   ~ActionPlots() override;
 
-  static constexpr int kAll = 7;       ///< every value, a plot each
-  static constexpr int kArmError = 8;  ///< of Show::error: the six arm values in one number, in the model's units
+  static constexpr int kAll = 7;       ///< every value, one plot each
+  static constexpr int kArmError = 8;  ///< of Show::error: the six arm values combined, in the model's units
   void set_value(int value);
   void set_show(Show show);
   void set_raw(bool raw);
   Show show_mode() const;
 
-  /// The plots in sight, top to bottom.
+  /// The visible plots, top to bottom.
   std::vector<SeriesPlot*> plots() const;
   const ActionSeries& series() const { return series_; }
 
@@ -47,10 +47,10 @@ class ActionPlots : public FrameView {
 
  private:
   void start_anew(qint64 frames);
-  void rebuild();  ///< other lines or units
+  void rebuild();  ///< when lines or units change
   void draw();
   void draw_value(SeriesPlot* plot, int value, qint64 first, qint64 last);
-  void stale(qint64 first, qint64 last);  ///< frames to draw anew
+  void stale(qint64 first, qint64 last);  ///< frames to redraw
   double scale_of(int value) const;
   QString label_of(int value) const;
   int decimals_of(int value) const;

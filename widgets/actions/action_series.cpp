@@ -65,7 +65,7 @@ void ActionSeries::update_errors(std::size_t frame) {
 std::array<float, 2> ActionSeries::band(std::size_t dimension, std::size_t frame) const {
   std::array<float, 2> result{kNotEvaluated, kNotEvaluated};
   for (const auto& exit : by_exit_) {
-    // fmin and fmax pass over NaN.
+    // fmin and fmax ignore NaN.
     result[0] = std::fmin(result[0], exit[dimension][frame]);
     result[1] = std::fmax(result[1], exit[dimension][frame]);
   }

@@ -11,9 +11,9 @@
 
 namespace deer {
 
-/// The seven action values of every exit over the frames of an episode, beside what was recorded. Values are the
+/// The seven action values of every exit over the frames of an episode, and the recorded ones. Values are the
 /// model's own: arm relative and scaled to [-1, 1], gripper as probability of opening (recorded: 1 open, 0 close).
-/// NaN where nothing is known.
+/// NaN where unknown.
 class ActionSeries {
  public:
   static constexpr std::size_t kDimensions = 7;
@@ -31,13 +31,13 @@ class ActionSeries {
   const Values& executed(std::size_t dimension) const { return executed_[dimension]; }
   const Values& recorded(std::size_t dimension) const { return recorded_[dimension]; }
 
-  /// Smallest and largest over the exits of a frame: how far they disagree.
+  /// Smallest and largest value over the exits of a frame: their disagreement.
   std::array<float, 2> band(std::size_t dimension, std::size_t frame) const;
   /// |exit - recorded|.
   float error(std::size_t exit, std::size_t dimension, std::size_t frame) const;
-  /// Root of the mean of squares of the six arm values' errors, of each frame.
+  /// Root mean square of the six arm values' errors, for each frame.
   const Values& arm_error(std::size_t exit) const { return arm_errors_[exit].values; }
-  /// Mean over the frames where it is known; NaN if nowhere.
+  /// Mean over the frames where it is known; NaN if there are none.
   double mean_arm_error(std::size_t exit) const;
 
  private:
@@ -53,7 +53,8 @@ class ActionSeries {
   std::vector<std::array<Values, kDimensions>> by_exit_;
   std::array<Values, kDimensions> executed_;
   std::array<Values, kDimensions> recorded_;
-  std::vector<ArmErrors> arm_errors_;  // by exit; kept up, because every step of a scrub asks for their means
+  std::vector<ArmErrors>
+      arm_errors_;  // by exit; updated incrementally, because scrubbing needs their means at every step
 };
 
 }  // namespace deer

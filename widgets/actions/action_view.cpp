@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kBarThickness = 3;
 
-/// Text over a thin signed bar from the cell's middle.
+/// Text over a thin signed bar that starts at the cell's centre.
 class BarDelegate : public QStyledItemDelegate {
  public:
   using QStyledItemDelegate::QStyledItemDelegate;
@@ -32,7 +32,7 @@ class BarDelegate : public QStyledItemDelegate {
       painter->fillRect(QRect(option.rect.left(), option.rect.top(), 1, option.rect.height()), accent);
       painter->fillRect(QRect(option.rect.right(), option.rect.top(), 1, option.rect.height()), accent);
     }
-    // The style's own way with a cell takes five times as long, for 63 of them at every step of a scrub.
+    // Painting cells through the style takes five times as long, for 63 cells at every step of a scrub.
     if (option.state & QStyle::State_Selected) painter->fillRect(option.rect, option.palette.highlight());
     const QRect room = option.rect.adjusted(spacing::kTiny, 0, -spacing::kTiny, -kBarThickness - 1);
     painter->setFont(index.data(Qt::FontRole).value<QFont>());
@@ -71,7 +71,7 @@ ActionView::ActionView(Session* session, QWidget* parent)
   table_->setItemDelegate(new BarDelegate(table_));
   style_table(table_);
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  // As low as it goes: all seven values belong on one screen.
+  // Minimum height, so that all seven values are visible at once.
   table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() + kBarThickness +
                                                   1);
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
@@ -98,13 +98,13 @@ void ActionView::show_record(const FrameRecordPtr& record) {
   model_->set(model->exit_layers, record, observation ? observation->rel_action : std::nullopt);
   model_->set_selected(session()->selected_exit());
   if (model_->exit_count() != exits) {
-    // What was done and recorded comes first: it stays in sight when the exits need scrolling.
+    // Executed and recorded come first, so that they stay visible when the exits need scrolling.
     QHeaderView* header = table_->horizontalHeader();
     const std::array<int, 3> front{model_->executed_column(), model_->recorded_column(), model_->error_column()};
     for (int place = 0; place < 3; ++place) {
       const int column = front[static_cast<std::size_t>(place)];
       header->moveSection(header->visualIndex(column), place);
-      // As wide as their words; the exits share what is left, so that six of them need no scrolling.
+      // As wide as their headers; the exits share the rest, so that six of them need no scrolling.
       const auto word = model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
       const int wide = QFontMetrics(Theme::instance().body_font()).horizontalAdvance(word) + spacing::kSmall;
       header->setSectionResizeMode(column, QHeaderView::Fixed);

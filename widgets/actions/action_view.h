@@ -10,7 +10,7 @@ namespace deer {
 
 class ActionModel;
 
-/// The seven action values of one frame at every exit, as executed and as recorded, in physical units.
+/// The seven action values of one frame at every exit, executed and recorded, in physical units.
 class ActionView : public FrameView {
   Q_OBJECT
 

@@ -38,8 +38,8 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
       both_(new QBoxLayout(QBoxLayout::TopToBottom)),
       drawing_(new QTimer(this)) {
   setAccessibleName(tr("Compare"));
-  setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
-  names_->setAccessibleName(tr("What is compared"));
+  setMinimumSize(240, 200);  // the layout adapts to the size
+  names_->setAccessibleName(tr("Compared runs"));
   frame_->setAccessibleName(tr("Both runs at this frame"));
   for (auto* const label : {names_, frame_}) {
     label->setWordWrap(true);
@@ -47,18 +47,18 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
     label->setFont(Theme::number_font(Theme::instance().body_font()));
   }
   totals_ = new TextTable({{tr("per frame"), {}, true},
-                           {tr("kept"), tr("The run that was kept.")},
-                           {tr("now"), tr("The run as it now stands.")},
-                           {tr("difference"), tr("Now minus kept.")}},
+                           {tr("baseline"), tr("The baseline run.")},
+                           {tr("now"), tr("The current run.")},
+                           {tr("difference"), tr("Current run minus baseline.")}},
                           this);
-  frames_ = new TextTable({{tr("frame"), tr("Where the two runs differ.")},
-                           {tr("kept"), tr("The exit that the kept run took."), true},
-                           {tr("now"), tr("The exit that is taken now."), true},
-                           {tr("action"), tr("Difference of the executed actions: root of the mean of squares over the "
+  frames_ = new TextTable({{tr("frame"), tr("Frames in which the two runs differ.")},
+                           {tr("baseline"), tr("Exit taken in the baseline run."), true},
+                           {tr("now"), tr("Exit taken in the current run."), true},
+                           {tr("action"), tr("Difference between the executed actions: root mean square over the "
                                              "six arm values.")},
-                           {tr("gripper"), tr("Whether both move the gripper alike."), true}},
+                           {tr("gripper"), tr("Whether both give the same gripper command."), true}},
                           this);
-  auto* const totals_table = totals_->make_view(tr("What each run costs"));
+  auto* const totals_table = totals_->make_view(tr("Costs of both runs"));
   totals_table->setMaximumHeight(130);
   frame_table_ = frames_->make_view(tr("Frames that differ"));
   frame_table_->setMinimumHeight(72);
@@ -68,7 +68,7 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   depths_->setAccessibleName(tr("Depth of both runs over time"));
   depths_->set_y_label(tr("depth, layers"));
   depths_->set_decimals(0);
-  depths_->set_lines({{.name = tr("kept"), .ink = Ink::recorded, .width = 2, .steps = true},
+  depths_->set_lines({{.name = tr("baseline"), .ink = Ink::recorded, .width = 2, .steps = true},
                       {.name = tr("now"), .ink = Ink::accent, .steps = true}});
   differences_->setAccessibleName(tr("Action difference over time"));
   differences_->set_y_label(tr("action difference"));
@@ -112,7 +112,7 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
     connect(plot, &SeriesPlot::frame_chosen, this, [session](qint64 frame) { session->playback()->go_to(frame); });
     connect(plot, &SeriesPlot::frame_hovered, session, &Session::set_hovered_frame);
   }
-  // One stretch of frames in both.
+  // Both plots show the same range of frames.
   const auto link = [this](SeriesPlot* from, SeriesPlot* to) {
     connect(from->xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [to](const QCPRange& range) {
       if (to->xAxis->range() == range) return;
@@ -140,13 +140,12 @@ void CompareView::show_empty() {
     empty_->set(EmptyState::Icon::chart, tr("Reading the trace…"));
     return stack_->setCurrentIndex(0);
   }
-  empty_->set(
-      EmptyState::Icon::chart,
-      there
-          ? tr("Keep this run, then change the policy or open another model, or compare with a trace of this episode: "
-               "both are shown side by side.")
-          : tr("Run the model, and keep the run to compare others with it."),
-      there ? tr("Keep this run") : QString());
+  empty_->set(EmptyState::Icon::chart,
+              there ? tr("Use this run as the baseline, then change the policy or open another model, or compare with "
+                         "a trace of this "
+                         "episode.")
+                    : tr("Run the model, then use the run as a baseline to compare others with."),
+              there ? tr("Use as baseline") : QString());
   stack_->setCurrentIndex(0);
 }
 
@@ -155,7 +154,7 @@ void CompareView::draw() {
   if (!comparison_->has_kept()) return show_empty();
   stack_->setCurrentIndex(1);
   names_->setText(
-      tr("kept: %1\nnow: %2").arg(comparison_->name(Comparison::kKept), comparison_->name(Comparison::kNow)));
+      tr("baseline: %1\nnow: %2").arg(comparison_->name(Comparison::kKept), comparison_->name(Comparison::kNow)));
   depths_->set_values(0, comparison_->depth(Comparison::kKept));
   depths_->set_values(1, comparison_->depth(Comparison::kNow));
   differences_->set_values(0, comparison_->difference());
@@ -216,7 +215,7 @@ void CompareView::show_frame() {
     return record ? tr("%1, depth %2").arg(exit_name(record->exit_index, record->exit_layer)).arg(record->depth())
                   : tr("not evaluated");
   };
-  auto text = tr("frame %1: kept %2 · now %3").arg(format_count(frame), side(kept), side(now));
+  auto text = tr("frame %1: baseline %2 · now %3").arg(format_count(frame), side(kept), side(now));
   if (kept && now && frame < comparison_->frames()) {
     text += tr(" · action differs by %1")
                 .arg(format_number(static_cast<double>(comparison_->difference()[static_cast<std::size_t>(frame)])));

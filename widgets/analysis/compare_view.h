@@ -17,8 +17,8 @@ class EmptyState;
 class SeriesPlot;
 class TextTable;
 
-/// The kept run beside the present one: depth and action difference over time, what each costs, and the frames in
-/// which they differ. One cursor for both.
+/// The baseline run against the current one: depth and action difference over time, costs, and the frames in which they
+/// differ. One cursor for both.
 class CompareView : public QWidget {
   Q_OBJECT
 
@@ -27,7 +27,7 @@ class CompareView : public QWidget {
   CompareView(Session* session, Comparison* comparison, QWidget* parent = nullptr);
 
   bool is_empty() const;
-  QString frame_text() const;  ///< both runs at the frame in sight
+  QString frame_text() const;  ///< both runs at the frame shown
   TextTable* totals() const { return totals_; }
   TextTable* frames() const { return frames_; }
   QTableView* frame_table() const { return frame_table_; }

@@ -21,13 +21,13 @@ namespace {
 
 constexpr int kDrawEveryMs = 120;
 constexpr int kWideEnough = 620;
-constexpr int kTallEnough = 220;                                                // for two plots above each other
-constexpr std::array<double, Latency::kTotal> kShades{0.6, 0.35, 0.2, 0, 0.5};  // the LLM has a colour of its own
+constexpr int kTallEnough = 220;                                                // for two stacked plots
+constexpr std::array<double, Latency::kTotal> kShades{0.6, 0.35, 0.2, 0, 0.5};  // the LLM has its own colour
 
 }  // namespace
 
 LatencyView::LatencyView(Session* session, QWidget* parent)
-    : FrameView(session, tr("what each frame took"), parent),
+    : FrameView(session, tr("the time of each frame"), parent),
       latency_(new Latency(session, this)),
       summary_(new QLabel),
       stages_(new SeriesPlot),
@@ -36,16 +36,16 @@ LatencyView::LatencyView(Session* session, QWidget* parent)
       plots_(new QBoxLayout(QBoxLayout::TopToBottom)),
       drawing_(new QTimer(this)) {
   setAccessibleName(tr("Latency and memory"));
-  setMinimumSize(240, 200);  // it changes its arrangement as it shrinks
+  setMinimumSize(240, 200);  // the layout adapts to the size
   summary_->setAccessibleName(tr("Summary"));
   summary_->setFont(Theme::number_font(Theme::instance().body_font()));
   summary_->setWordWrap(true);
   model_ = new TextTable({{tr("stage, ms"), {}, true},
-                          {tr("median"), tr("Half of the frames took at most this.")},
-                          {tr("95 %"), tr("95 of 100 frames took at most this.")},
-                          {tr("99 %"), tr("99 of 100 frames took at most this.")},
-                          {tr("most"), tr("The slowest frame.")},
-                          {tr("share"), tr("Of the time of all frames.")}},
+                          {tr("median"), tr("Half of the frames took at most this long.")},
+                          {tr("95 %"), tr("95 of 100 frames took at most this long.")},
+                          {tr("99 %"), tr("99 of 100 frames took at most this long.")},
+                          {tr("maximum"), tr("The slowest frame.")},
+                          {tr("share"), tr("Share of the total time of all frames.")}},
                          this);
   table_ = model_->make_view(tr("Time by stage"));
   table_->setMinimumHeight(96);
@@ -117,15 +117,15 @@ QString LatencyView::stage_name(int stage) {
 QString LatencyView::stage_tip(int stage) {
   switch (stage) {
     case Latency::kPreprocess:
-      return tr("Scaling and cropping the pictures.");
+      return tr("Scaling and cropping the images.");
     case Latency::kVision:
-      return tr("The image encoder, run for each camera.");
+      return tr("The image encoder, run once per camera.");
     case Latency::kResampler:
-      return tr("The Perceiver that condenses each picture.");
+      return tr("The Perceiver that condenses each image.");
     case Latency::kLlm:
-      return tr("The language model’s layers: what early exit saves.");
+      return tr("The language model’s layers, which early exit reduces.");
     case Latency::kHead:
-      return tr("The action head, run at each exit that was tried.");
+      return tr("The action head, run at each evaluated exit.");
     default:
       return {};
   }
@@ -143,7 +143,7 @@ void LatencyView::set_up_lines() {
                      .filled = true,
                      .in_readout = false});
   }
-  // The areas stand on each other; the readout says each alone.
+  // The areas are stacked; the readout shows each separately.
   for (int stage = 0; stage < Latency::kTotal; ++stage) {
     lines.push_back({.name = stage_name(stage), .hidden = true, .in_legend = false});
   }
@@ -186,7 +186,7 @@ void LatencyView::show_statistics() {
   arrange();
   const auto& total = statistics[Latency::kTotal];
   if (total.frames == 0) {
-    summary_->setText(tr("No frame was run here: replayed frames only ran the action head."));
+    summary_->setText(tr("No times measured: replayed frames ran only the action head."));
     return;
   }
   const auto unit = QString(QChar(0x00a0)) + tr("ms");
@@ -209,7 +209,7 @@ void LatencyView::arrange() {
   const bool wide = width() >= kWideEnough;
   both_->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
   plots_->setDirection(wide && height() < kTallEnough ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
-  // Beside the plots the table takes what its numbers need, and no more.
+  // Next to the plots the table is only as wide as its numbers need.
   int columns = spacing::kTiny;
   for (int column = 0; column < model_->columnCount(); ++column) {
     columns += std::max(table_->horizontalHeader()->sectionSizeHint(column),

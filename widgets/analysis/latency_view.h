@@ -14,8 +14,7 @@ class Latency;
 class SeriesPlot;
 class TextTable;
 
-/// What every frame took, stage by stage on top of each other, its percentiles and the model's share; and the memory
-/// in use over time.
+/// Stacked stage times of every frame, percentiles and the model's share; and memory use over time.
 class LatencyView : public FrameView {
   Q_OBJECT
 
@@ -49,7 +48,7 @@ class LatencyView : public FrameView {
   QBoxLayout* both_;
   QBoxLayout* plots_;
   QTimer* drawing_;
-  bool stale_ = true;  ///< stages are to be drawn, not memory alone
+  bool stale_ = true;  ///< stages need drawing, not only memory
 };
 
 }  // namespace deer

@@ -70,7 +70,7 @@ void SimilarityMatrix::paintEvent(QPaintEvent*) {
   const Theme& theme = Theme::instance();
   const ThemeColors& colors = theme.colors();
   QPainter painter(this);
-  painter.setLayoutDirection(Qt::LeftToRight);  // numbers and a matrix read the same everywhere
+  painter.setLayoutDirection(Qt::LeftToRight);  // numbers and matrices are not mirrored
   const QFontMetrics metrics = fontMetrics();
   const int label = metrics.height() + spacing::kTiny;
   const bool written = metrics.horizontalAdvance(QStringLiteral("0.00")) + 4 <= cell_size();

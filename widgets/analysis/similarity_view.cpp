@@ -23,12 +23,12 @@ constexpr int kDrawEveryMs = 100;
 constexpr int kAlignEveryMs = 600;
 constexpr int kWideEnough = 520;
 constexpr int kHighEnough = 400;
-constexpr int kTitleAndButton = 320;  // the measure, what is shown and the button side by side
+constexpr int kTitleAndButton = 320;  // width for the measure, the title and the button in one row
 
 }  // namespace
 
 SimilarityView::SimilarityView(Session* session, QWidget* parent)
-    : FrameView(session, tr("how alike the exits’ features are"), parent),
+    : FrameView(session, tr("the feature similarity between exits"), parent),
       similarity_(new Similarity(session, this)),
       measure_(new QComboBox),
       over_time_(new QToolButton),
@@ -41,19 +41,19 @@ SimilarityView::SimilarityView(Session* session, QWidget* parent)
       drawing_(new QTimer(this)),
       aligning_(new QTimer(this)) {
   setAccessibleName(tr("Similarity of features"));
-  setMinimumSize(210, 200);  // it changes its arrangement as it shrinks
-  title_->setAccessibleName(tr("What is shown"));
+  setMinimumSize(210, 200);  // the layout adapts to the size
+  title_->setAccessibleName(tr("Frames shown"));
   readout_->setAccessibleName(tr("Value under the pointer"));
   measure_->setAccessibleName(tr("Measure"));
   measure_->addItems({tr("This frame"), tr("Mean"), tr("Linear CKA")});
   measure_->setItemData(0, tr("Cosine similarity of pooled features in one frame."), Qt::ToolTipRole);
-  measure_->setItemData(1, tr("The same, averaged over the loop or the whole episode."), Qt::ToolTipRole);
+  measure_->setItemData(1, tr("Mean cosine similarity over the loop or the whole episode."), Qt::ToolTipRole);
   measure_->setItemData(2,
                         tr("Linear centred kernel alignment over the loop or the whole episode: 1 where one exit’s "
-                           "features are a rotation of the other’s. It comes out too high with far fewer frames than "
-                           "the features have numbers."),
+                           "features are a rotation of the other’s. It is too high with far fewer frames than "
+                           "feature dimensions."),
                         Qt::ToolTipRole);
-  measure_->setToolTip(tr("What the matrix compares, and over which frames."));
+  measure_->setToolTip(tr("What the matrix compares and over which frames."));
   over_time_->setText(tr("Over time"));
   over_time_->setAccessibleName(over_time_->text());
   over_time_->setToolTip(tr("Show each exit’s similarity to the deepest exit over the frames."));
@@ -224,7 +224,7 @@ void SimilarityView::arrange() {
   title_->setVisible(room || width() >= kTitleAndButton);
   left_->setVisible(room || !over_time_->isChecked());
   plot_->setVisible(room || over_time_->isChecked());
-  // Below the matrix there is little height for a label.
+  // Below the matrix there is little room for a label.
   plot_->set_y_label(room && !wide ? tr("cosine") : tr("cosine to the deepest exit"));
 }
 

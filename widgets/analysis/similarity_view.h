@@ -17,7 +17,7 @@ class SeriesPlot;
 class Similarity;
 class SimilarityMatrix;
 
-/// How alike the exits are: the cosine of every two exits' pooled features in one frame, its mean or the linear CKA
+/// Similarity between exits: the cosine of every two exits' pooled features in one frame, its mean or the linear CKA
 /// over the loop or the whole episode, and each exit's similarity to the deepest one over time.
 class SimilarityView : public FrameView {
   Q_OBJECT
@@ -29,9 +29,9 @@ class SimilarityView : public FrameView {
 
   void set_measure(Measure measure);
   Measure measure() const;
-  /// Where there is no room for both: the lines over time in the matrix's place.
+  /// Without room for both: show the lines over time instead of the matrix.
   void set_over_time(bool over_time);
-  QString title() const;  ///< what is shown, and of how many frames
+  QString title() const;  ///< what is shown, and over how many frames
 
   SimilarityMatrix* matrix() const { return matrix_; }
   SeriesPlot* plot() const { return plot_; }
@@ -49,7 +49,7 @@ class SimilarityView : public FrameView {
   void show_cka();
   void arrange();
   void range_changed();
-  std::array<qint64, 2> range() const;  ///< the loop's, or the episode's
+  std::array<qint64, 2> range() const;  ///< of the loop, or of the episode
   QString range_text() const;
 
   Similarity* similarity_;
@@ -61,9 +61,9 @@ class SimilarityView : public FrameView {
   QBoxLayout* both_;
   SimilarityMatrix* matrix_;
   SeriesPlot* plot_;
-  QTimer* drawing_;          ///< gathers what comes in while a model runs
-  QTimer* aligning_;         ///< likewise, before the CKA is asked for again
-  bool below_zero_ = false;  ///< a similarity to the deepest exit is
+  QTimer* drawing_;          ///< collects updates while a model runs
+  QTimer* aligning_;         ///< the same, before requesting the CKA again
+  bool below_zero_ = false;  ///< a similarity to the deepest exit is negative
 };
 
 }  // namespace deer

@@ -23,11 +23,11 @@ struct Stage {
 
 std::array<Stage, 5> stages_of(const StageTimes& times) {
   return {{
-      {StageBars::tr("preprocess"), StageBars::tr("Scaling and cropping the pictures."), times.preprocess_ms},
-      {StageBars::tr("vision"), StageBars::tr("The image encoder, run for each camera."), times.vision_ms},
-      {StageBars::tr("resampler"), StageBars::tr("The Perceiver that condenses each picture."), times.resampler_ms},
-      {StageBars::tr("LLM"), StageBars::tr("The language model’s layers: what early exit saves."), times.llm_ms},
-      {StageBars::tr("head"), StageBars::tr("The action head, run at each exit that was tried."), times.head_ms},
+      {StageBars::tr("preprocess"), StageBars::tr("Scaling and cropping the images."), times.preprocess_ms},
+      {StageBars::tr("vision"), StageBars::tr("The image encoder, run once per camera."), times.vision_ms},
+      {StageBars::tr("resampler"), StageBars::tr("The Perceiver that condenses each image."), times.resampler_ms},
+      {StageBars::tr("LLM"), StageBars::tr("The language model’s layers, which early exit reduces."), times.llm_ms},
+      {StageBars::tr("head"), StageBars::tr("The action head, run at each evaluated exit."), times.head_ms},
   }};
 }
 
@@ -56,7 +56,7 @@ QSize StageBars::minimumSizeHint() const { return {160, 6 * row_height()}; }
 void StageBars::paintEvent(QPaintEvent*) {
   const ThemeColors& colors = Theme::instance().colors();
   QPainter painter(this);
-  painter.setLayoutDirection(Qt::LeftToRight);  // number before unit; places are mirrored by hand
+  painter.setLayoutDirection(Qt::LeftToRight);  // number before unit; positions are mirrored explicitly
   const QFontMetrics metrics = fontMetrics();
   const auto stages = stages_of(times_);
   int name_width = metrics.horizontalAdvance(tr("total"));

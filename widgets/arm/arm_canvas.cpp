@@ -16,7 +16,7 @@
 namespace deer {
 namespace {
 
-constexpr int kSettleMs = 90;  // after the last change, the picture gets smooth edges
+constexpr int kSettleMs = 90;  // delay after the last change before drawing with smooth edges
 constexpr double kAtOnceMs = 12;
 constexpr double kDegreesPerPixel = 0.4;
 constexpr double kAxisLabelAt = 0.083;  // m along an axis
@@ -30,8 +30,8 @@ constexpr int kLeastForLegend = 190;  // pixels of width
 ArmCanvas::ArmCanvas(QWidget* parent) : QWidget(parent), settle_(new QTimer(this)) {
   setAccessibleName(tr("Arm in space"));
   setAccessibleDescription(
-      tr("Drag to turn, Shift+drag to move, wheel to zoom, double click to go back. Alt+arrows turn, "
-         "Alt+Shift+arrows move, + and − zoom."));
+      tr("Drag to turn, Shift+drag to pan, wheel to zoom, double-click to reset. Alt+arrows turn, "
+         "Alt+Shift+arrows pan, + and − zoom."));
   setFocusPolicy(Qt::StrongFocus);
   setAttribute(Qt::WA_OpaquePaintEvent);
   camera_ = ArmCamera::preset(preset_, {});
@@ -73,7 +73,7 @@ void ArmCanvas::set_camera(const ArmCamera& camera) {
 }
 
 void ArmCanvas::draw_quickly() {
-  // Where the smooth picture takes no time there is no need for another.
+  // If smooth drawing is fast, the quick image is not needed.
   const bool smooth = last_smooth_ms_ > 0 && last_smooth_ms_ < kAtOnceMs;
   draw(smooth);
   smooth ? settle_->stop() : settle_->start();
@@ -86,7 +86,7 @@ void ArmCanvas::draw(bool smooth) {
     connect(renderer_, &ArmRenderer::drawn, this, &ArmCanvas::take);
     connect(renderer_, &ArmRenderer::failed, this, &ArmCanvas::failed);
     if (!renderer_->problem().isEmpty()) {
-      // The view takes the canvas away: not while it is being shown.
+      // The view removes the canvas: not during its show event.
       QMetaObject::invokeMethod(this, &ArmCanvas::failed, Qt::QueuedConnection);
       return;
     }
@@ -129,7 +129,7 @@ void ArmCanvas::paintEvent(QPaintEvent*) {
     painter.fillRect(rect(), theme.colors().background);
     return;
   }
-  // While the view grows the last picture is stretched; the next one is on its way.
+  // While the view resizes, the last image is stretched until the next one arrives.
   painter.setRenderHint(QPainter::SmoothPixmapTransform, image_.size() != size() * devicePixelRatioF());
   painter.drawImage(rect(), image_);
   painter.setRenderHint(QPainter::Antialiasing);
@@ -177,7 +177,7 @@ void ArmCanvas::paint_labels(QPainter& painter, int legend_width) const {
     painter.drawText(QRect(QPoint(x, y), box), Qt::AlignCenter, shown);
   };
   const bool leading = !isRightToLeft();
-  // Millimetres between the fingers, and what they were told.
+  // Gripper opening in millimetres, and the command.
   const auto gripper = tr("gripper %1, %2")
                            .arg(format_fixed(state.opening_m * 1000, 1) + QChar(0x00a0) + tr("mm"),
                                 state.commanded_open ? tr("open") : tr("closed"));
@@ -196,7 +196,7 @@ int ArmCanvas::paint_legend(QPainter& painter) const {
   auto font = Theme::number_font(theme.label_font());
   painter.setFont(font);
   const QFontMetrics metrics(font);
-  // Shallow to deep, the executed one framed; with more exits than fit, the first, the taken and the last.
+  // Shallow to deep, the executed one framed; if not all fit, the first, the taken and the last.
   std::vector<const ArmHand*> shown;
   for (const auto& hand : state.predictions) {
     if (hand.exit >= 0) shown.push_back(&hand);
@@ -213,7 +213,7 @@ int ArmCanvas::paint_legend(QPainter& painter) const {
   const auto name = tr("recorded");
   const int text = metrics.horizontalAdvance(name);
   const int exits = static_cast<int>(shown.size()) * (kChip + 2);
-  // The recorded one is drawn in outline; so is its mark.
+  // The recorded hand is drawn in outline, and so is its mark.
   const bool names_recorded = state.recorded && exits + kChip + text + spacing::kSmall <= room + kChip;
   const int all = exits + (names_recorded ? spacing::kTiny + kChip + 2 + text : -2);
   if (shown.empty() && !names_recorded) return 0;

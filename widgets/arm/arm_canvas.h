@@ -13,9 +13,9 @@ class QTimer;
 
 namespace deer {
 
-/// Shows an ArmState and lets a person look around: drag turns, Shift or the middle button moves, the wheel
-/// zooms at the pointer, a double click goes back to the preset. With the focus, Alt and the arrows turn,
-/// with Shift move, plus and minus zoom. Draws only when something changed.
+/// Shows an ArmState with an interactive viewpoint: drag turns, Shift or the middle button pans, the wheel zooms at the
+/// pointer, a double click resets to the preset. With the focus, Alt and the arrows turn, with Shift they pan, plus and
+/// minus zoom. Draws only when something changed.
 class ArmCanvas : public QWidget {
   Q_OBJECT
   Q_PROPERTY(bool settled READ is_settled)
@@ -24,12 +24,12 @@ class ArmCanvas : public QWidget {
   explicit ArmCanvas(QWidget* parent = nullptr);
   ~ArmCanvas() override;
 
-  /// Empty unless nothing can be drawn here; known once the canvas was first shown.
+  /// Why nothing can be drawn; empty if it works. Known once the canvas was shown.
   QString problem() const;
 
   void set_state(const ArmStatePtr& state);  ///< may be null: nothing is drawn
   const ArmStatePtr& state() const { return state_; }
-  /// One line each, at the lower edge: how the pose came about, and so on.
+  /// Notes at the lower edge, one line each, for example how the pose was computed.
   void set_notes(const QStringList& notes);
   const QStringList& notes() const { return notes_; }
 
@@ -39,10 +39,10 @@ class ArmCanvas : public QWidget {
   const ArmCamera& camera() const { return camera_; }
   void set_camera(const ArmCamera& camera);
 
-  /// The picture as it is on the screen, and the camera and state that it was drawn with. Null before the first.
+  /// The image on screen, and the camera and state it was drawn with. Null before the first.
   const QImage& image() const { return image_; }
   const ArmCamera& drawn_camera() const { return drawn_.camera; }
-  /// Whether the picture shows the newest state and camera, with smooth edges.
+  /// Whether the image shows the newest state and camera, with smooth edges.
   bool is_settled() const;
   double last_draw_ms() const { return last_draw_ms_; }
   /// The view with its labels, for a file.
@@ -74,7 +74,7 @@ class ArmCanvas : public QWidget {
   void draw_quickly();
   void take(const ArmPicture& picture, const QImage& image, double milliseconds);
   void paint_axes(QPainter& painter) const;
-  int paint_legend(QPainter& painter) const;  ///< answers its width
+  int paint_legend(QPainter& painter) const;  ///< returns its width
   void paint_labels(QPainter& painter, int legend_width) const;
 
   ArmRenderer* renderer_ = nullptr;

@@ -11,7 +11,7 @@ namespace deer {
 namespace {
 
 constexpr double kOpen = 0.08;                                           // m, of the whole gripper
-constexpr std::array<QRgb, 3> kBlocks = {0xc25b52, 0x5b7fc2, 0xd08fae};  // red, blue, pink: what they are
+constexpr std::array<QRgb, 3> kBlocks = {0xc25b52, 0x5b7fc2, 0xd08fae};  // red, blue, pink: their real colours
 
 std::array<double, 7> as_action(const std::array<float, 6>& arm, bool open) {
   std::array<double, 7> out{};
@@ -46,7 +46,7 @@ void ArmFrames::add_predictions(ArmState& state, const RobotTrack::Robot& robot,
   };
   for (int exit = 0; exit < exits; ++exit) {
     const auto* const probe = record.probe_at(model->exit_layers[static_cast<std::size_t>(exit)]);
-    // The one taken is shown as it was executed.
+    // The exit taken is shown as executed.
     if (probe && exit != record.exit_index) add(probe->arm, probe->gripper_probability > 0.5F, exit, false);
   }
   std::array<float, 6> executed{};
@@ -77,7 +77,7 @@ void ArmFrames::add_paths(ArmState& state, qint64 frame) const {
 
 ArmStatePtr ArmFrames::state(const ArmModelPtr& model, qint64 frame, double step_scale, ArmModel::Posed* posed) {
   if (!model || !has_robot(frame)) return nullptr;
-  // Pointing along a timeline would ask for all of it.
+  // Hovering along a timeline would request all of it.
   if (session_->hovered_frame() < 0) track_.ask_around(frame);
   const auto& robot = *track_.at(frame);
   if (model != last_model_) last_joints_.clear();

@@ -10,7 +10,7 @@
 
 namespace deer {
 
-/// Makes the ArmState of a frame from what a session knows.
+/// Makes the ArmState of a frame from a session.
 class ArmFrames : public QObject {
   Q_OBJECT
 
@@ -22,12 +22,12 @@ class ArmFrames : public QObject {
   /// `session` must outlive this.
   explicit ArmFrames(Session* session, QObject* parent = nullptr);
 
-  /// Whether the robot's state of a frame is known; if not, it is asked for, and changed() follows.
+  /// Whether the robot's state of a frame is known; if not, it is requested, and changed() follows.
   bool has_robot(qint64 frame) { return track_.has(frame); }
   /// Whether the frame was read and has no robot state: a video, a camera.
   bool lacks_robot(qint64 frame) const { return track_.lacks(frame); }
 
-  /// Null unless has_robot(frame). `posed` says how the joints came about.
+  /// Null unless has_robot(frame). `posed` tells how the joints were computed.
   ArmStatePtr state(const ArmModelPtr& model, qint64 frame, double step_scale, ArmModel::Posed* posed = nullptr);
 
  Q_SIGNALS:
@@ -40,7 +40,7 @@ class ArmFrames : public QObject {
 
   Session* session_;
   RobotTrack track_;
-  std::vector<double> last_joints_;  // where inverse kinematics begins
+  std::vector<double> last_joints_;  // start of inverse kinematics
   ArmModelPtr last_model_;
 };
 

@@ -75,7 +75,7 @@ class ArmRenderer::Worker : public QObject {
     if (!picture || broken_) return;
     QElapsedTimer clock;
     clock.start();
-    if (!context_->makeCurrent(surface_)) return give_up(ArmRenderer::tr("OpenGL went away while the view was open."));
+    if (!context_->makeCurrent(surface_)) return give_up(ArmRenderer::tr("The OpenGL context was lost."));
     if (!window_ && !open()) return give_up(ArmRenderer::tr("The OpenGL functions could not be loaded."));
     window_->SetMultiSamples(picture->smooth ? kSamples : 0);
     window_->SetSize(picture->pixels.width(), picture->pixels.height());
@@ -85,7 +85,7 @@ class ArmRenderer::Worker : public QObject {
     window_->Render();
     auto image = read(picture->pixels);
     context_->doneCurrent();
-    if (image.isNull()) return give_up(ArmRenderer::tr("The picture could not be read back from OpenGL."));
+    if (image.isNull()) return give_up(ArmRenderer::tr("The image could not be read back from OpenGL."));
     image.setDevicePixelRatio(picture->pixel_ratio);
     Q_EMIT owner_->drawn(*picture, image, double(clock.nsecsElapsed()) / 1e6);
   }
@@ -123,7 +123,7 @@ class ArmRenderer::Worker : public QObject {
     if (window_->GetRGBACharPixelData(0, 0, size.width() - 1, size.height() - 1, 1, pixels_) != VTK_OK) return {};
     QImage image(size, QImage::Format_RGBX8888);
     const auto row = static_cast<std::size_t>(size.width()) * 4;
-    // OpenGL counts from the bottom, and its alpha is what is left of blending.
+    // OpenGL rows start at the bottom, and alpha is a leftover of blending.
     for (int y = 0; y < size.height(); ++y) {
       auto* const to = image.scanLine(size.height() - 1 - y);
       std::memcpy(to, pixels_->GetPointer(static_cast<vtkIdType>(row) * y), row);
@@ -162,24 +162,24 @@ ArmRenderer::ArmRenderer(QObject* parent) : QObject(parent) {
   auto context = std::make_unique<QOpenGLContext>();
   context->setFormat(format);
   if (!context->create()) {
-    problem_ = tr("This screen offers no OpenGL.");
+    problem_ = tr("No OpenGL on this screen.");
     return;
   }
   surface_ = std::make_unique<QOffscreenSurface>();
   surface_->setFormat(context->format());
   surface_->create();
   if (!context->makeCurrent(surface_.get())) {
-    problem_ = tr("OpenGL is there, but cannot draw without a window.");
+    problem_ = tr("OpenGL cannot draw offscreen.");
     return;
   }
   const auto found = context->format().version();
   context->doneCurrent();
   if (found < std::pair(3, 2)) {
-    problem_ = tr("OpenGL 3.2 is needed, but this screen offers %1.%2.").arg(found.first).arg(found.second);
+    problem_ = tr("OpenGL 3.2 is required, but this screen has %1.%2.").arg(found.first).arg(found.second);
     return;
   }
   worker_ = new Worker(std::move(context), surface_.get(), this);
-  if (!QOpenGLContext::supportsThreadedOpenGL()) return;  // then on this thread
+  if (!QOpenGLContext::supportsThreadedOpenGL()) return;  // then draw on this thread
   thread_ = std::make_unique<QThread>();
   thread_->setObjectName(QStringLiteral("arm"));
   worker_->context()->moveToThread(thread_.get());

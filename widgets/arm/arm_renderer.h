@@ -16,22 +16,21 @@ class QThread;
 
 namespace deer {
 
-/// What is to be drawn: newest wins.
+/// A drawing request; the newest replaces older ones.
 struct ArmPicture {
   ArmStatePtr state;
   ArmCamera camera;
   QSize pixels;
-  double pixel_ratio = 1;  ///< device pixels to one of the screen's units: how thick lines are
-  bool smooth = true;      ///< edges without steps; off while things move and the picture has to be quick
+  double pixel_ratio = 1;  ///< device pixels per logical pixel, for line widths
+  bool smooth = true;      ///< antialiased edges; off for fast drawing during motion
   quint64 number = 0;
 };
 
-/// Draws ArmPictures into images, on a thread of its own where the platform lets it: software OpenGL takes
-/// tens of milliseconds, which no view may spend on the GUI thread. It draws into a framebuffer of its own
-/// and reads it back, instead of being a QOpenGLWidget: with one of those in it a window is put together
-/// by OpenGL as a whole, which costs a quarter of a second for every change anywhere without a GPU, and
-/// moving it to another window loses its picture.
-/// Lives on the GUI thread. Nothing happens, and problem() says why, where there is no OpenGL 3.2.
+/// Draws ArmPictures into images, on its own thread if the platform allows it: software OpenGL takes tens of
+/// milliseconds, too long for the GUI thread. It draws into its own framebuffer and reads it back instead of using a
+/// QOpenGLWidget: with one, Qt composes the whole window with OpenGL, which without a GPU costs a quarter of a second
+/// for every change anywhere, and moving it to another window loses its contents. Lives on the GUI thread. Without
+/// OpenGL 3.2 it draws nothing, and problem() says why.
 class ArmRenderer : public QObject {
   Q_OBJECT
 
@@ -39,9 +38,9 @@ class ArmRenderer : public QObject {
   explicit ArmRenderer(QObject* parent = nullptr);
   ~ArmRenderer() override;
 
-  /// Empty unless it cannot draw; then one sentence with what was missing. May turn up with failed().
+  /// Why it cannot draw, in one sentence; empty if it can. May be set later, with failed().
   QString problem() const { return problem_; }
-  /// Answers drawn() unless a newer request comes before it is begun.
+  /// Emits drawn() unless a newer request arrives before it starts.
   void request(const ArmPicture& picture);
 
  Q_SIGNALS:

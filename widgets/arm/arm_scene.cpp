@@ -15,7 +15,7 @@
 namespace deer {
 namespace {
 
-// CALVIN's table, as the simulated world has it.
+// CALVIN's table, as in the simulated world.
 constexpr double kTableX0 = -0.43, kTableX1 = 0.38, kTableY0 = -0.20, kTableY1 = 0.24;
 constexpr double kTableThick = 0.03, kGridStep = 0.05;
 constexpr double kBlock = 0.045;
@@ -29,14 +29,14 @@ void paint(vtkActor* actor, const QColor& color, double opacity = 1) {
   property->SetOpacity(opacity);
 }
 
-/// Lets through what is behind it. VTK's own pass for translucent things draws the whole picture several
-/// times; these few are blended as they come, from the back to the front.
+/// Makes an actor translucent. VTK's own pass for translucent actors draws the whole scene several times; these few are
+/// blended directly, from back to front.
 void make_ghostly(vtkActor* actor) {
   actor->ForceOpaqueOn();
   actor->GetProperty()->BackfaceCullingOn();
 }
 
-/// As it is, whatever the light.
+/// Unlit colour.
 void make_flat(vtkActor* actor) {
   actor->GetProperty()->SetLighting(false);
   actor->GetProperty()->SetAmbient(1);
@@ -175,7 +175,7 @@ void ArmScene::place_arm(const ArmState& state) {
   const auto base_from_links = built_->robot().base_from_links(state.joints);
   for (std::size_t i = 0; i < links_.size(); ++i) {
     links_[i].actor->SetUserMatrix(to_vtk(state.world_from_base * base_from_links[links_[i].link]));
-    // White on white would be lost, and so would black on black.
+    // Avoids white on white and black on black.
     const auto& own = link_colors_[i];
     paint(links_[i].actor,
           state.dark ? Theme::mix(own, state.colors.text, 0.10) : Theme::mix(own, state.colors.text, 0.06));
@@ -230,7 +230,7 @@ void ArmScene::place_paths(const ArmState& state) {
   predicted_.actor->GetProperty()->SetOpacity(0.55);
   draw(recorded_path_, line_shape(state.recorded_path));
   paint(recorded_path_.actor, state.colors.recorded);
-  // Where the TCP is above the table.
+  // Position of the TCP above the table.
   const auto& tcp = state.world_from_tcp.position;
   const bool above =
       tcp[2] > kSceneDTableTop && tcp[0] > kTableX0 && tcp[0] < kTableX1 && tcp[1] > kTableY0 && tcp[1] < kTableY1;
@@ -265,7 +265,7 @@ void ArmScene::sort_ghosts(const Vector3& eye) {
   for (const auto& ghost : ghosts_) {
     if (ghost.actor->GetVisibility()) order.push_back(&ghost);
   }
-  // What is drawn later covers: the far before the near, and all after what is solid.
+  // Later actors cover earlier ones: far before near, and all after the solid ones.
   std::sort(order.begin(), order.end(), [&](const Drawn* a, const Drawn* b) { return distance(*a) > distance(*b); });
   renderer_->RemoveActor(predicted_.actor);
   renderer_->AddActor(predicted_.actor);
@@ -277,7 +277,7 @@ void ArmScene::sort_ghosts(const Vector3& eye) {
 
 void ArmScene::look(const ArmCamera& camera, const QSizeF& pixels, double pixel_ratio) {
   sort_ghosts(camera.eye());
-  // From afar, axes would be thinner than can be told apart.
+  // From a distance, axes would be too thin to distinguish.
   const double least = kLeastAxisPixels * pixel_ratio * camera.metres_per_pixel(pixels);
   const double thicker = std::max(1.0, least / (2 * kAxisRadius));
   for (int i = 0; i < 3; ++i) {

@@ -15,13 +15,13 @@
 
 namespace deer {
 
-/// What an ArmState looks like, as VTK actors of one renderer. Used on one thread.
+/// VTK actors for an ArmState in one renderer. Use on one thread.
 class ArmScene {
  public:
   ArmScene();
 
   vtkRenderer* renderer() const { return renderer_; }
-  void show(const ArmStatePtr& state);  ///< not null; nothing is done if it is the one shown
+  void show(const ArmStatePtr& state);  ///< not null; does nothing if it is already shown
   void look(const ArmCamera& camera, const QSizeF& pixels, double pixel_ratio);
   void set_line_width(double pixels);
 
@@ -51,7 +51,7 @@ class ArmScene {
   std::vector<QColor> link_colors_;
   std::map<std::pair<int, bool>, vtkSmartPointer<vtkPolyData>> hands_;  // by opening in mm, and edges or faces
   std::deque<Drawn> ghosts_;
-  std::deque<Drawn> tips_;   // small balls where the predictions put the TCP
+  std::deque<Drawn> tips_;   // small spheres at the predicted TCP positions
   std::deque<Drawn> leads_;  // lines to them
   std::deque<Drawn> blocks_;
   Drawn slab_, grid_, pedestal_;

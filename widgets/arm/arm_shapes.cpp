@@ -36,7 +36,7 @@ vtkSmartPointer<vtkPolyData> moved(vtkPolyData* shape, vtkMatrix4x4* by) {
   return filter->GetOutput();
 }
 
-/// VTK's cylinders stand along y; robots' along z.
+/// VTK's cylinders are along y; robots' along z.
 vtkSmartPointer<vtkPolyData> cylinder_shape(double radius, double length) {
   vtkNew<vtkCylinderSource> source;
   source->SetRadius(radius);
@@ -134,7 +134,7 @@ vtkSmartPointer<vtkPolyData> hand_shape(const ArmModel& model, double opening_m)
 }
 
 vtkSmartPointer<vtkPolyData> edges_of(vtkPolyData* shape) {
-  // Corners that only differ by their normals are one, or every triangle would have an edge of its own.
+  // Merge vertices that differ only in their normals, or every triangle would have separate edges.
   vtkNew<vtkPolyData> bare;
   bare->SetPoints(shape->GetPoints());
   bare->SetPolys(shape->GetPolys());
@@ -215,7 +215,7 @@ vtkSmartPointer<vtkPolyData> line_shape(const std::vector<Vector3>& at) {
 }
 
 vtkSmartPointer<vtkPolyData> ribbon_shape(const std::vector<ArmPathPoint>& path, double radius) {
-  // Two points in one place have no direction between them.
+  // Two identical points have no direction.
   std::vector<Vector3> at;
   vtkNew<vtkUnsignedCharArray> colors;
   colors->SetNumberOfComponents(3);

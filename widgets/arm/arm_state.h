@@ -13,12 +13,12 @@
 
 namespace deer {
 
-/// A hand somewhere else than the arm's own.
+/// A hand at a predicted or recorded pose.
 struct ArmHand {
-  Pose world_from_tcp;   ///< where it is drawn: the step times ArmState::step_scale
+  Pose world_from_tcp;   ///< drawn pose: the step times ArmState::step_scale
   double opening_m = 0;  ///< of the fingers
   QColor color;
-  int exit = -1;          ///< zero-based; -1: not an exit's
+  int exit = -1;          ///< zero-based; -1: not from an exit
   bool executed = false;  ///< the one that was sent to the robot
   bool singled_out = false;
 };
@@ -34,8 +34,8 @@ struct ArmBlock {
   QColor color;
 };
 
-/// Everything that the 3D view shows of one moment: plain values, made on the GUI thread and drawn on
-/// another. World frame, metres.
+/// Everything the 3D view shows of one frame: plain values, made on the GUI thread and drawn on another. World frame,
+/// metres.
 struct ArmState {
   ArmModelPtr model;
   Pose world_from_base;
@@ -44,12 +44,12 @@ struct ArmState {
   double opening_m = 0;
   bool commanded_open = true;
 
-  double step_scale = 1;                ///< predicted and recorded steps are drawn this many times as long
+  double step_scale = 1;                ///< magnification of predicted and recorded steps
   std::vector<ArmHand> predictions;     ///< shallow exits first
   std::optional<ArmHand> recorded;      ///< the recorded action's next pose
-  std::vector<ArmPathPoint> past;       ///< up to the TCP; coloured by the depth of each frame
-  std::vector<ArmPathPoint> predicted;  ///< from the TCP on, the executed steps of the frames that follow added up
-  std::vector<Vector3> recorded_path;   ///< what the source recorded of the frames that follow
+  std::vector<ArmPathPoint> past;       ///< path up to the TCP, coloured by the depth of each frame
+  std::vector<ArmPathPoint> predicted;  ///< path from the TCP: sum of the executed steps of the following frames
+  std::vector<Vector3> recorded_path;   ///< recorded path of the following frames
   std::vector<ArmBlock> blocks;
 
   ThemeColors colors;

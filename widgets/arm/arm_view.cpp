@@ -116,7 +116,7 @@ void ArmView::build_buttons() {
     out->setMenu(new QMenu(out));
     return out;
   };
-  preset_button_ = button(tr("View from"), tr("From where the arm is seen. A double click goes back there."));
+  preset_button_ = button(tr("Viewpoint"), tr("Viewpoint of the arm. Double-click the view to reset it."));
   auto* const presets = new QActionGroup(preset_button_);
   for (const auto preset : kPresets) {
     auto* const action = presets->addAction(preset_name(preset));
@@ -129,7 +129,8 @@ void ArmView::build_buttons() {
   preset_button_->menu()->addActions(presets->actions());
   preset_button_->setText(preset_name(canvas_->preset()));
 
-  scale_button_ = button(tr("Length of steps"), tr("A step is a few millimetres: how many times as long it is drawn."));
+  scale_button_ =
+      button(tr("Magnify steps"), tr("Steps are a few millimetres; they are drawn this many times as long."));
   auto* const scales = new QActionGroup(scale_button_);
   for (const double scale : ArmFrames::kScales) {
     auto* const action = scales->addAction(scale_name(scale));
@@ -166,7 +167,7 @@ void ArmView::set_step_scale(double scale) {
 void ArmView::open_robot(const std::filesystem::path& urdf) {
   const auto request = ++robot_request_;
   const QPointer<ArmView> self(this);
-  // The pool may outlive the view: what comes back is handed over by the application's queue.
+  // The pool may outlive the view, so results are passed through the application's event queue.
   QThreadPool::globalInstance()->start([self, urdf, request] {
     ArmModelPtr model;
     QString problem;
@@ -248,13 +249,12 @@ void ArmView::show_empty(EmptyState::Icon icon, const QString& sentence, const Q
 void ArmView::refresh() {
   if (!isVisible()) return;  // showEvent() catches up
   if (!model_) {
-    return show_empty(EmptyState::Icon::problem, tr("The arm cannot be shown: its description cannot be read."), {},
-                      model_problem_);
+    return show_empty(EmptyState::Icon::problem, tr("The robot description cannot be read."), {}, model_problem_);
   }
   if (!canvas_->problem().isEmpty()) {
-    return show_empty(EmptyState::Icon::problem, tr("The arm cannot be drawn in space here."), {},
+    return show_empty(EmptyState::Icon::problem, tr("The arm cannot be drawn in 3D."), {},
                       canvas_->problem() + QLatin1Char(' ') +
-                          tr("Install a driver with OpenGL 3.2, or Mesa’s software one, and start again."));
+                          tr("Install a driver with OpenGL 3.2, or Mesa’s software driver, and restart."));
   }
   const qint64 frame = shown_frame();
   const auto activity = session_->activity();
@@ -266,7 +266,7 @@ void ArmView::refresh() {
   }
   if (!frames_->has_robot(frame)) {
     if (!frames_->lacks_robot(frame)) {
-      // The arm stays where it was while the next frame is read.
+      // Keep showing the arm while the next frame is read.
       if (!canvas_->state()) show_empty(EmptyState::Icon::picture, tr("Loading frame %1…").arg(format_count(frame)));
       return;
     }
@@ -276,14 +276,14 @@ void ArmView::refresh() {
                         problem);
     }
     return show_empty(EmptyState::Icon::picture,
-                      tr("This source does not tell where the robot is. CALVIN episodes and the simulated world do."));
+                      tr("No robot pose in this source. CALVIN episodes and the simulated world have one."));
   }
   ArmModel::Posed posed;
   canvas_->set_state(frames_->state(model_, frame, scale_, &posed));
   QStringList notes;
   if (posed.how == ArmModel::Posed::How::computed) notes << tr("joints computed from the hand’s pose");
   if (posed.how == ArmModel::Posed::How::nearest) {
-    notes << tr("out of this arm’s reach: the hand is %1 off").arg(format_quantity(posed.error_m * 1000, tr("mm")));
+    notes << tr("out of reach: the hand is off by %1").arg(format_quantity(posed.error_m * 1000, tr("mm")));
   }
   canvas_->set_notes(notes);
   stack_->setCurrentWidget(canvas_);
@@ -293,9 +293,9 @@ void ArmView::refresh() {
 void ArmView::contextMenuEvent(QContextMenuEvent* event) {
   if (is_empty()) return;
   QMenu menu(this);
-  menu.addSection(tr("View from"));
+  menu.addSection(tr("Viewpoint"));
   menu.addActions(preset_button_->menu()->actions());
-  menu.addSection(tr("Length of steps"));
+  menu.addSection(tr("Magnify steps"));
   menu.addActions(scale_button_->menu()->actions());
   menu.addSeparator();
   menu.addAction(tr("Copy picture"), this, [this] { QApplication::clipboard()->setImage(canvas_->picture()); });

@@ -16,13 +16,13 @@ class QToolButton;
 
 namespace deer {
 
-/// The arm of the hovered or current frame in space: its pose, what every exit wants to do next, the way it
-/// came and goes. Follows the session and gathers changes into one refresh per turn of the event loop.
+/// The arm of the hovered or current frame in 3D: its pose, the next step of every exit, its past and future path.
+/// Follows the session and combines changes into one refresh per iteration of the event loop.
 class ArmView : public QWidget {
   Q_OBJECT
 
  public:
-  /// `session` must outlive the view. `urdf` is read at once; if it cannot be, the view says why.
+  /// `session` must outlive the view. `urdf` is read at once; if that fails, the view says why.
   ArmView(Session* session, const std::filesystem::path& urdf, QWidget* parent = nullptr);
   ~ArmView() override;
 
@@ -34,11 +34,11 @@ class ArmView : public QWidget {
   double step_scale() const { return scale_; }
   void set_step_scale(double scale);  ///< one of ArmFrames::kScales
 
-  /// Another robot, read in the background; robot_changed() or robot_failed() follows. The newest wins.
+  /// Loads another robot in the background; robot_changed() or robot_failed() follows. The newest request wins.
   void open_robot(const std::filesystem::path& urdf);
   const ArmModelPtr& model() const { return model_; }
 
-  /// Scale and camera, for the layout; restore_state() takes only what it knows.
+  /// Scale and camera, for the layout; restore_state() ignores unknown values.
   QByteArray save_state() const;
   void restore_state(const QByteArray& state);
 

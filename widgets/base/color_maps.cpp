@@ -59,7 +59,7 @@ QColor from_oklab(const Oklab& lab) {
 QColor attention_color(double t) {
   constexpr double kHue = -0.1;  // rad
   t = std::clamp(t, 0.0, 1.0);
-  // Little chroma at both ends, where sRGB has none to give.
+  // Little chroma at both ends, because of the sRGB gamut.
   const double chroma = std::lerp(0.06, 0.08, t) + 0.14 * std::sin(t * std::numbers::pi);
   auto out = from_oklab({std::lerp(0.20, 0.90, t), chroma * std::cos(kHue), chroma * std::sin(kHue)});
   out.setAlphaF(static_cast<float>(std::lerp(0.40, 0.80, t)));

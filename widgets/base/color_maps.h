@@ -8,8 +8,8 @@ namespace deer {
 /// Matplotlib's viridis (public domain, CC0), interpolated; `t` is clamped to [0, 1], 0 is dark.
 QColor viridis(double t);
 
-/// For attention over a picture: plum to pink, which no exit has. Lightness grows evenly, and so does the opacity; `t`
-/// is clamped to [0, 1].
+/// For attention over an image: plum to pink, a hue that no exit uses. Lightness and opacity grow evenly; `t` is
+/// clamped to [0, 1].
 QColor attention_color(double t);
 
 /// A colour in Oklab: perceived lightness 0 to 1, green-red, blue-yellow.
@@ -21,7 +21,7 @@ struct Oklab {
 
 Oklab to_oklab(const QColor& color);
 QColor from_oklab(const Oklab& lab);  ///< clipped to sRGB
-/// The colour `t` of the way from one to the other, in even steps to the eye.
+/// Interpolates between two colours, perceptually even.
 QColor mix_oklab(const QColor& from, const QColor& to, double t);
 
 /// WCAG 2 relative luminance, 0 to 1.

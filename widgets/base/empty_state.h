@@ -8,7 +8,7 @@ class QPushButton;
 
 namespace deer {
 
-/// What a view shows while it has nothing to show: what will be here, and the action that fills it.
+/// Shown in an empty view: what will be here, and the action that fills it.
 class EmptyState : public QWidget {
   Q_OBJECT
 

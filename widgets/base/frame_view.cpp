@@ -95,7 +95,7 @@ void FrameView::show_empty() {
   } else if (session_->trace()) {
     offer_ = Offer::none;
     empty_->set(EmptyState::Icon::chart, activity == Session::Activity::reading
-                                             ? tr("This frame is not read yet. %1").arg(session_->activity_text())
+                                             ? tr("This frame is not loaded yet. %1").arg(session_->activity_text())
                                              : tr("The trace could not be read at this frame."));
   } else if (session_->is_live() && activity != Session::Activity::live && !session_->live_ended() &&
              session_->following()) {
@@ -104,7 +104,7 @@ void FrameView::show_empty() {
   } else if (session_->is_live()) {
     offer_ = Offer::none;
     empty_->set(EmptyState::Icon::chart, session_->frame_count() == 0 ? tr("Waiting for the first frame…")
-                                                                      : tr("The model did not run on this frame."));
+                                                                      : tr("The model was not run on this frame."));
   } else if (session_->frame_count() == 0) {
     offer_ = Offer::dataset;
     empty_->set(EmptyState::Icon::chart, tr("Open an episode to see %1.").arg(purpose_), tr("Open dataset…"));
@@ -113,7 +113,7 @@ void FrameView::show_empty() {
     empty_->set(EmptyState::Icon::chart, tr("This frame is not evaluated yet. %1").arg(session_->activity_text()));
   } else {
     offer_ = Offer::run;
-    empty_->set(EmptyState::Icon::chart, tr("Run all exits to see %1.").arg(purpose_), tr("Run all exits"));
+    empty_->set(EmptyState::Icon::chart, tr("Run the model to see %1.").arg(purpose_), tr("Run the model"));
   }
 }
 

@@ -13,8 +13,8 @@ class QTimer;
 namespace deer {
 
 /// Base of the views that show the result of one frame: the hovered one, otherwise the current one.
-/// Follows the session, gathers changes into one refresh per turn of the event loop, and shows an empty
-/// state that says what is missing (model, episode, run) and offers it.
+/// Follows the session, combines changes into one refresh per iteration of the event loop, and shows an empty state
+/// that names what is missing (model, episode, run) and offers it.
 class FrameView : public QWidget {
   Q_OBJECT
 
@@ -34,7 +34,7 @@ class FrameView : public QWidget {
  protected:
   /// The widget shown while there is a record. Call once, from the constructor.
   void set_content(QWidget* content);
-  /// Called when anything that the view may show has changed; `record` is never null.
+  /// Called when anything the view may show has changed; `record` is never null.
   virtual void show_record(const FrameRecordPtr& record) = 0;
   void refresh_later();
   void showEvent(QShowEvent* event) override;

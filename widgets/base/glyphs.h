@@ -8,10 +8,10 @@ class QRectF;
 
 namespace deer {
 
-/// Small line pictures, drawn and not loaded: sharp at every scale, in any colour.
+/// Small line icons, drawn instead of loaded: sharp at every scale, in any colour.
 enum class Glyph { play, pause, back, forward, first, last, loop, picture, chart, list, model, problem };
 
-/// Draws `glyph` into the largest square in the middle of `rect`.
+/// Draws `glyph` into the largest centred square in `rect`.
 void paint_glyph(QPainter* painter, Glyph glyph, const QRectF& rect, const QColor& color);
 
 /// An icon of one colour, paler when disabled.

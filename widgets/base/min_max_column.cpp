@@ -28,7 +28,7 @@ void MinMaxColumn::reset(qint64 frames) {
 void MinMaxColumn::grow(qint64 frames) {
   if (frames <= size()) return;
   values_.resize(static_cast<std::size_t>(frames), std::numeric_limits<float>::quiet_NaN());
-  // Extents of what is not there yet are empty, so that only a new top has to be filled.
+  // Extents of missing values are empty, so only a new top level must be filled.
   std::size_t level = 0;
   for (qint64 nodes = (frames + kFan - 1) / kFan;; nodes = (nodes + kFan - 1) / kFan, ++level) {
     if (level == levels_.size()) {
@@ -83,7 +83,7 @@ Extent MinMaxColumn::extent(qint64 first, qint64 last) const {
   for (qint64 at = first; at < end;) {
     int level = 0;
     qint64 step = 1;
-    // The largest node that begins here and stays inside.
+    // The largest node that starts here and is inside the range.
     while (level < static_cast<int>(levels_.size()) && at % (step * kFan) == 0 && at + step * kFan <= end) {
       step *= kFan;
       ++level;

@@ -8,7 +8,7 @@
 
 namespace deer {
 
-/// Smallest and largest of a stretch of values, and how many there are; NaN counts as no value.
+/// Minimum, maximum and count of a range of values; NaN is not counted.
 struct Extent {
   float min = std::numeric_limits<float>::quiet_NaN();
   float max = std::numeric_limits<float>::quiet_NaN();
@@ -17,18 +17,17 @@ struct Extent {
   void add(const Extent& other);
 };
 
-/// A value per frame with a pyramid of extents above it, so that the extremes of any stretch cost
-/// the same however long it is.
+/// One value per frame with a pyramid of extents, so that the extremes of any range cost the same whatever its length.
 class MinMaxColumn {
  public:
   void reset(qint64 frames);  ///< every value NaN
-  void grow(qint64 frames);   ///< to so many; the new values are NaN
+  void grow(qint64 frames);   ///< to this many; the new values are NaN
   void set(qint64 frame, float value);
-  /// All values anew; the pyramid is built again only where they differ from those before.
+  /// Replaces all values; the pyramid is rebuilt only where they changed.
   void assign(std::span<const float> values);
   float at(qint64 frame) const { return values_[static_cast<std::size_t>(frame)]; }
   qint64 size() const { return static_cast<qint64>(values_.size()); }
-  /// Of frames first to last, inclusive; both must be inside.
+  /// Of frames first to last, inclusive; both must be valid.
   Extent extent(qint64 first, qint64 last) const;
   Extent all() const { return size() > 0 ? extent(0, size() - 1) : Extent{}; }
 

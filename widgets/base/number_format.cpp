@@ -42,7 +42,7 @@ QString format_number(double value, int significant) {
   if (std::isnan(value)) return words(QT_TRANSLATE_NOOP("deer::number_format", "not evaluated"));
   if (std::isinf(value)) return words(QT_TRANSLATE_NOOP("deer::number_format", "no limit"));
   if (value == 0) return QStringLiteral("0");
-  // Through scientific notation, so that 0.9996 rounds before its decimals are counted.
+  // Uses scientific notation first, so that 0.9996 is rounded before its decimals are counted.
   const QString rounded = QString::number(std::abs(value), 'e', significant - 1);
   const int exponent = rounded.mid(rounded.indexOf(QLatin1Char('e')) + 1).toInt();
   constexpr int kMostDecimals = 9;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-// QCustomPlot's header uses Qt's short keywords, which this project switches off.
+// QCustomPlot's header uses Qt's short keywords, which this project disables.
 #pragma push_macro("signals")
 #pragma push_macro("slots")
 #pragma push_macro("foreach")

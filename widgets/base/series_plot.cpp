@@ -12,10 +12,10 @@
 namespace deer {
 namespace {
 
-constexpr int kLeastWidth = 50;      // of a plot that is not laid out yet, pixels
+constexpr int kLeastWidth = 50;      // of a plot before its first layout, pixels
 constexpr int kRoomForXLabel = 110;  // of the height, pixels
 constexpr int kRoomForLegend = 72;   // of the height, pixels
-constexpr int kReach = 4;            // pixels that the pointer may move in a click
+constexpr int kReach = 4;            // pixels the pointer may move during a click
 
 class ValueTicker : public QCPAxisTicker {
  protected:
@@ -41,7 +41,7 @@ SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
   xAxis->setTicker(QSharedPointer<FrameTicker>::create());
   yAxis->setTicker(QSharedPointer<ValueTicker>::create());
   yAxis->ticker()->setTickCount(4);
-  // The cursor moves with every frame: on a layer of its own, so that the lines are not drawn again.
+  // The cursor moves with every frame, so it has its own layer and the lines are not redrawn.
   addLayer(QStringLiteral("cursor"), layer(QStringLiteral("main")));
   layer(QStringLiteral("cursor"))->setMode(QCPLayer::lmBuffered);
   current_ = new QCPItemStraightLine(this);
@@ -98,7 +98,7 @@ void SeriesPlot::restyle() {
   hovered_->setPen(QPen(colors.muted_text, 1, Qt::DotLine));
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const auto color = color_of(lines_[i]);
-    // A filled area is its own mark; an outline would hide thin neighbours.
+    // Filled areas have no outline, which would hide thin neighbours.
     graphs_[i]->setPen(lines_[i].filled ? QPen(Qt::NoPen) : QPen(color, lines_[i].width, lines_[i].style));
     graphs_[i]->setBrush(lines_[i].filled ? QBrush(color) : QBrush(Qt::NoBrush));
   }
@@ -148,7 +148,7 @@ void SeriesPlot::fill_graphs() {
   stale_ = false;
   filled_range_ = range;
   filled_width_ = axisRect()->width();
-  // Stretches of a power of two begin at the same frames wherever the view is, so that nothing flickers in a pan.
+  // Buckets of a power of two start at the same frames wherever the view is, so nothing flickers while panning.
   qint64 step = 1;
   while (static_cast<double>(2 * step * std::max(filled_width_, kLeastWidth)) < range.size()) step *= 2;
   for (std::size_t line = 0; line < columns_.size(); ++line) {
@@ -217,7 +217,7 @@ void SeriesPlot::set_y_label(const QString& label) {
 }
 
 void SeriesPlot::fit_words() {
-  // The legend stands above the plot, so that it hides no line, in as few rows as there is room for.
+  // The legend is above the plot, so that it hides no line, in as few rows as possible.
   const QFontMetrics metrics(legend->font());
   int widest = 1;
   for (int i = 0; i < legend->itemCount(); ++i) {
@@ -231,7 +231,7 @@ void SeriesPlot::fit_words() {
     legend->setWrap(columns);
     legend->setFillOrder(QCPLegend::foColumnsFirst, true);
   }
-  // Of a plot too low for its words the unit is left, then the numbers alone.
+  // If the plot is too low for its label, show only the unit, then nothing.
   xAxis->setLabel(height() >= kRoomForXLabel ? x_label_ : QString());
   const int room = height() - (xAxis->label().isEmpty() ? 1 : 2) * metrics.height() -
                    (legend->visible() ? metrics.height() : 0) - spacing::kMedium;
@@ -263,7 +263,7 @@ void SeriesPlot::place_legend() {
     plotLayout()->setRowStretchFactor(0, 0.001);
     plotLayout()->setRowSpacing(0);
   } else if (!shown && plotLayout()->rowCount() == 2) {
-    // Where it is not seen it takes no row.
+    // If it is hidden it takes no row.
     plotLayout()->take(legend);
     axisRect()->insetLayout()->addElement(legend, Qt::AlignTop | Qt::AlignRight);
     plotLayout()->simplify();
@@ -332,7 +332,7 @@ void SeriesPlot::fit() {
     yAxis->setRange((*y_range_)[0], (*y_range_)[1]);
   } else {
     const double room = std::max(values.size() * 0.06, 1e-9);
-    // Areas stand on zero.
+    // Areas start at zero.
     const bool areas = !lines_.empty() && lines_.front().filled;
     yAxis->setRange(areas ? 0 : values.lower - room, values.upper + room);
   }

@@ -12,8 +12,8 @@
 
 namespace deer {
 
-/// Lines over frames on the theme's colours, with the session's cursor: wheel zooms at the pointer, drag pans, a click
-/// chooses a frame, double click shows everything. Extremes survive however many frames a pixel holds.
+/// Lines over frames in the theme's colours, with the session's cursor: wheel zooms at the pointer, drag pans, a click
+/// chooses a frame, double click shows everything. Extremes stay visible however many frames share a pixel.
 class SeriesPlot : public VectorPlot {
   Q_OBJECT
 
@@ -21,16 +21,16 @@ class SeriesPlot : public VectorPlot {
   enum class Ink { exit, recorded, muted, accent, warning, error, text, shade };
 
   struct Line {
-    QString name;  ///< in legend and readout
+    QString name;  ///< shown in legend and readout
     Ink ink = Ink::text;
-    int exit = -1;  ///< for Ink::exit: place among `exits`
+    int exit = -1;  ///< for Ink::exit: index among `exits`
     int exits = 0;
     double width = 1;
     Qt::PenStyle style = Qt::SolidLine;
-    double shade = 0.25;  ///< for Ink::shade: of the quiet text colour in the background
-    /// Filled, opaque, down to the line before it or, for the first line, to zero.
+    double shade = 0.25;  ///< for Ink::shade: share of the muted text colour in the background
+    /// Filled, opaque, down to the previous line or, for the first line, to zero.
     bool filled = false;
-    bool steps = false;   ///< a value holds until the next frame
+    bool steps = false;   ///< a value is constant until the next frame
     bool hidden = false;  ///< not drawn: only in the readout
     bool in_legend = true;
     bool in_readout = true;
@@ -38,18 +38,18 @@ class SeriesPlot : public VectorPlot {
 
   explicit SeriesPlot(QWidget* parent = nullptr);
 
-  /// Forgets all values.
+  /// Clears all values.
   void set_lines(std::vector<Line> lines);
   const std::vector<Line>& lines() const { return lines_; }
   /// Values of frames from 0 on; NaN is a gap.
   void set_values(std::size_t line, std::span<const float> values);
-  /// One of them, also behind the last.
+  /// One value; may extend the line.
   void set_value(std::size_t line, qint64 frame, float value);
-  /// Values at these places, in increasing order; for lines that do not run over frames.
+  /// Values at these increasing positions, for lines that are not over frames.
   void set_points(std::size_t line, std::span<const float> x, std::span<const float> y);
-  /// NaN outside what was given. Only after set_values().
+  /// NaN outside the given values. Only after set_values().
   double value(std::size_t line, qint64 frame) const;
-  /// Shows what was set; fits the view unless a person moved it.
+  /// Shows the values; fits the view unless the user has moved it.
   void refresh();
 
   void set_x_label(const QString& label);
@@ -81,7 +81,7 @@ class SeriesPlot : public VectorPlot {
  private:
   void restyle();
   void place_legend();
-  void fit_words();  ///< legend and labels, to the size
+  void fit_words();  ///< fits legend and labels to the size
   void fit();
   void fill_graphs();
   void fill_graph(std::size_t line, qint64 first, qint64 last, qint64 step);
@@ -91,15 +91,15 @@ class SeriesPlot : public VectorPlot {
 
   std::vector<Line> lines_;
   std::vector<QCPGraph*> graphs_;
-  std::vector<MinMaxColumn> columns_;  ///< by line; what is in sight of them goes to the graphs, drawn once a pixel
-  bool stale_ = false;                 ///< graphs are not of columns_ as they are
+  std::vector<MinMaxColumn> columns_;  ///< by line; the visible part is passed to the graphs, one point per pixel
+  bool stale_ = false;                 ///< the graphs do not match columns_
   QCPRange filled_range_;
   int filled_width_ = 0;
   QCPItemStraightLine* current_;
   QCPItemStraightLine* hovered_;
   std::optional<std::array<double, 2>> y_range_;
   bool over_frames_ = true;
-  bool moved_ = false;  ///< by the person: not fitted again
+  bool moved_ = false;  ///< moved by the user: not fitted again
   bool legend_wanted_ = true;
   int decimals_ = 3;
   QPoint pressed_;

@@ -10,18 +10,18 @@ class QTableView;
 
 namespace deer {
 
-/// How a table of values looks: rows as low as their text, no grid, no editing, one thing selected at a time.
+/// Style of a table of values: rows as low as their text, no grid, no editing, single selection.
 void style_table(QTableView* table);
-/// The same without a header of rows, whole rows selected, columns as wide as what they hold.
+/// The same without a row header, whole rows selected, columns as wide as their contents.
 void style_row_table(QTableView* table);
-/// A list that a person fills or goes through: rows with some room, one column takes what the others leave.
+/// Style of an editable list: rows with some padding, one column takes the remaining width.
 void style_list_table(QTableView* table, int stretched_column);
 
-/// Hides the columns that there is no room for, now and whenever the table's size or model changes. `order`: the
-/// columns, what matters first; the first `always` of them are never hidden. The table has its model.
+/// Hides columns without room, now and whenever the table's size or model changes. `order`: the columns, most important
+/// first; the first `always` of them are never hidden. The table must have its model.
 void show_columns_that_fit(QTableView* table, std::vector<int> order, std::size_t always);
 
-/// Says in an empty table what it would show. The table has its model, and owns the label that it answers.
+/// Shows a hint in an empty table. The table must have its model, and owns the returned label.
 QLabel* show_hint_while_empty(QTableView* table, const QString& text);
 
 }  // namespace deer

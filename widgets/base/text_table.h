@@ -8,7 +8,7 @@ class QTableView;
 
 namespace deer {
 
-/// A table of finished texts, for views that only show numbers.
+/// A table of ready-made texts, for views that only show numbers.
 class TextTable : public QAbstractTableModel {
   Q_OBJECT
 
@@ -23,7 +23,7 @@ class TextTable : public QAbstractTableModel {
   struct Cell {
     QString text;
     Ink ink = Ink::text;
-    int exit = -1;  ///< an exit whose colour stands before the text; -1: none
+    int exit = -1;  ///< an exit whose colour is shown before the text; -1: none
     int exits = 0;
     QString tip = {};
   };
@@ -37,7 +37,7 @@ class TextTable : public QAbstractTableModel {
   QVariant data(const QModelIndex& index, int role) const override;
   QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
-  /// A quiet view of it: rows selected as one, no grid, columns as wide as their texts.
+  /// A view of it: whole rows selected, no grid, columns as wide as their texts.
   QTableView* make_view(const QString& accessible_name);
 
  private:

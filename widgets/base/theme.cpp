@@ -46,7 +46,7 @@ const ThemeColors kDark = {
     .not_evaluated = QColor(0x6b727d),
 };
 
-// Where viridis is cut: beyond these, 3:1 with background and surface would be lost.
+// Limits of viridis: beyond these, contrast with background and surface would be below 3:1.
 constexpr double kLightestOnLight = 0.55;
 constexpr double kDarkestOnDark = 0.44;
 
@@ -117,7 +117,7 @@ void Theme::apply() {
 
 void Theme::update_colors() {
   applying_ = true;
-  QApplication::setPalette(QPalette());  // back to the system's, to see what it is now
+  QApplication::setPalette(QPalette());  // reset to the system's, to read its current value
   dark_ = mode_ == Mode::dark || (mode_ == Mode::system && system_is_dark());
   colors_ = dark_ ? kDark : kLight;
   QApplication::setPalette(palette());
@@ -135,7 +135,7 @@ QPalette Theme::palette() const {
   QPalette p;
   p.setColor(QPalette::Window, c.background);
   p.setColor(QPalette::WindowText, c.text);
-  // Inputs have to be found on a dark ground.
+  // Inputs must be visible on a dark background.
   p.setColor(QPalette::Base, dark_ ? mix(c.surface, c.text, 0.1) : c.surface);
   p.setColor(QPalette::AlternateBase, mix(c.surface, c.text, 0.03));
   p.setColor(QPalette::Text, c.text);
@@ -166,12 +166,12 @@ QPalette Theme::palette() const {
 QColor Theme::exit_color(int index, int count) const {
   if (index < 0 || index >= count) return colors_.muted_text;
   const double depth = count > 1 ? static_cast<double>(index) / (count - 1) : 0.5;
-  // Both ways the deep exits stand out most from the background.
+  // In both themes deep exits contrast most with the background.
   return viridis(dark_ ? std::lerp(kDarkestOnDark, 1.0, depth) : std::lerp(kLightestOnLight, 0.0, depth));
 }
 
 QColor Theme::heat_color(double t) const {
-  // Asked for every cell of every matrix; the way through OKLab costs more than painting it.
+  // Cached: needed for every cell of every matrix, and converting from OKLab costs more than painting.
   auto& shades = heat_[dark_ ? 1 : 0];
   if (shades.empty()) {
     const QColor low = mix(colors_.surface, colors_.text, dark_ ? 0.06 : 0.05);
@@ -182,7 +182,7 @@ QColor Theme::heat_color(double t) const {
 }
 
 QColor Theme::text_on(const QColor& fill) {
-  // Pure ones: of these the better always reaches 4.5:1.
+  // Pure black and white: the better one always reaches 4.5:1.
   const QColor ink(Qt::black), paper(Qt::white);
   return contrast(fill, ink) >= contrast(fill, paper) ? ink : paper;
 }
@@ -204,7 +204,7 @@ QFont Theme::body_font() const { return sized(10); }
 QFont Theme::title_font() const { return sized(13); }
 
 QFont Theme::number_font(const QFont& base) {
-  // Asked for every cell of every table: what fonts measure does not change.
+  // Cached: needed for every cell of every table, and font metrics do not change.
   static std::vector<std::pair<QFont, QFont>> known;
   const auto place = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.first == base; });
   if (place != known.end()) return place->second;
@@ -221,9 +221,9 @@ void Theme::style_view(QAbstractItemView* view) {
     p.setColor(QPalette::Highlight, colors_.selection);
     p.setColor(QPalette::HighlightedText, colors_.text);
     view->setPalette(p);
-    // On the window's ground, but not by its base: boxes to check are drawn in that.
+    // Uses the window's background, but not as Base: check boxes are drawn with that.
     view->viewport()->setBackgroundRole(QPalette::Window);
-    // The corner between two headers is a button that no palette reaches.
+    // The corner between two headers is a button that ignores the palette.
     for (auto* corner : view->findChildren<QAbstractButton*>(QString(), Qt::FindDirectChildrenOnly)) {
       corner->setStyleSheet(QStringLiteral("QTableCornerButton::section { background: %1; border: none; }")
                                 .arg(colors_.background.name()));

@@ -21,23 +21,23 @@ inline constexpr int kLarge = 16;
 inline constexpr int kHuge = 24;
 }  // namespace spacing
 
-/// Colours by what they mean. Text colours have a contrast of at least 4.5:1 with background and
+/// Colours by meaning. Text colours have a contrast of at least 4.5:1 with background and
 /// surface, marks (recorded, accent, warning, error) at least 3:1.
 struct ThemeColors {
   QColor background;  ///< behind everything
-  QColor surface;     ///< tables, inputs, tool tips
+  QColor surface;     ///< tables, inputs, tooltips
   QColor text;
   QColor muted_text;  ///< labels, units
   QColor hairline;    ///< separators, grid lines
   QColor accent;      ///< cursor, selection, thresholds
   QColor warning;
   QColor error;
-  QColor recorded;       ///< what the data set recorded, beside what the model predicts
+  QColor recorded;       ///< recorded data, next to predictions
   QColor selection;      ///< behind selected rows; text keeps its colour on it
   QColor not_evaluated;  ///< hatching of frames and exits without a result
 };
 
-/// The one place that knows colours and fonts. GUI thread only.
+/// All colours and fonts. GUI thread only.
 class Theme : public QObject {
   Q_OBJECT
 
@@ -53,15 +53,15 @@ class Theme : public QObject {
   const ThemeColors& colors() const { return colors_; }
   QPalette palette() const;
 
-  /// Gives the application the Fusion style, this palette and the body font, and keeps following
-  /// the system. Call once after QApplication is made; set_mode() applies itself from then on.
+  /// Sets the Fusion style, this palette and the body font for the application, and follows the system. Call once after
+  /// QApplication is created; set_mode() takes effect at once from then on.
   void apply();
 
   /// Colour of exit `index` (zero-based, shallow first) of `count`: viridis, cut to keep 3:1 with the
   /// background. Muted for an index outside [0, count), as for a layer that is not an exit.
   QColor exit_color(int index, int count) const;
 
-  /// Quiet one-hue map for magnitudes, perceptually uniform; `t` is clamped to [0, 1].
+  /// Subdued one-hue map for magnitudes, perceptually uniform; `t` is clamped to [0, 1].
   QColor heat_color(double t) const;
 
   /// Black or white ink, whichever reads better on `fill`.
@@ -74,10 +74,10 @@ class Theme : public QObject {
   QFont label_font() const;  ///< 9 pt
   QFont body_font() const;   ///< 10 pt
   QFont title_font() const;  ///< 13 pt
-  /// `base` if its digits are equally wide, otherwise a font of that size whose digits are.
+  /// `base` if its digits have equal widths, otherwise a font of the same size with such digits.
   static QFont number_font(const QFont& base);
 
-  /// Quiet selection, no box: how every list and table looks. Follows later theme changes.
+  /// Common style of lists and tables: subtle selection, no frame. Follows later theme changes.
   void style_view(QAbstractItemView* view);
 
  Q_SIGNALS:

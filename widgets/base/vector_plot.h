@@ -5,13 +5,13 @@
 
 namespace deer {
 
-/// A plot that draws itself as lines and text, not as a picture of them, when a view is rendered to SVG or PDF.
+/// A plot that draws lines and text instead of an image when a view is rendered to SVG or PDF.
 class VectorPlot : public QCustomPlot {
  public:
   using QCustomPlot::QCustomPlot;
 
  protected:
-  /// Both axes in the theme's colours and fonts: quiet lines, no ticks in between.
+  /// Both axes in the theme's colours and fonts: thin lines, no sub-ticks.
   void style_axes();
 
   void paintEvent(QPaintEvent* event) override {

@@ -23,7 +23,7 @@ const Colors& colors() {
   return table;
 }
 
-// For each pixel the two patches around it and how far it is from the first to the second.
+// For each pixel the two nearest patches and the interpolation weight between them.
 struct Place {
   int first = 0;
   int second = 0;

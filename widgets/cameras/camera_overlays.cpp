@@ -63,7 +63,7 @@ QString CameraOverlays::attention_text(qint64 frame) const {
                         .arg(maps_->shown_exit() + 1)
                         .arg(settings_.head + 1)
                         .arg(map->heads);
-  if (map->frame != frame) text += tr(" · of frame %1").arg(format_count(map->frame));
+  if (map->frame != frame) text += tr(" · from frame %1").arg(format_count(map->frame));
   return text;
 }
 

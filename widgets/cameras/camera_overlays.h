@@ -13,7 +13,7 @@ namespace deer {
 
 enum class Camera { fixed, gripper };
 
-/// What is drawn over the pictures of both cameras, and the values for it. GUI thread only.
+/// Overlays of both camera images and their values. GUI thread only.
 class CameraOverlays : public QObject {
   Q_OBJECT
 
@@ -22,11 +22,11 @@ class CameraOverlays : public QObject {
 
   struct Settings {
     bool attention = false;
-    int exit = -1;        ///< place among the model's exits; -1 for the exit that the views show
-    int head = -1;        ///< of the cross-attention; -1 for the mean of all
+    int exit = -1;        ///< exit index; -1 for the exit that the views show
+    int head = -1;        ///< of the cross-attention; -1 for the mean over all
     bool smooth = false;  ///< weights between patches are interpolated; otherwise each patch is a square
     bool tcp = false;
-    double step_scale = 5;  ///< predicted steps are drawn this many times as long; one of kScales
+    double step_scale = 5;  ///< magnification of predicted steps; one of kScales
     bool operator==(const Settings&) const = default;
   };
 
@@ -42,13 +42,13 @@ class CameraOverlays : public QObject {
 
   /// Weights of the shown map for a camera, [rows, columns]; empty without a map.
   std::vector<float> weights(Camera camera) const;
-  double largest_weight() const;  ///< over both cameras, so that their colours mean the same; 0 without a map
+  double largest_weight() const;  ///< over both cameras, so that their colours are comparable; 0 without a map
 
-  /// "attention at exit 3, mean of 4 heads"; why there is none; how far behind it is.
+  /// "attention at exit 3, mean of 4 heads"; or why there is none, or how old it is.
   QString attention_text(qint64 frame) const;
-  /// The same in few words, where there is little room: "exit 3, mean".
+  /// Short form for little room: "exit 3, mean".
   QString short_attention_text(qint64 frame) const;
-  /// In a few words, for the button: "none", "attention", "attention, TCP".
+  /// Short text for the button: "none", "attention", "attention, TCP".
   QString summary() const;
 
  Q_SIGNALS:

@@ -93,7 +93,7 @@ void CameraView::refresh() {
     if (!image || image->empty()) {
       const QString reason = session_->frame_problem(frame);
       empty_->set(EmptyState::Icon::picture,
-                  reason.isEmpty() ? tr("This frame has no picture from this camera.") : reason);
+                  reason.isEmpty() ? tr("No image from this camera in this frame.") : reason);
       return show_state(State::empty);
     }
     if (image != source_) {
@@ -122,7 +122,7 @@ void CameraView::show_state(State state) {
   const bool other = state != state_;
   state_ = state;
   empty_->setVisible(state != State::picture);
-  // Asking for its size at every frame would cost more than the picture.
+  // Querying its size for every frame would cost more than the image.
   if (other || picture_rect() != picker_in_) place_picker();
   update();
 }
@@ -140,7 +140,7 @@ QRect CameraView::picture_rect() const {
   if (picture_.isNull()) return {};
   QSize size = picture_.size().scaled(this->size(), Qt::KeepAspectRatio);
   if (pixelated_) {
-    // Whole multiples of the screen's pixels keep every source pixel equally wide.
+    // Integer multiples of screen pixels keep every source pixel equally wide.
     const qreal ratio = devicePixelRatioF();
     const int times = static_cast<int>(size.width() * ratio) / picture_.width();
     if (times >= 1) size = QSizeF(picture_.width() * times / ratio, picture_.height() * times / ratio).toSize();
@@ -161,7 +161,7 @@ void CameraView::paintEvent(QPaintEvent*) {
   if (pixelated_) {
     painter.drawImage(target, picture_);
   } else {
-    // QPainter's own smooth scaling skips pixels when it shrinks.
+    // QPainter's smooth scaling skips pixels when shrinking.
     QImage scaled = picture_.scaled(target.size() * ratio, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
     scaled.setDevicePixelRatio(ratio);
     painter.drawImage(target.topLeft(), scaled);
@@ -198,7 +198,7 @@ void CameraView::paintEvent(QPaintEvent*) {
   const QString caption = camera_ == Camera::fixed ? tr("static camera") : tr("gripper camera");
   chip(caption, theme.label_font(), theme.colors().surface, badge_left, room, true);
   QString badge = badge_text();
-  // Where there is no room for the depth, the exit alone: it is not cut off.
+  // Without room for the depth, show only the exit instead of cutting it off.
   const bool narrow = QFontMetrics(badge_font).elidedText(badge, Qt::ElideRight, room - 2 * spacing::kSmall) != badge;
   if (record && narrow) badge = exit_name(record->exit_index, record->exit_layer);
   const int used = chip(badge, badge_font, fill, badge_left, room);

@@ -17,7 +17,7 @@ namespace deer {
 class OverlayPicker;
 
 /// One camera of the hovered or current frame, with the exit taken written on it. Keeps the last
-/// picture while the next one loads and dims it after 150 ms.
+/// image while the next one loads and dims it after 150 ms.
 class CameraView : public QWidget {
   Q_OBJECT
 
@@ -31,16 +31,15 @@ class CameraView : public QWidget {
   /// Shows every source pixel as a square instead of smoothing.
   void set_pixelated(bool pixelated);
   bool pixelated() const { return pixelated_; }
-  /// Where the picture is drawn, in widget coordinates.
+  /// Rectangle of the image, in widget coordinates.
   QRect picture_rect() const;
   QString badge_text() const;
 
-  /// What is drawn over the picture; the static camera's view gets a button that chooses it. `overlays` must outlive
-  /// the view.
+  /// Overlays over the image; the static camera's view gets a button to choose them. `overlays` must outlive the view.
   void set_overlays(CameraOverlays* overlays);
-  /// Where the patches are drawn, in widget coordinates; empty without a map.
+  /// Rectangle of the patches, in widget coordinates; empty without a map.
   QRectF patch_grid() const;
-  /// What the overlays say: the legend's words, or why something is not shown.
+  /// Text of the overlays: the legend, or why something is not shown.
   QStringList overlay_texts() const;
   /// "row 3, column 5: 2.31 %" of the patch under the pointer; empty elsewhere.
   QString hovered_patch_text() const;
@@ -80,7 +79,7 @@ class CameraView : public QWidget {
   bool pixelated_ = false;
   CameraOverlays* overlays_ = nullptr;
   OverlayPicker* picker_ = nullptr;
-  QRect picker_in_;  ///< the picture that it was placed for
+  QRect picker_in_;  ///< the image rectangle it was placed for
   std::optional<QPoint> hovered_patch_;
 };
 

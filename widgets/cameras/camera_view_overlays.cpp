@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a camera view draws over its picture.
+// Overlays of a camera view.
 #include <QHelpEvent>
 #include <QMouseEvent>
 #include <QPainter>
@@ -18,7 +18,7 @@ namespace deer {
 namespace {
 
 constexpr int kBarHeight = 8;
-constexpr int kRoomyHeight = 340;  // px; in lower pictures the legend is short
+constexpr int kRoomyHeight = 340;  // px; for smaller images the legend is short
 constexpr int kTwoLinesHeight = 200;
 constexpr int kFewWordsWidth = 60;
 
@@ -39,7 +39,7 @@ void CameraView::place_picker() {
   if (!picker_) return;
   const QRect target = picture_rect();
   picker_in_ = target;
-  // The caption has the other corner.
+  // The caption uses the other corner.
   const int caption = QFontMetrics(Theme::instance().label_font()).horizontalAdvance(tr("static camera"));
   const int room = target.width() - caption - 5 * spacing::kSmall;
   picker_->set_short(false);
@@ -49,7 +49,7 @@ void CameraView::place_picker() {
   picker_->setVisible(state_ == State::picture && wanted.width() + 2 * spacing::kSmall <= target.width());
   const int left =
       isRightToLeft() ? target.left() + spacing::kSmall : target.right() + 1 - spacing::kSmall - wanted.width();
-  // Below the caption where there is no room beside it.
+  // Below the caption if there is no room next to it.
   const int down = beside ? 0 : QFontMetrics(Theme::instance().label_font()).height() + 2 * spacing::kTiny;
   picker_->setGeometry(left, target.top() + spacing::kSmall + down, wanted.width(), wanted.height());
 }
@@ -112,7 +112,7 @@ QStringList CameraView::overlay_texts() const {
       double share = 0;
       for (const float weight : weights) share += static_cast<double>(weight);
       const auto hovered = hovered_patch_text();
-      out << (hovered.isEmpty() ? tr("in this picture: %1").arg(percent(share)) : hovered);
+      out << (hovered.isEmpty() ? tr("in this image: %1").arg(percent(share)) : hovered);
     }
   }
   return out;
@@ -159,14 +159,14 @@ void CameraView::draw_legend(QPainter* painter, int bottom) const {
   const int bar_length = std::clamp(available - numbers_width, 8, roomy ? 72 : 40);
   const int bar_width = bar_length + numbers_width;
   if (bar && !roomy && available < bar_width + kFewWordsWidth) {
-    // One or the other; the tool tip has the words.
+    // One or the other; the tooltip has the full text.
     if (hovered_patch_text().isEmpty()) {
       texts.last().clear();
     } else {
       bar = false;
     }
   }
-  // Where there is little room the bar stands before the last line's words, otherwise below them.
+  // With little room the bar is before the last line's text, otherwise below it.
   const int indent = bar && !roomy && !texts.last().isEmpty() ? bar_width + spacing::kSmall : 0;
   int width = bar ? bar_width : 0;
   for (const auto& text : texts) {
@@ -198,7 +198,7 @@ void CameraView::draw_legend(QPainter* painter, int bottom) const {
   painter->drawText(place, Qt::AlignVCenter | Qt::AlignRight, most);
   const QRect strip(place.left() + metrics.horizontalAdvance(zero) + spacing::kTiny,
                     place.center().y() - kBarHeight / 2, bar_length, kBarHeight);
-  // On the grey that a picture is on average.
+  // On the average grey of an image.
   painter->fillRect(strip, Qt::gray);
   for (int i = 0; i < bar_length; ++i) {
     painter->fillRect(strip.left() + i, strip.top(), 1, kBarHeight, attention_color((i + 0.5) / bar_length));
@@ -207,7 +207,7 @@ void CameraView::draw_legend(QPainter* painter, int bottom) const {
 
 bool CameraView::event(QEvent* event) {
   if (event->type() == QEvent::ToolTip) {
-    // All the words, where the legend has no room for them.
+    // The full text, if the legend has no room for it.
     const auto texts = overlay_texts();
     if (!texts.isEmpty()) QToolTip::showText(static_cast<QHelpEvent*>(event)->globalPos(), texts.join(u'\n'), this);
     return true;

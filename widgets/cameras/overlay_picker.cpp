@@ -10,7 +10,7 @@ namespace deer {
 
 OverlayPicker::OverlayPicker(CameraOverlays* overlays, QWidget* parent) : QToolButton(parent), overlays_(overlays) {
   setAccessibleName(tr("Overlay"));
-  setToolTip(tr("What is drawn over the pictures: where the model looks, or where the hand is."));
+  setToolTip(tr("Choose an overlay: where the model looks, or where the hand is."));
   setPopupMode(QToolButton::InstantPopup);
   setFont(Theme::instance().label_font());
   setAutoFillBackground(true);
@@ -35,7 +35,7 @@ void OverlayPicker::set_short(bool is_short) {
 
 void OverlayPicker::fill(QMenu* menu, CameraOverlays* overlays) {
   menu->clear();
-  // Sub-menus and groups stay behind otherwise.
+  // Submenus and groups would be left over otherwise.
   qDeleteAll(menu->findChildren<QMenu*>(QString(), Qt::FindDirectChildrenOnly));
   qDeleteAll(menu->findChildren<QActionGroup*>(QString(), Qt::FindDirectChildrenOnly));
   const auto settings = overlays->settings();
@@ -57,10 +57,10 @@ void OverlayPicker::fill(QMenu* menu, CameraOverlays* overlays) {
 
   menu->addSection(tr("Where the model looks"));
   auto* const exits = new QActionGroup(menu);
-  add(menu, exits, tr("&Attention of the exit shown"), settings.attention && settings.exit < 0, [](auto& s, bool) {
+  add(menu, exits, tr("&Attention of the selected exit"), settings.attention && settings.exit < 0, [](auto& s, bool) {
     s.attention = true;
     s.exit = -1;
-  })->setToolTip(tr("Of the exit that the views single out, otherwise of the one taken."));
+  })->setToolTip(tr("Of the selected exit, otherwise of the exit taken."));
   const int count = model ? static_cast<int>(model->exit_layers.size()) : 0;
   for (int exit = 0; exit < count; ++exit) {
     add(menu, exits,
@@ -83,7 +83,7 @@ void OverlayPicker::fill(QMenu* menu, CameraOverlays* overlays) {
   menu->addSection(tr("Where the hand is"));
   add(menu, nullptr, tr("&TCP, its path and each exit’s next step"), settings.tcp,
       [](auto& s, bool on) { s.tcp = on; });
-  auto* const scales = menu->addMenu(tr("&Length of steps"));
+  auto* const scales = menu->addMenu(tr("&Magnify steps"));
   auto* const scale_group = new QActionGroup(menu);
   for (const double scale : CameraOverlays::kScales) {
     add(scales, scale_group, tr("%1×").arg(scale, 0, 'f', 0), settings.step_scale == scale,

@@ -9,7 +9,7 @@ class QMenu;
 
 namespace deer {
 
-/// The button over a picture that chooses what is drawn on it: "Overlay: none".
+/// Button over an image that chooses its overlays: "Overlay: none".
 class OverlayPicker : public QToolButton {
   Q_OBJECT
 
@@ -17,10 +17,10 @@ class OverlayPicker : public QToolButton {
   /// `overlays` must outlive it.
   explicit OverlayPicker(CameraOverlays* overlays, QWidget* parent = nullptr);
 
-  /// Whether it only says "Overlay", for narrow pictures.
+  /// Whether it only reads "Overlay", for narrow images.
   void set_short(bool is_short);
 
-  /// Puts every choice into `menu`, in place of what it holds.
+  /// Replaces the contents of `menu` by all choices.
   static void fill(QMenu* menu, CameraOverlays* overlays);
 
  private:

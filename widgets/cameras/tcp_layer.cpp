@@ -11,11 +11,11 @@
 namespace deer {
 namespace {
 
-constexpr double kHalo = 1.5;  // px of the ground around marks, so that they are seen on any picture
+constexpr double kHalo = 1.5;  // px of outline around marks, so that they are visible on any image
 
 QString words(const char* text) { return QCoreApplication::translate("TcpLayer", text); }
 
-/// Projects points of the world into a picture that may be scaled against the calibrated one.
+/// Projects world points into an image that may be scaled relative to the calibrated one.
 class Projection {
  public:
   Projection(const CameraModel& camera, const Pose& world_from_tcp, QSize picture)
@@ -63,7 +63,7 @@ TcpMarks tcp_marks(const CameraOverlays& overlays, Camera camera, qint64 frame, 
   auto* const session = overlays.session();
   auto& track = overlays.track();
   if (!track.has(frame)) {
-    if (track.lacks(frame)) out.problem = words("TCP: this source does not tell where the robot is");
+    if (track.lacks(frame)) out.problem = words("TCP: no robot pose in this source");
     return out;
   }
   const auto& robot = *track.at(frame);
@@ -71,7 +71,7 @@ TcpMarks tcp_marks(const CameraOverlays& overlays, Camera camera, qint64 frame, 
   const auto& model = camera == Camera::fixed ? (calibration ? calibration->fixed : std::nullopt)
                                               : (calibration ? calibration->gripper : std::nullopt);
   if (!model) {
-    out.problem = words("TCP: this camera’s calibration is not known");
+    out.problem = words("TCP: this camera has no calibration");
     return out;
   }
   if (session->hovered_frame() < 0) track.ask_around(frame);
@@ -92,7 +92,7 @@ TcpMarks tcp_marks(const CameraOverlays& overlays, Camera camera, qint64 frame, 
     const bool executed = exit == record->exit_index;
     const auto* const probe = record->probe_at(summary->exit_layers[static_cast<std::size_t>(exit)]);
     if (!executed && !probe) continue;
-    // The one taken is shown as it was executed.
+    // The exit taken is shown as executed.
     const auto at = led_to(executed ? as_action(record->command) : as_action(probe->arm));
     if (!at) continue;
     out.predictions.push_back(
@@ -136,7 +136,7 @@ void draw_tcp(QPainter* painter, const TcpMarks& marks, const std::function<QPoi
       painter->setPen(QPen(colors.recorded, 2, Qt::SolidLine, Qt::RoundCap));
       painter->drawLine(from, to_widget(*marks.recorded));
     }
-    // The executed one last, on top of the others.
+    // The executed one last, on top.
     auto order = marks.predictions;
     std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.executed < b.executed; });
     for (const auto& one : order) {
@@ -149,7 +149,7 @@ void draw_tcp(QPainter* painter, const TcpMarks& marks, const std::function<QPoi
       disc(to_widget(one.at), one.executed || one.singled_out ? 5 : 3.5, one.color,
            one.singled_out ? colors.accent : colors.surface, kHalo);
     }
-    // A cross-hair that leaves the middle free.
+    // A cross-hair with an open centre.
     for (const auto& [color, width] : {std::pair{colors.surface, 2 + 2 * kHalo}, std::pair{colors.text, 2.0}}) {
       painter->setPen(QPen(color, width, Qt::SolidLine, Qt::FlatCap));
       for (const QPointF way : {QPointF(1, 0), QPointF(-1, 0), QPointF(0, 1), QPointF(0, -1)}) {

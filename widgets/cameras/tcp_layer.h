@@ -14,8 +14,8 @@ class QPainter;
 
 namespace deer {
 
-/// Where the TCP was, is and will be in one camera's picture, in the picture's pixels with (0, 0) the upper left corner
-/// (half a pixel from OpenCV's).
+/// Past, current and future TCP positions in one camera's image, in pixels with (0, 0) the top left corner (half a
+/// pixel from OpenCV's).
 struct TcpMarks {
   struct Prediction {
     QPointF at;
@@ -25,18 +25,18 @@ struct TcpMarks {
     bool singled_out = false;
   };
 
-  QString problem;  ///< why there are none: then nothing else is filled
+  QString problem;  ///< why there are none; then nothing else is set
   std::optional<QPointF> now;
-  std::vector<QPolygonF> past;          ///< recorded, up to now; cut where it is behind the camera
+  std::vector<QPolygonF> past;          ///< recorded, up to now; interrupted behind the camera
   std::vector<QPolygonF> ahead;         ///< recorded, from now on
   std::optional<QPointF> recorded;      ///< where the recorded action leads
   std::vector<Prediction> predictions;  ///< where each evaluated exit's action leads, shallow first
 };
 
-/// Marks of a frame for a picture of this size. Steps are drawn settings().step_scale times as long.
+/// Marks of a frame for an image of this size. Steps are magnified by settings().step_scale.
 TcpMarks tcp_marks(const CameraOverlays& overlays, Camera camera, qint64 frame, QSize picture);
 
-/// `to_widget` takes a point of the picture to where it is drawn.
+/// `to_widget` maps a point of the image to widget coordinates.
 void draw_tcp(QPainter* painter, const TcpMarks& marks, const std::function<QPointF(QPointF)>& to_widget);
 
 }  // namespace deer

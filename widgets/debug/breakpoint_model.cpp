@@ -72,8 +72,8 @@ QVariant BreakpointModel::data(const QModelIndex& index, int role) const {
       return Theme::number_font(Theme::instance().body_font());
     case Qt::ToolTipRole:
       if (!error.isEmpty()) return error;
-      return condition ? tr("Playback and the live run stop where this holds. Double click to change it.")
-                       : tr("Frames of the episode where it holds.");
+      return condition ? tr("Playback and live runs stop at frames that match. Double-click to edit.")
+                       : tr("Frames of the episode that match.");
     case Qt::AccessibleTextRole:
       if (condition) return one.enabled ? tr("%1, on").arg(one.condition) : tr("%1, off").arg(one.condition);
       break;
@@ -88,7 +88,7 @@ QVariant BreakpointModel::headerData(int section, Qt::Orientation orientation, i
         Qt::Alignment((section == kCondition ? Qt::AlignLeading : Qt::AlignTrailing) | Qt::AlignVCenter));
   }
   if (role != Qt::DisplayRole) return {};
-  return section == kCondition ? tr("stop where") : tr("frames");
+  return section == kCondition ? tr("condition") : tr("frames");
 }
 
 Qt::ItemFlags BreakpointModel::flags(const QModelIndex& index) const {

@@ -7,8 +7,8 @@
 
 namespace deer {
 
-/// Breakpoints as a table: whether each is on, its condition, and on how many frames of the episode it holds, or what
-/// is wrong with it. Edits go to the debugger at once.
+/// Breakpoints as a table: enabled or not, the condition, and how many frames of the episode match, or the error. Edits
+/// go to the debugger at once.
 class BreakpointModel : public QAbstractTableModel {
   Q_OBJECT
 

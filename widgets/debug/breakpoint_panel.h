@@ -12,7 +12,7 @@ class BreakpointModel;
 class Debugger;
 class ExpressionEdit;
 
-/// The list of breakpoints: on or off, condition, frames where it holds; adding, changing and removing.
+/// The list of breakpoints: enabled or not, condition, matching frames; add, edit and remove.
 class BreakpointPanel : public QWidget {
   Q_OBJECT
 

@@ -39,7 +39,7 @@ EventLog::EventLog(Session* session, Debugger* debugger, QWidget* parent)
   table_->setAccessibleName(tr("Events"));
   style_list_table(table_, EventModel::kWhat);
   auto* const header = table_->horizontalHeader();
-  // Measuring the contents would go over every row.
+  // Measuring the contents would visit every row.
   const QFontMetrics metrics(Theme::number_font(Theme::instance().body_font()));
   for (const auto& [section, text] :
        {std::pair{EventModel::kFrame, format_count(9'999'999)},
@@ -51,7 +51,7 @@ EventLog::EventLog(Session* session, Debugger* debugger, QWidget* parent)
 
   auto* const kinds = new QToolButton;
   kinds->setText(tr("Kinds"));
-  kinds->setAccessibleName(tr("Kinds of events that are shown"));
+  kinds->setAccessibleName(tr("Kinds of events shown"));
   kinds->setPopupMode(QToolButton::InstantPopup);
   auto* const menu = new QMenu(kinds);
   for (int i = 0; i < kFrameEventKinds; ++i) {
@@ -66,7 +66,7 @@ EventLog::EventLog(Session* session, Debugger* debugger, QWidget* parent)
   kinds->setMenu(menu);
   auto* const copy_button = new QPushButton(tr("Copy"));
   copy_button->setAccessibleName(tr("Copy events"));
-  copy_button->setToolTip(tr("Copy the selected rows as CSV; without a selection, the first 10 000."));
+  copy_button->setToolTip(tr("Copy the selected rows as CSV, or the first 10 000 if none are selected."));
   auto* const save = new QPushButton(tr("Save CSV…"));
   save->setAccessibleName(tr("Save events as CSV"));
   count_->setAccessibleName(tr("Number of events"));
@@ -114,7 +114,7 @@ void EventLog::go_to(int row) {
 }
 
 void EventLog::mark_frame() {
-  // The log follows the cursor, but not away from what the person has selected at that frame.
+  // The log follows the cursor, but keeps the user's selection at that frame.
   const auto frame = session_->current_frame();
   if (!isVisible() || frame < 0 || model_->frame_of(table_->currentIndex().row()) == frame) return;
   const int row = model_->row_of(frame);

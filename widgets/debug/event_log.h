@@ -16,8 +16,8 @@ namespace deer {
 class Debugger;
 class EventModel;
 
-/// What happened in the episode, in order of frames. Click or Enter shows the frame; kinds can be left out; rows are
-/// copied, or all written to a file.
+/// Events of the episode, ordered by frame. Click or Enter shows the frame; kinds can be hidden; rows can be copied, or
+/// all saved to a file.
 class EventLog : public QWidget {
   Q_OBJECT
 
@@ -30,7 +30,7 @@ class EventLog : public QWidget {
   QString count_text() const;
 
   void copy();  ///< the selected rows, or the first 10,000, as CSV
-  /// Writes all rows that are shown, some at a turn of the event loop; the newest call wins.
+  /// Saves all visible rows, in batches per iteration of the event loop; the newest call wins.
   void save_csv(const QString& path);
 
  Q_SIGNALS:

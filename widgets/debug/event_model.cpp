@@ -21,7 +21,7 @@ EventModel::EventModel(Session* session, Debugger* debugger, QObject* parent)
   later_.setInterval(kRenewMs);
   connect(&later_, &QTimer::timeout, this, &EventModel::renew);
   connect(debugger, &Debugger::events_changed, this, [this] {
-    // Rows that are no more must not be asked for until then.
+    // Removed rows must not be accessed until then.
     if (debugger_->events().count(kinds_) < rows_) return renew();
     if (!later_.isActive()) later_.start();
   });
@@ -79,9 +79,9 @@ QString EventModel::what(const FrameEvent& event) const {
     case FrameEventKind::gripper_closes:
       return tr("probability of opening %1").arg(format_number(double(event.value), 2));
     case FrameEventKind::forced:
-      return tr("%1, set by hand").arg(exit(event.exit));
+      return tr("%1, forced").arg(exit(event.exit));
     case FrameEventKind::gap:
-      return tr("%1: %2 since the frame before")
+      return tr("%1: %2 since the previous frame")
           .arg(debugger_->events().text(event), format_quantity(double(event.value), QStringLiteral("s")));
     case FrameEventKind::breakpoint:
     case FrameEventKind::status:

@@ -10,7 +10,7 @@ namespace deer {
 
 class Session;
 
-/// The events of the kinds that are shown, a row an event, in order of frames.
+/// The events of the visible kinds, one row per event, ordered by frame.
 class EventModel : public QAbstractTableModel {
   Q_OBJECT
 
@@ -24,8 +24,8 @@ class EventModel : public QAbstractTableModel {
   static QString kind_name(FrameEventKind kind);
 
   qint64 frame_of(int row) const;
-  int row_of(qint64 frame) const;  ///< the first at or after it; rowCount() if there is none
-  /// A row as in a file: frame, kind, what; quoted where needed.
+  int row_of(qint64 frame) const;  ///< the first at or after it; rowCount() if none
+  /// A row as in a file: frame, kind, details; quoted if needed.
   QString csv_line(int row) const;
   static QString csv_header();
 
@@ -42,7 +42,7 @@ class EventModel : public QAbstractTableModel {
   Debugger* debugger_;
   EventKinds kinds_ = kEveryKind & ~kind_bit(FrameEventKind::threshold_crossing);
   int rows_ = 0;
-  QTimer later_;  // while a scan goes on, not at each of its stretches
+  QTimer later_;  // delays updates during a scan
 };
 
 }  // namespace deer

@@ -55,7 +55,7 @@ QString expression_help() {
   }
   return out + QStringLiteral("</table><p>") +
          Debugger::tr(
-             "delta1, threshold1, … are those of each exit. Signs: &lt; &lt;= == != &gt;= &gt; + - * / ^ ( ) %, "
+             "delta1, threshold1, … are values of each exit. Operators: &lt; &lt;= == != &gt;= &gt; + - * / ^ ( ) %, "
              "and, or, not, abs, min, max.") +
          QStringLiteral("</p>");
 }
@@ -72,7 +72,7 @@ ExpressionEdit::ExpressionEdit(Debugger* debugger, const QString& name, const QS
   QStringList words{QStringLiteral("and"), QStringLiteral("or"), QStringLiteral("not"), QStringLiteral("abs(")};
   for (const auto& info : FrameValues::infos()) words << QString::fromStdString(info.name);
   line_->setCompleter(new WordCompleter(words, line_));
-  error_->setAccessibleName(tr("What is wrong with the expression"));
+  error_->setAccessibleName(tr("Error in the expression"));
   error_->setWordWrap(true);
   error_->setTextFormat(Qt::PlainText);
   error_->hide();

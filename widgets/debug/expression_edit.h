@@ -10,14 +10,14 @@ namespace deer {
 
 class Debugger;
 
-/// An example to begin with: "depth at least 10", `depth >= 10`.
+/// An example expression: "depth at least 10", `depth >= 10`.
 struct ExpressionTemplate {
   QString name;
   QString text;
 };
 
-/// Where a person writes an expression over a frame's values: names are completed, templates help to begin, and what is
-/// wrong is said below, in place. Only a good one is given out.
+/// Input for an expression over a frame's values: completes names, offers examples, and shows errors below the field.
+/// Only valid expressions are emitted.
 class ExpressionEdit : public QWidget {
   Q_OBJECT
 
@@ -41,7 +41,7 @@ class ExpressionEdit : public QWidget {
   QLabel* error_;
 };
 
-/// Every name that expressions know, with its meaning, for a tool tip.
+/// All names for expressions with their meanings, for a tooltip.
 QString expression_help();
 
 }  // namespace deer

@@ -11,7 +11,7 @@ namespace deer {
 
 class Session;
 
-/// Watches as a table: the expression, its value at the current (or hovered) frame, and its course over the episode.
+/// Watches as a table: the expression, its value at the current (or hovered) frame, and its curve over the episode.
 /// Edits go to the debugger at once.
 class WatchModel : public QAbstractTableModel {
   Q_OBJECT

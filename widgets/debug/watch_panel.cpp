@@ -51,11 +51,11 @@ WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
     : QWidget(parent),
       model_(new WatchModel(session, debugger, this)),
       edit_(new ExpressionEdit(debugger, tr("New watch"), tr("for example delta / threshold"),
-                               {{tr("How close to the threshold"), QStringLiteral("closest")},
-                                {tr("Disagreement of the exits"), QStringLiteral("disagreement")},
+                               {{tr("Distance to the threshold"), QStringLiteral("closest")},
+                                {tr("Disagreement between exits"), QStringLiteral("disagreement")},
                                 {tr("Regret"), QStringLiteral("regret")},
                                 {tr("GFLOPs of the language model"), QStringLiteral("llm_gflops")},
-                                {tr("Milliseconds of a frame"), QStringLiteral("latency_ms")}})) {
+                                {tr("Time of a frame in ms"), QStringLiteral("latency_ms")}})) {
   table_ = lay_out({model_, edit_, tr("Watches"), tr("Remove the watch"), WatchModel::kCourse,
                     [this](int row) { model_->remove(row); }},
                    this);
@@ -63,13 +63,14 @@ WatchPanel::WatchPanel(Session* session, Debugger* debugger, QWidget* parent)
   table_->setSelectionMode(QAbstractItemView::SingleSelection);
   auto* const header = table_->horizontalHeader();
   header->setSectionResizeMode(WatchModel::kExpression, QHeaderView::Interactive);
-  header->setSectionResizeMode(WatchModel::kValue, QHeaderView::Interactive);  // numbers must not move the columns
+  header->setSectionResizeMode(WatchModel::kValue,
+                               QHeaderView::Interactive);  // so that changing numbers do not move the columns
   header->resizeSection(WatchModel::kExpression, 190);
   header->resizeSection(WatchModel::kValue, 90);
   connect(edit_, &ExpressionEdit::entered, model_, &WatchModel::add);
   connect(&Theme::instance(), &Theme::changed, table_->viewport(), qOverload<>(&QWidget::update));
-  auto* const hint = show_hint_while_empty(
-      table_, tr("Nothing is watched yet. A watch shows its value at the cursor and over the episode."));
+  auto* const hint =
+      show_hint_while_empty(table_, tr("No watches yet. A watch shows its value at the cursor and over the episode."));
   hint->setAccessibleName(tr("Hint"));
 }
 

@@ -13,7 +13,7 @@ class ExpressionEdit;
 class Session;
 class WatchModel;
 
-/// Draws a watch's course: the extremes of every pixel's frames, and where the cursor is.
+/// Draws a watch's curve: the extremes of every pixel's frames, and the cursor.
 class CourseDelegate : public QStyledItemDelegate {
   Q_OBJECT
 
@@ -22,7 +22,7 @@ class CourseDelegate : public QStyledItemDelegate {
   void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 };
 
-/// Expressions over a frame's values, their value at the cursor and their course over the episode.
+/// Expressions over a frame's values, their value at the cursor and their curve over the episode.
 class WatchPanel : public QWidget {
   Q_OBJECT
 

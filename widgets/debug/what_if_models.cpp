@@ -71,7 +71,7 @@ QVariant ForcedModel::headerData(int section, Qt::Orientation orientation, int r
   if (orientation != Qt::Horizontal) return {};
   if (role == Qt::TextAlignmentRole) return alignment(section == kExit);
   if (role != Qt::DisplayRole) return {};
-  return section == kFrame ? tr("frame") : tr("set to");
+  return section == kFrame ? tr("frame") : tr("forced to");
 }
 
 FlipModel::FlipModel(Session* session, ThresholdFlips* flips, QObject* parent)
@@ -123,7 +123,7 @@ QVariant FlipModel::data(const QModelIndex& index, int role) const {
     case Qt::FontRole:
       return Theme::number_font(Theme::instance().body_font());
     case Qt::ToolTipRole:
-      return tr("At %1: delta %2, threshold in force %3.")
+      return tr("At %1: delta %2, active threshold %3.")
           .arg(exit_text(session_, flip.parting_layer), format_number(double(flip.delta)),
                format_number(double(flip.threshold)));
   }
@@ -134,7 +134,7 @@ QVariant FlipModel::headerData(int section, Qt::Orientation orientation, int rol
   if (orientation != Qt::Horizontal) return {};
   if (role == Qt::TextAlignmentRole) return alignment(section == kPresent || section == kOther);
   if (role == Qt::ToolTipRole) {
-    return section == kMargin ? tr("Threshold in force minus delta, at the exit where the two part.") : QVariant();
+    return section == kMargin ? tr("Active threshold minus delta, at the exit where the two differ.") : QVariant();
   }
   if (role != Qt::DisplayRole) return {};
   switch (section) {

@@ -11,7 +11,7 @@ namespace deer {
 
 class Session;
 
-/// Frames whose exit was set by hand.
+/// Frames with a forced exit.
 class ForcedModel : public QAbstractTableModel {
   Q_OBJECT
 
@@ -31,7 +31,7 @@ class ForcedModel : public QAbstractTableModel {
   std::vector<std::pair<qint64, int>> rows_;  ///< frame, layer
 };
 
-/// Frames that leave elsewhere under the second thresholds, with how close the delta came to the present one.
+/// Frames whose exit changes under the second thresholds, with the margin between delta and active threshold.
 class FlipModel : public QAbstractTableModel {
   Q_OBJECT
 

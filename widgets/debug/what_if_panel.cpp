@@ -75,9 +75,9 @@ QWidget* WhatIfPanel::build_forced() {
   auto* const row = new QHBoxLayout;
   row->setSpacing(spacing::kSmall);
   exit_->setAccessibleName(tr("Exit to force"));
-  exit_->setToolTip(tr("The exit at which the current frame is to leave."));
+  exit_->setToolTip(tr("Exit to force for the current frame."));
   force_->setAccessibleName(tr("Force the exit of this frame"));
-  force_->setToolTip(tr("Leave this frame at that exit, and replay what follows exactly."));
+  force_->setToolTip(tr("Force this frame to exit there and replay the following frames exactly."));
   row->addWidget(exit_, 1);
   row->addWidget(force_);
   column->addLayout(row);
@@ -114,17 +114,17 @@ QWidget* WhatIfPanel::build_flips() {
   column->setSpacing(spacing::kSmall);
   auto* const row = new QHBoxLayout;
   row->setSpacing(spacing::kSmall);
-  flip_label_->setAccessibleName(tr("Frames that flip"));
+  flip_label_->setAccessibleName(tr("Frames whose exit changes"));
   flip_label_->setWordWrap(true);
   auto* const against = new QToolButton;
   against->setText(tr("Compare with"));
   against->setAccessibleName(tr("Thresholds to compare with"));
-  against->setToolTip(tr("The frames that would leave at another exit under other thresholds, by exact replay."));
+  against->setToolTip(tr("Lists frames whose exit changes under other thresholds, by exact replay."));
   against->setPopupMode(QToolButton::InstantPopup);
   auto* const menu = new QMenu(against);
-  menu->addAction(tr("The present thresholds, kept"), flips_, &ThresholdFlips::keep_present);
-  menu->addAction(tr("The suggested thresholds"), flips_, &ThresholdFlips::use_suggested);
-  menu->addAction(tr("A file…"), this, &WhatIfPanel::open_thresholds_requested);
+  menu->addAction(tr("Current thresholds as baseline"), flips_, &ThresholdFlips::keep_present);
+  menu->addAction(tr("Suggested thresholds"), flips_, &ThresholdFlips::use_suggested);
+  menu->addAction(tr("Thresholds file…"), this, &WhatIfPanel::open_thresholds_requested);
   menu->addSeparator();
   menu->addAction(tr("Nothing"), flips_, &ThresholdFlips::clear);
   against->setMenu(menu);
@@ -132,9 +132,9 @@ QWidget* WhatIfPanel::build_flips() {
   row->addWidget(against, 0, Qt::AlignTop);
   column->addLayout(row);
   flip_table_->setModel(flip_model_);
-  flip_table_->setAccessibleName(tr("Frames that flip"));
+  flip_table_->setAccessibleName(tr("Frames whose exit changes"));
   style_list_table(flip_table_, FlipModel::kMargin);
-  // Equal shares: numbers must not move the columns.
+  // Equal shares, so that changing numbers do not move the columns.
   flip_table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
   flip_table_->horizontalHeader()->setMinimumSectionSize(32);
   show_columns_that_fit(flip_table_,
@@ -177,11 +177,11 @@ void WhatIfPanel::update_flips() {
   if (!flips_->problem_text().isEmpty()) {
     flip_label_->setText(flips_->problem_text());
   } else if (flips_->label().isEmpty()) {
-    flip_label_->setText(tr("Compare the thresholds in force with others to see which frames leave elsewhere."));
+    flip_label_->setText(tr("Compare the active thresholds with others to see which frames change exit."));
   } else if (flips_->comparing()) {
     flip_label_->setText(tr("Replaying with %1…").arg(flips_->label()));
   } else {
-    flip_label_->setText(tr("%1 of %2 frames leave elsewhere with %3 (exact)")
+    flip_label_->setText(tr("%1 of %2 frames change exit with %3 (exact)")
                              .arg(format_count(count), format_count(flips_->compared_frames()), flips_->label()));
   }
   auto palette = Theme::instance().palette();

@@ -17,7 +17,7 @@ class ForcedExits;
 class ForcedModel;
 class ThresholdFlips;
 
-/// What would follow: exits set by hand for single frames, and the frames that leave elsewhere under second thresholds.
+/// What-if: forced exits of single frames, and the frames whose exit changes under a second set of thresholds.
 class WhatIfPanel : public QWidget {
   Q_OBJECT
 
@@ -27,7 +27,7 @@ class WhatIfPanel : public QWidget {
   ForcedModel* forced_model() const { return forced_model_; }
   FlipModel* flip_model() const { return flip_model_; }
   QString flips_text() const;
-  /// Sets the exit chosen in the box for the current frame.
+  /// Forces the exit chosen in the box for the current frame.
   void force_here();
 
  Q_SIGNALS:

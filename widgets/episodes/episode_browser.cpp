@@ -19,20 +19,20 @@
 namespace deer {
 namespace {
 
-/// All words of the search have to occur, in any order.
+/// Matches if all words of the search occur, in any order.
 class WordsFilter : public QSortFilterProxyModel {
  public:
   using QSortFilterProxyModel::QSortFilterProxyModel;
 
   void set_words(const QString& text) {
     words_ = text.split(QLatin1Char(' '), Qt::SkipEmptyParts);
-    invalidate();  // one change of layout; invalidateFilter() would remove row by row
+    invalidate();  // one layout change; invalidateFilter() would remove row by row
   }
 
  protected:
   bool filterAcceptsRow(int row, const QModelIndex& parent) const override {
     if (!parent.isValid()) {
-      // A split shows while one of its episodes does.
+      // A split is visible while one of its episodes is.
       const QModelIndex split = sourceModel()->index(row, 0);
       for (int child = 0; child < sourceModel()->rowCount(split); ++child) {
         if (filterAcceptsRow(child, split)) return true;
@@ -129,7 +129,7 @@ void EpisodeBrowser::start_anew() {
     const bool opening = session_->activity() == Session::Activity::opening_source;
     empty_->set(
         EmptyState::Icon::list,
-        opening ? session_->activity_text() : tr("Open a dataset, a folder of images or a video to list its episodes."),
+        opening ? session_->activity_text() : tr("Open a dataset, an image folder or a video to list its episodes."),
         opening ? QString() : tr("Open dataset…"));
   }
   model_->set_collection(collection);
@@ -179,7 +179,7 @@ bool EpisodeBrowser::eventFilter(QObject* watched, QEvent* event) {
       open_index(tree_->currentIndex());
       return true;
     }
-    // From the search straight into its results.
+    // Move from the search to its results.
     if (watched == search_ && (key == Qt::Key_Down || key == Qt::Key_Return || key == Qt::Key_Enter)) {
       apply_search();
       const QModelIndex split = proxy_->index(0, 0);

@@ -22,7 +22,7 @@ class EpisodeModel : public QAbstractItemModel {
 
   using QAbstractItemModel::QAbstractItemModel;
 
-  /// Copies nothing: `collection` must stay until the next call. Null empties the model.
+  /// Does not copy: `collection` must stay valid until the next call. Null clears the model.
   void set_collection(const EpisodeCollection* collection);
   void set_open_episode(std::optional<std::size_t> episode);
   QModelIndex index_of(std::size_t episode) const;

@@ -16,7 +16,7 @@
 namespace deer {
 namespace {
 
-constexpr int kLeastWidth = 230;  // of names, values and bars beside the scroll bar, pixels
+constexpr int kLeastWidth = 230;  // of names, values and bars without the scroll bar, pixels
 
 }  // namespace
 
@@ -43,16 +43,16 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   form->setLabelAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFormAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-  instruction_ = add_form_field(form, tr("instruction"), tr("What the robot was told to do."));
+  instruction_ = add_form_field(form, tr("instruction"), tr("Instruction given to the robot."));
   depth_ = add_form_field(form, tr("depth"), tr("Layers of the language model that ran for this frame."));
   reason_ = add_form_field(form, tr("reason"), tr("Why the model stopped at this exit."));
-  gripper_ = add_form_field(form, tr("gripper"), tr("Predicted probability of opening, and the command that follows."));
-  move_ = add_form_field(form, tr("move, mm"), tr("Sent to the robot for this step, in the world frame."));
+  gripper_ = add_form_field(form, tr("gripper"), tr("Predicted probability of opening, and the resulting command."));
+  move_ = add_form_field(form, tr("move, mm"), tr("Commanded movement for this step, in the world frame."));
   turn_ =
-      add_form_field(form, tr("turn, °"), tr("Sent to the robot for this step, about the axes of the world frame."));
-  time_ = add_form_field(form, tr("time"), tr("Since the start of the episode."));
-  frame_id_ = add_form_field(form, tr("frame id"), tr("The dataset’s own number of this frame."));
-  step_ = add_form_field(form, tr("step"), tr("Steps since the action head’s memory was last reset."));
+      add_form_field(form, tr("turn, °"), tr("Commanded rotation for this step, about the axes of the world frame."));
+  time_ = add_form_field(form, tr("time"), tr("Time since the start of the episode."));
+  frame_id_ = add_form_field(form, tr("frame id"), tr("Number of this frame in the dataset."));
+  step_ = add_form_field(form, tr("step"), tr("Steps since the history was last reset."));
   column->addLayout(form);
   column->addSpacing(spacing::kSmall);
   column->addWidget(stages_);

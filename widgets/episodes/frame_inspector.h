@@ -11,14 +11,14 @@ namespace deer {
 class ExitDetails;
 class StageBars;
 
-/// Everything known of one frame in words and numbers: instruction, depth, reason, times, command.
+/// Details of one frame: instruction, depth, reason, times, command.
 class FrameInspector : public FrameView {
   Q_OBJECT
 
  public:
   explicit FrameInspector(Session* session, QWidget* parent = nullptr);
 
-  /// Text of a field by its accessible name; empty if there is none of that name.
+  /// Text of a field by its accessible name; empty if there is no such field.
   QString value(const QString& field) const;
 
  protected:

@@ -16,8 +16,8 @@
 namespace deer {
 namespace {
 
-constexpr int kGrip = 5;          // pixels around a threshold mark that grab it
-constexpr int kNarrow = 420;      // below this the depth column goes
+constexpr int kGrip = 5;          // pixels around a threshold mark in which it can be dragged
+constexpr int kNarrow = 420;      // below this width the depth column is hidden
 constexpr int kVeryNarrow = 220;  // and below this the thresholds
 
 bool has_mark(const DeltaRows::Row& row) {
@@ -138,7 +138,7 @@ QString DeltaRows::text(int row) const {
       decision = tr("the exit taken");
       break;
     case Decision::went_on:
-      decision = tr("went on");
+      decision = tr("went deeper");
       break;
     case Decision::not_reached:
       decision = tr("not reached by the policy");
@@ -221,7 +221,7 @@ void DeltaRows::paint_row(QPainter* painter, const Columns& c, int row) {
     if (counts) {
       painter->fillRect(bar, color);
     } else {
-      // Known, but no part of the decision.
+      // Known, but not part of the decision.
       painter->setPen(color);
       painter->setBrush(QBrush(color, Qt::BDiagPattern));
       painter->drawRect(bar.adjusted(0, 0, -1, -1));
@@ -261,7 +261,7 @@ void DeltaRows::paint_scale(QPainter* painter, const Columns& c) {
   const QFontMetrics metrics = painter->fontMetrics();
   int free_from = std::numeric_limits<int>::min();
   const bool mirrored = layoutDirection() == Qt::RightToLeft;
-  // The ends first come first: the inner labels go when there is no room.
+  // The end labels come first: inner labels are dropped without room.
   for (const double tick : delta_scale::kTicks) {
     const int offset = static_cast<int>(std::lround(delta_scale::position(tick) * (area.width() - 1)));
     const int x = mirrored ? area.right() - offset : area.left() + offset;

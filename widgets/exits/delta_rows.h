@@ -9,7 +9,7 @@
 
 namespace deer {
 
-/// The drawn table of DeltaView: a row per exit, bars on the common delta scale.
+/// The table of DeltaView: one row per exit, bars on the common delta scale.
 class DeltaRows : public QWidget {
   Q_OBJECT
 
@@ -17,8 +17,8 @@ class DeltaRows : public QWidget {
   enum class Decision {
     left,         ///< the exit taken
     went_on,      ///< evaluated, delta above the threshold
-    not_reached,  ///< deeper than the exit taken; seen only because every exit was run
-    beyond,       ///< deeper than the policy may go
+    not_reached,  ///< deeper than the exit taken; evaluated only because every exit was run
+    beyond,       ///< deeper than the policy allows
   };
 
   struct Row {
@@ -27,28 +27,28 @@ class DeltaRows : public QWidget {
     double delta = std::numeric_limits<double>::quiet_NaN();
     double threshold = std::numeric_limits<double>::quiet_NaN();
     Decision decision = Decision::not_reached;
-    bool uses_threshold = true;  ///< false for the deepest allowed exit: it is taken whatever the delta
+    bool uses_threshold = true;  ///< false for the deepest allowed exit, which is always taken
   };
 
   explicit DeltaRows(QWidget* parent = nullptr);
 
   void set_rows(std::vector<Row> rows);
   const std::vector<Row>& rows() const { return rows_; }
-  /// The row of this exit gets a frame; -1: none.
+  /// Frames the row of this exit; -1: none.
   void set_selected(int exit_index);
   int selected() const { return selected_; }
-  /// Marks can be moved only where the criterion compares with thresholds.
+  /// Marks can be moved only if the criterion uses thresholds.
   void set_editable(bool editable);
 
-  QRect bar_area(int row) const;  ///< where a full-length bar would lie
+  QRect bar_area(int row) const;  ///< area of a full-length bar
   int mark_x(int row) const;      ///< of the threshold mark; -1 if the row has none
-  QString text(int row) const;    ///< the row in words, as tool tip and for screen readers
+  QString text(int row) const;    ///< text of the row, for tooltips and screen readers
 
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;
 
  Q_SIGNALS:
-  void threshold_moved(int exit_index, double threshold);  ///< once, when the mark is let go
+  void threshold_moved(int exit_index, double threshold);  ///< once, when the mark is released
 
  protected:
   void paintEvent(QPaintEvent* event) override;
@@ -59,7 +59,7 @@ class DeltaRows : public QWidget {
 
  private:
   struct Columns {
-    int width = -1;  // they were laid out for this, direction and font
+    int width = -1;  // width, direction and font of the current layout
     Qt::LayoutDirection direction = Qt::LeftToRight;
     QFont font;
     QRect name, depth, bar, delta, threshold, decision;  // of the heading row, left to right

@@ -8,7 +8,7 @@
 namespace deer {
 
 /// One fixed scale for deltas in every view, so that lengths and colours can be compared between
-/// frames and runs: logarithmic from 0.001 to 1; values outside sit at its ends.
+/// frames and runs: logarithmic from 0.001 to 1; values outside are clamped.
 namespace delta_scale {
 
 inline constexpr double kLow = 1e-3;

@@ -24,7 +24,7 @@ bool compares(Criterion criterion) {
 }  // namespace
 
 DeltaView::DeltaView(Session* session, QWidget* parent)
-    : FrameView(session, tr("how close the exits come"), parent),
+    : FrameView(session, tr("each exit’s delta"), parent),
       title_(new QLabel),
       reason_(new QLabel),
       rows_(new DeltaRows) {
@@ -69,19 +69,19 @@ QString DeltaView::reason_sentence(const FrameRecord& record, const ExitPolicy& 
                format_threshold(static_cast<double>(probe->threshold)));
     }
     case ExitReason::deepest_allowed:
-      return tr("Stopped at %1: the deepest allowed; no exit before it was within its threshold.").arg(exit);
+      return tr("Stopped at %1: the deepest allowed exit; no shallower exit met its threshold.").arg(exit);
     case ExitReason::held:
-      return tr("Stayed at %1: decided earlier, and decided anew every %2 steps.")
-          .arg(exit)
-          .arg(policy.steps_per_stage);
+      return tr("Stayed at %1: the exit is re-evaluated every %2 steps.").arg(exit).arg(policy.steps_per_stage);
     case ExitReason::fixed:
       return tr("Stopped at %1: the policy always uses this exit.").arg(exit);
     case ExitReason::forced:
-      return tr("Stopped at %1: set by hand for this frame.").arg(exit);
+      return tr("Stopped at %1: forced for this frame.").arg(exit);
     case ExitReason::scheduled:
       return tr("Stopped at %1: the exit for step %2.").arg(exit, format_count(record.step));
     case ExitReason::repeated:
-      return tr("Repeated the prediction of %1: each one is used %2 times.").arg(exit).arg(policy.executions);
+      return tr("Repeated the prediction of %1: each prediction is executed %2 times.")
+          .arg(exit)
+          .arg(policy.executions);
   }
   return {};
 }
@@ -105,7 +105,7 @@ void DeltaView::show_record(const FrameRecordPtr& record) {
     } else if (row.layer == record->exit_layer) {
       row.decision = DeltaRows::Decision::left;
     }
-    // What the policy says now, even where the record is older or has no probe.
+    // Thresholds of the current policy, even if the record is older or has no probe.
     if (compares(policy.criterion) && index < static_cast<int>(policy.thresholds.size())) {
       row.threshold = policy.thresholds[static_cast<std::size_t>(index)];
     }

@@ -9,7 +9,7 @@ namespace deer {
 
 class DeltaRows;
 
-/// The deltas of one frame: a row per exit with its delta, threshold and decision, and why it stopped.
+/// The deltas of one frame: one row per exit with delta, threshold and decision, and the reason for stopping.
 /// Threshold marks can be dragged.
 class DeltaView : public FrameView {
   Q_OBJECT

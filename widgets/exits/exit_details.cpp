@@ -18,11 +18,11 @@ namespace {
 
 QString decision(const FrameRecord& record, const ExitProbe& probe) {
   const bool taken = probe.layer == record.exit_layer;
-  if (taken && record.reason == ExitReason::forced) return ExitDetails::tr("the model left here, set by hand");
-  if (taken) return ExitDetails::tr("the model left here");
-  if (probe.layer > record.exit_layer) return ExitDetails::tr("not asked: the model had left before");
-  if (!probe.evaluated_by_policy) return ExitDetails::tr("not asked by the policy");
-  return ExitDetails::tr("the model went on");
+  if (taken && record.reason == ExitReason::forced) return ExitDetails::tr("the model exited here (forced)");
+  if (taken) return ExitDetails::tr("the model exited here");
+  if (probe.layer > record.exit_layer) return ExitDetails::tr("not needed (model already exited)");
+  if (!probe.evaluated_by_policy) return ExitDetails::tr("not evaluated by the policy");
+  return ExitDetails::tr("the model went deeper");
 }
 
 QString comparison(const ExitProbe& probe) {
@@ -41,7 +41,7 @@ QString cost(const FrameRecord& record, const ModelSummary& model, int layer) {
     return ExitDetails::tr("%1 of the language model so far")
         .arg(format_quantity(costs.llm_gflops(layer, record.prompt_tokens), QStringLiteral("GFLOPs")));
   } catch (const Error&) {
-    return {};  // a configuration that does not know the layer
+    return {};  // a layer that is not in the configuration
   }
 }
 
@@ -49,8 +49,8 @@ QString cost(const FrameRecord& record, const ModelSummary& model, int layer) {
 
 ExitDetails::ExitDetails(QWidget* parent) : QWidget(parent), title_(new QLabel), text_(new QLabel) {
   setAccessibleName(tr("Exit of the frame"));
-  title_->setAccessibleName(tr("Exit singled out"));
-  text_->setAccessibleName(tr("What happened at the exit"));
+  title_->setAccessibleName(tr("Selected exit"));
+  text_->setAccessibleName(tr("Result at the exit"));
   title_->setFont(Theme::number_font(Theme::instance().body_font()));
   auto bold = title_->font();
   bold.setBold(true);
@@ -77,7 +77,7 @@ void ExitDetails::show_exit(const FrameRecord& record, const ModelSummary* model
   const int layer = model->exit_layers[static_cast<std::size_t>(exit_index)];
   title_->setText(tr("Exit %1 of %2, depth %3").arg(exit_index + 1).arg(model->exit_layers.size()).arg(layer + 1));
   const auto* const probe = record.probe_at(layer);
-  if (!probe) return text_->setText(tr("Not evaluated: the model left before."));
+  if (!probe) return text_->setText(tr("Not evaluated (model already exited)."));
   QStringList lines{comparison(*probe) + QStringLiteral(": ") + decision(record, *probe)};
   QStringList position;
   for (std::size_t i = 0; i < 3; ++i) {

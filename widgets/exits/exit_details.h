@@ -10,8 +10,7 @@ class QLabel;
 
 namespace deer {
 
-/// One exit of one frame in words: what it compared, what was decided there, what it would have done, what it cost so
-/// far. Hidden while no exit is singled out.
+/// One exit of one frame as text: comparison, decision, action and cost so far. Hidden while no exit is selected.
 class ExitDetails : public QWidget {
   Q_OBJECT
 

@@ -72,7 +72,7 @@ QString ExitHistogram::text(int exit_index) const {
 void ExitHistogram::paintEvent(QPaintEvent*) {
   const Theme& theme = Theme::instance();
   QPainter painter(this);
-  painter.setLayoutDirection(Qt::LeftToRight);  // number before unit; places are mirrored by hand
+  painter.setLayoutDirection(Qt::LeftToRight);  // number before unit; positions are mirrored explicitly
   const int exits = static_cast<int>(counts_.size());
   const int text_height = fontMetrics().height();
   for (int exit = 0; exit < exits; ++exit) {

@@ -6,15 +6,14 @@
 
 namespace deer {
 
-/// How many frames leave at each exit: a bar per exit in its colour, with its number and share.
+/// Number of frames per exit: one bar per exit in its colour, with its number and share.
 class ExitHistogram : public QWidget {
   Q_OBJECT
 
  public:
   explicit ExitHistogram(QWidget* parent = nullptr);
 
-  /// Counts shallow to deep. `current` is false while a changed policy is still being applied: the bars
-  /// are then hatched.
+  /// Counts shallow to deep. `current` is false while a changed policy is being applied: bars are then hatched.
   void set_counts(std::vector<qint64> counts, bool current);
   const std::vector<qint64>& counts() const { return counts_; }
   QRect bar(int exit_index) const;

@@ -21,7 +21,7 @@
 namespace deer {
 
 ExitSteps::ExitSteps(Session* session, QWidget* parent)
-    : FrameView(session, tr("a frame exit by exit"), parent),
+    : FrameView(session, tr("the exits of a frame"), parent),
       title_(new QLabel),
       table_(new QTableView),
       model_(new ExitStepsModel(this)) {
@@ -32,7 +32,7 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   table_->setModel(model_);
   style_row_table(table_);
   table_->setMinimumHeight(96);
-  // What decides comes first; the fields below repeat the others for one exit, and so they are there where they fit.
+  // Decision columns come first; others are shown if they fit, since the fields below repeat them.
   std::vector<int> columns{ExitStepsModel::kExit, ExitStepsModel::kDelta, ExitStepsModel::kThreshold,
                            ExitStepsModel::kDecision, ExitStepsModel::kChange};
   for (int column = ExitStepsModel::kDepth; column < ExitStepsModel::kColumnCount; ++column) columns.push_back(column);
@@ -47,17 +47,16 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   form->setLabelAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFormAlignment(Qt::AlignLeading | Qt::AlignTop);
   form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-  decision_ = add_form_field(form, tr("decision"), tr("What the policy made of this exit, and why."));
-  hidden_ =
-      add_form_field(form, tr("hidden state"),
-                     tr("How far the pooled hidden state has moved since the exit before, relative to its length."));
-  action_ = add_form_field(form, tr("action"), tr("What the action head says here: one step in the world frame."));
+  decision_ = add_form_field(form, tr("decision"), tr("The policy’s decision at this exit, and the reason."));
+  hidden_ = add_form_field(form, tr("hidden state"),
+                           tr("Change of the pooled hidden state since the previous exit, relative to its length."));
+  action_ = add_form_field(form, tr("action"), tr("Output of the action head here: one step in the world frame."));
   gripper_ = add_form_field(form, tr("gripper"), tr("Predicted probability of opening."));
   cost_ =
       add_form_field(form, tr("cost so far"),
-                     tr("From the pictures up to this exit; a multiply-add counts as one operation. ≈: the time of the "
-                        "layers that ran, shared out evenly."));
-  next_ = add_form_field(form, tr("next exit"), tr("What the next deeper exit says, compared with this one."));
+                     tr("From the images up to this exit; a multiply-add counts as one operation. ≈: the time of the "
+                        "layers that ran, divided evenly."));
+  next_ = add_form_field(form, tr("next exit"), tr("Output of the next deeper exit, compared with this one."));
   auto* scroll = new QScrollArea;
   scroll->setWidget(inner);
   scroll->setWidgetResizable(true);
@@ -108,7 +107,7 @@ void ExitSteps::show_record(const FrameRecordPtr& record) {
   model_->set(frame_steps(*record, model->exit_layers, session()->policy(), costs_ ? &*costs_ : nullptr));
   title_->setText(
       tr("frame %1 · %2").arg(format_count(record->frame), exit_name(record->exit_index, record->exit_layer)));
-  // As high as its rows: what is said about the one chosen stands right below.
+  // As high as its rows, so that the details of the selected one follow directly below.
   if (model_->rowCount() != rows) {
     table_->setMaximumHeight(table_->horizontalHeader()->sizeHint().height() +
                              model_->rowCount() * table_->verticalHeader()->defaultSectionSize() + spacing::kSmall);
@@ -135,7 +134,7 @@ QString ExitSteps::next_text(const FrameStep& step, int row) const {
   return tr("exit %1 differs by %2: %3 mm, %4 °; gripper %5; %6")
       .arg(next.exit_index + 1)
       .arg(format_number(step.next_difference), position.join(gap), turn.join(gap),
-           step.next_turns_gripper ? tr("turns round") : tr("the same"), ExitStepsModel::why(next));
+           step.next_turns_gripper ? tr("reversed") : tr("the same"), ExitStepsModel::why(next));
 }
 
 void ExitSteps::show_row() {
@@ -146,8 +145,9 @@ void ExitSteps::show_row() {
   }
   const auto& step = model_->steps()[static_cast<std::size_t>(row)];
   decision_->setText(ExitStepsModel::why(step));
-  hidden_->setText(std::isnan(step.change) ? tr("not evaluated")
-                                           : tr("moved by %1 % of its length").arg(format_fixed(step.change * 100, 1)));
+  hidden_->setText(std::isnan(step.change)
+                       ? tr("not evaluated")
+                       : tr("changed by %1 % of its length").arg(format_fixed(step.change * 100, 1)));
   QStringList position, turn;
   for (std::size_t i = 0; step.evaluated && i < 3; ++i) {
     const QString axis = QString(QChar(u'x' + static_cast<char16_t>(i))) + QChar(0x00a0);
@@ -164,13 +164,13 @@ void ExitSteps::show_row() {
   QStringList costs;
   if (std::isfinite(step.llm_gflops)) {
     costs << tr("%1 in the LLM").arg(format_quantity(step.llm_gflops, tr("GFLOPs")))
-          << tr("%1 in all").arg(format_quantity(step.total_gflops, tr("GFLOPs")));
+          << tr("%1 total").arg(format_quantity(step.total_gflops, tr("GFLOPs")));
   }
   if (std::isfinite(step.total_ms)) {
     const auto time = format_fixed(step.total_ms, 1) + QChar(0x00a0) + tr("ms");
     costs << (step.ms_measured ? time : tr("≈ %1").arg(time));
   }
-  cost_->setText(costs.isEmpty() ? tr("not known") : costs.join(QStringLiteral(", ")));
+  cost_->setText(costs.isEmpty() ? tr("unknown") : costs.join(QStringLiteral(", ")));
   next_->setText(next_text(step, row));
 }
 

@@ -15,8 +15,8 @@ namespace deer {
 
 class ExitStepsModel;
 
-/// Steps into one frame: what each exit saw, said and decided, what it had cost by then, and what the next would have
-/// said. The row is the session's selected exit, and the one taken if none is.
+/// Exits of one frame: change, output, decision and cost of each, and the next exit's output. The current row is the
+/// session's selected exit, or the exit taken if none is selected.
 class ExitSteps : public FrameView {
   Q_OBJECT
 
@@ -26,7 +26,7 @@ class ExitSteps : public FrameView {
   ExitStepsModel* model() const { return model_; }
   QTableView* table() const { return table_; }
   int current_row() const;
-  /// Text of a field of the current row by its accessible name; empty if there is none of that name.
+  /// Text of a field of the current row by its accessible name; empty if there is no such field.
   QString value(const QString& field) const;
 
  public Q_SLOTS:
@@ -43,7 +43,7 @@ class ExitSteps : public FrameView {
   QTableView* table_;
   ExitStepsModel* model_;
   std::optional<CostModel> costs_;
-  bool setting_ = false;  ///< the row follows the session, not the person
+  bool setting_ = false;  ///< the row is being set from the session
 
   QLabel* decision_;
   QLabel* hidden_;

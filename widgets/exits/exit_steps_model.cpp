@@ -30,9 +30,9 @@ QString ExitStepsModel::decision_word(ExitDecision decision) {
     case ExitDecision::left:
       return tr("stops");
     case ExitDecision::went_on:
-      return tr("goes on");
+      return tr("goes deeper");
     case ExitDecision::passed:
-      return tr("not asked");
+      return tr("not evaluated");
     case ExitDecision::not_reached:
       return tr("not reached");
     case ExitDecision::beyond:
@@ -54,16 +54,16 @@ QString ExitStepsModel::why(const FrameStep& step) {
     case ExitDecision::left:
       return real && step.delta <= step.threshold ? tr("%1: stops").arg(comparison()) : tr("the exit taken");
     case ExitDecision::went_on:
-      return real ? tr("%1: goes on").arg(comparison()) : tr("goes on");
+      return real ? tr("%1: goes deeper").arg(comparison()) : tr("goes deeper");
     case ExitDecision::passed:
-      return tr("not asked: the policy named the exit beforehand");
+      return tr("not evaluated: the policy chose the exit in advance");
     case ExitDecision::not_reached:
       if (!compared) return tr("not reached");
       if (!real) return tr("not reached; would stop here");
       return step.delta <= step.threshold ? tr("not reached; %1: would stop").arg(comparison())
-                                          : tr("not reached; %1: would go on").arg(comparison());
+                                          : tr("not reached; %1: would go deeper").arg(comparison());
     case ExitDecision::beyond:
-      return tr("deeper than the budget allows");
+      return tr("deeper than the policy allows");
   }
   return {};
 }
@@ -150,14 +150,14 @@ QVariant ExitStepsModel::headerData(int section, Qt::Orientation orientation, in
     case kExit:
       return say(tr("exit"), tr("From shallow to deep."));
     case kChange:
-      return say(tr("change"), tr("How far the pooled hidden state has moved since the exit before, relative to its "
+      return say(tr("change"), tr("Change of the pooled hidden state since the previous exit, relative to its "
                                   "length there."));
     case kDelta:
-      return say(tr("delta"), tr("Difference to the action of the exit before."));
+      return say(tr("delta"), tr("Difference from the previous exit’s action."));
     case kThreshold:
       return say(tr("threshold"), tr("The model stops at an exit whose delta is at most this."));
     case kDecision:
-      return say(tr("decision"), tr("What the policy made of this exit."));
+      return say(tr("decision"), tr("The policy’s decision at this exit."));
     case kDepth:
       return say(tr("depth"), tr("Layers of the language model up to this exit."));
     case kX:
@@ -167,19 +167,19 @@ QVariant ExitStepsModel::headerData(int section, Qt::Orientation orientation, in
     case kZ:
       return say(tr("z, mm"), tr("Movement in one step, in the world frame."));
     case kRotationX:
-      return say(tr("turn x, °"), tr("Turn in one step, in the world frame."));
+      return say(tr("turn x, °"), tr("Rotation in one step, in the world frame."));
     case kRotationY:
-      return say(tr("turn y, °"), tr("Turn in one step, in the world frame."));
+      return say(tr("turn y, °"), tr("Rotation in one step, in the world frame."));
     case kRotationZ:
-      return say(tr("turn z, °"), tr("Turn in one step, in the world frame."));
+      return say(tr("turn z, °"), tr("Rotation in one step, in the world frame."));
     case kGripper:
       return say(tr("gripper, % open"), tr("Predicted probability that the gripper opens."));
     case kLlmGflops:
-      return say(tr("LLM, GFLOPs"), tr("The language model’s layers so far; a multiply-add counts as one."));
+      return say(tr("LLM, GFLOPs"), tr("The language model’s layers so far, multiply-add = 1."));
     case kTotalGflops:
-      return say(tr("step, GFLOPs"), tr("Vision, resampler, layers and heads so far; a multiply-add counts as one."));
+      return say(tr("step, GFLOPs"), tr("Vision, resampler, layers and heads so far, multiply-add = 1."));
     case kMilliseconds:
-      return say(tr("step, ms"), tr("Time of this frame so far. ≈: the time of the layers shared out evenly."));
+      return say(tr("step, ms"), tr("Time of this frame so far. ≈: the time of the layers divided evenly."));
     case kNextDifference:
       return say(tr("next"), tr("Difference between this action and the next exit’s."));
     default:

@@ -8,7 +8,7 @@
 
 namespace deer {
 
-/// One frame exit by exit as a table: a row an exit, shallow to deep.
+/// The exits of one frame as a table: one row per exit, shallow to deep.
 class ExitStepsModel : public QAbstractTableModel {
   Q_OBJECT
 
@@ -44,7 +44,7 @@ class ExitStepsModel : public QAbstractTableModel {
   QVariant data(const QModelIndex& index, int role) const override;
   QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
-  /// "delta 0.0420 > threshold 0.0300: goes on".
+  /// "delta 0.0420 > threshold 0.0300: goes deeper".
   static QString why(const FrameStep& step);
   static QString decision_word(ExitDecision decision);
 

@@ -54,7 +54,7 @@ class PolicyStep : public QUndoCommand {
   Apply apply_;
 };
 
-/// As tall as its rows: a short table needs no scroll bar and no empty space.
+/// As tall as its rows, without scroll bar and empty space.
 class FittedTable : public QTableView {
  public:
   using QTableView::QTableView;
@@ -103,7 +103,7 @@ ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
   table_->horizontalHeader()->setMinimumSectionSize(24);
   Theme::instance().style_view(table_);
 
-  message_->setAccessibleName(tr("Problem with the entry"));
+  message_->setAccessibleName(tr("Input error"));
   message_->setWordWrap(true);
   message_->hide();
   reset_->setAccessibleName(reset_->text());
@@ -148,7 +148,7 @@ ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
     set_message({});
     ExitPolicy policy = session_->policy();
     const auto place = static_cast<std::size_t>(exit);
-    // Exits before it without a threshold never leave, as long as nobody says otherwise.
+    // Shallower exits without a threshold get "never".
     if (policy.thresholds.size() <= place) policy.thresholds.resize(place + 1, kNeverLeave);
     policy.thresholds[place] = threshold;
     change(policy, tr("Threshold of exit %1").arg(exit + 1));
@@ -197,18 +197,18 @@ void ThresholdEditor::build_controls() {
     });
     return combo;
   };
-  criterion_ = add_combo(tr("Criterion"), tr("What decides whether to leave at an exit."),
+  criterion_ = add_combo(tr("Criterion"), tr("Criterion for exiting."),
                          [](ExitPolicy& p, const QVariant& v) { p.criterion = Criterion(v.toInt()); });
   criterion_->addItem(tr("Action delta"), int(Criterion::action_delta));
   criterion_->addItem(tr("Feature similarity"), int(Criterion::feature_similarity));
   criterion_->addItem(tr("Time step"), int(Criterion::time_step));
   criterion_->addItem(tr("Fixed exit"), int(Criterion::fixed_exit));
 
-  delta_type_ = add_combo(
-      tr("Delta"),
-      tr("How the actions of two neighbouring exits are compared: root mean square, mean or largest difference of the "
-         "six arm values, or their cosine distance."),
-      [](ExitPolicy& p, const QVariant& v) { p.delta_type = DeltaType(v.toInt()); });
+  delta_type_ = add_combo(tr("Delta"),
+                          tr("How the actions of two neighbouring exits are compared: root mean square, mean or "
+                             "largest difference over the "
+                             "six arm values, or their cosine distance."),
+                          [](ExitPolicy& p, const QVariant& v) { p.delta_type = DeltaType(v.toInt()); });
   delta_type_->addItem(tr("RMS"), int(DeltaType::l2));
   delta_type_->addItem(tr("Mean"), int(DeltaType::mean));
   delta_type_->addItem(tr("Largest"), int(DeltaType::max));
@@ -239,10 +239,10 @@ void ThresholdEditor::build_controls() {
     });
     return spin;
   };
-  stage_ = add_spin(tr("Decide every"), tr("The exit is kept for so many steps, then decided anew."), kStageGroup,
+  stage_ = add_spin(tr("Decide every"), tr("Re-evaluate the exit every N steps."), kStageGroup,
                     &ExitPolicy::steps_per_stage);
-  steps_per_exit_ = add_spin(tr("Deepen every"), tr("After so many steps the next deeper exit is used."),
-                             kStepsPerExitGroup, &ExitPolicy::steps_per_exit);
+  steps_per_exit_ = add_spin(tr("Deepen every"), tr("Use the next deeper exit every N steps."), kStepsPerExitGroup,
+                             &ExitPolicy::steps_per_exit);
 }
 
 void ThresholdEditor::resizeEvent(QResizeEvent* event) {
@@ -262,7 +262,7 @@ void ThresholdEditor::start_anew() {
   set_message({});
   const ModelSummary* model = session_->model();
   if (!model) {
-    empty_->set(EmptyState::Icon::model, tr("Open a model to see and change when it stops."), tr("Open model…"));
+    empty_->set(EmptyState::Icon::model, tr("Open a model to see and change its exit policy."), tr("Open model…"));
   } else {
     QScopedValueRollback showing(showing_, true);
     max_layer_->clear();
@@ -278,7 +278,7 @@ void ThresholdEditor::start_anew() {
   }
   auto* const pages = static_cast<QStackedLayout*>(layout());
   pages->setCurrentIndex(model ? 1 : 0);
-  // Without the model of a trace nothing but what it was recorded under can be shown.
+  // Without a trace's model, only the recorded policy can be shown.
   pages->widget(1)->setEnabled(!session_->model_missing());
   known_ = session_->policy();
   show_policy();
@@ -288,7 +288,7 @@ void ThresholdEditor::start_anew() {
 void ThresholdEditor::take_policy() {
   const ExitPolicy before = std::exchange(known_, session_->policy());
   if (!applying_ && before != known_ && session_->model()) {
-    // Made elsewhere, a dragged mark for example: already in force, and can be undone all the same.
+    // Changed elsewhere, for example by dragging a mark: already active, but also undoable.
     QScopedValueRollback applying(applying_, true);
     undo_->push(new PolicyStep(before, known_, tr("Policy"), 0, [this](const ExitPolicy& policy) {
       QScopedValueRollback nested(applying_, true);
@@ -364,7 +364,7 @@ void ThresholdEditor::forget_counts(qint64 frames) {
 }
 
 void ThresholdEditor::count(qint64 frame, const FrameRecord* record) {
-  // taken_ holds depth * 256 + exit + 1, so that a frame can be taken back without its old record.
+  // taken_ holds depth * 256 + exit + 1, so that a frame can be removed without its old record.
   int& taken = taken_[static_cast<std::size_t>(frame)];
   const auto add = [this](int code, int sign) {
     if (code < 0) return;
@@ -396,8 +396,8 @@ void ThresholdEditor::update_result() {
 }
 
 QString ThresholdEditor::result_text() const {
-  if (evaluated_ == 0 && session_->is_live()) return tr("start the live run to see what this policy does");
-  if (evaluated_ == 0) return tr("run all exits to see what this policy does");
+  if (evaluated_ == 0 && session_->is_live()) return tr("start the live run to see the effect of this policy");
+  if (evaluated_ == 0) return tr("run the model to see the effect of this policy");
   if (!session_->records_current()) return tr("applying the change to %1 frames…").arg(format_count(evaluated_));
   if (session_->is_live() && session_->activity() == Session::Activity::live) {
     return tr("as executed, %1 frames").arg(format_count(evaluated_));

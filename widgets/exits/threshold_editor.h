@@ -20,8 +20,8 @@ class EmptyState;
 class ExitHistogram;
 class ThresholdModel;
 
-/// The exit policy by hand: thresholds, criterion, delta type, depth limit, and what they give over the
-/// frames evaluated so far. Every change is a step that can be undone.
+/// Editor for the exit policy: thresholds, criterion, delta type, depth limit, and their result on the evaluated
+/// frames. Every change can be undone.
 class ThresholdEditor : public QWidget {
   Q_OBJECT
 
@@ -32,7 +32,7 @@ class ThresholdEditor : public QWidget {
   ThresholdModel* model() const { return model_; }
   /// "exact, 214 frames", or what is missing.
   QString result_text() const;
-  /// What is wrong with the last entry; empty if nothing is.
+  /// Error in the last input; empty if there is none.
   QString message() const;
 
  public Q_SLOTS:

@@ -11,7 +11,7 @@
 namespace deer {
 namespace {
 
-/// Enough digits to come back unchanged from the editor.
+/// Enough digits to survive a round trip through the editor.
 QString editable_text(double threshold) {
   if (threshold >= kAlwaysLeave || threshold <= kNeverLeave) return format_threshold(threshold);
   return QLocale::c().toString(threshold, 'g', QLocale::FloatingPointShortest);
@@ -87,10 +87,10 @@ QVariant ThresholdModel::data(const QModelIndex& index, int role) const {
       return Theme::number_font(theme.body_font());
       break;
     case Qt::ToolTipRole:
-      if (beyond(row)) return tr("Deeper than the policy may go.");
-      if (deepest_allowed(row)) return tr("The deepest exit allowed is taken whatever its threshold says.");
+      if (beyond(row)) return tr("Deeper than the policy allows.");
+      if (deepest_allowed(row)) return tr("The deepest allowed exit is always taken, whatever its threshold.");
       if (index.column() == kThreshold) {
-        return tr("The model leaves here if the delta is at most this. A number, “always” or “never”.");
+        return tr("The model exits here if the delta is at most this. A number, “always” or “never”.");
       }
       if (index.column() == kSuggested) return tr("From the model’s configuration.");
       break;
@@ -131,7 +131,7 @@ bool ThresholdModel::setData(const QModelIndex& index, const QVariant& value, in
   const QString text = value.toString();
   if (!parse_threshold(text, &threshold)) {
     Q_EMIT rejected(
-        tr("“%1” is not a threshold: write a number such as 0.05, “always” or “never”.").arg(text.trimmed()));
+        tr("“%1” is not a threshold: enter a number such as 0.05, “always” or “never”.").arg(text.trimmed()));
     return false;
   }
   Q_EMIT edited(index.row(), threshold);

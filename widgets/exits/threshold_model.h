@@ -8,8 +8,8 @@
 
 namespace deer {
 
-/// The thresholds of a policy as a table: a row per exit. It shows a policy and never changes one:
-/// a good entry is announced by edited(), a bad one by rejected().
+/// The thresholds of a policy as a table: one row per exit. It shows a policy and never changes it: valid input is
+/// reported by edited(), invalid input by rejected().
 class ThresholdModel : public QAbstractTableModel {
   Q_OBJECT
 

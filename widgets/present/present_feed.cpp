@@ -85,7 +85,7 @@ void PresentFeed::refresh() {
                                           : QImage();
     }
     picture_frame_ = frame;
-    if (picture_.isNull()) out.note = failed.isEmpty() ? tr("This frame has no picture from this camera.") : failed;
+    if (picture_.isNull()) out.note = failed.isEmpty() ? tr("No image from this camera in this frame.") : failed;
   } else if (!failed.isEmpty()) {
     picture_frame_ = frame;
     source_.reset();

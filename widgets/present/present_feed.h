@@ -11,15 +11,15 @@ namespace deer {
 class PresentView;
 class RunSummary;
 
-/// Keeps a stage on the session's current frame. While the next picture is read, the one before stays.
+/// Keeps a stage on the session's current frame. Keeps the previous image while the next one is read.
 class PresentFeed : public QObject {
   Q_OBJECT
 
  public:
-  /// All must outlive it, or go with it.
+  /// All must outlive it, or be destroyed with it.
   PresentFeed(Session* session, RunSummary* summary, PresentView* view, QObject* parent = nullptr);
 
-  /// Whether the stage shows all that can be known of this frame.
+  /// Whether the stage shows this frame completely.
   bool shows(qint64 frame) const;
 
  private:
@@ -33,7 +33,7 @@ class PresentFeed : public QObject {
   PresentView* view_;
   ImagePtr source_;
   QImage picture_;
-  qint64 picture_frame_ = -1;  // that the picture, or the reason for having none, belongs to
+  qint64 picture_frame_ = -1;  // of the image, or of the reason for having none
   QString problem_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How the stage is laid out and painted.
+// Layout and painting of the stage.
 #include <QPainter>
 #include <QStyle>
 #include <algorithm>
@@ -11,11 +11,11 @@
 namespace deer {
 namespace {
 
-constexpr double kLeastPoints = 28;  // of numbers and their words
+constexpr double kLeastPoints = 28;  // of numbers and their labels
 constexpr double kInstructionPoints = 14, kSmallPoints = 11;
-constexpr int kLeastPixels = 8;         // where a window is too small for any of it
-constexpr int kInstructionLines = 3;    // of words, where it takes a number's place
-constexpr qint64 kRoomForGrowth = 300;  // frames; doubled as often as needed
+constexpr int kLeastPixels = 8;         // in windows too small for the normal sizes
+constexpr int kInstructionLines = 3;    // of the instruction, when it replaces a number
+constexpr qint64 kRoomForGrowth = 300;  // frames; doubled as needed
 
 QFont sized(int pixels, bool strong) {
   auto font = Theme::number_font(Theme::instance().body_font());
@@ -24,16 +24,16 @@ QFont sized(int pixels, bool strong) {
   return font;
 }
 
-// With a pixel for rounding at either edge.
+// With one pixel for rounding at each edge.
 int line_height(int pixels) { return QFontMetrics(sized(pixels, false)).height() + 2; }
-// Of a number, which has nothing below the baseline.
+// For numbers, which have no descenders.
 int number_height(int pixels) { return QFontMetrics(sized(pixels, true)).ascent(); }
 
 }  // namespace
 
 int PresentView::pixels(double points) const { return static_cast<int>(std::ceil(points * logicalDpiY() / 72)); }
 
-// What the places of things depend on.
+// Inputs of the layout.
 QString PresentView::layout_key() const {
   QStringList parts{QStringLiteral("%1x%2@%3").arg(width()).arg(height()).arg(logicalDpiY()),
                     QString::number(aspect_),
@@ -57,8 +57,8 @@ QSize PresentView::block_size(const Block& block, int number_px, int word_px, in
   return {width + 1, number_height(number_px) + line_height(word_px)};
 }
 
-// The numbers below each other, as large as there is room for. False if they would be smaller than `least_ratio` times
-// their words, or those smaller than `least_px`.
+// Stacks the numbers as large as possible. False if they would be smaller than `least_ratio` times their labels, or the
+// labels smaller than `least_px`.
 bool PresentView::place_blocks(Layout& layout, const QRect& area, double least_ratio, int least_px) const {
   const auto all = blocks();
   const auto count = static_cast<int>(all.size());
@@ -95,7 +95,7 @@ bool PresentView::place_blocks(Layout& layout, const QRect& area, double least_r
   return true;
 }
 
-// The picture before the numbers, or above them.
+// The image beside the numbers, or above them.
 bool PresentView::place_picture(Layout& layout, const QRect& body, bool above, double share, double least_ratio,
                                 int least_px) const {
   const int gap = body.left();
@@ -116,7 +116,7 @@ void PresentView::make_layout() {
   const int stage = stage_side();
   const int margin = std::max<int>(spacing::kMedium, stage * 3 / 100);
   Layout layout;
-  // In a window that is too small for the sizes wanted, all shrinks.
+  // Everything shrinks in windows that are too small.
   const auto wanted = [&](double points, int thousandths) {
     return std::clamp(std::max(pixels(points), stage * thousandths / 1000), kLeastPixels,
                       std::max(kLeastPixels, stage * 5 / 100));
@@ -206,7 +206,7 @@ void PresentView::paint_picture(QPainter& painter) {
   }
   const auto pixels = target.size() * painter.device()->devicePixelRatioF();
   if (pixels.width() < frame_.picture.width()) {
-    // QPainter's own smooth scaling skips pixels when it shrinks.
+    // QPainter's smooth scaling skips pixels when shrinking.
     painter.drawImage(target, frame_.picture.scaled(pixels, Qt::IgnoreAspectRatio, Qt::SmoothTransformation));
     return;
   }
@@ -218,7 +218,7 @@ void PresentView::paint_block(QPainter& painter, const Block& block, const QRect
   const auto& colors = Theme::instance().colors();
   const auto words = sized(layout_.word_px, false);
   if (block.number.isEmpty()) {
-    // Whatever its length, it stays inside: smaller type first, fewer words last.
+    // Always fits: uses smaller type first and drops words last.
     auto font = words;
     auto text = block.words;
     const auto fits = [&] {
@@ -270,7 +270,7 @@ void PresentView::paint_bar(QPainter& painter) const {
   };
   const auto place = [&](qint64 frame) { return static_cast<int>(frame * bar.width() / total); };
   const bool gaps = bar.width() / total >= 6;
-  // Of frames that share a column of pixels, the deepest and the shallowest are seen.
+  // Where frames share a column of pixels, show the deepest and the shallowest.
   for (qint64 first = 0; first < end;) {
     const int left = place(first);
     int deepest = 0, shallowest = 0;
@@ -297,7 +297,7 @@ void PresentView::paint_legend(QPainter& painter) {
   const auto name = tr("depth");
   const int chip = metrics.horizontalAdvance(QString::number(exit_depths_.back())) + 2 * spacing::kTiny;
   const int step = chip + spacing::kTiny / 2;
-  // With more exits than there is room for: every second one, and so on; the deepest always.
+  // If not all exits fit, label every second one and so on, and always the deepest.
   const int room = layout_.legend.width() * 2 / 3 - metrics.horizontalAdvance(name) - spacing::kSmall;
   const int count = static_cast<int>(exit_depths_.size());
   int stride = 1;

@@ -13,7 +13,7 @@ namespace deer {
 namespace {
 
 constexpr int kHintMs = 4000, kPointerMs = 2000;
-constexpr double kAsGood = 1.05;  // a saving below is written as none
+constexpr double kAsGood = 1.05;  // smaller savings are shown as none
 
 }  // namespace
 
@@ -120,7 +120,7 @@ std::vector<PresentView::Block> PresentView::blocks() const {
 
   Block success{{}, {}, frame_.instruction, {}, ink};
   if (frame_.tasks) {
-    success = {none, room_of(frame_.tasks->ended), tr("no task ended yet"), {tr("no task ended yet")}, ink};
+    success = {none, room_of(frame_.tasks->ended), tr("no task finished yet"), {tr("no task finished yet")}, ink};
     const auto ended = tr("of %1 tasks done").arg(frame_.tasks->ended);
     success.other_words << ended;
     if (frame_.tasks->ended > 0) {
@@ -138,7 +138,7 @@ QColor PresentView::color_of_depth(int depth) const {
 }
 
 bool PresentView::event(QEvent* event) {
-  // Before the window's shortcuts, of which one is Esc too.
+  // Before the window's shortcuts, which also use Esc.
   if (event->type() == QEvent::ShortcutOverride && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
     event->accept();
     return true;
@@ -151,7 +151,7 @@ void PresentView::keyPressEvent(QKeyEvent* event) {
   QWidget::keyPressEvent(event);
 }
 
-// What lies below the stage is not to be reached by a click that nobody sees.
+// Prevents clicks from reaching hidden widgets below the stage.
 void PresentView::mousePressEvent(QMouseEvent* event) { event->accept(); }
 
 void PresentView::mouseMoveEvent(QMouseEvent*) {

@@ -12,36 +12,36 @@ class QTimer;
 
 namespace deer {
 
-/// What a stage shows of one frame: plain values.
+/// Values that a stage shows for one frame.
 struct PresentFrame {
   qint64 frame = -1;
-  QImage picture;                                            ///< of the static camera; null: `note` in its place
+  QImage picture;                                            ///< of the static camera; null: `note` is shown instead
   QString note;                                              ///< "Loading frame 12…"
   int depth = 0;                                             ///< layers; 0: not evaluated
-  int exit_index = -1;                                       ///< gives the colour; -1: not an exit's
-  double saving = std::numeric_limits<double>::quiet_NaN();  ///< times less than at full depth; NaN: not known
-  bool saving_in_layers = false;                             ///< layers were counted, not operations
+  int exit_index = -1;                                       ///< determines the colour; -1: not an exit
+  double saving = std::numeric_limits<double>::quiet_NaN();  ///< factor compared with full depth; NaN: unknown
+  bool saving_in_layers = false;                             ///< counted in layers, not operations
   struct Tasks {
     int done = 0;
     int ended = 0;  ///< done or failed
     bool operator==(const Tasks&) const = default;
   };
-  std::optional<Tasks> tasks;  ///< none: nobody knows, and the instruction takes the place
+  std::optional<Tasks> tasks;  ///< empty: unknown, the instruction is shown instead
   QString instruction;
-  QString problem;  ///< what went wrong, in a line; empty if nothing did
+  QString problem;  ///< problem in one line; empty if there is none
 };
 
-/// A stage for people across a room: the camera's picture, depth, saving and success in large type, and a bar that
-/// fills with the depth of each frame. Everything scales with the widget; no text is cut off.
+/// A stage for an audience: the camera image, depth, saving and success in large type, and a bar that fills with the
+/// depth of each frame. Everything scales with the widget; no text is cut off.
 class PresentView : public QWidget {
   Q_OBJECT
 
  public:
   explicit PresentView(QWidget* parent = nullptr);
 
-  /// The model's layers and the depths of its exits, shallow to deep; 0 and none without a model.
+  /// The model's layers and the depths of its exits, shallow to deep; 0 and empty without a model.
   void set_model(int layers, std::vector<int> exit_depths);
-  /// An episode of so many frames, none of which has a depth yet. `growing`: more may come.
+  /// Starts an episode of this many frames without depths. `growing`: more frames may follow.
   void start_anew(qint64 frames, bool growing);
   void grow(qint64 frames);
   /// Layers by frame from `first` on; 0: not evaluated. Inside the episode.
@@ -49,19 +49,19 @@ class PresentView : public QWidget {
   void set_frame(PresentFrame frame);
   const PresentFrame& frame() const { return frame_; }
 
-  /// A line at the lower edge for a few seconds: how to leave.
+  /// Shows for a few seconds at the lower edge how to leave.
   void show_hint(const QString& text);
 
-  // As shown.
+  // Texts as shown.
   QString depth_text() const;    ///< "depth 4 of 12"
   QString saving_text() const;   ///< "3.6× less LLM compute"
   QString success_text() const;  ///< "tasks done 5 of 6", or the instruction
 
-  // Where it is shown, in widget coordinates, as painted last.
+  // Positions of the last painting, in widget coordinates.
   QRect picture_rect() const { return layout_.picture; }
   QRect bar_rect() const { return layout_.bar; }
   const std::vector<QRect>& text_rects() const { return layout_.texts; }  ///< of every text; none overlap
-  bool text_fits() const { return !layout_.cut; }                         ///< none is larger than its place
+  bool text_fits() const { return !layout_.cut; }                         ///< no text is larger than its area
   int number_pixels() const { return layout_.number_px; }                 ///< type size of the numbers
   int word_pixels() const { return layout_.word_px; }
   QColor stage_color() const;  ///< black in the dark theme, white in the light one
@@ -70,7 +70,7 @@ class PresentView : public QWidget {
   QSize minimumSizeHint() const override { return {320, 200}; }
 
  Q_SIGNALS:
-  void leave_requested();      ///< Esc, or a double click
+  void leave_requested();      ///< by Esc or a double click
   void painted(qint64 frame);  ///< at the end of painting a frame with its picture
 
  protected:
@@ -83,14 +83,14 @@ class PresentView : public QWidget {
   bool focusNextPrevChild(bool next) override;
 
  private:
-  /// A number in large type with what it counts below.
+  /// A number in large type with its label below.
   struct Block {
-    QString number;  ///< empty: words alone, wrapped
-    QString widest;  ///< room that the number keeps, so that nothing moves while it changes
+    QString number;  ///< empty: only words, wrapped
+    QString widest;  ///< width reserved for the number, so that the layout is stable
     QString words;
-    QStringList other_words;  ///< that may come to stand there
+    QStringList other_words;  ///< other texts that may appear there
     QColor color;             ///< of the number
-    bool strong = false;      ///< what the eye is to find first
+    bool strong = false;      ///< emphasised
   };
   struct Layout {
     QRect picture, bar, legend, instruction, line;
@@ -103,7 +103,7 @@ class PresentView : public QWidget {
   std::vector<Block> blocks() const;
   QString layout_key() const;
   void make_layout();
-  int stage_side() const;  ///< what sizes are a part of
+  int stage_side() const;  ///< reference length for sizes
   bool place_picture(Layout& layout, const QRect& body, bool above, double share, double least_ratio,
                      int least_px) const;
   bool place_blocks(Layout& layout, const QRect& area, double least_ratio, int least_px) const;
@@ -119,7 +119,7 @@ class PresentView : public QWidget {
   int pixels(double points) const;
 
   PresentFrame frame_;
-  double aspect_ = 1;  ///< of the newest picture
+  double aspect_ = 1;  ///< of the newest image
   int layers_ = 0;
   std::vector<int> exit_depths_;
   std::vector<quint16> depths_;

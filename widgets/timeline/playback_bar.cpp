@@ -38,9 +38,9 @@ PlaybackBar::PlaybackBar(Session* session, QWidget* parent)
     return tool;
   };
   first_ = button(tr("First frame"));
-  back_ = button(tr("One frame back"));
+  back_ = button(tr("Previous frame"));
   play_ = button(tr("Play"));
-  forward_ = button(tr("One frame forward"));
+  forward_ = button(tr("Next frame"));
   last_ = button(tr("Last frame"));
   back_->setAutoRepeat(true);
   forward_->setAutoRepeat(true);
@@ -48,13 +48,13 @@ PlaybackBar::PlaybackBar(Session* session, QWidget* parent)
   row->addWidget(speed_);
   loop_ = button(tr("Loop"));
   loop_->setCheckable(true);
-  loop_->setToolTip(tr("Start again at the end"));
+  loop_->setToolTip(tr("Repeat from the start"));
   row->addSpacing(spacing::kSmall);
   row->addWidget(counter_);
   row->addStretch(1);
 
   speed_->setAccessibleName(tr("Speed"));
-  speed_->setToolTip(tr("Speed of playback"));
+  speed_->setToolTip(tr("Playback speed"));
   for (const double speed : kSpeeds) speed_->addItem(QLocale().toString(speed) + QChar(0x00d7), speed);
   set_speed(1);
   counter_->setAccessibleName(tr("Frame counter"));
@@ -126,7 +126,7 @@ void PlaybackBar::update_counter() {
         .arg(format_count(at), format_count(count - 1), format_time(static_cast<double>(at) / rate));
   };
   counter_->setText(text(frame));
-  // The last frame's text is the widest: later neighbours do not move while playing.
+  // The last frame's text is the widest, so neighbours do not move while playing.
   counter_->setMinimumWidth(counter_->fontMetrics().horizontalAdvance(text(count - 1)));
 }
 

@@ -11,8 +11,8 @@ class QToolButton;
 
 namespace deer {
 
-/// Play, step, speed, loop and the frame counter. Shows the session's frame and asks by signals; it
-/// does not keep time itself.
+/// Play, step, speed, loop and the frame counter. Shows the session's frame and sends requests by signals; it has no
+/// timer itself.
 class PlaybackBar : public QWidget {
   Q_OBJECT
 
@@ -25,9 +25,9 @@ class PlaybackBar : public QWidget {
   QString counter_text() const;  ///< "frame 72 / 214 · 00:02.4"
 
  public Q_SLOTS:
-  // Setters show a state and emit nothing.
+  // Setters update the display and emit nothing.
   void set_playing(bool playing);
-  void set_speed(double speed);  ///< 0.25, 0.5, 1, 2 or 4; others take the nearest
+  void set_speed(double speed);  ///< 0.25, 0.5, 1, 2 or 4; other values are rounded to the nearest
   void set_loop(bool loop);
 
  Q_SIGNALS:

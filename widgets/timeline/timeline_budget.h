@@ -9,13 +9,13 @@ class Budget;
 class Session;
 class TimelineView;
 
-/// Keeps the timeline's cost track in the unit of the average that is asked of the budget: milliseconds or GFLOPs
-/// where they are known, else layers.
+/// Sets the timeline's cost track to the unit of the requested average: milliseconds or GFLOPs if known, otherwise
+/// layers.
 class TimelineBudget : public QObject {
   Q_OBJECT
 
  public:
-  /// All must outlive it, but the view may go first.
+  /// All must outlive it, except the view.
   TimelineBudget(const Session* session, const Budget* budget, TimelineView* view, QObject* parent = nullptr);
 
  private:

@@ -7,11 +7,11 @@
 
 namespace deer {
 
-/// What the cost track counts, and what of it may be spent.
+/// Unit of the cost track, and the budget.
 struct TimelineCost {
-  QString unit;                     ///< as it stands behind a number
-  std::vector<double> by_exit;      ///< of leaving there, shallow to deep
-  std::optional<double> allowance;  ///< the average that was asked for
+  QString unit;                     ///< shown after numbers
+  std::vector<double> by_exit;      ///< cost of each exit, shallow to deep
+  std::optional<double> allowance;  ///< requested average
 };
 
 }  // namespace deer

@@ -9,17 +9,17 @@
 
 namespace deer {
 
-/// What the timeline draws, by frame: the few numbers of each record, without the features.
+/// Data of the timeline by frame: the few numbers it needs from each record.
 class TimelineData {
  public:
   static constexpr int kDimensions = 7;
   static constexpr int kGripper = 6;
 
-  /// Forgets everything but, for the same number of frames, what was recorded.
+  /// Clears everything, but keeps recorded actions if the number of frames is unchanged.
   void set_exits(qint64 frames, std::vector<int> exit_layers);
   /// More frames of the same episode.
   void grow(qint64 frames);
-  /// Forgets everything.
+  /// Clears everything.
   void reset(qint64 frames, std::vector<int> exit_layers);
   void set_record(qint64 frame, const FrameRecord* record);  ///< null: no result
   void set_recorded(qint64 frame, const std::array<double, 7>& action);
@@ -33,10 +33,10 @@ class TimelineData {
   const MinMaxColumn& delta(int exit) const { return deltas_[static_cast<std::size_t>(exit)]; }
   /// Distance of the executed action from the deepest exit's, in the model's scale.
   const MinMaxColumn& regret() const { return regret_; }
-  /// Mean over the evaluated frames so far of what leaving where they left costs; NaN where a frame is not evaluated.
-  /// Layers, unless set_exit_costs() said something else.
+  /// Mean cost over the evaluated frames so far; NaN where a frame is not evaluated. In layers, unless set_exit_costs()
+  /// was called.
   const MinMaxColumn& mean_cost() const;
-  /// By exit, in whatever unit.
+  /// Costs by exit, in any unit.
   void set_exit_costs(std::vector<double> costs);
 
   /// Position in mm, angles in degrees, gripper as probability of opening.
@@ -50,14 +50,14 @@ class TimelineData {
   MinMaxColumn regret_;
   std::vector<double> exit_costs_;
 
-  /// Of the frames up to each one.
+  /// Cumulative over the frames.
   struct Spent {
     double sum = 0;
     qint64 frames = 0;
   };
   mutable MinMaxColumn mean_cost_;
   mutable std::vector<Spent> spent_;
-  mutable qint64 spent_known_ = 0;  ///< frames for which they are up to date
+  mutable qint64 spent_known_ = 0;  ///< number of frames for which they are valid
   std::array<MinMaxColumn, kDimensions> predicted_;
   std::array<MinMaxColumn, kDimensions> recorded_;
 };

@@ -13,16 +13,16 @@ class ForcedExits;
 class Session;
 class TimelinePlot;
 
-/// Brings marks to the timeline: breakpoints, gripper events, forced exits, bookmarks, the loop.
+/// Sets the marks of the timeline: breakpoints, gripper events, forced exits, bookmarks, the loop.
 class TimelineDebug : public QObject {
   Q_OBJECT
 
  public:
-  /// All must outlive it, but the plot may go first.
+  /// All must outlive it, except the plot.
   TimelineDebug(Session* session, Debugger* debugger, Bookmarks* bookmarks, ForcedExits* forced, TimelinePlot* plot,
                 QObject* parent = nullptr);
 
-  /// Whether scrubbing stops at marks nearby.
+  /// Whether scrubbing snaps to nearby marks.
   bool snaps() const { return snaps_; }
   void set_snaps(bool snaps);
 

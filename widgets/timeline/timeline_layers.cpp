@@ -10,8 +10,8 @@
 namespace deer {
 namespace {
 
-constexpr int kGapFrom = 6;      // frames this wide get a gap between their bars
-constexpr int kNumberFrom = 18;  // and this wide, the exit's number
+constexpr int kGapFrom = 6;      // pixels; frames at least this wide get a gap between bars
+constexpr int kNumberFrom = 18;  // pixels; and from this width on, the exit's number
 constexpr int kDotFrom = 8;
 
 void hatch(QPainter* painter, const QRect& area) {
@@ -148,7 +148,7 @@ void HeatLayer::draw_taken(QCPPainter* painter, const Buckets& b) {
       const int exit = data().exit_of_depth(static_cast<int>(depth));
       if (exit < 0) continue;
       const int middle = static_cast<int>(std::lround(y_axis()->coordToPixel(exit)));
-      // The halo keeps the mark readable on every heat.
+      // The halo keeps the mark visible on every colour.
       painter->fillRect(QRect(left, middle - thick / 2 - 1, right - left, thick + 2), background);
       painter->fillRect(QRect(left, middle - thick / 2, right - left, thick), colors[static_cast<std::size_t>(exit)]);
       if (extent.min == extent.max) break;
@@ -230,7 +230,7 @@ void InstructionLayer::draw(QCPPainter* painter) {
     if (right <= area.left() || left > area.right()) continue;
     const QRect band(left, area.top(), std::max(1, right - left - 1), area.height() - 2);
     painter->fillRect(band, Theme::mix(colors.background, colors.text, 0.08));
-    // The label stays in sight while its stretch does.
+    // Keep the label visible while its stretch is.
     const QRect seen = band.intersected(area).adjusted(spacing::kTiny, 0, -spacing::kTiny, 0);
     if (seen.width() < metrics.averageCharWidth() * 4) continue;
     painter->setPen(colors.text);
@@ -260,7 +260,7 @@ void CursorLayer::draw(QCPPainter* painter) {
       const QCPAxis* axis = rect->axis(QCPAxis::atBottom);
       const double half = 0.5 * rect->width() / axis->range().size();
       if (2 * half >= kNumberFrom) {
-        // Around a wide frame, so that its number stays readable.
+        // Outline wide frames, so that the number stays readable.
         painter->setClipRect(rect->rect().adjusted(0, 0, 1, 1));
         painter->drawRect(QRectF(x - half, rect->top(), 2 * half, rect->height() - 1).toRect());
         painter->setClipping(false);

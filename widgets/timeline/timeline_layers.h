@@ -10,8 +10,8 @@
 
 namespace deer {
 
-/// The visible frames in equal stretches of 2^k frames, at least a pixel wide and aligned to multiples
-/// of their size, so that nothing flickers while panning.
+/// The visible frames in buckets of 2^k frames, at least a pixel wide and aligned to multiples of their size, so that
+/// nothing flickers while panning.
 struct Buckets {
   qint64 size = 1;
   qint64 first = 0;  ///< first frame of the first bucket
@@ -23,7 +23,7 @@ struct Buckets {
   qint64 end(int bucket) const { return std::min(begin(bucket) + size, frames) - 1; }  ///< inclusive
 };
 
-/// Base of what the timeline draws into one axis rectangle.
+/// Base of the layers that the timeline draws into one axis rectangle.
 class TimelineLayer : public QCPLayerable {
   Q_OBJECT
 
@@ -39,7 +39,7 @@ class TimelineLayer : public QCPLayerable {
   /// Left edge of a frame in pixels, rounded: neighbours share it.
   int left_of(qint64 frame) const;
   double frame_width() const;
-  /// By exit; the last for layers that are none.
+  /// By exit; the last for layers that are not exits.
   std::vector<QColor> exit_colors() const;
   QRect clipRect() const override { return rect_->rect(); }
   void applyDefaultAntialiasingHint(QCPPainter* painter) const override { painter->setAntialiasing(false); }
@@ -49,8 +49,8 @@ class TimelineLayer : public QCPLayerable {
   const TimelineData* data_;
 };
 
-/// Bars of exit depth in the exits' colours; hatching where there is no result yet. Where a bucket
-/// holds several depths, the deepest stands behind the shallowest.
+/// Bars of exit depth in the exits' colours; hatched where there is no result yet. If a bucket has several depths, the
+/// deepest is behind the shallowest.
 class DepthLayer : public TimelineLayer {
   Q_OBJECT
  public:
@@ -73,7 +73,7 @@ class HeatLayer : public TimelineLayer {
   void draw_taken(QCPPainter* painter, const Buckets& buckets);
 
   std::array<QRgb, 257> map_{};
-  bool map_known_ = false;  ///< of the theme in force
+  bool map_known_ = false;  ///< for the current theme
 };
 
 /// One action dimension: recorded as a thin neutral line, executed in the exits' colours above it.
@@ -105,7 +105,7 @@ class InstructionLayer : public TimelineLayer {
   std::vector<InstructionSpan> spans_;
 };
 
-/// The current and the hovered frame through all axis rectangles, on a layer drawn by itself.
+/// The current and the hovered frame in all axis rectangles, on a separate layer.
 class CursorLayer : public QCPLayerable {
   Q_OBJECT
  public:

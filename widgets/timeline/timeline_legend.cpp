@@ -62,7 +62,7 @@ void TimelineLegend::paintEvent(QPaintEvent*) {
     painter.setPen(colors.muted_text);
     painter.drawText(place(metrics.horizontalAdvance(text) + 1, metrics.height()), Qt::AlignCenter, text);
   };
-  // Whole entries or none: half a legend misleads.
+  // Complete entries or none: a partial legend misleads.
   const auto fits = [&](int wide) { return x + wide <= width(); };
   word(tr("delta"));
   word(QStringLiteral("≤ ") + format_number(delta_scale::kLow, 1));

@@ -5,14 +5,14 @@
 
 namespace deer {
 
-/// What the timeline's colours mean: exits, the delta scale, hatching.
+/// Legend of the timeline's colours: exits, the delta scale, hatching.
 class TimelineLegend : public QWidget {
   Q_OBJECT
 
  public:
   explicit TimelineLegend(QWidget* parent = nullptr);
   void set_exits(int exits);
-  int least_width() const;  ///< of its first entry; narrower it says nothing
+  int least_width() const;  ///< of its first entry; narrower, it is empty
 
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;

@@ -26,7 +26,7 @@ struct Kind {
 };
 
 std::array<Kind, 5> kinds_of(const TimelineMarks& marks) {
-  // Rarer ones last: they are drawn over the others.
+  // Rarer ones last, so that they are drawn on top.
   return {Kind{&marks.gripper_opens, Shape::opens, Words::tr("gripper opens")},
           Kind{&marks.gripper_closes, Shape::closes, Words::tr("gripper closes")},
           Kind{&marks.breakpoints, Shape::stop, Words::tr("breakpoint")},
@@ -108,7 +108,7 @@ void EventLayer::draw(QCPPainter* painter) {
       const auto found = kind.frames->next(b.begin(i) - 1);
       if (!found) break;
       if (*found > b.end(i)) {
-        // On to the bucket that holds it.
+        // Continue at its bucket.
         i = std::max(i, static_cast<int>(std::min<qint64>((*found - b.first) / b.size, b.count)) - 1);
         continue;
       }

@@ -8,31 +8,30 @@
 
 namespace deer {
 
-/// What happened at which frames, for the timeline.
+/// Events by frame, for the timeline.
 struct TimelineMarks {
   FrameSet gripper_opens;
   FrameSet gripper_closes;
   FrameSet breakpoints;
   FrameSet forced;
   FrameSet bookmarks;
-  qint64 loop_first = -1;  ///< the stretch that is looped; -1: none
+  qint64 loop_first = -1;  ///< looped range; -1: none
   qint64 loop_last = -1;
 
-  /// The frame of the nearest mark within `reach` frames, or none.
+  /// The frame of the nearest mark within `reach` frames, or empty.
   std::optional<qint64> nearest(qint64 frame, qint64 reach) const;
-  /// What there is from `first` to `last`, a line a kind.
+  /// Events from `first` to `last`, one line per kind.
   QStringList texts(qint64 first, qint64 last) const;
 };
 
-/// The track of events: each kind a shape of its own, from the left to the right of a frame. A bucket that holds any is
-/// marked once.
+/// The event track: one shape per kind, from left to right within a frame. A bucket with any events is marked once.
 class EventLayer : public TimelineLayer {
   Q_OBJECT
  public:
   EventLayer(QCPAxisRect* rect, const TimelineData* data, const TimelineMarks* marks)
       : TimelineLayer(rect, data), marks_(marks) {}
 
-  /// Frames that lie under the shapes of one place, `pixels` to each side.
+  /// Frames under the shapes at one position, `pixels` to each side.
   qint64 reach(int pixels) const;
 
  protected:
@@ -42,7 +41,7 @@ class EventLayer : public TimelineLayer {
   const TimelineMarks* marks_;
 };
 
-/// Over the depth track: pins on frames whose exit was set by hand.
+/// Over the depth track: pins on frames with a forced exit.
 class ForcedLayer : public TimelineLayer {
   Q_OBJECT
  public:
@@ -56,7 +55,7 @@ class ForcedLayer : public TimelineLayer {
   const TimelineMarks* marks_;
 };
 
-/// Fades what lies outside the loop, in any track, and draws its ends.
+/// Fades everything outside the loop in all tracks, and draws its ends.
 class LoopLayer : public TimelineLayer {
   Q_OBJECT
  public:
@@ -70,7 +69,7 @@ class LoopLayer : public TimelineLayer {
   const TimelineMarks* marks_;
 };
 
-/// Distance of the executed action from the deepest exit's, as a filled curve: the largest of each bucket.
+/// Regret as a filled curve: the largest of each bucket.
 class RegretLayer : public TimelineLayer {
   Q_OBJECT
  public:

@@ -20,13 +20,13 @@ namespace {
 constexpr int kTracks = 7;
 constexpr double kFewestFrames = 4;
 constexpr int kEventHeight = 14;
-constexpr int kLowHeight = 34;       // of regret and cost, as their names are long
+constexpr int kLowHeight = 34;       // of regret and cost, since their names are long
 constexpr int kRoomForRegret = 250;  // of the plot's height
 constexpr int kRoomForCost = kRoomForRegret + kLowHeight;
 constexpr int kSnapPixels = 5;
 constexpr double kWheelStep = 0.8;
 constexpr qint64 kFirstRoom = 300;  // 10 s
-constexpr double kMoreRoom = 1.5;   // seldom enough for the eye to follow what is drawn
+constexpr double kMoreRoom = 1.5;   // growth factor; large enough that the axis changes rarely
 
 /// Whole frames, with thousands separated.
 class FrameTicker : public QCPAxisTicker {
@@ -38,7 +38,7 @@ class FrameTicker : public QCPAxisTicker {
   QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_count(std::llround(tick)); }
 };
 
-/// As many decimals as the distance of the ticks needs.
+/// As many decimals as the tick distance needs.
 class ValueTicker : public QCPAxisTicker {
  protected:
   double getTickStep(const QCPRange& range) override {
@@ -54,7 +54,7 @@ class ValueTicker : public QCPAxisTicker {
   int decimals_ = 0;
 };
 
-/// No more values than there is room for one under the other.
+/// As many values as fit below each other.
 class RoomyTicker : public ValueTicker {
  public:
   explicit RoomyTicker(const QCPAxis* axis) : axis_(axis) {}
@@ -71,7 +71,7 @@ class RoomyTicker : public ValueTicker {
   const QCPAxis* axis_;
 };
 
-/// Zero and one round value near the top, for a track with room for two labels.
+/// Zero and one round value near the top, for tracks with room for two labels.
 class EndsTicker : public ValueTicker {
  protected:
   QVector<double> createTickVector(double, const QCPRange& range) override {
@@ -237,7 +237,7 @@ void TimelinePlot::label_exits() {
 
 void TimelinePlot::name_tracks() {
   const QFontMetrics metrics(Theme::number_font(Theme::instance().label_font()));
-  // Turned by a quarter, a name is as tall as it is long. One that would reach into the next track is left out.
+  // Names are rotated. A name that would overlap the next track is omitted.
   const auto name = [&](Track track, const QStringList& names) {
     const int room = rect_of(track)->height() + spacing::kSmall;
     const auto fits = std::find_if(names.begin(), names.end(),
@@ -262,7 +262,7 @@ void TimelinePlot::fit_action_range() {
   all.add(data_->recorded(dimension_).all());
   QCPAxis* axis = rect_of(Track::action)->axis(QCPAxis::atLeft);
   if (dimension_ == TimelineData::kGripper) return axis->setRange(-0.08, 1.08);
-  // Always with zero, and never so narrow that noise looks like movement.
+  // Always includes zero, and is never so narrow that noise looks like movement.
   const double low = std::min(all.count > 0 ? static_cast<double>(all.min) : 0.0, -0.5);
   const double high = std::max(all.count > 0 ? static_cast<double>(all.max) : 0.0, 0.5);
   const double margin = 0.06 * (high - low);
@@ -332,7 +332,7 @@ void TimelinePlot::set_frames(qint64 current, qint64 hovered) {
   cursor_->set(current, hovered);
   const QCPRange visible = visible_frames();
   if (moved && current >= 0 && drag_ == Drag::none && !visible.contains(static_cast<double>(current))) {
-    // Playback has left the window: turn the page.
+    // Playback has left the visible range: scroll by a page.
     const double lower = static_cast<double>(current) - 0.1 * visible.size();
     return set_visible_frames({lower, lower + visible.size()});
   }
@@ -470,9 +470,9 @@ QString TimelinePlot::tip_at(const QPoint& place) const {
   }
   if (!track_rect(Track::cost).contains(place)) return {};
   const auto spent = format_quantity(static_cast<double>(data_->mean_cost().at(frame)), spending_->unit);
-  const auto text = tr("Mean cost of the frames up to %1: %2").arg(format_count(frame), spent);
+  const auto text = tr("Mean cost up to frame %1: %2").arg(format_count(frame), spent);
   if (!spending_->allowance) return text;
-  return text + u'\n' + tr("Asked for: %1").arg(format_quantity(*spending_->allowance, spending_->unit));
+  return text + u'\n' + tr("Budget: %1").arg(format_quantity(*spending_->allowance, spending_->unit));
 }
 
 bool TimelinePlot::event(QEvent* event) {

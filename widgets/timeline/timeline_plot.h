@@ -18,8 +18,8 @@ class TimelineData;
 struct TimelineCost;
 struct TimelineMarks;
 
-/// Draws TimelineData in tracks on one frame axis, and turns the mouse into scrubbing, hovering,
-/// zooming and panning. Knows no session.
+/// Draws TimelineData in tracks on one frame axis, with scrubbing, hovering, zooming and panning by mouse. Independent
+/// of the session.
 class TimelinePlot : public VectorPlot {
   Q_OBJECT
 
@@ -30,26 +30,26 @@ class TimelinePlot : public VectorPlot {
   explicit TimelinePlot(const TimelineData* data, QWidget* parent = nullptr);
   ~TimelinePlot() override;
 
-  /// The data are another episode's or model's: new axes, everything in view.
+  /// The data belongs to another episode or model: resets the axes to show everything.
   void data_reset();
-  /// There are more frames. Whoever saw them all goes on seeing them all, with room for those to come.
+  /// There are more frames. If all frames were visible, they stay visible, with room for more.
   void data_grown();
-  /// Values changed; draws when the event loop comes to it.
+  /// Values changed; redraws in the event loop.
   void data_changed();
   void set_spans(std::vector<InstructionSpan> spans);
   void set_marks(TimelineMarks marks);
-  /// Scrubbing stops at marks that are a few pixels away, unless Ctrl is held.
+  /// Scrubbing snaps to marks within a few pixels, unless Ctrl is held.
   void set_snaps(bool snaps) { snaps_ = snaps; }
   void set_regret_shown(bool shown);
   bool regret_shown() const { return regret_shown_; }
-  /// Unit and allowance of the data's costs.
+  /// Unit and allowance of the costs.
   void set_cost(TimelineCost cost);
   const TimelineCost& cost() const { return *spending_; }
   void set_action_dimension(int dimension, const QString& label);
   int action_dimension() const { return dimension_; }
   void set_frames(qint64 current, qint64 hovered);
 
-  QCPRange visible_frames() const;  ///< frame k reaches from k - 0.5 to k + 0.5
+  QCPRange visible_frames() const;  ///< frame k spans k - 0.5 to k + 0.5
   void set_visible_frames(QCPRange range);
   void zoom(double factor, double center_frame);
   void show_all();
@@ -102,7 +102,7 @@ class TimelinePlot : public VectorPlot {
   int dimension_ = 0;
   QString action_name_;
   qint64 current_ = -1;
-  qint64 room_ = 0;  ///< frames that the axis has room for while they are still coming
+  qint64 room_ = 0;  ///< frames the axis reserves while more arrive
   Drag drag_ = Drag::none;
   double pan_from_x_ = 0;
   QCPRange pan_from_range_;

@@ -23,10 +23,10 @@ namespace deer {
 namespace {
 
 constexpr int kAskMs = 10;
-constexpr int kDrawMs = 120;  // while much arrives
+constexpr int kDrawMs = 120;  // redraw interval while many updates arrive
 constexpr int kPatienceTicks = 100;
-constexpr int kUsualReadout = 62;    // characters; so that the legend does not come and go from frame to frame
-constexpr double kMostAsked = 2000;  // frames in sight; more would empty the cache for nothing
+constexpr int kUsualReadout = 62;    // characters; reserved so that the legend does not flicker between frames
+constexpr double kMostAsked = 2000;  // visible frames; requesting more would only evict the cache
 
 }  // namespace
 
@@ -100,7 +100,7 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
     update_header();
   });
   start_anew(false);
-  // After the connections above: it goes over the records of what start_anew() has made room for.
+  // Must follow the connections above: it visits the records for which start_anew() has made room.
   slices_ = new RecordSlices(session,
                              {.start_anew = [](qint64) {},
                               .grow = [](qint64) {},
@@ -127,7 +127,7 @@ void TimelineView::resizeEvent(QResizeEvent* event) {
 }
 
 void TimelineView::share_header(const QString& text) {
-  // The numbers come first; the legend drops entries, or goes, for them. What is not yet known may take more room.
+  // Numbers take precedence over the legend. Unknown values may need more room later.
   const QFontMetrics metrics(readout_->font());
   const int wanted = std::max(metrics.horizontalAdvance(text), metrics.averageCharWidth() * kUsualReadout);
   const int room = width() - 2 * spacing::kMedium - dimension_->sizeHint().width() - spacing::kMedium;
@@ -139,7 +139,7 @@ void TimelineView::share_header(const QString& text) {
   readout_->setToolTip(readout_->text() == text ? QString() : text);
 }
 
-TimelineView::~TimelineView() { delete plot_; }  // before the data it draws
+TimelineView::~TimelineView() { delete plot_; }  // before its data
 
 void TimelineView::set_cost(const TimelineCost& cost) {
   data_->set_exit_costs(cost.by_exit);
@@ -203,7 +203,7 @@ void TimelineView::take_record(qint64 frame) {
 float TimelineView::recorded_value(int dimension, qint64 frame) const { return data_->recorded(dimension).at(frame); }
 
 void TimelineView::ask_for_recorded() {
-  // A request may be dropped for a newer one: wait for an answer, but not for ever.
+  // A request may be replaced by a newer one: wait for an answer, but not forever.
   if (awaited_ >= 0 && ++awaited_ticks_ > kPatienceTicks) awaited_ = -1;
   if (!isVisible() || awaited_ >= 0 || session_->playback()->playing() || session_->is_live()) return;
   const QCPRange visible = plot_->visible_frames();

@@ -36,9 +36,9 @@ class TimelineView : public QWidget {
   int action_dimension() const;
   void set_action_dimension(int dimension);
 
-  /// Recorded action of a frame as far as it is known: mm, degrees, 0 or 1 for the gripper; else NaN.
+  /// Recorded action of a frame: mm, degrees, 0 or 1 for the gripper; NaN if unknown.
   float recorded_value(int dimension, qint64 frame) const;
-  /// What the cost track counts: layers, without a limit, until it is told.
+  /// Unit and budget of the cost track; by default layers without a limit.
   void set_cost(const TimelineCost& cost);
   TimelinePlot* plot() const { return plot_; }
 
@@ -67,7 +67,7 @@ class TimelineView : public QWidget {
   std::unique_ptr<TimelineData> data_;
   TimelinePlot* plot_;
   QComboBox* dimension_;
-  // Recorded actions come with the observations: those in sight are asked for one by one.
+  // Recorded actions are part of the observations: visible ones are requested one by one.
   QTimer* asking_;
   std::vector<bool> asked_;
   qint64 awaited_ = -1;

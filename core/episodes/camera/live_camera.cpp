@@ -73,7 +73,7 @@ struct LiveCamera::Shared : std::enable_shared_from_this<LiveCamera::Shared> {
       : settings(std::move(given)),
         opener(std::move(opens)),
         timeouts(given_timeouts),
-        repeat(waits.repeat.value_or(default_repeat(settings.source))),
+        repeat(given_timeouts.repeat.value_or(default_repeat(settings.source))),
         changed(std::move(tell)) {
     report.name = std::move(name);
     report.source = shown_source(settings.source);

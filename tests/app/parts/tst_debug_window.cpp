@@ -247,7 +247,7 @@ void DebugWindowTest::the_inspector_steps_into_exits() {
   QVERIFY(QTest::qWaitFor([&] { return details->isVisible(); }, kPatienceMs));
   QCOMPARE(details->title(), QStringLiteral("Exit 1 of 4, depth 2"));
   QVERIFY(details->text().startsWith("delta "));
-  QVERIFY(details->text().contains(f.session.record(4)->exit_index == 0 ? "the model left here" : "the model went on"));
+  QVERIFY(details->text().contains(f.session.record(4)->exit_index == 0 ? "the model exited here" : "the model went deeper"));
   for (int i = 0; i < 3; ++i) QVERIFY(f.trigger("debug.step_exit"));
   QVERIFY(QTest::qWaitFor([&] { return details->title() == "Exit 4 of 4, depth 8"; }, kPatienceMs));
 }
@@ -296,7 +296,7 @@ void DebugWindowTest::flips_are_listed_and_jumped_to() {
   f.settle();
   const auto frame = panel->flip_model()->frame_of(rows - 1);
   for (auto* const table : panel->findChildren<QTableView*>()) {
-    if (table->accessibleName() != "Frames that flip") continue;
+    if (table->accessibleName() != "Frames whose exit changes") continue;
     const auto last = panel->flip_model()->index(rows - 1, 0);
     table->scrollTo(last);
     QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(last).center());

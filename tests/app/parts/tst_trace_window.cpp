@@ -311,13 +311,13 @@ void TraceWindowTest::a_saved_run_stands_beside_the_present_one() {
   QVERIFY(f.window->commands()->trigger("compare.trace"));
   auto* const compare = f.window->views()->compare();
   QVERIFY(f.wait([&] { return compare->isVisible() && !compare->is_empty(); }));
-  QVERIFY(f.wait([&] { return labels(compare).contains("kept: before.h5: deer-nano, thresholds"); }));
+  QVERIFY(f.wait([&] { return labels(compare).contains("baseline: before.h5: deer-nano, thresholds"); }));
   const auto before = fake_records(fake_policy(0.02)), now = fake_records(fake_policy(0.2));
   qint64 frame = 0;
   while (before[static_cast<std::size_t>(frame)]->depth() == now[static_cast<std::size_t>(frame)]->depth()) ++frame;
   f.session.set_current_frame(frame);
   const auto place = static_cast<std::size_t>(frame);
-  const auto shown = QStringLiteral("kept %1, depth %2 · now %3, depth %4")
+  const auto shown = QStringLiteral("baseline %1, depth %2 · now %3, depth %4")
                          .arg(exit_name(before[place]->exit_index, before[place]->exit_layer))
                          .arg(before[place]->depth())
                          .arg(exit_name(now[place]->exit_index, now[place]->exit_layer))
@@ -331,7 +331,7 @@ void TraceWindowTest::a_saved_run_stands_beside_the_present_one() {
   QVERIFY(f.wait([&] { return f.window->messages()->count() == 1; }));
   QCOMPARE(f.window->messages()->title(), QStringLiteral("The trace cannot be compared"));
   QVERIFY(f.window->messages()->details().contains("not a trace of the open episode"));
-  QVERIFY(labels(compare).contains("kept: before.h5"));
+  QVERIFY(labels(compare).contains("baseline: before.h5"));
 }
 
 }  // namespace deer::test

@@ -140,7 +140,7 @@ void CompareTest::the_view_shows_both() {
   QTRY_VERIFY(!view.is_empty());
   session->set_current_frame(42);
   QTRY_COMPARE(cell(*view.totals(), 0, 2), QString("12.0"));
-  QCOMPARE(view.frame_text(), QString("frame 42: kept exit 2, depth 4 · now exit 6, depth 12 · action differs by %1")
+  QCOMPARE(view.frame_text(), QString("frame 42: baseline exit 2, depth 4 · now exit 6, depth 12 · action differs by %1")
                                   .arg(format_number(double(comparison.difference()[42]))));
   const auto listed = comparison.differing(1000);
   QCOMPARE(view.frames()->rowCount(), int(listed.size()));

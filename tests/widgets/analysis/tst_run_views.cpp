@@ -102,7 +102,7 @@ void RunViewsTest::a_frame_exit_by_exit() {
   QCOMPARE(Scene::exit_taken(42, session->policy()), 1);
   QTRY_COMPARE(view.current_row(), 1);
   const auto& model = *view.model();
-  QCOMPARE(cell(model, 0, ExitStepsModel::kDecision), QString("goes on"));
+  QCOMPARE(cell(model, 0, ExitStepsModel::kDecision), QString("goes deeper"));
   QCOMPARE(cell(model, 1, ExitStepsModel::kDecision), QString("stops"));
   QCOMPARE(cell(model, 2, ExitStepsModel::kDecision), QString("not reached"));
   QCOMPARE(cell(model, 0, ExitStepsModel::kDelta), format_number(double(float(Scene::delta(42, 0)))));
@@ -137,7 +137,7 @@ void RunViewsTest::keys_step_through_exits() {
   QVERIFY(view.value("decision").startsWith("not reached"));
   view.step_exit(-2);
   QTRY_COMPARE(view.current_row(), 0);
-  QVERIFY(view.value("decision").contains("goes on"));
+  QVERIFY(view.value("decision").contains("goes deeper"));
   view.step_exit(-1);
   QCOMPARE(session->selected_exit(), 0);
   view.step_exit(99);

@@ -200,7 +200,7 @@ void ArmViewTest::without_opengl() {
   show(view, 420, 320);
   QVERIFY(QTest::qWaitFor([&] { return view.is_empty() && view.empty_state()->sentence().contains("cannot be drawn"); },
                           kPatienceMs));
-  QCOMPARE(view.canvas()->problem(), QStringLiteral("This screen offers no OpenGL."));
+  QCOMPARE(view.canvas()->problem(), QStringLiteral("No OpenGL on this screen."));
   session->set_current_frame(3);
   QTest::qWait(100);
   QVERIFY(view.is_empty());
@@ -221,7 +221,7 @@ void ArmViewTest::empty_states_say_why() {
   Q_EMIT view.empty_state()->action_triggered();
   QCOMPARE(asked.count(), 1);
   QVERIFY(open_episode(session.get()));
-  QVERIFY(says("does not tell where the robot is"));
+  QVERIFY(says("No robot pose in this source"));
   QVERIFY(view.empty_state()->action().isEmpty());
 
   Scene broken;

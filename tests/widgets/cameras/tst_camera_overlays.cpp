@@ -231,8 +231,8 @@ class CameraOverlaysTest : public QObject {
     QEvent leave(QEvent::Leave);
     QCoreApplication::sendEvent(&v.fixed, &leave);
     QCOMPARE(v.fixed.hovered_patch_text(), QString());
-    QVERIFY(v.fixed.overlay_texts().contains("in this picture: 70.0\u00A0%"));
-    QVERIFY(v.gripper.overlay_texts().contains("in this picture: 30.0\u00A0%"));
+    QVERIFY(v.fixed.overlay_texts().contains("in this image: 70.0\u00A0%"));
+    QVERIFY(v.gripper.overlay_texts().contains("in this image: 30.0\u00A0%"));
   }
 
   void a_small_picture_has_a_short_legend() {
@@ -277,7 +277,7 @@ class CameraOverlaysTest : public QObject {
     QVERIFY(v.fixed.overlay_texts().contains("attention: computing…"));
     QVERIFY(v.wait_map(0, 3));
     v.session->set_current_frame(3);
-    QTRY_VERIFY(v.fixed.overlay_texts().contains("attention at exit 2, mean of 4 heads · of frame 0"));
+    QTRY_VERIFY(v.fixed.overlay_texts().contains("attention at exit 2, mean of 4 heads · from frame 0"));
     QVERIFY(v.wait_map(3, 3));
     QVERIFY(v.fixed.overlay_texts().contains("attention at exit 2, mean of 4 heads"));
     v.session->set_current_frame(90);  // too far away to stand for it
@@ -355,13 +355,13 @@ class CameraOverlaysTest : public QObject {
     Views v(scene);
     QVERIFY(v.open());
     v.overlays.set({.tcp = true});
-    QTRY_COMPARE(v.fixed.overlay_texts(), QStringList{"TCP: this source does not tell where the robot is"});
+    QTRY_COMPARE(v.fixed.overlay_texts(), QStringList{"TCP: no robot pose in this source"});
     Scene moving;
     moving.robot_obs = robot_at;
     Views w(moving);
     QVERIFY(w.open());
     w.overlays.set({.tcp = true});
-    QTRY_COMPARE(w.fixed.overlay_texts(), QStringList{"TCP: this camera’s calibration is not known"});
+    QTRY_COMPARE(w.fixed.overlay_texts(), QStringList{"TCP: this camera has no calibration"});
   }
 
   void the_button_chooses() {
@@ -384,7 +384,7 @@ class CameraOverlaysTest : public QObject {
     QVERIFY(v.wait_map(0, 5));
     QCOMPARE(picker->text(), QString("Overlay: attention"));
     v.session->set_selected_exit(5);
-    choose("Attention of the exit shown");
+    choose("Attention of the selected exit");
     QVERIFY(v.wait_map(0, 11));
     choose("TCP");
     QCOMPARE(picker->text(), QString("Overlay: attention, TCP"));

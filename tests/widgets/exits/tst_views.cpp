@@ -372,7 +372,7 @@ void ViewsTest::playback_bar() {
   QTest::mouseClick(button("Play"), Qt::LeftButton);
   QCOMPARE(played.count(), 1);
   QVERIFY(bar.playing() && button("Pause"));
-  QTest::mouseClick(button("One frame back"), Qt::LeftButton);
+  QTest::mouseClick(button("Previous frame"), Qt::LeftButton);
   QCOMPARE(stepped.last().first().toInt(), -1);
   bar.set_playing(false);
   bar.set_speed(2);
@@ -408,7 +408,7 @@ void ViewsTest::empty_views_offer_what_is_missing() {
   session->open_model("scene");
   QTRY_COMPARE(view.empty_state()->action(), QString("Open dataset…"));
   QVERIFY(test::open_episode(session.get()));
-  QTRY_COMPARE(view.empty_state()->action(), QString("Run all exits"));
+  QTRY_COMPARE(view.empty_state()->action(), QString("Run the model"));
   QTest::mouseClick(view.empty_state()->findChild<QPushButton*>(), Qt::LeftButton);
   QTRY_VERIFY(!view.is_empty());
 }
