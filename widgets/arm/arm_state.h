@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/robot/arm_model.h"
 #include "core/robot/pose.h"
-#include "widgets/arm/arm_model.h"
 #include "widgets/base/theme.h"
 
 namespace deer {

@@ -4,10 +4,10 @@
 #include <QWidget>
 #include <filesystem>
 
+#include "core/robot/arm_model.h"
 #include "sessions/session/session.h"
 #include "widgets/arm/arm_canvas.h"
 #include "widgets/arm/arm_frames.h"
-#include "widgets/arm/arm_model.h"
 #include "widgets/base/empty_state.h"
 
 class QStackedLayout;

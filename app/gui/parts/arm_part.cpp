@@ -81,7 +81,8 @@ class Part final : public ArmPart {
     connect(view_, &ArmView::open_dataset_requested, this, &ArmPart::open_dataset_requested);
     connect(view_, &ArmView::robot_failed, this, &ArmPart::problem);
     connect(view_, &ArmView::robot_changed, this, [this] {
-      const auto& problems = view_->model()->problems();
+      QStringList problems;
+      for (const auto& one : view_->model()->problems()) problems << QString::fromStdString(one);
       if (problems.isEmpty()) return;
       Q_EMIT warning({problems.size() == 1 ? tr("A part of the robot is not shown")
                                            : tr("%1 parts of the robot are not shown").arg(problems.size()),

@@ -9,9 +9,9 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/robot/arm_model.h"
 #include "core/robot/panda.h"
 #include "widgets/arm/arm_canvas.h"
-#include "widgets/arm/arm_model.h"
 #include "widgets/base/axis_colors.h"
 
 namespace deer::test {

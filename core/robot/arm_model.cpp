@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/arm/arm_model.h"
+#include "core/robot/arm_model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -55,7 +55,7 @@ ArmModelPtr ArmModel::load(const std::filesystem::path& urdf) {
         try {
           entry->second = load_mesh(find_mesh(visual.mesh, urdf), visual.size);
         } catch (const Error& error) {
-          out->problems_ << QString::fromUtf8(error.what());
+          out->problems_.emplace_back(error.what());
         }
       }
       meshes[i] = entry->second;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QStringList>
 #include <array>
 #include <filesystem>
 #include <memory>
@@ -26,8 +25,8 @@ class ArmModel {
   const RobotModel& robot() const { return robot_; }
   const std::string& tcp_link() const { return tcp_; }
   std::size_t tcp_index() const { return tcp_index_; }
-  const std::vector<std::size_t>& hand() const { return hand_; }  ///< see hand_links()
-  const QStringList& problems() const { return problems_; }       ///< one line each
+  const std::vector<std::size_t>& hand() const { return hand_; }          ///< see hand_links()
+  const std::vector<std::string>& problems() const { return problems_; }  ///< one line each
 
   /// The mesh of visual `visual` of link `link`; null if it is a primitive or could not be read.
   const Mesh* mesh(std::size_t link, std::size_t visual) const;
@@ -58,7 +57,7 @@ class ArmModel {
   std::vector<std::size_t> hand_;
   std::vector<std::size_t> fingers_;  // sliding joints that do not move the TCP
   std::vector<std::vector<std::optional<Mesh>>> meshes_;
-  QStringList problems_;
+  std::vector<std::string> problems_;
 };
 
 using ArmModelPtr = std::shared_ptr<const ArmModel>;
