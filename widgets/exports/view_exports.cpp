@@ -60,7 +60,7 @@ QByteArray view_as_pdf(QWidget* view) {
     QPdfWriter pdf(&buffer);
     pdf.setTitle(view->accessibleName());
     pdf.setCreator(QStringLiteral("Deerscope"));
-    // A page of the view's size, 96 pixels an inch, so that one unit is one pixel.
+    // A page of the view's size at 96 dpi, so that one unit is one pixel.
     pdf.setResolution(96);
     pdf.setPageSize(QPageSize(QSizeF(view->width(), view->height()) / 96.0, QPageSize::Inch));
     pdf.setPageMargins(QMarginsF());
@@ -174,14 +174,14 @@ void ViewExports::save_picture(QWidget* view, const QString& path) {
       QByteArray bytes;
       QBuffer buffer(&bytes);
       buffer.open(QIODevice::WriteOnly);
-      if (!image.save(&buffer, "PNG")) throw Error("the picture could not be packed");
+      if (!image.save(&buffer, "PNG")) throw Error("the picture could not be encoded");
       return bytes;
     });
   }
-  // Painting belongs to this thread; it is the disk that may be slow.
+  // Painting must be on this thread; only the disk may be slow.
   if (ending == u"svg") return write(path, [bytes = view_as_svg(view)] { return bytes; });
   if (ending == u"pdf") return write(path, [bytes = view_as_pdf(view)] { return bytes; });
-  Q_EMIT problem({tr("The picture could not be saved"), tr("%1: the ending says no known format").arg(path),
+  Q_EMIT problem({tr("The picture could not be saved"), tr("%1: unsupported file extension").arg(path),
                   tr("Use .png, .svg or .pdf.")});
 }
 
@@ -190,8 +190,8 @@ void ViewExports::save_values(QWidget* view, const QString& path) {
   if (!found || !found->values) return;
   const auto ending = QFileInfo(path).suffix().toLower();
   if (ending != u"csv" && ending != u"npz") {
-    Q_EMIT problem({tr("The values could not be saved"), tr("%1: the ending says no known format").arg(path),
-                    tr("Use .csv or .npz.")});
+    Q_EMIT problem(
+        {tr("The values could not be saved"), tr("%1: unsupported file extension").arg(path), tr("Use .csv or .npz.")});
     return;
   }
   write(path, [table = found->values(), npz = ending == u"npz"] {

@@ -15,23 +15,23 @@ class QWidget;
 
 namespace deer {
 
-/// Takes numbers and pictures out of views: one context menu for all of them, and the same by calls, for commands.
-/// Pictures are PNG, SVG or PDF, numbers CSV or NPZ, by the file's ending; files are written on another thread.
+/// Exports values and pictures of views: one context menu for all views, and the same functions for commands. Pictures
+/// are PNG, SVG or PDF, values CSV or NPZ, by file extension; files are written on another thread.
 class ViewExports : public QObject {
   Q_OBJECT
 
  public:
   using Values = std::function<ValueTable()>;
-  /// Which file to write: a title, a proposed name and a filter as QFileDialog takes it. Empty: none.
+  /// Asks for the file to write, given a title, a proposed name and a QFileDialog filter. Empty: cancelled.
   using FileChooser = std::function<QString(const QString& title, const QString& name, const QString& filter)>;
 
   explicit ViewExports(QWidget* window);
 
-  /// The view gets the menu. `name` is the person's word for it; no `values`: it has only its picture.
+  /// Adds the menu to a view. `name` is shown to the user; without `values` only its picture can be exported.
   void add(QWidget* view, const QString& name, Values values = {});
   void set_file_chooser(FileChooser chooser) { choose_ = std::move(chooser); }
 
-  /// The view that was pointed at or had the focus last and is in sight; null if there is none.
+  /// The visible view that was last under the pointer or had the focus; null if there is none.
   QWidget* current() const;
   QString name_of(const QWidget* view) const;
   bool has_values(const QWidget* view) const;
@@ -69,7 +69,7 @@ class ViewExports : public QObject {
   QPointer<QWidget> current_;
 };
 
-/// `view` as it stands, as SVG or PDF. GUI thread.
+/// `view` as currently shown, as SVG or PDF. GUI thread.
 QByteArray view_as_svg(QWidget* view);
 QByteArray view_as_pdf(QWidget* view);
 

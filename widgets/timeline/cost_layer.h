@@ -7,7 +7,7 @@
 
 namespace deer {
 
-/// Mean cost of the frames so far as a line, filled below; in the warning colour where it lies above the allowance,
+/// Mean cost of the frames so far as a line, filled below; in the warning colour where it is above the allowance,
 /// which is a dashed line.
 class CostLayer : public TimelineLayer {
   Q_OBJECT
