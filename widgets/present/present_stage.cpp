@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Layout and painting of the stage.
+// Painting of the stage.
 #include <QPainter>
 #include <QStyle>
 #include <algorithm>
@@ -11,27 +11,9 @@
 namespace deer {
 namespace {
 
-constexpr double kLeastPoints = 28;  // of numbers and their labels
-constexpr double kInstructionPoints = 14, kSmallPoints = 11;
-constexpr int kLeastPixels = 8;         // in windows too small for the normal sizes
-constexpr int kInstructionLines = 3;    // of the instruction, when it replaces a number
 constexpr qint64 kRoomForGrowth = 300;  // frames; doubled as needed
 
-QFont sized(int pixels, bool strong) {
-  auto font = Theme::number_font(Theme::instance().body_font());
-  font.setPixelSize(pixels);
-  if (strong) font.setWeight(QFont::DemiBold);
-  return font;
-}
-
-// With one pixel for rounding at each edge.
-int line_height(int pixels) { return QFontMetrics(sized(pixels, false)).height() + 2; }
-// For numbers, which have no descenders.
-int number_height(int pixels) { return QFontMetrics(sized(pixels, true)).ascent(); }
-
 }  // namespace
-
-int PresentView::pixels(double points) const { return static_cast<int>(std::ceil(points * logicalDpiY() / 72)); }
 
 // Inputs of the layout.
 QString PresentView::layout_key() const {
@@ -48,128 +30,17 @@ QString PresentView::layout_key() const {
   return parts.join(u'|');
 }
 
-QSize PresentView::block_size(const Block& block, int number_px, int word_px, int room) const {
-  if (block.number.isEmpty()) return {room, kInstructionLines * line_height(word_px)};
-  const QFontMetrics number(sized(number_px, true)), words(sized(word_px, false));
-  int width = std::max(number.horizontalAdvance(block.number), number.horizontalAdvance(block.widest));
-  width = std::max(width, words.horizontalAdvance(block.words));
-  for (const auto& other : block.other_words) width = std::max(width, words.horizontalAdvance(other));
-  return {width + 1, number_height(number_px) + line_height(word_px)};
-}
-
-// Stacks the numbers as large as possible. False if they would be smaller than `least_ratio` times their labels, or the
-// labels smaller than `least_px`.
-bool PresentView::place_blocks(Layout& layout, const QRect& area, double least_ratio, int least_px) const {
-  const auto all = blocks();
-  const auto count = static_cast<int>(all.size());
-  const auto height_of = [&](int number_px, int word_px) {
-    int height = 0;
-    for (const auto& block : all) {
-      const auto size = block_size(block, number_px, word_px, area.width());
-      if (size.width() > area.width()) return area.height() + 1;
-      height += size.height();
-    }
-    return height;
-  };
-  const auto fits = [&](int number_px, int word_px) {
-    return height_of(number_px, word_px) + (count - 1) * word_px / 2 <= area.height();
-  };
-  const int stage = stage_side();
-  int word = std::max(least_px, stage * 46 / 1000);
-  while (word > least_px && !fits(static_cast<int>(word * least_ratio), word)) --word;
-  int number = static_cast<int>(word * least_ratio);
-  if (!fits(number, word)) return false;
-  while (number < stage * 21 / 100 && fits(number + 2, word)) number += 2;
-
-  layout.number_px = number;
-  layout.word_px = word;
-  const int rest = area.height() - height_of(number, word);
-  const int between = std::min(rest / count, 2 * word);
-  int y = area.top() + (rest - between * (count - 1)) / 2;
-  layout.blocks.clear();
-  for (const auto& block : all) {
-    const int height = block_size(block, number, word, area.width()).height();
-    layout.blocks.emplace_back(area.left(), y, area.width(), height);
-    y += height + between;
-  }
-  return true;
-}
-
-// The image beside the numbers, or above them.
-bool PresentView::place_picture(Layout& layout, const QRect& body, bool above, double share, double least_ratio,
-                                int least_px) const {
-  const int gap = body.left();
-  const QSize room(above ? body.width() : static_cast<int>(body.width() * share),
-                   above ? static_cast<int>(body.height() * share) : body.height());
-  const auto picture = QSizeF(aspect_, 1).scaled(room, Qt::KeepAspectRatio).toSize();
-  auto area = body;
-  above ? area.setTop(body.top() + picture.height() + gap) : area.setLeft(body.left() + picture.width() + 2 * gap);
-  if (!place_blocks(layout, area, least_ratio, least_px)) return false;
-  const QPoint middle((body.width() - picture.width()) / 2, (body.height() - picture.height()) / 2);
-  layout.picture = QRect(body.topLeft() + (above ? QPoint(middle.x(), 0) : QPoint(0, middle.y())), picture);
-  return true;
-}
-
-int PresentView::stage_side() const { return std::min(width() * 10 / 16, height()); }
-
-void PresentView::make_layout() {
-  const int stage = stage_side();
-  const int margin = std::max<int>(spacing::kMedium, stage * 3 / 100);
-  Layout layout;
-  // Everything shrinks in windows that are too small.
-  const auto wanted = [&](double points, int thousandths) {
-    return std::clamp(std::max(pixels(points), stage * thousandths / 1000), kLeastPixels,
-                      std::max(kLeastPixels, stage * 5 / 100));
-  };
-  layout.small_px = wanted(kSmallPoints, 18);
-  layout.instruction_px = wanted(kInstructionPoints, 26);
-  const int row = line_height(layout.small_px) * 5 / 4;
-  const int bar = std::max(3 * spacing::kSmall, stage * 9 / 100);
-  int bottom = height() - margin / 2;
-  const QRect lowest(margin, bottom - row, width() - 2 * margin, row);
-  layout.legend = layout.line = lowest;
-  bottom -= row + spacing::kSmall;
-  layout.bar = QRect(margin, bottom - bar, lowest.width(), bar);
-  bottom -= bar + margin / 2;
-  if (frame_.tasks && !frame_.instruction.isEmpty()) {
-    const int height = line_height(layout.instruction_px);
-    layout.instruction = QRect(margin, bottom - height, lowest.width(), height);
-    bottom -= height + margin / 2;
-  }
-  const QRect body(margin, margin, lowest.width(), std::max(bottom - margin, 1));
-
-  const bool above = width() < height();
-  const auto place = [&](double ratio, int least_px) {
-    for (const double share : {0.62, 0.54, 0.46, 0.38, 0.3}) {
-      if (place_picture(layout, body, above, share, ratio, least_px)) return true;
-    }
-    return false;
-  };
-  bool placed = place(1.6, pixels(kLeastPoints)) || place(1, pixels(kLeastPoints));
-  for (int px = pixels(kLeastPoints) - 1; !placed && px >= kLeastPixels; --px) placed = place(1, px);
-
-  for (auto* const one : {&layout.picture, &layout.legend, &layout.line, &layout.instruction}) {
-    *one = QStyle::visualRect(layoutDirection(), rect(), *one);
-  }
-  for (auto& one : layout.blocks) one = QStyle::visualRect(layoutDirection(), rect(), one);
-  layout_ = std::move(layout);
-}
-
-void PresentView::note_text(const QRect& used, const QRect& area) {
-  layout_.texts.push_back(used);
-  layout_.cut = layout_.cut || used.width() > area.width() || used.height() > area.height();
-}
-
 void PresentView::draw_text(QPainter& painter, const QRect& area, int flags, const QString& text) {
   if (text.isEmpty()) return;
   QRect used;
   painter.drawText(area, flags, text, &used);
-  note_text(used, area);
+  layout_.note_text(used, area);
 }
 
 void PresentView::paintEvent(QPaintEvent*) {
   if (const auto key = layout_key(); key != laid_out_for_) {
-    make_layout();
+    layout_ = PresentLayout::of(
+        {size(), logicalDpiY(), layoutDirection(), aspect_, blocks(), frame_.tasks && !frame_.instruction.isEmpty()});
     laid_out_for_ = key;
   }
   layout_.texts.clear();
@@ -181,7 +52,7 @@ void PresentView::paintEvent(QPaintEvent*) {
   const auto all = blocks();
   for (std::size_t i = 0; i < layout_.blocks.size(); ++i) paint_block(painter, all[i], layout_.blocks[i]);
   if (frame_.tasks) {
-    painter.setFont(sized(layout_.instruction_px, false));
+    painter.setFont(stage_font(layout_.instruction_px, false));
     painter.setPen(Theme::instance().colors().muted_text);
     draw_text(painter, layout_.instruction, Qt::AlignLeft | Qt::AlignVCenter | Qt::TextSingleLine,
               painter.fontMetrics().elidedText(frame_.instruction, Qt::ElideRight, layout_.instruction.width()));
@@ -199,7 +70,7 @@ void PresentView::paint_picture(QPainter& painter) {
   if (frame_.picture.isNull()) {
     painter.fillRect(target, Theme::mix(stage_color(), colors.text, 0.06));
     painter.setPen(colors.muted_text);
-    painter.setFont(sized(layout_.instruction_px, false));
+    painter.setFont(stage_font(layout_.instruction_px, false));
     draw_text(painter, target.adjusted(spacing::kMedium, spacing::kMedium, -spacing::kMedium, -spacing::kMedium),
               Qt::AlignCenter | Qt::TextWordWrap, frame_.note);
     return;
@@ -214,9 +85,9 @@ void PresentView::paint_picture(QPainter& painter) {
   painter.drawImage(target, frame_.picture);
 }
 
-void PresentView::paint_block(QPainter& painter, const Block& block, const QRect& at) {
+void PresentView::paint_block(QPainter& painter, const PresentBlock& block, const QRect& at) {
   const auto& colors = Theme::instance().colors();
-  const auto words = sized(layout_.word_px, false);
+  const auto words = stage_font(layout_.word_px, false);
   if (block.number.isEmpty()) {
     // Always fits: uses smaller type first and drops words last.
     auto font = words;
@@ -231,8 +102,8 @@ void PresentView::paint_block(QPainter& painter, const Block& block, const QRect
     painter.setPen(colors.text);
     return draw_text(painter, at, Qt::AlignLeft | Qt::AlignVCenter | Qt::TextWordWrap, text);
   }
-  const auto large = sized(layout_.number_px, block.strong);
-  const int high = number_height(layout_.number_px);
+  const auto large = stage_font(layout_.number_px, block.strong);
+  const int high = stage_number_height(layout_.number_px);
   const bool leading = layoutDirection() == Qt::LeftToRight;
   const int side = Qt::AlignAbsolute | Qt::TextSingleLine | (leading ? Qt::AlignLeft : Qt::AlignRight);
   const int width = QFontMetrics(large).horizontalAdvance(block.number);
@@ -240,10 +111,10 @@ void PresentView::paint_block(QPainter& painter, const Block& block, const QRect
   painter.setFont(large);
   painter.setPen(block.color);
   painter.drawText(QPoint(number.left(), at.top() + high), block.number);
-  note_text(number, at);
+  layout_.note_text(number, at);
   painter.setFont(words);
   painter.setPen(colors.muted_text);
-  draw_text(painter, QRect(at.left(), at.top() + high, at.width(), line_height(layout_.word_px)),
+  draw_text(painter, QRect(at.left(), at.top() + high, at.width(), stage_line_height(layout_.word_px)),
             side | Qt::AlignBottom, block.words);
 }
 
@@ -292,7 +163,7 @@ void PresentView::paint_bar(QPainter& painter) const {
 void PresentView::paint_legend(QPainter& painter) {
   if (exit_depths_.empty()) return;
   const auto& theme = Theme::instance();
-  painter.setFont(sized(layout_.small_px, false));
+  painter.setFont(stage_font(layout_.small_px, false));
   const auto metrics = painter.fontMetrics();
   const auto name = tr("depth");
   const int chip = metrics.horizontalAdvance(QString::number(exit_depths_.back())) + 2 * spacing::kTiny;
@@ -339,7 +210,7 @@ void PresentView::paint_legend(QPainter& painter) {
 void PresentView::paint_line(QPainter& painter) {
   const auto& colors = Theme::instance().colors();
   const auto& text = frame_.problem.isEmpty() ? hint_ : frame_.problem;
-  painter.setFont(sized(layout_.small_px, false));
+  painter.setFont(stage_font(layout_.small_px, false));
   painter.setPen(frame_.problem.isEmpty() ? colors.muted_text : colors.error);
   draw_text(painter, layout_.line, Qt::AlignLeft | Qt::AlignVCenter | Qt::TextSingleLine,
             painter.fontMetrics().elidedText(text, Qt::ElideRight, layout_.line.width()));

@@ -94,13 +94,13 @@ QString PresentView::success_text() const {
   return tr("tasks done %1 of %2").arg(frame_.tasks->done).arg(frame_.tasks->ended);
 }
 
-std::vector<PresentView::Block> PresentView::blocks() const {
+std::vector<PresentBlock> PresentView::blocks() const {
   const auto& theme = Theme::instance();
   const auto& ink = theme.colors().text;
   const QString none(QChar(0x2013));
   const auto room_of = [](int count) { return QString(QString::number(count).size(), u'0'); };
 
-  Block depth{none, room_of(layers_), tr("not evaluated"), {tr("not evaluated")}, ink};
+  PresentBlock depth{none, room_of(layers_), tr("not evaluated"), {tr("not evaluated")}, ink};
   const auto layers = layers_ > 0 ? tr("depth, of %1 layers").arg(layers_) : tr("depth");
   depth.other_words << layers;
   if (frame_.depth > 0) {
@@ -112,13 +112,13 @@ std::vector<PresentView::Block> PresentView::blocks() const {
 
   const auto less = frame_.saving_in_layers ? tr("fewer LLM layers") : tr("less LLM compute");
   const auto full = frame_.saving_in_layers ? tr("of all LLM layers") : tr("of full LLM compute");
-  Block saving{none, QStringLiteral("0.0×"), less, {less, full}, ink};
+  PresentBlock saving{none, QStringLiteral("0.0×"), less, {less, full}, ink};
   if (!std::isnan(frame_.saving)) {
     saving.number = tr("%1×").arg(format_fixed(frame_.saving, 1));
     if (frame_.saving < kAsGood) saving.words = full;
   }
 
-  Block success{{}, {}, frame_.instruction, {}, ink};
+  PresentBlock success{{}, {}, frame_.instruction, {}, ink};
   if (frame_.tasks) {
     success = {none, room_of(frame_.tasks->ended), tr("no task finished yet"), {tr("no task finished yet")}, ink};
     const auto ended = tr("of %1 tasks done").arg(frame_.tasks->ended);

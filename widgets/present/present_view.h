@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "widgets/present/present_layout.h"
+
 class QTimer;
 
 namespace deer {
@@ -83,40 +85,15 @@ class PresentView : public QWidget {
   bool focusNextPrevChild(bool next) override;
 
  private:
-  /// A number in large type with its label below.
-  struct Block {
-    QString number;  ///< empty: only words, wrapped
-    QString widest;  ///< width reserved for the number, so that the layout is stable
-    QString words;
-    QStringList other_words;  ///< other texts that may appear there
-    QColor color;             ///< of the number
-    bool strong = false;      ///< emphasised
-  };
-  struct Layout {
-    QRect picture, bar, legend, instruction, line;
-    std::vector<QRect> blocks;
-    std::vector<QRect> texts;
-    bool cut = false;
-    int number_px = 0, word_px = 0, small_px = 0, instruction_px = 0;
-  };
-
-  std::vector<Block> blocks() const;
+  std::vector<PresentBlock> blocks() const;
   QString layout_key() const;
-  void make_layout();
-  int stage_side() const;  ///< reference length for sizes
-  bool place_picture(Layout& layout, const QRect& body, bool above, double share, double least_ratio,
-                     int least_px) const;
-  bool place_blocks(Layout& layout, const QRect& area, double least_ratio, int least_px) const;
-  QSize block_size(const Block& block, int number_px, int word_px, int room) const;
-  void note_text(const QRect& used, const QRect& area);
   void draw_text(QPainter& painter, const QRect& area, int flags, const QString& text);
   void paint_picture(QPainter& painter);
-  void paint_block(QPainter& painter, const Block& block, const QRect& at);
+  void paint_block(QPainter& painter, const PresentBlock& block, const QRect& at);
   void paint_bar(QPainter& painter) const;
   void paint_legend(QPainter& painter);
   void paint_line(QPainter& painter);
   QColor color_of_depth(int depth) const;
-  int pixels(double points) const;
 
   PresentFrame frame_;
   double aspect_ = 1;  ///< of the newest image
@@ -128,7 +105,7 @@ class PresentView : public QWidget {
   QTimer* hint_timer_;
   QTimer* pointer_timer_;
   QString laid_out_for_;
-  Layout layout_;
+  PresentLayout layout_;
 };
 
 }  // namespace deer
