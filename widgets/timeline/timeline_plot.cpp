@@ -9,6 +9,7 @@
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 #include "widgets/timeline/cost_layer.h"
+#include "widgets/timeline/timeline_axes.h"
 #include "widgets/timeline/timeline_cost.h"
 #include "widgets/timeline/timeline_data.h"
 #include "widgets/timeline/timeline_layers.h"
@@ -83,6 +84,21 @@ class EndsTicker : public ValueTicker {
   }
 };
 
+double room_for(qint64 frames) { return static_cast<double>(std::max<qint64>(frames, 1)); }
+
+// Names are rotated. A name that would overlap the next track is omitted.
+void name_tracks(const std::vector<QCPAxisRect*>& rects, const QString& action) {
+  using Track = TimelinePlot::Track;
+  const auto name = [&](Track track, const QStringList& names) {
+    name_track(rects[static_cast<std::size_t>(track)], names);
+  };
+  name(Track::depth, {TimelinePlot::tr("exit taken"), TimelinePlot::tr("exit")});
+  name(Track::delta, {TimelinePlot::tr("delta of exit"), TimelinePlot::tr("delta")});
+  name(Track::regret, {TimelinePlot::tr("regret")});
+  name(Track::cost, {TimelinePlot::tr("cost so far"), TimelinePlot::tr("cost")});
+  name(Track::action, {action});
+}
+
 }  // namespace
 
 TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent)
@@ -95,9 +111,11 @@ TimelinePlot::TimelinePlot(const TimelineData* data, QWidget* parent)
   setFocusPolicy(Qt::StrongFocus);
   setMinimumSize(160, 140);
   build_tracks();
-  restyle();
+  setBackground(Theme::instance().colors().background);
+  style_tracks(rects_);
   connect(&Theme::instance(), &Theme::changed, this, [this] {
-    restyle();
+    setBackground(Theme::instance().colors().background);
+    style_tracks(rects_);
     data_changed();
   });
   data_reset();
@@ -173,34 +191,13 @@ void TimelinePlot::build_tracks() {
 
 QCPAxisRect* TimelinePlot::rect_of(Track track) const { return rects_[static_cast<std::size_t>(track)]; }
 
-void TimelinePlot::restyle() {
-  const Theme& theme = Theme::instance();
-  const ThemeColors& colors = theme.colors();
-  setBackground(colors.background);
-  const QFont font = Theme::number_font(theme.label_font());
-  for (QCPAxisRect* rect : rects_) {
-    for (QCPAxis* axis : rect->axes()) {
-      axis->setBasePen(QPen(colors.hairline));
-      axis->setTickPen(QPen(colors.hairline));
-      axis->setTickLabelColor(colors.muted_text);
-      axis->setLabelColor(colors.muted_text);
-      axis->setTickLabelFont(font);
-      axis->setLabelFont(font);
-      axis->setLabelPadding(spacing::kTiny);
-      axis->setTickLabelPadding(spacing::kTiny);
-      axis->grid()->setPen(QPen(colors.hairline, 1, Qt::SolidLine));
-      axis->grid()->setZeroLinePen(QPen(colors.hairline));
-    }
-  }
-}
-
 void TimelinePlot::data_reset() {
   const auto& layers = data_->exit_layers();
   const int deepest = layers.empty() ? 1 : layers.back() + 1;
   rect_of(Track::depth)->axis(QCPAxis::atLeft)->setRange(0, deepest * 1.08);
   rect_of(Track::delta)->axis(QCPAxis::atLeft)->setRange(-0.5, std::max(1, data_->exit_count()) - 0.5);
   rect_of(Track::instructions)->axis(QCPAxis::atLeft)->setRange(0, 1);
-  label_exits();
+  label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
   current_ = -1;
   room_ = 0;
   show_all();
@@ -217,43 +214,9 @@ void TimelinePlot::data_grown() {
   data_changed();
 }
 
-double TimelinePlot::room() const { return static_cast<double>(std::max<qint64>({1, data_->frames(), room_})); }
-
-void TimelinePlot::label_exits() {
-  const auto& layers = data_->exit_layers();
-  const auto label = [&](Track track, auto place) {
-    auto ticker = QSharedPointer<QCPAxisTickerText>::create();
-    const int room =
-        std::max(1, rect_of(track)->height() / (QFontMetrics(Theme::instance().label_font()).ascent() + 1));
-    const int step = (data_->exit_count() + room - 1) / room;
-    for (int exit = 0; exit < data_->exit_count(); exit += std::max(1, step)) {
-      ticker->addTick(place(exit), QString::number(exit + 1));
-    }
-    rect_of(track)->axis(QCPAxis::atLeft)->setTicker(ticker);
-  };
-  label(Track::depth, [&](int exit) { return layers[static_cast<std::size_t>(exit)] + 1.0; });
-  label(Track::delta, [](int exit) { return static_cast<double>(exit); });
-}
-
-void TimelinePlot::name_tracks() {
-  const QFontMetrics metrics(Theme::number_font(Theme::instance().label_font()));
-  // Names are rotated. A name that would overlap the next track is omitted.
-  const auto name = [&](Track track, const QStringList& names) {
-    const int room = rect_of(track)->height() + spacing::kSmall;
-    const auto fits = std::find_if(names.begin(), names.end(),
-                                   [&](const QString& text) { return metrics.horizontalAdvance(text) <= room; });
-    rect_of(track)->axis(QCPAxis::atLeft)->setLabel(fits == names.end() ? QString() : *fits);
-  };
-  name(Track::depth, {tr("exit taken"), tr("exit")});
-  name(Track::delta, {tr("delta of exit"), tr("delta")});
-  name(Track::regret, {tr("regret")});
-  name(Track::cost, {tr("cost so far"), tr("cost")});
-  name(Track::action, {action_name_});
-}
-
 void TimelinePlot::data_changed() {
   fit_action_range();
-  fit_regret_range();
+  fit_regret(rect_of(Track::regret), data_->regret().all());
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -288,8 +251,8 @@ void TimelinePlot::set_regret_shown(bool shown) {
   regret_shown_ = shown;
   show_low_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
-  label_exits();
-  name_tracks();
+  label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
+  name_tracks(rects_, action_name_);
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -313,15 +276,9 @@ void TimelinePlot::set_cost(TimelineCost cost) {
   replot(QCustomPlot::rpQueuedReplot);
 }
 
-void TimelinePlot::fit_regret_range() {
-  const Extent all = data_->regret().all();
-  const double top = all.count > 0 ? static_cast<double>(all.max) : 0;
-  rect_of(Track::regret)->axis(QCPAxis::atLeft)->setRange(0, top > 0 ? top * 1.1 : 1);
-}
-
 void TimelinePlot::set_action_dimension(int dimension, const QString& label) {
   action_name_ = label;
-  name_tracks();
+  name_tracks(rects_, action_name_);
   dimension_ = std::clamp(dimension, 0, TimelineData::kDimensions - 1);
   action_->set_dimension(dimension_);
   data_changed();
@@ -342,7 +299,7 @@ void TimelinePlot::set_frames(qint64 current, qint64 hovered) {
 QCPRange TimelinePlot::visible_frames() const { return rect_of(Track::action)->axis(QCPAxis::atBottom)->range(); }
 
 void TimelinePlot::set_visible_frames(QCPRange range) {
-  const double frames = room();
+  const double frames = room_for(std::max(data_->frames(), room_));
   const double size = std::clamp(range.size(), std::min(kFewestFrames, frames), frames);
   if (size >= frames * (1 - 1e-9)) {
     range = {-0.5, frames - 0.5};
@@ -357,14 +314,14 @@ void TimelinePlot::set_visible_frames(QCPRange range) {
 
 void TimelinePlot::zoom(double factor, double center_frame) {
   const QCPRange visible = visible_frames();
-  const double frames = room();
+  const double frames = room_for(std::max(data_->frames(), room_));
   const double size = std::clamp(visible.size() * factor, std::min(kFewestFrames, frames), frames);
   const double share = (center_frame - visible.lower) / visible.size();
   const double lower = center_frame - share * size;
   set_visible_frames({lower, lower + size});
 }
 
-void TimelinePlot::show_all() { set_visible_frames({-0.5, room() - 0.5}); }
+void TimelinePlot::show_all() { set_visible_frames({-0.5, room_for(std::max(data_->frames(), room_)) - 0.5}); }
 
 QRect TimelinePlot::track_rect(Track track) const { return rect_of(track)->rect(); }
 
@@ -455,8 +412,8 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   rect_of(Track::action)->axis(QCPAxis::atBottom)->setLabel(height() >= kRoomForLabel ? tr("frame") : QString());
   show_low_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
-  label_exits();
-  name_tracks();
+  label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
+  name_tracks(rects_, action_name_);
   replot(QCustomPlot::rpQueuedReplot);
 }
 

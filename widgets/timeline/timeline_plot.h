@@ -77,15 +77,10 @@ class TimelinePlot : public VectorPlot {
 
   QCPAxisRect* rect_of(Track track) const;
   void build_tracks();
-  void restyle();
-  void label_exits();
-  void name_tracks();
   void fit_action_range();
   qint64 frame_at(double x) const;
   void scrub(const QMouseEvent* event);
-  void fit_regret_range();
   void show_low_tracks();
-  double room() const;
   QString tip_at(const QPoint& place) const;
 
   const TimelineData* data_;
