@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "widgets/base/frame_ticker.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 
@@ -21,13 +22,6 @@ class ValueTicker : public QCPAxisTicker {
  protected:
   int getSubTickCount(double) override { return 0; }
   QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_number(tick, 3); }
-};
-
-class FrameTicker : public QCPAxisTicker {
- protected:
-  int getSubTickCount(double) override { return 0; }
-  double getTickStep(const QCPRange& range) override { return std::max(1.0, QCPAxisTicker::getTickStep(range)); }
-  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_count(std::llround(tick)); }
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/base/frame_ticker.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 #include "widgets/timeline/cost_layer.h"
@@ -28,16 +29,6 @@ constexpr int kSnapPixels = 5;
 constexpr double kWheelStep = 0.8;
 constexpr qint64 kFirstRoom = 300;  // 10 s
 constexpr double kMoreRoom = 1.5;   // growth factor; large enough that the axis changes rarely
-
-/// Whole frames, with thousands separated.
-class FrameTicker : public QCPAxisTicker {
- protected:
-  double getTickStep(const QCPRange& range) override {
-    return std::max(1.0, std::round(QCPAxisTicker::getTickStep(range)));
-  }
-  int getSubTickCount(double) override { return 0; }
-  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_count(std::llround(tick)); }
-};
 
 /// As many decimals as the tick distance needs.
 class ValueTicker : public QCPAxisTicker {

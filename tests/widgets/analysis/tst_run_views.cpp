@@ -81,6 +81,7 @@ class RunViewsTest : public QObject {
   void memory_over_time();
   void replays_keep_the_times();
   void long_series_lose_no_extreme();
+  void ticks_stand_on_whole_frames();
   void menus_and_clipboard();
   void pictures_in_files();
   void values_in_files();
@@ -414,6 +415,20 @@ void RunViewsTest::long_series_lose_no_extreme() {
   QVERIFY(spike(plot.grab().toImage(), 71'240, 0.98));
   plot.show_all();
   QCOMPARE(plot.xAxis->range(), QCPRange(-0.5, 99'999.5));
+}
+
+void RunViewsTest::ticks_stand_on_whole_frames() {
+  const SeriesPlot plot;
+  for (double frames = 2; frames < 400; frames *= 1.1) {
+    QVector<double> ticks;
+    QVector<QString> labels;
+    plot.xAxis->ticker()->generate({0, frames}, QLocale::c(), u'f', 6, ticks, nullptr, &labels);
+    QCOMPARE(labels.size(), ticks.size());
+    for (qsizetype i = 0; i < ticks.size(); ++i) {
+      QCOMPARE(ticks[i], std::round(ticks[i]));
+      QCOMPARE(labels[i], format_count(std::llround(ticks[i])));
+    }
+  }
 }
 
 void RunViewsTest::menus_and_clipboard() {
