@@ -8,12 +8,14 @@
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
-#include <QSaveFile>
 #include <QShortcut>
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <utility>
 
+#include "core/base/atomic_file.h"
+#include "sessions/base/paths.h"
 #include "sessions/frames/playback.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/table_style.h"
@@ -95,8 +97,8 @@ EventLog::EventLog(Session* session, Debugger* debugger, QWidget* parent)
     mark_frame();
   });
   connect(session, &Session::current_frame_changed, this, &EventLog::mark_frame);
-  writing_.setInterval(0);
-  connect(&writing_, &QTimer::timeout, this, &EventLog::write_some);
+  collecting_.setInterval(0);
+  connect(&collecting_, &QTimer::timeout, this, &EventLog::collect_some);
   show_count();
 }
 
@@ -139,35 +141,33 @@ void EventLog::copy() {
 }
 
 void EventLog::save_csv(const QString& path) {
-  file_ = std::make_unique<QSaveFile>(path);
+  csv_path_ = path;
+  csv_ = EventModel::csv_header().toUtf8();
   next_row_ = 0;
-  if (!file_->open(QIODevice::WriteOnly)) {
-    const auto reason = file_->errorString();
-    file_.reset();
-    Q_EMIT problem(
-        {tr("The events could not be saved"), path + QStringLiteral(": ") + reason, tr("Choose another folder.")});
-    return;
-  }
-  file_->write(EventModel::csv_header().toUtf8());
-  writing_.start();
+  collecting_.start();
 }
 
-void EventLog::write_some() {
-  if (!file_) return writing_.stop();
+void EventLog::collect_some() {
   const int end = std::min(model_->rowCount(), next_row_ + kRowsAtOnce);
-  for (; next_row_ < end; ++next_row_) file_->write(model_->csv_line(next_row_).toUtf8());
+  for (; next_row_ < end; ++next_row_) csv_ += model_->csv_line(next_row_).toUtf8();
   if (next_row_ < model_->rowCount()) return;
-  writing_.stop();
-  const auto path = file_->fileName();
-  const bool saved = file_->commit();
-  const auto reason = file_->errorString();
-  file_.reset();
-  if (saved) {
-    Q_EMIT csv_saved(path);
-  } else {
-    Q_EMIT problem(
-        {tr("The events could not be saved"), path + QStringLiteral(": ") + reason, tr("Choose another folder.")});
-  }
+  collecting_.stop();
+  saving_.ask([this, path = csv_path_, csv = std::exchange(csv_, {})](const std::stop_token& stop) {
+    QString failure;
+    try {
+      write_file_atomically(to_path(path), std::string_view(csv.constData(), static_cast<std::size_t>(csv.size())));
+    } catch (const std::exception& error) {
+      failure = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        this,
+        [this, path, failure, stop] {
+          if (stop.stop_requested()) return;
+          if (failure.isEmpty()) return Q_EMIT csv_saved(path);
+          Q_EMIT problem({tr("The events could not be saved"), failure, tr("Choose another folder.")});
+        },
+        Qt::QueuedConnection);
+  });
 }
 
 }  // namespace deer

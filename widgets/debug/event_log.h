@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QByteArray>
 #include <QTimer>
 #include <QWidget>
-#include <memory>
 
 #include "sessions/session/session.h"
+#include "sessions/threads/newest_task.h"
 
 class QLabel;
-class QSaveFile;
 class QTableView;
 
 namespace deer {
@@ -39,7 +39,7 @@ class EventLog : public QWidget {
   void problem(const deer::Problem& problem);
 
  private:
-  void write_some();
+  void collect_some();
   void show_count();
   void go_to(int row);
   void mark_frame();
@@ -48,9 +48,11 @@ class EventLog : public QWidget {
   EventModel* model_;
   QTableView* table_;
   QLabel* count_;
-  std::unique_ptr<QSaveFile> file_;
+  QString csv_path_;
+  QByteArray csv_;  ///< the rows before next_row_
   int next_row_ = 0;
-  QTimer writing_;
+  QTimer collecting_;
+  NewestTask saving_;
 };
 
 }  // namespace deer

@@ -139,7 +139,7 @@ void DebugWindowTest::a_breakpoint_is_written_marked_and_stops() {
   QVERIFY(f.trigger("debug.next_hit"));
   QCOMPARE(f.session.current_frame(), 25);
   QVERIFY(f.trigger("debug.next_hit"));
-  QCOMPARE(f.window->messages()->title(), QStringLiteral("Nothing to go to"));
+  QCOMPARE(f.window->messages()->title(), QStringLiteral("Nothing found"));
   panel->model()->remove(0);
   QCOMPARE(panel->model()->rowCount(), 0);
 }
@@ -233,7 +233,7 @@ void DebugWindowTest::the_log_lists_filters_jumps_and_copies() {
   QCOMPARE(file.readAll().count('\n'), qsizetype(changes.size() + 1));
   f.window->messages()->dismiss_all();
   log->save_csv("/no/such/folder/events.csv");
-  QCOMPARE(f.window->messages()->title(), QStringLiteral("The events could not be saved"));
+  QTRY_COMPARE(f.window->messages()->title(), QStringLiteral("The events could not be saved"));
 }
 
 void DebugWindowTest::the_inspector_steps_into_exits() {
@@ -247,7 +247,8 @@ void DebugWindowTest::the_inspector_steps_into_exits() {
   QVERIFY(QTest::qWaitFor([&] { return details->isVisible(); }, kPatienceMs));
   QCOMPARE(details->title(), QStringLiteral("Exit 1 of 4, depth 2"));
   QVERIFY(details->text().startsWith("delta "));
-  QVERIFY(details->text().contains(f.session.record(4)->exit_index == 0 ? "the model exited here" : "the model went deeper"));
+  QVERIFY(details->text().contains(f.session.record(4)->exit_index == 0 ? "the model exited here"
+                                                                        : "the model went deeper"));
   for (int i = 0; i < 3; ++i) QVERIFY(f.trigger("debug.step_exit"));
   QVERIFY(QTest::qWaitFor([&] { return details->title() == "Exit 4 of 4, depth 8"; }, kPatienceMs));
 }
