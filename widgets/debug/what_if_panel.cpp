@@ -63,6 +63,7 @@ WhatIfPanel::WhatIfPanel(Session* session, ForcedExits* forced, ThresholdFlips* 
   connect(forced, &ForcedExits::changed, this, &WhatIfPanel::update_forced);
   connect(flips, &ThresholdFlips::changed, this, &WhatIfPanel::update_flips);
   connect(session, &Session::model_changed, this, &WhatIfPanel::update_flips);
+  connect(&Theme::instance(), &Theme::changed, this, &WhatIfPanel::update_flips);
   fill_exits();
   update_flips();
 }

@@ -163,8 +163,9 @@ void EpisodeBrowser::update_count() {
   qint64 shown = 0;
   for (int split = 0; split < proxy_->rowCount(); ++split) shown += proxy_->rowCount(proxy_->index(split, 0));
   const qint64 all = session_->collection() ? static_cast<qint64>(session_->collection()->episodes().size()) : 0;
-  count_->setText(shown == all ? tr("%1 episodes").arg(format_count(all))
-                               : tr("%1 of %2 episodes").arg(format_count(shown), format_count(all)));
+  count_->setText(all == 1       ? tr("1 episode")
+                  : shown == all ? tr("%1 episodes").arg(format_count(all))
+                                 : tr("%1 of %2 episodes").arg(format_count(shown), format_count(all)));
 }
 
 void EpisodeBrowser::open_index(const QModelIndex& index) {

@@ -92,7 +92,9 @@ QVariant EpisodeModel::data(const QModelIndex& index, int role) const {
       return split.name.isEmpty() ? tr("episodes") : split.name;
     }
     if (role == Qt::ToolTipRole) {
-      return tr("%1 episodes").arg(format_count(static_cast<qint64>(split.episodes.size())));
+      return split.episodes.size() == 1
+                 ? tr("1 episode")
+                 : tr("%1 episodes").arg(format_count(static_cast<qint64>(split.episodes.size())));
     }
     if (role == kSearchRole) return QString();
     return {};
