@@ -4,15 +4,14 @@
 #include <QScreen>
 #include <cstdio>
 
-#include "app/gui/parts/present_part.h"
-#include "app/gui/start/launch_options.h"
-#include "app/gui/start/screenshot.h"
+#include "app/gui/start/launch.h"
 #include "app/gui/start/translations.h"
 #include "app/gui/window/main_window.h"
+#include "app/gui/window/preferences_part.h"
+#include "app/gui/window/session_restore.h"
 #include "core/base/version.h"
 #include "core/episodes/camera/live_camera.h"
 #include "core/model/cpu_setup.h"
-#include "sessions/base/paths.h"
 #include "widgets/base/theme.h"
 
 namespace {
@@ -22,12 +21,11 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   deer::Session session;
   deer::MainWindow window(&session, deer::SessionStore(picture ? std::filesystem::path("/nonexistent")
                                                                : deer::SessionStore::default_folder()));
-  window.set_saves_session(!picture);
-  if (!options.theme.isEmpty()) window.set_theme(options.theme);
+  window.restore()->set_saves(!picture);
+  if (!options.theme.isEmpty()) window.preferences()->set_theme(options.theme);
   if (picture) {
-    auto* const screenshot = new deer::Screenshot(options, &session, &window);
-    screenshot->set_runner([&window](const QString& id) { return window.commands()->trigger(id); });
-    QObject::connect(screenshot, &deer::Screenshot::finished, &application, &QCoreApplication::exit);
+    QObject::connect(deer::start_screenshot(options, &window), &deer::Screenshot::finished, &application,
+                     &QCoreApplication::exit);
   }
   if (picture) {
     window.resize(options.size.isValid() ? options.size : QSize(1600, 1000));
@@ -39,17 +37,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   if (!picture && options.size.isValid()) window.resize(options.size);
   window.show();
 
-  if (options.demo) window.open_demo();
-  if (!options.model.isEmpty()) session.open_model(deer::to_path(options.model), window.engine_options());
-  if (!options.episode.isEmpty()) session.open_source(deer::to_path(options.episode), {}, options.index);
-  if (!options.trace.isEmpty()) session.open_source(deer::to_path(options.trace), {}, options.index);
-  window.open_paths(options.paths);
-  if (!options.world.isEmpty()) window.open_world({options.world, options.seed});
-  if (!options.camera.isEmpty()) window.open_cameras(options.cameras());
-  const bool runs_by_itself =
-      options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();
-  if (options.run && !runs_by_itself) session.run_episode();
-  if (options.present) window.present()->enter(!picture);
+  deer::open_launched(options, &window);
   return application.exec();
 }
 

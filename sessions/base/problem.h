@@ -16,6 +16,7 @@ enum class ProblemId {
   no_episode,  ///< likewise, and no episode is open
   stopped_at_breakpoint,
   nothing_found,
+  file_saved,
 };
 
 /// A problem for the person to read: what happened, where, what to do next.

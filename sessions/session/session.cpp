@@ -155,11 +155,12 @@ void Session::compare(const ExitPolicy& other) {
 }
 
 void Session::run_episode() {
-  if (d_->run) {
+  // While another episode is being opened, the run is for that one.
+  if (d_->run && !d_->opening) {
     if (!d_->reading && d_->evaluated < frame_count()) d_->read_records();
     return;
   }
-  if (live_ended()) {
+  if (live_ended() && !d_->opening) {
     return d_->report({tr("The live run has ended"), tr("Its frames stay, but no more will come."),
                        tr("Open the simulated world, or another source, again.")});
   }

@@ -34,6 +34,10 @@ void StoreWriter::save(std::vector<NamedLayout> layouts) {
   post([layouts = std::move(layouts)](SessionStore& store) { store.save(layouts); });
 }
 
+void StoreWriter::save(const Preferences& preferences) {
+  post([preferences](SessionStore& store) { store.save(preferences); });
+}
+
 void StoreWriter::finish() { pool_.waitForDone(); }
 
 void StoreWriter::post(std::function<void(SessionStore&)> write) {

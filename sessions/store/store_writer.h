@@ -23,6 +23,7 @@ class StoreWriter : public QObject {
   /// Of sessions that still wait to be saved only the newest is.
   void save(SavedSession session);
   void save(std::vector<NamedLayout> layouts);
+  void save(const Preferences& preferences);
   void finish();  ///< returns when all is saved
 
   /// Whether this program is the one that keeps the folder: the first that asked, until it ends. Only its sessions tell

@@ -22,6 +22,8 @@
 #include <string>
 
 #include "app/gui/window/main_window.h"
+#include "app/gui/window/open_files.h"
+#include "app/gui/window/session_restore.h"
 #include "core/model/cpu_setup.h"
 #include "sessions/frames/playback.h"
 #include "tests/bench/long_trace.h"
@@ -316,7 +318,7 @@ int main(int argc, char** argv) {
 
   Session session(EngineFactory(&Engine::load), bench::opener_with_robot());
   MainWindow window(&session, SessionStore(place / "settings"));
-  window.set_saves_session(false);
+  window.restore()->set_saves(false);
   window.resize(options.view == "all" ? QSize(2560, 1600) : QSize(1600, 1000));
   window.show();
   rest(500);
@@ -330,7 +332,7 @@ int main(int argc, char** argv) {
   if (!open) return std::fprintf(stderr, "the trace did not open\n"), 1;
   if (options.view == "all") show_every_dock(window);
   if (options.view == "no-arm") window.commands()->trigger(QStringLiteral("arm.show"));
-  window.set_folder_chooser([](const QString&, const QString&) { return QString(); });
+  window.files()->set_folder_chooser([](const QString&, const QString&) { return QString(); });
   auto* const plot = window.findChild<TimelinePlot*>();
   rest(1500);
   std::printf("%lld frames, view: %s, %d x %d pixels\n", static_cast<long long>(options.frames), options.view.c_str(),

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "app/gui/window/main_window.h"
+#include "app/gui/window/session_restore.h"
 #include "tests/bench/long_trace.h"
 
 using namespace deer;
@@ -23,7 +24,7 @@ int main(int argc, char** argv) {
 
   Session session;
   MainWindow window(&session, SessionStore(std::filesystem::path(folder.path().toStdString()) / "settings"));
-  window.set_saves_session(false);
+  window.restore()->set_saves(false);
   window.resize(1600, 1000);
   window.show();
   QElapsedTimer clock, since_tick;

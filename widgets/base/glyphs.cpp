@@ -136,6 +136,15 @@ void paint_glyph(QPainter* painter, Glyph glyph, const QRectF& rect, const QColo
       painter->setBrush(color);
       painter->drawEllipse(QPointF(8, 11.4), 0.8, 0.8);
       break;
+    case Glyph::note:
+      painter->setPen(line);
+      painter->setBrush(Qt::NoBrush);
+      painter->drawEllipse(QPointF(8, 8), 6, 6);
+      painter->drawLine(QPointF(8, 7.5), QPointF(8, 11));
+      painter->setPen(Qt::NoPen);
+      painter->setBrush(color);
+      painter->drawEllipse(QPointF(8, 5), 0.8, 0.8);
+      break;
   }
   painter->restore();
 }

@@ -9,7 +9,7 @@ class QRectF;
 namespace deer {
 
 /// Small line icons, drawn instead of loaded: sharp at every scale, in any colour.
-enum class Glyph { play, pause, back, forward, first, last, loop, picture, chart, list, model, problem };
+enum class Glyph { play, pause, back, forward, first, last, loop, picture, chart, list, model, problem, note };
 
 /// Draws `glyph` into the largest centred square in `rect`.
 void paint_glyph(QPainter* painter, Glyph glyph, const QRectF& rect, const QColor& color);

@@ -64,6 +64,12 @@ QString format_count(qint64 value) {
   return (negative ? QString(kMinus) : QString()) + grouped(digits);
 }
 
+QString format_bytes(double bytes) {
+  if (bytes >= 1e9) return format_quantity(bytes / 1e9, QStringLiteral("GB"));
+  if (bytes >= 1e6) return format_quantity(bytes / 1e6, QStringLiteral("MB"));
+  return format_quantity(bytes / 1e3, QStringLiteral("kB"));
+}
+
 QString format_threshold(double threshold) {
   if (threshold >= kAlwaysLeave) return words(QT_TRANSLATE_NOOP("deer::number_format", "always"));
   if (threshold <= kNeverLeave) return words(QT_TRANSLATE_NOOP("deer::number_format", "never"));

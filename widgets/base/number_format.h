@@ -16,6 +16,8 @@ QString format_fixed(double value, int decimals);
 QString format_quantity(double value, const QString& unit, int significant = 3);
 /// A whole number with thousands separated.
 QString format_count(qint64 value);
+/// "1.20 GB"
+QString format_bytes(double bytes);
 /// "always" from 1e8 up, "never" from -1e8 down, otherwise the number.
 QString format_threshold(double threshold);
 /// For narrow cells: an en dash instead of words.

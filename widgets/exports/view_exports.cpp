@@ -168,21 +168,22 @@ void ViewExports::ask_values(QWidget* view) {
 void ViewExports::save_picture(QWidget* view, const QString& path) {
   if (!find(view)) return;
   const auto ending = QFileInfo(path).suffix().toLower();
-  if (ending == u"png") {
-    const auto image = view->grab().toImage();
-    return write(path, [image] {
-      QByteArray bytes;
-      QBuffer buffer(&bytes);
-      buffer.open(QIODevice::WriteOnly);
-      if (!image.save(&buffer, "PNG")) throw Error("the picture could not be encoded");
-      return bytes;
-    });
-  }
+  if (ending == u"png") return save_image(view->grab().toImage(), path);
   // Painting must be on this thread; only the disk may be slow.
   if (ending == u"svg") return write(path, [bytes = view_as_svg(view)] { return bytes; });
   if (ending == u"pdf") return write(path, [bytes = view_as_pdf(view)] { return bytes; });
   Q_EMIT problem({tr("The picture could not be saved"), tr("%1: unsupported file extension").arg(path),
                   tr("Use .png, .svg or .pdf.")});
+}
+
+void ViewExports::save_image(const QImage& image, const QString& path) {
+  write(path, [image] {
+    QByteArray bytes;
+    QBuffer buffer(&bytes);
+    buffer.open(QIODevice::WriteOnly);
+    if (!image.save(&buffer, "PNG")) throw Error("the picture could not be encoded");
+    return bytes;
+  });
 }
 
 void ViewExports::save_values(QWidget* view, const QString& path) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QImage>
 #include <QObject>
 #include <QPointer>
 #include <QString>
@@ -41,6 +42,7 @@ class ViewExports : public QObject {
   void ask_picture(QWidget* view);  ///< asks for the file
   void ask_values(QWidget* view);
   void save_picture(QWidget* view, const QString& path);
+  void save_image(const QImage& image, const QString& path);  ///< as PNG
   void save_values(QWidget* view, const QString& path);
   void fill_menu(QMenu* menu, QWidget* view);
 

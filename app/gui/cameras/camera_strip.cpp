@@ -6,7 +6,6 @@
 #include <QPushButton>
 
 #include "app/gui/cameras/camera_words.h"
-#include "app/gui/window/status_line.h"
 #include "sessions/base/paths.h"
 #include "sessions/recording/live_recording.h"
 #include "widgets/base/number_format.h"

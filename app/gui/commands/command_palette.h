@@ -39,12 +39,4 @@ class CommandPalette : public QDialog {
   QStandardItemModel* model_;
 };
 
-/// Every command with its keys and what it does.
-class ShortcutDialog : public QDialog {
-  Q_OBJECT
-
- public:
-  ShortcutDialog(const CommandTable& commands, QWidget* parent);
-};
-
 }  // namespace deer

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/commands/command_table.h"
 
-#include <QHash>
+#include <QActionGroup>
 #include <QMenu>
 #include <QWidget>
 
@@ -23,6 +23,11 @@ QAction* CommandTable::add(Command command) {
   action->setStatusTip(command.tip);
   action->setToolTip(command.tip);
   action->setCheckable(bool(command.checked));
+  if (!command.group.isEmpty()) {
+    auto& group = groups_[command.group];
+    if (!group) group = new QActionGroup(this);
+    group->addAction(action);
+  }
   const auto index = commands_.size();
   commands_.push_back(std::move(command));
   actions_.push_back(action);
@@ -32,6 +37,13 @@ QAction* CommandTable::add(Command command) {
   });
   window_->addAction(action);
   return action;
+}
+
+void CommandTable::add(const QString& menu, std::initializer_list<Command> commands) {
+  for (auto command : commands) {
+    command.menu = menu;
+    add(std::move(command));
+  }
 }
 
 namespace {
@@ -123,9 +135,11 @@ void CommandTable::fill(QMenu* menu, const QString& name) const {
   }
 }
 
+QString without_marks(QString text) { return text.remove(u'&'); }
+
 QString menu_path(const Command& command) {
   const auto path = command.submenu.isEmpty() ? command.menu : command.menu + QStringLiteral(" › ") + command.submenu;
-  return QString(path).remove(u'&');
+  return without_marks(path);
 }
 
 QString shortcut_text(const Command& command) {

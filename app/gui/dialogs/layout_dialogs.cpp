@@ -11,7 +11,7 @@
 #include <QSignalBlocker>
 #include <QVBoxLayout>
 
-#include "app/gui/dialogs/preferences_dialog.h"
+#include "app/gui/dialogs/plain_buttons.h"
 #include "widgets/base/theme.h"
 
 namespace deer {

@@ -12,7 +12,7 @@
 
 #include "app/gui/cameras/camera_picker.h"
 #include "app/gui/dialogs/instruction_box.h"
-#include "app/gui/dialogs/preferences_dialog.h"
+#include "app/gui/dialogs/plain_buttons.h"
 #include "core/base/error.h"
 #include "widgets/base/theme.h"
 

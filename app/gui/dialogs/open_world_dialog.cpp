@@ -11,7 +11,7 @@
 #include <limits>
 
 #include "app/gui/dialogs/instruction_box.h"
-#include "app/gui/dialogs/preferences_dialog.h"
+#include "app/gui/dialogs/plain_buttons.h"
 #include "widgets/base/theme.h"
 
 namespace deer {

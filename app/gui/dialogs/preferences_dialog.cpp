@@ -4,15 +4,12 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
-#include <QFileDialog>
 #include <QFormLayout>
-#include <QHBoxLayout>
 #include <QLabel>
-#include <QLineEdit>
-#include <QPushButton>
 #include <QSpinBox>
 #include <QVBoxLayout>
 
+#include "app/gui/dialogs/plain_buttons.h"
 #include "sessions/frames/playback.h"
 #include "widgets/base/theme.h"
 
@@ -42,32 +39,7 @@ QVBoxLayout* dialog_layout(QDialog* dialog) {
   return layout;
 }
 
-QLineEdit* add_file(QFormLayout* form, const QString& label, QDialog* dialog) {
-  auto* const edit = new QLineEdit;
-  edit->setAccessibleName(label);
-  edit->setMinimumWidth(320);
-  auto* const browse = new QPushButton(PreferencesDialog::tr("Browse…"));
-  browse->setAccessibleName(PreferencesDialog::tr("Browse for: %1").arg(label));
-  QObject::connect(browse, &QPushButton::clicked, dialog, [dialog, edit, label] {
-    const auto path =
-        QFileDialog::getOpenFileName(dialog, label, edit->text(),
-                                     PreferencesDialog::tr("Videos (*.mp4 *.avi *.mkv *.mov *.webm *.m4v);;"
-                                                           "All files (*)"));
-    if (!path.isEmpty()) edit->setText(path);
-  });
-  auto* const row = new QHBoxLayout;
-  row->setSpacing(spacing::kSmall);
-  row->addWidget(edit, 1);
-  row->addWidget(browse);
-  form->addRow(label, row);
-  return edit;
-}
-
 }  // namespace
-
-void make_plain(QDialogButtonBox* buttons) {
-  for (auto* const button : buttons->buttons()) button->setIcon({});
-}
 
 PreferencesDialog::PreferencesDialog(const Preferences& preferences, QWidget* parent) : QDialog(parent) {
   setWindowTitle(tr("Preferences"));
@@ -131,33 +103,5 @@ Preferences PreferencesDialog::preferences() const {
   out.restore_on_start = restore_->isChecked();
   return out;
 }
-
-OpenVideoDialog::OpenVideoDialog(QWidget* parent) : QDialog(parent) {
-  setWindowTitle(tr("Open video"));
-  setAccessibleName(tr("Open video"));
-  auto* const form = new QFormLayout;
-  form->setHorizontalSpacing(spacing::kLarge);
-  form->setVerticalSpacing(spacing::kSmall);
-  video_ = add_file(form, tr("Static camera"), this);
-  gripper_ = add_file(form, tr("Gripper camera (optional)"), this);
-  instruction_ = new QLineEdit;
-  instruction_->setAccessibleName(tr("Instruction"));
-  instruction_->setPlaceholderText(tr("open the drawer"));
-  form->addRow(tr("Instruction"), instruction_);
-  auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Open | QDialogButtonBox::Cancel);
-  make_plain(buttons);
-  auto* const open = buttons->button(QDialogButtonBox::Open);
-  open->setEnabled(false);
-  connect(video_, &QLineEdit::textChanged, this, [open](const QString& text) { open->setEnabled(!text.isEmpty()); });
-  connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
-  connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
-  auto* const layout = dialog_layout(this);
-  layout->addLayout(form);
-  layout->addWidget(buttons);
-}
-
-QString OpenVideoDialog::video() const { return video_->text(); }
-QString OpenVideoDialog::gripper() const { return gripper_->text(); }
-QString OpenVideoDialog::instruction() const { return instruction_->text(); }
 
 }  // namespace deer

@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "app/gui/dialogs/preferences_dialog.h"
+#include "app/gui/dialogs/plain_buttons.h"
 #include "sessions/base/paths.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"

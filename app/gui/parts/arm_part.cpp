@@ -106,58 +106,57 @@ class Part final : public ArmPart {
     const auto menu = tr("&Arm");
     const auto shown = [this] { return view_->isVisible(); };
     const auto preset = [&](const char* id, ArmCamera::Preset which, const QString& text, const QString& tip, int key) {
-      commands->add({.id = QString::fromLatin1(id),
-                     .menu = menu,
+      return Command{.id = QString::fromLatin1(id),
                      .text = text,
                      .tip = tip,
                      .shortcuts = {QKeySequence(Qt::ALT | static_cast<Qt::Key>(Qt::Key_0 + key))},
                      .run = [this, which] { view_->set_preset(which); },
                      .enabled = shown,
-                     .checked = [this, which] { return view_->canvas()->preset() == which; }});
+                     .checked = [this, which] { return view_->canvas()->preset() == which; },
+                     .group = QStringLiteral("arm_view")};
     };
     using enum ArmCamera::Preset;
-    preset("arm.overview", overview, tr("&Overview"), tr("See arm and table from the front right."), 1);
-    preset("arm.front", front, tr("From the &front"), tr("See the arm over the front edge of the table."), 2);
-    preset("arm.side", side, tr("From the &side"), tr("See the arm from the right end of the table."), 3);
-    preset("arm.top", top, tr("From &above"), tr("See the arm and the table from above."), 4);
-    preset("arm.static", static_camera, tr("As the static &camera"), tr("See what CALVIN’s static camera sees."), 5);
-    preset("arm.follow", follow, tr("Follow the &hand"), tr("Stay close to the hand as it moves."), 6);
+    commands->add(
+        menu,
+        {preset("arm.overview", overview, tr("&Overview"), tr("See arm and table from the front right."), 1),
+         preset("arm.front", front, tr("From the &front"), tr("See the arm from the front edge of the table."), 2),
+         preset("arm.side", side, tr("From the &side"), tr("See the arm from the right end of the table."), 3),
+         preset("arm.top", top, tr("From &above"), tr("See the arm and the table from above."), 4),
+         preset("arm.static", static_camera, tr("From the static &camera"), tr("See what CALVIN’s static camera sees."),
+                5),
+         preset("arm.follow", follow, tr("Follow the &hand"), tr("Stay close to the hand as it moves."), 6)});
     for (std::size_t i = 0; i < ArmFrames::kScales.size(); ++i) {
       const double scale = ArmFrames::kScales[i];
-      commands->add({.id = QStringLiteral("arm.scale_%1").arg(scale, 0, 'f', 0),
-                     .menu = menu,
-                     .text = tr("Draw steps %1× as long").arg(scale, 0, 'f', 0),
-                     .tip = tr("How long the steps of a few millimetres are drawn."),
-                     .shortcuts = {QKeySequence(Qt::ALT | static_cast<Qt::Key>(Qt::Key_7 + static_cast<int>(i)))},
-                     .run = [this, scale] { view_->set_step_scale(scale); },
-                     .enabled = shown,
-                     .checked = [this, scale] { return view_->step_scale() == scale; },
-                     .separator_before = i == 0});
+      commands->add(menu, {{.id = QStringLiteral("arm.scale_%1").arg(scale, 0, 'f', 0),
+                            .text = tr("Magnify steps %1×").arg(scale, 0, 'f', 0),
+                            .tip = tr("Choose how much steps of a few millimetres are magnified."),
+                            .shortcuts = {QKeySequence(Qt::ALT | static_cast<Qt::Key>(Qt::Key_7 + int(i)))},
+                            .run = [this, scale] { view_->set_step_scale(scale); },
+                            .enabled = shown,
+                            .checked = [this, scale] { return view_->step_scale() == scale; },
+                            .separator_before = i == 0,
+                            .group = QStringLiteral("arm_scale")}});
     }
-    commands->add({.id = "arm.show",
-                   .menu = menu,
-                   .text = tr("Sho&w the arm"),
-                   .tip = tr("Show or hide the arm beside the cameras."),
-                   .shortcuts = {QKeySequence(Qt::Key_F8)},
-                   .run = [this] { view_->setVisible(view_->isHidden()); },
-                   .checked = [this] { return !view_->isHidden(); },
-                   .separator_before = true});
-    commands->add({.id = "arm.open_robot",
-                   .menu = menu,
-                   .text = tr("Open &robot…"),
-                   .tip = tr("Show another arm, from a URDF file."),
-                   .run = [this] { choose_robot(); }});
-    commands->add({.id = "arm.panda",
-                   .menu = menu,
-                   .text = tr("Use the &Panda"),
-                   .tip = tr("Show CALVIN’s arm again."),
-                   .run = [this] { view_->open_robot(panda_urdf()); }});
-    commands->add({.id = "arm.save_picture",
-                   .menu = menu,
-                   .text = tr("Save &picture of the arm…"),
-                   .tip = tr("Write the view of the arm to a PNG file."),
-                   .run = [this] { save_picture(); },
-                   .enabled = shown});
+    commands->add(menu, {{.id = "arm.show",
+                          .text = tr("Sho&w the arm"),
+                          .tip = tr("Show or hide the arm beside the cameras."),
+                          .shortcuts = {QKeySequence(Qt::Key_F8)},
+                          .run = [this] { view_->setVisible(view_->isHidden()); },
+                          .checked = [this] { return !view_->isHidden(); },
+                          .separator_before = true},
+                         {.id = "arm.open_robot",
+                          .text = tr("Open &robot…"),
+                          .tip = tr("Show another arm, from a URDF file."),
+                          .run = [this] { choose_robot(); }},
+                         {.id = "arm.panda",
+                          .text = tr("Use the &Panda"),
+                          .tip = tr("Show CALVIN’s arm again."),
+                          .run = [this] { view_->open_robot(panda_urdf()); }},
+                         {.id = "arm.save_picture",
+                          .text = tr("Save &picture of the arm…"),
+                          .tip = tr("Save a picture of the arm as PNG."),
+                          .run = [this] { save_picture(); },
+                          .enabled = shown}});
     connect(view_, &ArmView::settings_changed, commands, &CommandTable::update);
   }
 
@@ -171,9 +170,7 @@ class Part final : public ArmPart {
   void save_picture() {
     const auto path = QFileDialog::getSaveFileName(window_, tr("Save picture of the arm"), QStringLiteral("arm.png"),
                                                    tr("PNG (*.png)"));
-    if (!path.isEmpty() && !view_->canvas()->picture().save(path, "PNG")) {
-      Q_EMIT problem({tr("The picture could not be saved"), path, tr("Choose another folder.")});
-    }
+    if (!path.isEmpty()) Q_EMIT picture_taken(view_->canvas()->picture(), path);
   }
 
   Session* session_;

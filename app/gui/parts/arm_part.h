@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QByteArray>
+#include <QImage>
 #include <QObject>
 #include <QWidget>
 #include <filesystem>
@@ -33,7 +34,8 @@ class ArmPart : public QObject {
  Q_SIGNALS:
   void open_dataset_requested();
   void problem(const deer::Problem& problem);
-  void warning(const deer::Problem& problem);  ///< it goes on, but something is missing
+  void warning(const deer::Problem& problem);                      ///< the robot is shown, but something is missing
+  void picture_taken(const QImage& picture, const QString& path);  ///< to be saved there
 
  protected:
   using QObject::QObject;

@@ -2,11 +2,11 @@
 #include "app/gui/parts/camera_part.h"
 
 #include <QFileDialog>
+#include <exception>
 
 #include "app/gui/cameras/camera_strip.h"
 #include "app/gui/commands/command_table.h"
 #include "app/gui/dialogs/open_cameras_dialog.h"
-#include "core/base/error.h"
 #include "sessions/base/paths.h"
 #include "sessions/live/cameras.h"
 
@@ -22,30 +22,39 @@ CameraPart::CameraPart(Session* session, const std::filesystem::path& settings, 
   choose_folder_ = [this] {
     return QFileDialog::getExistingDirectory(window_, tr("Record into a new folder inside…"), last_folder_);
   };
+  files_.ask([this, memory = memory_](const std::stop_token& stop) {
+    const auto read = memory.load();
+    QMetaObject::invokeMethod(
+        this,
+        [this, read, stop] {
+          if (!stop.stop_requested()) remembered_ = read;
+        },
+        Qt::QueuedConnection);
+  });
   connect(recording_, &LiveRecording::problem, this, &CameraPart::problem);
   connect(strip_, &CameraStrip::record_requested, this, &CameraPart::toggle_recording);
 }
 
 void CameraPart::add_file_commands(CommandTable* commands) {
-  commands->add({"file.open_cameras",
-                 tr("&File"),
-                 tr("Open &cameras…"),
-                 tr("Watch webcams, network streams, GStreamer pipelines or videos live, and run the model on them."),
-                 {QKeySequence(tr("Ctrl+Shift+L"))},
-                 [this] { choose(); }});
+  commands->add(tr("&File"), {{.id = "file.open_cameras",
+                               .text = tr("Open &cameras…"),
+                               .tip = tr("Watch webcams, network streams, GStreamer pipelines or videos live, and run "
+                                         "the model on them."),
+                               .shortcuts = {QKeySequence(tr("Ctrl+Shift+L"))},
+                               .run = [this] { choose(); }}});
 }
 
 void CameraPart::add_live_commands(CommandTable* commands) {
   commands->add(
-      {.id = "live.record",
-       .menu = tr("&Live"),
-       .text = tr("&Record episodes…"),
-       .tip = tr("Write the live frames from now on to a CALVIN data set, or stop it."),
-       .shortcuts = {QKeySequence(tr("Ctrl+Shift+R"))},
-       .run = [this] { toggle_recording(); },
-       .enabled = [this] { return recording_->recording() || (session_->is_live() && !session_->live_ended()); },
-       .checked = [this] { return recording_->recording(); },
-       .separator_before = true});
+      tr("&Live"),
+      {{.id = "live.record",
+        .text = tr("&Record episodes…"),
+        .tip = tr("Start or stop recording live frames to a CALVIN dataset."),
+        .shortcuts = {QKeySequence(tr("Ctrl+Shift+R"))},
+        .run = [this] { toggle_recording(); },
+        .enabled = [this] { return recording_->recording() || (session_->is_live() && !session_->live_ended()); },
+        .checked = [this] { return recording_->recording(); },
+        .separator_before = true}});
   connect(recording_, &LiveRecording::changed, commands, &CommandTable::update);
 }
 
@@ -55,16 +64,18 @@ void CameraPart::open(const CameraSourceOptions& cameras) {
 }
 
 void CameraPart::choose() {
-  auto* const dialog = new OpenCamerasDialog(list_cameras(), memory_.load(), session_->model() != nullptr, window_);
+  auto* const dialog = new OpenCamerasDialog(list_cameras(), remembered_, session_->model() != nullptr, window_);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   connect(dialog, &QDialog::accepted, this, [this, dialog] {
-    const auto cameras = dialog->cameras();
-    try {
-      memory_.save(cameras);
-    } catch (const Error& error) {
-      qWarning("%s", error.what());
-    }
-    open(cameras);
+    remembered_ = dialog->cameras();
+    files_.ask([memory = memory_, cameras = remembered_](const std::stop_token&) {
+      try {
+        memory.save(cameras);
+      } catch (const std::exception& error) {
+        qWarning("%s", error.what());
+      }
+    });
+    open(remembered_);
   });
   dialog->open();
 }

@@ -8,6 +8,7 @@
 #include "app/gui/cameras/camera_memory.h"
 #include "sessions/recording/live_recording.h"
 #include "sessions/session/session.h"
+#include "sessions/threads/newest_task.h"
 
 namespace deer {
 
@@ -43,10 +44,12 @@ class CameraPart : public QObject {
   Session* session_;
   QWidget* window_;
   CameraMemory memory_;
+  CameraSourceOptions remembered_;  ///< as in memory_, once that was read
   LiveRecording* recording_;
   CameraStrip* strip_;
   std::function<QString()> choose_folder_;
   QString last_folder_;
+  NewestTask files_;  ///< reads and writes memory_
 };
 
 }  // namespace deer

@@ -5,6 +5,7 @@
 #include <QFileDialog>
 #include <QLineEdit>
 #include <QUndoStack>
+#include <algorithm>
 
 #include "app/gui/commands/command_table.h"
 #include "sessions/analysis/budget.h"
@@ -28,13 +29,11 @@ namespace {
 
 enum PanelIndex : std::size_t { kEvents, kBreakpoints, kWatches, kWhatIf };
 
-QString stopped_title() { return DebugPart::tr("Stopped at a breakpoint"); }
-
 QString missing_text(Landmark landmark, int direction) {
   switch (landmark) {
     case Landmark::breakpoint:
-      return direction > 0 ? DebugPart::tr("No breakpoint holds on a later frame.")
-                           : DebugPart::tr("No breakpoint holds on an earlier frame.");
+      return direction > 0 ? DebugPart::tr("No later frame matches a breakpoint.")
+                           : DebugPart::tr("No earlier frame matches a breakpoint.");
     case Landmark::exit_change:
       return direction > 0 ? DebugPart::tr("The exit taken does not change on a later frame.")
                            : DebugPart::tr("The exit taken does not change on an earlier frame.");
@@ -63,23 +62,28 @@ DebugPart::DebugPart(Session* session, Budget* budget, TimelineView* timeline, Q
       what_if_panel_(new WhatIfPanel(session, forced_, flips_)),
       marks_(new TimelineDebug(session, debugger_, bookmarks_, forced_, timeline->plot(), this)) {
   connect(debugger_, &Debugger::stopped, this, [this](qint64 frame, const QString& what) {
-    Q_EMIT note_over(ProblemId::stopped_at_breakpoint);
-    Q_EMIT note(
-        {stopped_title(), tr("Frame %1, %2").arg(format_count(frame), what), {}, ProblemId::stopped_at_breakpoint});
+    Q_EMIT settled(ProblemId::stopped_at_breakpoint);
+    Q_EMIT note({.title = tr("Stopped at a breakpoint"),
+                 .details = tr("Frame %1, %2").arg(format_count(frame), what),
+                 .advice = {},
+                 .id = ProblemId::stopped_at_breakpoint});
   });
   connect(debugger_, &Debugger::not_found, this, [this](Landmark landmark, int direction) {
-    Q_EMIT note({tr("Nothing to go to"), missing_text(landmark, direction), {}, ProblemId::nothing_found});
+    Q_EMIT note({.title = tr("Nothing found"),
+                 .details = missing_text(landmark, direction),
+                 .advice = {},
+                 .id = ProblemId::nothing_found});
   });
-  const auto go_on = [this] {
-    Q_EMIT note_over(ProblemId::stopped_at_breakpoint);
-    Q_EMIT note_over(ProblemId::nothing_found);
+  const auto resumed = [this] {
+    Q_EMIT settled(ProblemId::stopped_at_breakpoint);
+    Q_EMIT settled(ProblemId::nothing_found);
   };
-  connect(session->playback(), &Playback::playing_changed, this, [go_on](bool playing) {
-    if (playing) go_on();
+  connect(session->playback(), &Playback::playing_changed, this, [resumed](bool playing) {
+    if (playing) resumed();
   });
-  connect(session, &Session::episode_changed, this, go_on);
-  connect(session, &Session::activity_changed, this, [this, go_on] {
-    if (session_->activity() == Session::Activity::live) go_on();
+  connect(session, &Session::episode_changed, this, resumed);
+  connect(session, &Session::activity_changed, this, [this, resumed] {
+    if (session_->activity() == Session::Activity::live) resumed();
   });
   connect(forced_, &ForcedExits::episode_swapped, undo, &QUndoStack::clear);
   connect(what_if_panel_, &WhatIfPanel::open_thresholds_requested, this, &DebugPart::choose_thresholds);
@@ -139,201 +143,182 @@ void DebugPart::add_commands(CommandTable* commands) {
   connect(budget_, &Budget::frozen_changed, commands, update);
 }
 
+bool DebugPart::any_breakpoint_enabled() const {
+  const auto& list = debugger_->breakpoints();
+  return std::any_of(list.begin(), list.end(), [](const Breakpoint& one) { return one.enabled; });
+}
+
+void DebugPart::enable_breakpoints(bool enable) {
+  auto list = debugger_->breakpoints();
+  for (auto& one : list) one.enabled = enable;
+  debugger_->set_breakpoints(std::move(list));
+}
+
 void DebugPart::add_breakpoint_commands(CommandTable* commands) {
-  const auto menu = tr("&Debug");
-  commands->add({"debug.breakpoints",
-                 menu,
-                 tr("&Breakpoints"),
-                 tr("Show the conditions at which playback and the live run stop."),
-                 {QKeySequence(tr("Ctrl+Shift+B"))},
-                 [this] {
-                   show_panel(kBreakpoints);
-                   breakpoint_panel_->edit()->line()->setFocus();
-                 }});
-  commands->add({"debug.watches",
-                 menu,
-                 tr("&Watches"),
-                 tr("Show expressions with their value at the cursor and over the episode."),
-                 {QKeySequence(tr("Ctrl+Shift+W"))},
-                 [this] {
-                   show_panel(kWatches);
-                   watch_panel_->edit()->line()->setFocus();
-                 }});
-  commands->add({"debug.events",
-                 menu,
-                 tr("&Events"),
-                 tr("Show the log of what happened in the episode."),
-                 {QKeySequence(tr("Ctrl+Shift+E"))},
-                 [this] { show_panel(kEvents); }});
-  commands->add({"debug.what_if",
-                 menu,
-                 tr("What &if"),
-                 tr("Show forced exits, and the frames that leave elsewhere under other thresholds."),
-                 {QKeySequence(tr("Ctrl+Shift+F"))},
-                 [this] { show_panel(kWhatIf); }});
-  commands->add({.id = "debug.breakpoints_on",
-                 .menu = menu,
-                 .text = tr("B&reakpoints are on"),
-                 .tip = tr("Switch all breakpoints on or off."),
-                 .shortcuts = {QKeySequence(tr("Ctrl+F8"))},
-                 .run =
-                     [this] {
-                       auto list = debugger_->breakpoints();
-                       const bool any = std::any_of(list.begin(), list.end(), [](const auto& b) { return b.enabled; });
-                       for (auto& one : list) one.enabled = !any;
-                       debugger_->set_breakpoints(std::move(list));
-                     },
-                 .enabled = [this] { return !debugger_->breakpoints().empty(); },
-                 .checked =
-                     [this] {
-                       const auto& list = debugger_->breakpoints();
-                       return std::any_of(list.begin(), list.end(), [](const auto& b) { return b.enabled; });
-                     },
-                 .separator_before = true});
+  commands->add(tr("&Debug"), {{.id = "debug.breakpoints",
+                                .text = tr("&Breakpoints"),
+                                .tip = tr("Show the conditions that pause playback and live runs."),
+                                .shortcuts = {QKeySequence(tr("Ctrl+Shift+B"))},
+                                .run =
+                                    [this] {
+                                      show_panel(kBreakpoints);
+                                      breakpoint_panel_->edit()->line()->setFocus();
+                                    }},
+                               {.id = "debug.watches",
+                                .text = tr("&Watches"),
+                                .tip = tr("Show expressions with their value at the cursor and over the episode."),
+                                .shortcuts = {QKeySequence(tr("Ctrl+Shift+W"))},
+                                .run =
+                                    [this] {
+                                      show_panel(kWatches);
+                                      watch_panel_->edit()->line()->setFocus();
+                                    }},
+                               {.id = "debug.events",
+                                .text = tr("&Events"),
+                                .tip = tr("Show the log of what happened in the episode."),
+                                .shortcuts = {QKeySequence(tr("Ctrl+Shift+E"))},
+                                .run = [this] { show_panel(kEvents); }},
+                               {.id = "debug.what_if",
+                                .text = tr("What &if"),
+                                .tip = tr("Show forced exits and frames whose exit changes under other thresholds."),
+                                .shortcuts = {QKeySequence(tr("Ctrl+Shift+F"))},
+                                .run = [this] { show_panel(kWhatIf); }},
+                               {.id = "debug.breakpoints_on",
+                                .text = tr("Enable b&reakpoints"),
+                                .tip = tr("Enable or disable all breakpoints."),
+                                .shortcuts = {QKeySequence(tr("Ctrl+F8"))},
+                                .run = [this] { enable_breakpoints(!any_breakpoint_enabled()); },
+                                .enabled = [this] { return !debugger_->breakpoints().empty(); },
+                                .checked = [this] { return any_breakpoint_enabled(); },
+                                .separator_before = true}});
 }
 
 void DebugPart::add_step_commands(CommandTable* commands) {
-  const auto menu = tr("&Debug");
-  const auto has_records = [this] { return session_->evaluated_count() > 0; };
   const auto has_frames = [this] { return session_->frame_count() > 0; };
   const auto has_model = [this] { return session_->model() && session_->frame_count() > 0; };
-  const auto run_to = [&](const char* id, Landmark landmark, int direction, const QString& text, const QString& tip,
-                          const QString& keys, bool separator = false) {
-    commands->add({.id = QString::fromLatin1(id),
-                   .menu = menu,
+  const auto run_to = [this](const char* id, Landmark landmark, int direction, const QString& text, const QString& tip,
+                             const QString& keys, bool separator = false) {
+    return Command{.id = QString::fromLatin1(id),
                    .text = text,
                    .tip = tip,
                    .shortcuts = {QKeySequence(keys)},
                    .run = [this, landmark, direction] { debugger_->run_to(landmark, direction); },
-                   .enabled = has_records,
-                   .separator_before = separator});
+                   .enabled = [this] { return session_->evaluated_count() > 0; },
+                   .separator_before = separator};
   };
-  run_to("debug.next_hit", Landmark::breakpoint, 1, tr("Run to the next &hit"),
-         tr("Go to the next frame where a breakpoint holds, or let the live run go on to it."), tr("F7"), true);
-  run_to("debug.previous_hit", Landmark::breakpoint, -1, tr("Back to the &last hit"),
-         tr("Go back to the frame before where a breakpoint holds."), tr("Shift+F7"));
-  run_to("debug.next_change", Landmark::exit_change, 1, tr("Run to the next exit &change"),
-         tr("Go to where the exit taken changes, or let the live run go on to it."), tr("Ctrl+F7"));
-  run_to("debug.next_gripper", Landmark::gripper, 1, tr("Run to the next &gripper event"),
-         tr("Go to where the gripper opens or closes, or let the live run go on to it."), tr("G"));
-  run_to("debug.previous_gripper", Landmark::gripper, -1, tr("Back to the last gripper e&vent"),
-         tr("Go back to where the gripper opened or closed."), tr("Shift+G"));
-  commands->add({.id = "debug.step_frame",
-                 .menu = menu,
-                 .text = tr("Step a &frame"),
-                 .tip = tr("Show the next frame; a live run that stands runs for one frame."),
-                 .shortcuts = {QKeySequence(tr("F10"))},
-                 .run = [this] { debugger_->step_frame(); },
-                 .enabled = has_frames,
-                 .separator_before = true});
-  commands->add({"debug.step_exit",
-                 menu,
-                 tr("Step an e&xit"),
-                 tr("Single out the next exit of the frame; after the deepest, the first of the next frame."),
-                 {QKeySequence(tr("."))},
-                 [this] { debugger_->step_exit(1); },
-                 has_model});
-  commands->add({"debug.step_exit_back",
-                 menu,
-                 tr("Step an exit bac&k"),
-                 tr("Single out the exit before; before the first, the deepest of the frame before."),
-                 {QKeySequence(tr(","))},
-                 [this] { debugger_->step_exit(-1); },
-                 has_model});
+  commands->add(
+      tr("&Debug"),
+      {run_to("debug.next_hit", Landmark::breakpoint, 1, tr("Run to the next &hit"),
+              tr("Go to the next frame that matches a breakpoint; a live run resumes until there is one."), tr("F7"),
+              true),
+       run_to("debug.previous_hit", Landmark::breakpoint, -1, tr("Back to the previous hi&t"),
+              tr("Go to the previous frame that matches a breakpoint."), tr("Shift+F7")),
+       run_to("debug.next_change", Landmark::exit_change, 1, tr("Run to the next exit &change"),
+              tr("Go to the next frame where the exit taken changes; a live run resumes until there is one."),
+              tr("Ctrl+F7")),
+       run_to("debug.next_gripper", Landmark::gripper, 1, tr("Run to the next &gripper event"),
+              tr("Go to the next frame where the gripper opens or closes; a live run resumes until there is one."),
+              tr("G")),
+       run_to("debug.previous_gripper", Landmark::gripper, -1, tr("Back to the previous gripper e&vent"),
+              tr("Go to the previous frame where the gripper opened or closed."), tr("Shift+G")),
+       {.id = "debug.step_frame",
+        .text = tr("Step a &frame"),
+        .tip = tr("Show the next frame; a paused live run advances one frame."),
+        .shortcuts = {QKeySequence(tr("F10"))},
+        .run = [this] { debugger_->step_frame(); },
+        .enabled = has_frames,
+        .separator_before = true},
+       {.id = "debug.step_exit",
+        .text = tr("Step an e&xit"),
+        .tip = tr("Select the next exit, continuing into the next frame."),
+        .shortcuts = {QKeySequence(tr("."))},
+        .run = [this] { debugger_->step_exit(1); },
+        .enabled = has_model},
+       {.id = "debug.step_exit_back",
+        .text = tr("Step an exit bac&k"),
+        .tip = tr("Select the previous exit, continuing into the previous frame."),
+        .shortcuts = {QKeySequence(tr(","))},
+        .run = [this] { debugger_->step_exit(-1); },
+        .enabled = has_model}});
 }
 
 void DebugPart::add_what_if_commands(CommandTable* commands) {
-  const auto menu = tr("&Debug");
   const auto frame = [this] { return session_->current_frame(); };
-  commands->add({.id = "debug.force",
-                 .menu = menu,
-                 .text = tr("F&orce the exit here"),
-                 .tip = tr("Leave this frame at the exit singled out, and replay what follows exactly."),
-                 .shortcuts = {QKeySequence(tr("F"))},
-                 .run = [this, frame] { forced_->force(frame(), session_->selected_exit()); },
-                 .enabled =
-                     [this, frame] {
-                       return session_->model() && session_->selected_exit() >= 0 &&
-                              forced_->obstacle(frame()).isEmpty();
-                     },
-                 .separator_before = true});
-  commands->add({"debug.unforce",
-                 menu,
-                 tr("Do &not force it"),
-                 tr("Let the policy decide on this frame again."),
-                 {QKeySequence(tr("Shift+F"))},
-                 [this, frame] { forced_->remove(frame()); },
-                 [this, frame] { return forced_->layers().contains(frame()); }});
-  commands->add({"debug.unforce_all",
-                 menu,
-                 tr("Remove &all forced exits"),
-                 tr("Let the policy decide on every frame again."),
-                 {},
-                 [this] { forced_->remove_all(); },
-                 [this] { return !forced_->layers().empty(); }});
-  commands->add({"debug.freeze",
-                 menu,
-                 tr("Freeze &thresholds"),
-                 tr("Keep the thresholds in force while budgets move; those only estimate."),
-                 {QKeySequence(tr("Ctrl+Shift+T"))},
-                 [this] { budget_->set_frozen(!budget_->frozen()); },
-                 [this] { return session_->model() != nullptr; },
-                 [this] { return budget_->frozen(); }});
-  commands->add({"debug.keep_thresholds",
-                 menu,
-                 tr("&Keep the thresholds to compare"),
-                 tr("List the frames that flip when the thresholds change from here on."),
-                 {},
-                 [this] {
-                   flips_->keep_present();
-                   show_panel(kWhatIf);
-                 },
-                 [this] { return session_->model() != nullptr; }});
+  const auto has_model = [this] { return session_->model() != nullptr; };
+  commands->add(tr("&Debug"),
+                {{.id = "debug.force",
+                  .text = tr("F&orce the exit here"),
+                  .tip = tr("Force this frame to exit at the selected exit and replay the following frames exactly."),
+                  .shortcuts = {QKeySequence(tr("F"))},
+                  .run = [this, frame] { forced_->force(frame(), session_->selected_exit()); },
+                  .enabled =
+                      [this, frame] {
+                        return session_->model() && session_->selected_exit() >= 0 &&
+                               forced_->obstacle(frame()).isEmpty();
+                      },
+                  .separator_before = true},
+                 {.id = "debug.unforce",
+                  .text = tr("Remove the force&d exit"),
+                  .tip = tr("Let the policy decide on this frame again."),
+                  .shortcuts = {QKeySequence(tr("Shift+F"))},
+                  .run = [this, frame] { forced_->remove(frame()); },
+                  .enabled = [this, frame] { return forced_->layers().contains(frame()); }},
+                 {.id = "debug.unforce_all",
+                  .text = tr("Remove &all forced exits"),
+                  .tip = tr("Let the policy decide on every frame again."),
+                  .run = [this] { forced_->remove_all(); },
+                  .enabled = [this] { return !forced_->layers().empty(); }},
+                 {.id = "debug.freeze",
+                  .text = tr("Freeze thre&sholds"),
+                  .tip = tr("Freeze the active thresholds; budget changes only update the estimate."),
+                  .shortcuts = {QKeySequence(tr("Ctrl+Shift+T"))},
+                  .run = [this] { budget_->set_frozen(!budget_->frozen()); },
+                  .enabled = has_model,
+                  .checked = [this] { return budget_->frozen(); }},
+                 {.id = "debug.keep_thresholds",
+                  .text = tr("&Use current thresholds as baseline"),
+                  .tip = tr("List the frames whose exit changes when the thresholds change from here on."),
+                  .run =
+                      [this] {
+                        flips_->keep_present();
+                        show_panel(kWhatIf);
+                      },
+                  .enabled = has_model}});
 }
 
 void DebugPart::add_bookmark_commands(CommandTable* commands) {
-  const auto menu = tr("&Debug");
-  const auto has_frames = [this] { return session_->frame_count() > 0; };
   const auto has_marks = [this] { return bookmarks_->frames().count() > 0; };
-  commands->add({.id = "debug.bookmark",
-                 .menu = menu,
-                 .text = tr("Book&mark"),
-                 .tip = tr("Mark this frame, or take the mark away."),
-                 .shortcuts = {QKeySequence(tr("B"))},
-                 .run = [this] { bookmarks_->toggle(session_->current_frame()); },
-                 .enabled = has_frames,
-                 .checked = [this] { return bookmarks_->frames().contains(session_->current_frame()); },
-                 .separator_before = true});
-  commands->add({"debug.next_bookmark",
-                 menu,
-                 tr("Next bookmar&k"),
-                 tr("Go to the next marked frame."),
-                 {QKeySequence(tr("Ctrl+Right"))},
-                 [this] { go_to_bookmark(1); },
-                 has_marks});
-  commands->add({"debug.previous_bookmark",
-                 menu,
-                 tr("&Previous bookmark"),
-                 tr("Go back to the marked frame before."),
-                 {QKeySequence(tr("Ctrl+Left"))},
-                 [this] { go_to_bookmark(-1); },
-                 has_marks});
-  commands->add({"debug.snap",
-                 menu,
-                 tr("&Snap to events"),
-                 tr("Dragging in the timeline stops at marks that are close, unless Ctrl is held."),
-                 {},
-                 [this] { marks_->set_snaps(!marks_->snaps()); },
-                 {},
-                 [this] { return marks_->snaps(); }});
-  commands->add({"debug.regret_track",
-                 menu,
-                 tr("Regret in the timeline"),
-                 tr("Show how far the executed action is from the deepest exit's."),
-                 {},
-                 [this] { timeline_->plot()->set_regret_shown(!timeline_->plot()->regret_shown()); },
-                 {},
-                 [this] { return timeline_->plot()->regret_shown(); }});
+  commands->add(tr("&Debug"),
+                {{.id = "debug.bookmark",
+                  .text = tr("Book&mark"),
+                  .tip = tr("Set or clear a bookmark on this frame."),
+                  .shortcuts = {QKeySequence(tr("B"))},
+                  .run = [this] { bookmarks_->toggle(session_->current_frame()); },
+                  .enabled = [this] { return session_->frame_count() > 0; },
+                  .checked = [this] { return bookmarks_->frames().contains(session_->current_frame()); },
+                  .separator_before = true},
+                 {.id = "debug.next_bookmark",
+                  .text = tr("&Next bookmark"),
+                  .tip = tr("Go to the next bookmark."),
+                  .shortcuts = {QKeySequence(tr("Ctrl+Right"))},
+                  .run = [this] { go_to_bookmark(1); },
+                  .enabled = has_marks},
+                 {.id = "debug.previous_bookmark",
+                  .text = tr("&Previous bookmark"),
+                  .tip = tr("Go to the previous bookmark."),
+                  .shortcuts = {QKeySequence(tr("Ctrl+Left"))},
+                  .run = [this] { go_to_bookmark(-1); },
+                  .enabled = has_marks},
+                 {.id = "debug.snap",
+                  .text = tr("Snap to events"),
+                  .tip = tr("Snap to nearby marks while dragging in the timeline, unless Ctrl is held."),
+                  .run = [this] { marks_->set_snaps(!marks_->snaps()); },
+                  .checked = [this] { return marks_->snaps(); }},
+                 {.id = "debug.regret_track",
+                  .text = tr("Regret in the timeline"),
+                  .tip = tr("Show how far the executed action is from the deepest exit's."),
+                  .run = [this] { timeline_->plot()->set_regret_shown(!timeline_->plot()->regret_shown()); },
+                  .checked = [this] { return timeline_->plot()->regret_shown(); }}});
 }
 
 }  // namespace deer

@@ -57,13 +57,15 @@ class DebugPart : public QObject {
  Q_SIGNALS:
   void problem(const deer::Problem& problem);
   void note(const deer::Problem& problem);  ///< of interest, nothing went wrong
-  void note_over(deer::ProblemId id);       ///< notes of this id no longer hold
+  void settled(deer::ProblemId id);         ///< notes of this kind are out of date
 
  private:
   void add_breakpoint_commands(CommandTable* commands);
   void add_step_commands(CommandTable* commands);
   void add_what_if_commands(CommandTable* commands);
   void add_bookmark_commands(CommandTable* commands);
+  bool any_breakpoint_enabled() const;
+  void enable_breakpoints(bool enable);
   void show_panel(std::size_t index);
   void choose_thresholds();
   void choose_csv();

@@ -14,11 +14,9 @@ OverlayPart::OverlayPart(Session* session, QWidget* pictures, QWidget* window)
 }
 
 void OverlayPart::add_commands(CommandTable* commands) {
-  const auto menu = tr("&View");
-  const auto toggle = [&](const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys,
-                          bool CameraOverlays::Settings::*which, bool first) {
-    commands->add({.id = QString::fromLatin1(id),
-                   .menu = menu,
+  const auto toggle = [this](const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys,
+                             bool CameraOverlays::Settings::*which, bool separator = false) {
+    return Command{.id = QString::fromLatin1(id),
                    .text = text,
                    .tip = tip,
                    .shortcuts = keys,
@@ -29,29 +27,30 @@ void OverlayPart::add_commands(CommandTable* commands) {
                          overlays_->set(settings);
                        },
                    .checked = [this, which] { return overlays_->settings().*which; },
-                   .separator_before = first});
+                   .separator_before = separator};
   };
   using Settings = CameraOverlays::Settings;
-  toggle("overlay.attention", tr("&Attention over the pictures"),
-         tr("Show where the exit shown looks: its cross-attention, brought back to patches of the pictures."),
-         {QKeySequence(tr("A"))}, &Settings::attention, true);
-  toggle("overlay.smooth", tr("Smooth atte&ntion"), tr("Interpolate attention between the patches."), {},
-         &Settings::smooth, false);
-  toggle("overlay.tcp", tr("&TCP over the pictures"),
-         tr("Show where the hand is, was and will be, and where each exit would move it."), {QKeySequence(tr("H"))},
-         &Settings::tcp, false);
-  commands->add({.id = "overlay.next_head",
-                 .menu = menu,
-                 .text = tr("Next &head of the attention"),
-                 .tip = tr("Go from the mean of all heads to each head, and back to the mean."),
-                 .shortcuts = {QKeySequence(Qt::SHIFT | Qt::Key_A)},
-                 .run =
-                     [this] {
-                       auto settings = overlays_->settings();
-                       settings.head = settings.head + 1 < overlays_->maps().heads() ? settings.head + 1 : -1;
-                       overlays_->set(settings);
-                     },
-                 .enabled = [this] { return overlays_->settings().attention; }});
+  commands->add(
+      tr("&View"),
+      {toggle("overlay.attention", tr("&Attention over the pictures"),
+              tr("Show where the selected exit looks: its cross-attention, mapped back to patches of the pictures."),
+              {QKeySequence(tr("A"))}, &Settings::attention, true),
+       toggle("overlay.smooth", tr("Smooth atte&ntion"), tr("Interpolate attention between patches."), {},
+              &Settings::smooth),
+       toggle("overlay.tcp", tr("&TCP over the pictures"),
+              tr("Show the hand's past and future path, and where each exit would move it."), {QKeySequence(tr("H"))},
+              &Settings::tcp),
+       {.id = "overlay.next_head",
+        .text = tr("Next attention &head"),
+        .tip = tr("Show the mean of all attention heads, then each head in turn."),
+        .shortcuts = {QKeySequence(Qt::SHIFT | Qt::Key_A)},
+        .run =
+            [this] {
+              auto settings = overlays_->settings();
+              settings.head = settings.head + 1 < overlays_->maps().heads() ? settings.head + 1 : -1;
+              overlays_->set(settings);
+            },
+        .enabled = [this] { return overlays_->settings().attention; }}});
   connect(overlays_, &CameraOverlays::changed, commands, &CommandTable::update);
 }
 

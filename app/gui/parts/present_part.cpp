@@ -106,14 +106,12 @@ bool PresentPart::eventFilter(QObject* watched, QEvent* event) {
 }
 
 void PresentPart::add_commands(CommandTable* commands, const QString& menu) {
-  commands->add(
-      {.id = "view.present",
-       .menu = menu,
-       .text = tr("Pr&esent"),
-       .tip = tr("Show the picture, depth, saving and success on the whole screen, for people across a room."),
-       .shortcuts = {QKeySequence(tr("Shift+F5"))},
-       .run = [this] { active() ? leave() : enter(); },
-       .checked = [this] { return active(); }});
+  commands->add(menu, {{.id = "view.present",
+                        .text = tr("Pr&esent"),
+                        .tip = tr("Show the picture, depth, saving and success full screen, for an audience."),
+                        .shortcuts = {QKeySequence(tr("Shift+F5"))},
+                        .run = [this] { active() ? leave() : enter(); },
+                        .checked = [this] { return active(); }}});
   connect(this, &PresentPart::active_changed, commands, &CommandTable::update);
 }
 

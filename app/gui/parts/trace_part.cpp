@@ -25,43 +25,42 @@ TracePart::TracePart(Session* session, QWidget* window)
 QWidget* TracePart::line() const { return line_; }
 
 void TracePart::add_open_command(CommandTable* commands, const QString& menu) {
-  commands->add({"file.open_trace",
-                 menu,
-                 tr("Open &trace…"),
-                 tr("Open a recorded run: its exits, actions and pictures, without running a model."),
-                 {QKeySequence(tr("Ctrl+Alt+O"))},
-                 [this] {
-                   const auto path = choose_file_(tr("Open trace"), false, {});
-                   if (!path.isEmpty()) Q_EMIT open_requested(path);
-                 }});
+  commands->add(menu, {{.id = "file.open_trace",
+                        .text = tr("Open &trace…"),
+                        .tip = tr("Open a recorded run: its exits, actions and pictures, without running a model."),
+                        .shortcuts = {QKeySequence(tr("Ctrl+Alt+O"))},
+                        .run = [this] {
+                          const auto path = choose_file_(tr("Open trace"), false, {});
+                          if (!path.isEmpty()) Q_EMIT open_requested(path);
+                        }}});
 }
 
 void TracePart::add_record_commands(CommandTable* commands, const QString& menu) {
-  commands->add({.id = "file.save_trace",
-                 .menu = menu,
-                 .text = tr("Save run as t&race…"),
-                 .tip = tr("Keep what was evaluated, under the present policy, in a file that opens again."),
-                 .shortcuts = {QKeySequence(tr("Ctrl+S"))},
-                 .run =
-                     [this] {
-                       const auto file = chosen(tr("Save run as trace"));
-                       if (!file.empty()) recorder_->save(file);
-                     },
-                 .enabled = [this] { return recorder_->can_save(); },
-                 .separator_before = true});
-  commands->add({.id = "file.record",
-                 .menu = menu,
-                 .text = tr("R&ecord to trace…"),
-                 .tip = tr("Write every run to a file while it happens, live ones too, until switched off."),
-                 .shortcuts = {QKeySequence(tr("Ctrl+R"))},
-                 .run =
-                     [this] {
-                       if (recorder_->recording()) return recorder_->stop();
-                       const auto file = chosen(tr("Record to trace"));
-                       if (!file.empty()) recorder_->start(file);
-                     },
-                 .checked = [this] { return recorder_->recording(); }});
+  commands->add(menu, {{.id = "file.save_trace",
+                        .text = tr("Save run as t&race…"),
+                        .tip = tr("Save what was evaluated, under the active policy, to a file that can be reopened."),
+                        .shortcuts = {QKeySequence(tr("Ctrl+S"))},
+                        .run = [this] { save(); },
+                        .enabled = [this] { return recorder_->can_save(); },
+                        .separator_before = true},
+                       {.id = "file.record",
+                        .text = tr("R&ecord to trace…"),
+                        .tip = tr("Record every run to a file, live runs too, until switched off."),
+                        .shortcuts = {QKeySequence(tr("Ctrl+R"))},
+                        .run = [this] { toggle_recording(); },
+                        .checked = [this] { return recorder_->recording(); }}});
   connect(recorder_, &Recorder::changed, commands, &CommandTable::update);
+}
+
+void TracePart::save() {
+  const auto file = chosen(tr("Save run as trace"));
+  if (!file.empty()) recorder_->save(file);
+}
+
+void TracePart::toggle_recording() {
+  if (recorder_->recording()) return recorder_->stop();
+  const auto file = chosen(tr("Record to trace"));
+  if (!file.empty()) recorder_->start(file);
 }
 
 QString TracePart::suggested_name() const {

@@ -38,6 +38,8 @@ class TracePart : public QObject {
   void problem(const deer::Problem& problem);
 
  private:
+  void save();
+  void toggle_recording();
   QString suggested_name() const;
   std::filesystem::path chosen(const QString& title) const;
 

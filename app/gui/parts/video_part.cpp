@@ -26,18 +26,17 @@ VideoPart::VideoPart(Session* session, QWidget* window)
 }
 
 void VideoPart::add_commands(CommandTable* commands, const QString& menu) {
-  commands->add({.id = "file.export_video",
-                 .menu = menu,
-                 .text = tr("Export &video…"),
-                 .tip = tr("Write the presentation, the window or the arm over some frames to an MP4 file."),
-                 .shortcuts = {QKeySequence(tr("Ctrl+Shift+X"))},
-                 .run = [this] { ask(); },
-                 .enabled =
-                     [this] {
-                       return !export_ && session_->frame_count() > 0 &&
-                              session_->activity() == Session::Activity::idle;
-                     }});
+  commands->add(menu, {{.id = "file.export_video",
+                        .text = tr("Export &video…"),
+                        .tip = tr("Export a range of frames of the presentation, the window or the arm as MP4."),
+                        .shortcuts = {QKeySequence(tr("Ctrl+Shift+X"))},
+                        .run = [this] { ask(); },
+                        .enabled = [this] { return can_export(); }}});
   connect(this, &VideoPart::running_changed, commands, &CommandTable::update);
+}
+
+bool VideoPart::can_export() const {
+  return !export_ && session_->frame_count() > 0 && session_->activity() == Session::Activity::idle;
 }
 
 void VideoPart::ask() {
@@ -96,12 +95,12 @@ void VideoPart::start(std::unique_ptr<VideoSubject> subject, const VideoExport::
   connect(export_, &VideoExport::finished, this, [this] {
     const auto written = export_->plan();
     end();
-    Q_EMIT saved({tr("The video is written"),
-                  tr("%1: %2 frames, %3 × %4 pixels")
-                      .arg(to_qstring(written.file), format_count(written.last - written.first + 1))
-                      .arg(written.pixels.width())
-                      .arg(written.pixels.height()),
-                  {}});
+    Q_EMIT note({tr("Video saved"),
+                 tr("%1: %2 frames, %3 × %4 pixels")
+                     .arg(to_qstring(written.file), format_count(written.last - written.first + 1))
+                     .arg(written.pixels.width())
+                     .arg(written.pixels.height()),
+                 {}});
   });
   export_->start();
   show_progress();

@@ -19,7 +19,7 @@ class VideoPart : public QObject {
   Q_OBJECT
 
  public:
-  /// Made when the question is asked; null: not to be had now.
+  /// Made when the question is asked; null: not available now.
   using SubjectMaker = std::function<std::unique_ptr<VideoSubject>()>;
 
   /// `window` owns it, and dialogs appear over it.
@@ -34,10 +34,11 @@ class VideoPart : public QObject {
 
  Q_SIGNALS:
   void running_changed();
-  void saved(const deer::Problem& note);  ///< for the person to read
+  void note(const deer::Problem& note);
   void problem(const deer::Problem& problem);
 
  private:
+  bool can_export() const;
   void show_progress();
   void end();
 

@@ -3,18 +3,172 @@
 
 #include <QCommandLineParser>
 #include <QCoreApplication>
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "app/gui/start/world.h"
 #include "core/base/version.h"
+#include "core/episodes/open/path_kind.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 namespace {
 
-struct Words {
+struct Strings {
   Q_DECLARE_TR_FUNCTIONS(deer::LaunchOptions)
 };
 
+/// What is wrong with an option's value; empty if nothing is.
+using Fault = QString;
+
+/// One option of the command line.
+struct Option {
+  QStringList names;
+  QString help;
+  QString value_name;  ///< empty: a flag
+  std::function<Fault(LaunchOptions* options, const QStringList& values)> read;
+};
+
+using Read = decltype(Option::read);
+
+Read flag(bool LaunchOptions::*field) {
+  return [field](LaunchOptions* options, const QStringList&) {
+    options->*field = true;
+    return Fault();
+  };
+}
+
+Read text(QString LaunchOptions::*field) {
+  return [field](LaunchOptions* options, const QStringList& values) {
+    options->*field = values.last();
+    return Fault();
+  };
+}
+
+template <typename Integer>
+Read whole_number(const QString& name, Integer LaunchOptions::*field) {
+  return [name, field](LaunchOptions* options, const QStringList& values) {
+    bool ok = false;
+    const auto value = values.last().toULongLong(&ok);
+    if (!ok || !std::in_range<Integer>(value)) {
+      return Strings::tr("--%1 is '%2', expected a whole number from 0").arg(name, values.last());
+    }
+    options->*field = static_cast<Integer>(value);
+    return Fault();
+  };
+}
+
+Fault read_commands(LaunchOptions* options, const QStringList& values) {
+  options->commands = values;
+  return {};
+}
+
+Fault read_theme(LaunchOptions* options, const QStringList& values) {
+  options->theme = values.last();
+  const QStringList themes{QStringLiteral("light"), QStringLiteral("dark"), QStringLiteral("system")};
+  if (themes.contains(options->theme)) return {};
+  return Strings::tr("--theme is '%1', expected light, dark or system").arg(options->theme);
+}
+
+Fault read_size(LaunchOptions* options, const QStringList& values) {
+  const auto parts = values.last().split(u'x', Qt::KeepEmptyParts, Qt::CaseInsensitive);
+  bool width_ok = false;
+  bool height_ok = false;
+  if (parts.size() == 2) options->size = QSize(parts[0].toInt(&width_ok), parts[1].toInt(&height_ok));
+  const bool sane = width_ok && height_ok && options->size.width() >= 320 && options->size.height() >= 240 &&
+                    options->size.width() <= 16384 && options->size.height() <= 16384;
+  return sane ? Fault() : Strings::tr("--size is '%1', expected something like 1280x800").arg(values.last());
+}
+
+Fault read_world(LaunchOptions* options, const QStringList& values) {
+  options->world = values.last();
+  return has_simulated_world() ? Fault() : Strings::tr("--world: this build has no simulator (DEER_SIM is off)");
+}
+
+Fault read_camera(LaunchOptions* options, const QStringList& values) {
+  options->camera = values.last();
+  return options->camera.isEmpty() ? Strings::tr("--camera needs a source") : Fault();
+}
+
+std::vector<Option> option_table() {
+  const auto name = [](const char* one) { return QStringList{QString::fromLatin1(one)}; };
+  const auto number = Strings::tr("number");
+  return {
+      {name("model"), Strings::tr("Open this model."), Strings::tr("folder"), text(&LaunchOptions::model)},
+      {name("episode"), Strings::tr("Open this dataset, folder of images or video."), Strings::tr("path"),
+       text(&LaunchOptions::episode)},
+      {name("trace"), Strings::tr("Open this recorded run."), Strings::tr("file"), text(&LaunchOptions::trace)},
+      {name("index"), Strings::tr("Show this episode of the dataset or trace, from 0."), number,
+       whole_number(QStringLiteral("index"), &LaunchOptions::index)},
+      {name("frame"), Strings::tr("Show this frame of the episode, from 0."), number,
+       whole_number(QStringLiteral("frame"), &LaunchOptions::frame)},
+      {name("run"), Strings::tr("Run the model over the episode."), {}, flag(&LaunchOptions::run)},
+      {name("demo"), Strings::tr("Open and run the demo that comes with Deerscope."), {}, flag(&LaunchOptions::demo)},
+      {name("world"), Strings::tr("Open the simulated world with this instruction, live."), Strings::tr("instruction"),
+       read_world},
+      {name("seed"), Strings::tr("World seed (0 or greater)."), number,
+       whole_number(QStringLiteral("seed"), &LaunchOptions::seed)},
+      {name("camera"),
+       Strings::tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
+       Strings::tr("source"), read_camera},
+      {name("gripper-camera"), Strings::tr("Gripper camera source (requires --camera)."), Strings::tr("source"),
+       text(&LaunchOptions::gripper_camera)},
+      {name("present"), Strings::tr("Start in Present mode, full screen."), {}, flag(&LaunchOptions::present)},
+      {name("screenshot"), Strings::tr("Save a screenshot when loading and evaluation finish, then exit."),
+       Strings::tr("file.png"), text(&LaunchOptions::screenshot)},
+      {name("command"),
+       Strings::tr("With --screenshot: run this command first, for example view.layout_debug. Can be repeated. If it "
+                   "opens a dialog, the screenshot shows the dialog."),
+       Strings::tr("id"), read_commands},
+      {name("theme"), Strings::tr("light, dark or system."), Strings::tr("name"), read_theme},
+      {name("size"), Strings::tr("Window size."), Strings::tr("WIDTHxHEIGHT"), read_size},
+      {{QStringLiteral("h"), QStringLiteral("help")}, Strings::tr("Show this help."), {}, {}},
+      {{QStringLiteral("v"), QStringLiteral("version")}, Strings::tr("Show the version."), {}, {}},
+  };
+}
+
+/// What is wrong with options that are right one by one.
+Fault fault_of(const LaunchOptions& options) {
+  if (!options.gripper_camera.isEmpty() && options.camera.isEmpty()) {
+    return Strings::tr("--gripper-camera needs --camera");
+  }
+  if (!options.commands.isEmpty() && options.screenshot.isEmpty()) return Strings::tr("--command needs --screenshot");
+  if (options.run && !options.asks_for_something()) {
+    return Strings::tr("--run needs --model and --episode, or --demo");
+  }
+  return {};
+}
+
+ParsedLaunch end_with(int code, const QString& message) {
+  return {.options = {}, .message = message, .end_with = code};
+}
+
+ParsedLaunch refuse(const Fault& fault) {
+  return end_with(2, Strings::tr("deerscope: %1; deerscope --help lists the options").arg(fault));
+}
+
 }  // namespace
+
+bool LaunchOptions::asks_for_something() const {
+  return demo || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() ||
+         !paths.isEmpty();
+}
+
+bool LaunchOptions::asks_for_model() const {
+  return demo || !model.isEmpty() || std::any_of(paths.begin(), paths.end(), [](const QString& path) {
+           return path_kind(to_path(path)) == PathKind::model;
+         });
+}
+
+bool LaunchOptions::asks_for_episode() const {
+  return demo || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() ||
+         std::any_of(paths.begin(), paths.end(), [](const QString& path) {
+           const auto kind = path_kind(to_path(path));
+           return kind == PathKind::data || kind == PathKind::video || kind == PathKind::scene;
+         });
+}
 
 CameraSourceOptions LaunchOptions::cameras() const {
   CameraSourceOptions out;
@@ -24,112 +178,30 @@ CameraSourceOptions LaunchOptions::cameras() const {
 }
 
 ParsedLaunch parse_launch(const QStringList& arguments) {
+  const auto table = option_table();
   QCommandLineParser parser;
-  parser.setApplicationDescription(Words::tr("See how a robot policy with dynamic early exit decides how deep to go."));
-  const auto value = [&](const char* name, const QString& what, const QString& placeholder) {
-    const QCommandLineOption option(QString::fromLatin1(name), what, placeholder);
-    parser.addOption(option);
-    return option;
-  };
-  const auto flag = [&](const QStringList& names, const QString& what) {
-    const QCommandLineOption option(names, what);
-    parser.addOption(option);
-    return option;
-  };
-  const auto model = value("model", Words::tr("Open this model."), Words::tr("folder"));
-  const auto episode = value("episode", Words::tr("Open this dataset, folder of images or video."), Words::tr("path"));
-  const auto trace = value("trace", Words::tr("Open this recorded run."), Words::tr("file"));
-  const auto index = value("index", Words::tr("Show this episode of it, from 0."), Words::tr("number"));
-  const auto frame = value("frame", Words::tr("Show this frame of it, from 0."), Words::tr("number"));
-  const auto run = flag({QStringLiteral("run")}, Words::tr("Run the model over the episode."));
-  const auto demo = flag({QStringLiteral("demo")}, Words::tr("Open and run the demo that comes with the program."));
-  const auto world =
-      value("world", Words::tr("Open the simulated world with this instruction, live."), Words::tr("instruction"));
-  const auto seed = value("seed", Words::tr("Which simulated world, from 0."), Words::tr("number"));
-  const auto camera = value(
-      "camera", Words::tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
-      Words::tr("source"));
-  const auto gripper_camera = value("gripper-camera", Words::tr("The gripper camera beside it."), Words::tr("source"));
-  const auto present = flag({QStringLiteral("present")}, Words::tr("Begin in Present mode, on the whole screen."));
-  const auto screenshot =
-      value("screenshot", Words::tr("Write a picture of the window once all is loaded and evaluated, and end."),
-            Words::tr("file.png"));
-  const auto command =
-      value("command",
-            Words::tr("With --screenshot: run this command before, for example view.layout_debug; may be given "
-                      "again. If a dialog is open then, the picture is of it."),
-            Words::tr("id"));
-  const auto theme = value("theme", Words::tr("light, dark or system."), Words::tr("name"));
-  const auto size = value("size", Words::tr("Size of the window."), Words::tr("WIDTHxHEIGHT"));
-  const auto help = flag({QStringLiteral("h"), QStringLiteral("help")}, Words::tr("Show this help."));
-  const auto version = flag({QStringLiteral("v"), QStringLiteral("version")}, Words::tr("Show the version."));
+  parser.setApplicationDescription(
+      Strings::tr("See how a robot policy with dynamic early exit decides how many layers to run."));
+  for (const auto& option : table) parser.addOption({option.names, option.help, option.value_name});
   parser.addPositionalArgument(QStringLiteral("paths"),
-                               Words::tr("Models, datasets, folders, videos or traces to open."),
+                               Strings::tr("Models, datasets, folders, videos, traces, calibration sets or thresholds "
+                                           "to open."),
                                QStringLiteral("[path...]"));
-
+  if (!parser.parse(arguments)) return refuse(parser.errorText());
+  if (parser.isSet(QStringLiteral("version"))) {
+    return end_with(0, QStringLiteral("deerscope %1").arg(QString::fromLatin1(kVersion)));
+  }
+  if (parser.isSet(QStringLiteral("help"))) {
+    return end_with(0, parser.helpText().replace(QStringLiteral("<executable_name>"), QStringLiteral("deerscope")));
+  }
   ParsedLaunch out;
-  const auto fail = [&](const QString& message) {
-    out.message = Words::tr("deerscope: %1; deerscope --help lists the options").arg(message);
-    out.end_with = 2;
-    return out;
-  };
-  if (!parser.parse(arguments)) return fail(parser.errorText());
-  if (parser.isSet(version)) {
-    out.message = QStringLiteral("deerscope %1").arg(QString::fromLatin1(kVersion));
-    out.end_with = 0;
-    return out;
+  out.options.paths = parser.positionalArguments();
+  for (const auto& option : table) {
+    const auto& name = option.names.last();
+    if (!option.read || !parser.isSet(name)) continue;
+    if (const auto fault = option.read(&out.options, parser.values(name)); !fault.isEmpty()) return refuse(fault);
   }
-  if (parser.isSet(help)) {
-    out.message = parser.helpText().replace(QStringLiteral("<executable_name>"), QStringLiteral("deerscope"));
-    out.end_with = 0;
-    return out;
-  }
-  auto& options = out.options;
-  options.model = parser.value(model);
-  options.episode = parser.value(episode);
-  options.trace = parser.value(trace);
-  options.run = parser.isSet(run);
-  options.demo = parser.isSet(demo);
-  options.world = parser.value(world);
-  options.camera = parser.value(camera);
-  options.gripper_camera = parser.value(gripper_camera);
-  options.present = parser.isSet(present);
-  options.screenshot = parser.value(screenshot);
-  options.commands = parser.values(command);
-  options.theme = parser.value(theme);
-  options.paths = parser.positionalArguments();
-  bool ok = true;
-  if (parser.isSet(index)) options.index = parser.value(index).toULongLong(&ok);
-  if (!ok) return fail(Words::tr("--index is '%1', expected a whole number from 0").arg(parser.value(index)));
-  if (parser.isSet(seed)) options.seed = parser.value(seed).toULongLong(&ok);
-  if (!ok) return fail(Words::tr("--seed is '%1', expected a whole number from 0").arg(parser.value(seed)));
-  if (parser.isSet(world) && !has_simulated_world()) {
-    return fail(Words::tr("--world: this build has no simulator (DEER_SIM is off)"));
-  }
-  if (parser.isSet(camera) && options.camera.isEmpty()) return fail(Words::tr("--camera needs a source"));
-  if (parser.isSet(gripper_camera) && options.camera.isEmpty())
-    return fail(Words::tr("--gripper-camera needs --camera"));
-  if (parser.isSet(frame)) options.frame = parser.value(frame).toLongLong(&ok);
-  if (!ok || options.frame < -1) {
-    return fail(Words::tr("--frame is '%1', expected a whole number from 0").arg(parser.value(frame)));
-  }
-  static const QStringList themes{QStringLiteral("light"), QStringLiteral("dark"), QStringLiteral("system")};
-  if (parser.isSet(theme) && !themes.contains(options.theme)) {
-    return fail(Words::tr("--theme is '%1', expected light, dark or system").arg(options.theme));
-  }
-  if (parser.isSet(size)) {
-    const auto parts = parser.value(size).split(u'x', Qt::KeepEmptyParts, Qt::CaseInsensitive);
-    bool width_ok = false;
-    bool height_ok = false;
-    if (parts.size() == 2) options.size = QSize(parts[0].toInt(&width_ok), parts[1].toInt(&height_ok));
-    const bool sane = width_ok && height_ok && options.size.width() >= 320 && options.size.height() >= 240 &&
-                      options.size.width() <= 16384 && options.size.height() <= 16384;
-    if (!sane) return fail(Words::tr("--size is '%1', expected something like 1280x800").arg(parser.value(size)));
-  }
-  const bool something = options.asks_for_something();
-  if (!options.commands.isEmpty() && options.screenshot.isEmpty())
-    return fail(Words::tr("--command needs --screenshot"));
-  if (options.run && !something) return fail(Words::tr("--run needs --model and --episode, or --demo"));
+  if (const auto fault = fault_of(out.options); !fault.isEmpty()) return refuse(fault);
   return out;
 }
 

@@ -15,7 +15,7 @@ struct LaunchOptions {
   QString model;
   QString episode;
   std::size_t index = 0;
-  qint64 frame = -1;  ///< zero-based; -1: where it would be anyway
+  qint64 frame = -1;  ///< zero-based; -1: not asked for
   bool run = false;
   bool demo = false;
   QString trace;
@@ -25,22 +25,21 @@ struct LaunchOptions {
   QString gripper_camera;
   bool present = false;
   QString screenshot;
-  QStringList commands;  ///< by id, to be run once all is loaded and evaluated
-  QString theme;         ///< empty: as the preferences say
-  QSize size;            ///< invalid: as before
-  QStringList paths;     ///< whatever else is to be opened
+  QStringList commands;  ///< ids, run when everything is loaded and evaluated
+  QString theme;         ///< empty: from the preferences
+  QSize size;            ///< invalid: as last time
+  QStringList paths;     ///< anything else to open
 
-  bool asks_for_something() const {
-    return demo || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() ||
-           !camera.isEmpty() || !paths.isEmpty();
-  }
+  bool asks_for_something() const;
+  bool asks_for_model() const;    ///< asks the disk of what kind the paths are
+  bool asks_for_episode() const;  ///< likewise; recorded or live
   CameraSourceOptions cameras() const;
 };
 
 struct ParsedLaunch {
   LaunchOptions options;
-  QString message;              ///< to print before ending
-  std::optional<int> end_with;  ///< exit code, if the program is to end at once
+  QString message;              ///< to print before exiting
+  std::optional<int> end_with;  ///< exit code, if the program is to exit at once
 };
 
 /// Reads `arguments`, the program's name first. Needs no application object.

@@ -24,17 +24,36 @@ QWidget* open_dialog() {
 
 }  // namespace
 
-Screenshot::Screenshot(const LaunchOptions& options, Session* session, QWidget* window,
-                       std::chrono::milliseconds patience)
-    : QObject(window), options_(options), session_(session), window_(window), patience_(patience) {
-  connect(session_, &Session::problem, this, [this](const Problem& problem) {
-    if (problem_.isEmpty()) problem_ = problem.title + QStringLiteral(": ") + problem.details.section(u'\n', 0, 0);
-  });
-  connect(session_, &Session::episode_changed, this, [this] {
-    if (options_.frame >= 0) session_->set_current_frame(options_.frame);
-  });
+Screenshot::Screenshot(const LaunchOptions& options, Session* session, QWidget* window, const Patience& patience)
+    : QObject(window),
+      options_(options),
+      wants_model_(options.asks_for_model()),
+      wants_episode_(options.asks_for_episode()),
+      session_(session),
+      window_(window),
+      patience_(patience) {
+  connect(session_, &Session::problem, this, &Screenshot::fail);
   connect(&timer_, &QTimer::timeout, this, &Screenshot::look);
   timer_.start(kLookEveryMs);
+}
+
+void Screenshot::fail(const Problem& problem) {
+  if (problem_.isEmpty()) problem_ = problem.title + QStringLiteral(": ") + problem.details.section(u'\n', 0, 0);
+}
+
+void Screenshot::watch_progress() {
+  const auto state = QStringLiteral("%1 %2 %3 %4")
+                         .arg(int(session_->activity()))
+                         .arg(session_->activity_text())
+                         .arg(session_->frame_count())
+                         .arg(session_->evaluated_count());
+  if (!progress_.isValid() || state != state_) progress_.start();
+  state_ = state;
+  if (progress_.elapsed() < patience_.progress.count()) return;
+  fail({tr("The screenshot was not taken in time"),
+        session_->activity_text().isEmpty() ? tr("not everything could be opened") : session_->activity_text(),
+        {}});
+  take();
 }
 
 bool Screenshot::loaded() const {
@@ -43,35 +62,35 @@ bool Screenshot::loaded() const {
   }
   if (session_->activity() != Session::Activity::idle) return false;
   if (!problem_.isEmpty()) return true;
-  const bool wants_model = options_.demo || !options_.model.isEmpty();
-  const bool wants_episode =
-      options_.demo || !options_.episode.isEmpty() || !options_.trace.isEmpty() || !options_.world.isEmpty();
-  if (wants_model && !session_->model()) return false;
-  if (wants_episode && !session_->episode()) return false;
+  if (wants_model_ && !session_->model()) return false;
+  if (wants_episode_ && !session_->episode()) return false;
   if (options_.run && session_->evaluated_count() < session_->frame_count()) return false;
   const auto frame = session_->current_frame();
   return frame < 0 || session_->observation(frame) || !session_->frame_problem(frame).isEmpty();
 }
 
 bool Screenshot::drawn() {
-  // Views that draw in the background say when they are through.
+  // While frames keep coming, so do changes.
+  if (session_->activity() == Session::Activity::live) return true;
+  // Views that draw in the background say when they have finished.
   const auto views = window_->findChildren<QWidget*>();
-  const bool through = std::none_of(views.begin(), views.end(), [](const QWidget* view) {
-    const auto settled = view->isVisible() ? view->property("settled") : QVariant();
-    return settled.isValid() && !settled.toBool();
+  const bool settled = std::none_of(views.begin(), views.end(), [](const QWidget* view) {
+    const auto property = view->isVisible() ? view->property("settled") : QVariant();
+    return property.isValid() && !property.toBool();
   });
-  gave_up_ = !through && drawing_.elapsed() > patience_.count();
-  return through || gave_up_;
+  gave_up_ = !settled && drawing_.elapsed() > patience_.drawing.count();
+  return settled || gave_up_;
 }
 
 void Screenshot::look() {
   const bool ready = loaded();
   if (!ready) {
     drawing_.invalidate();
-  } else if (!drawing_.isValid()) {
-    drawing_.start();
+    settled_looks_ = 0;
+    return watch_progress();
   }
-  settled_looks_ = ready && drawn() ? settled_looks_ + 1 : 0;
+  if (!drawing_.isValid()) drawing_.start();
+  settled_looks_ = drawn() ? settled_looks_ + 1 : 0;
   if (settled_looks_ < kSettledLooks) return;
   if (problem_.isEmpty() && run_command_ && !options_.commands.isEmpty()) return run_next_command();
   take();
@@ -80,10 +99,9 @@ void Screenshot::look() {
 void Screenshot::run_next_command() {
   settled_looks_ = 0;
   drawing_.invalidate();
-  // Taken off the list first: a dialog of the system keeps the command running while it is looked at.
+  // Removed from the list first: a modal dialog keeps the command running while look() is called again.
   const auto id = options_.commands.takeFirst();
-  if (!run_command_(id) && problem_.isEmpty())
-    problem_ = tr("%1: there is no such command, or it cannot run now").arg(id);
+  if (!run_command_(id) && problem_.isEmpty()) problem_ = tr("%1: no such command, or it is not available now").arg(id);
 }
 
 void Screenshot::take() {

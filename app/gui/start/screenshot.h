@@ -14,17 +14,21 @@ class QWidget;
 
 namespace deer {
 
-/// Waits until everything that the command line asked for is loaded, evaluated and drawn, writes the
-/// window, or the dialog that is open over it, to a PNG file and reports the exit code: 0, or 1 with one line on
-/// standard error. A view that is not through after `patience` is drawn as it is, and a line says so.
+/// Waits until everything the command line asked for is loaded, evaluated and drawn, writes the window, or the dialog
+/// that is open over it, to a PNG file and reports the exit code: 0, or 1 with one line on standard error. A live run
+/// is never finished: its picture is taken when the frame asked for has been shown for a moment.
 class Screenshot : public QObject {
   Q_OBJECT
 
  public:
-  static constexpr std::chrono::milliseconds kPatience{20'000};
+  struct Patience {
+    std::chrono::milliseconds drawing{20'000};    ///< then a view is taken as it is, and a line says so
+    std::chrono::milliseconds progress{180'000};  ///< without any, then it fails
+  };
 
-  Screenshot(const LaunchOptions& options, Session* session, QWidget* window,
-             std::chrono::milliseconds patience = kPatience);
+  Screenshot(const LaunchOptions& options, Session* session, QWidget* window, const Patience& patience);
+
+  void fail(const Problem& problem);  ///< the first one counts
 
   /// How a command of the options is run; false if it cannot. Without one, commands are not run.
   void set_runner(std::function<bool(const QString& id)> run) { run_command_ = std::move(run); }
@@ -34,18 +38,22 @@ class Screenshot : public QObject {
 
  private:
   void look();
-  bool loaded() const;  ///< all that was asked for is there
-  bool drawn();         ///< or was waited for long enough
+  bool loaded() const;  ///< everything asked for is there, or something failed
+  bool drawn();         ///< or waited for long enough
+  void watch_progress();
   void take();
   void run_next_command();
 
   LaunchOptions options_;
+  const bool wants_model_, wants_episode_;
   std::function<bool(const QString&)> run_command_;
   Session* session_;
   QWidget* window_;
-  const std::chrono::milliseconds patience_;
+  const Patience patience_;
   QTimer timer_;
-  QElapsedTimer drawing_;  ///< since all is loaded
+  QElapsedTimer drawing_;   ///< since everything is loaded
+  QElapsedTimer progress_;  ///< since something changed
+  QString state_;           ///< what was reached then
   bool gave_up_ = false;
   QString problem_;
   int settled_looks_ = 0;

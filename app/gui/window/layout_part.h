@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "sessions/session/session.h"
 #include "sessions/store/session_store.h"
 
 class QDockWidget;
@@ -15,43 +16,43 @@ namespace deer {
 
 class CommandTable;
 class StoreWriter;
+class Workbench;
 
-/// Where panels stand, as a part of the window: a command for each panel, the layouts that come with the program, and
-/// those that a person saved under a name.
+/// The panels of the window and their layouts: a command for each panel, the layouts that come with the program, and
+/// those the user saved.
 class LayoutPart : public QObject {
   Q_OBJECT
 
  public:
   static constexpr int kWithKeys = 5;  ///< saved layouts that have a command, and with it keys
 
-  /// What it asks of the window.
-  struct Window {
-    std::function<QByteArray()> pack;               ///< the layout as it stands
-    std::function<bool(const QByteArray&)> unpack;  ///< puts it back; false if it is not of this version
-    std::function<void()> arrange_centre;           ///< pictures as at first
-    std::function<bool()> shows_panels;             ///< not while there is nothing to show in them
-  };
+  /// `window` owns it, and dialogs appear over it. `shows_panels`: false while there is nothing to show in them.
+  LayoutPart(QMainWindow* window, Workbench* workbench, std::function<bool()> shows_panels, StoreWriter* writer,
+             std::vector<NamedLayout> saved);
 
-  /// `window` owns it, and dialogs appear over it.
-  LayoutPart(QMainWindow* window, Window hooks, StoreWriter* writer, std::vector<NamedLayout> saved);
-
-  void set_docks(QList<QDockWidget*> docks) { docks_ = std::move(docks); }
+  QDockWidget* add_panel(const QString& name, const QString& title, QWidget* view, Qt::DockWidgetArea area);
+  const QList<QDockWidget*>& docks() const { return docks_; }
   void add_panel_commands(CommandTable* commands, const QString& menu);
   void add_layout_commands(CommandTable* commands, const QString& menu);
 
   void use_built_in(const QString& id);
   bool shows_any_panel() const;
-  void toggle_panels();  ///< hides all, or shows those again that were seen
+  void toggle_panels();  ///< hides all, or shows again those it hid
+  void hide_panels();
+
+  QByteArray pack() const;                ///< the current layout, panels and pictures
+  bool unpack(const QByteArray& layout);  ///< false, and nothing changes but the pictures, if its version is another
 
   const std::vector<NamedLayout>& saved() const { return saved_; }
-  void save_as(const QString& name);  ///< replaces one of the same name, whatever its case
+  void save_as(const QString& name);  ///< replaces one of the same name; case does not matter
 
-  /// The layout chosen last, as SavedSession::layout_name.
+  /// The last layout chosen, as SavedSession::layout_name.
   const QString& current() const { return current_; }
   void set_current(const QString& name);
 
  Q_SIGNALS:
-  void not_of_this_version(const QString& name);
+  void changed();  ///< a panel was shown, hidden or moved
+  void problem(const deer::Problem& problem);
 
  private:
   void use(const QByteArray& layout, const QString& name);
@@ -62,7 +63,8 @@ class LayoutPart : public QObject {
   QStringList built_in_titles() const;
 
   QMainWindow* window_;
-  Window hooks_;
+  Workbench* workbench_;
+  std::function<bool()> shows_panels_;
   StoreWriter* writer_;
   std::vector<NamedLayout> saved_;
   QList<QDockWidget*> docks_;

@@ -1,132 +1,123 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/window/main_window.h"
 
-#include <QAbstractButton>
-#include <QAbstractItemView>
-#include <QAbstractSlider>
-#include <QAbstractSpinBox>
-#include <QApplication>
 #include <QCloseEvent>
-#include <QComboBox>
 #include <QDockWidget>
-#include <QDragEnterEvent>
-#include <QFileDialog>
-#include <QFileInfo>
-#include <QKeyEvent>
-#include <QLineEdit>
-#include <QMimeData>
-#include <QPainter>
+#include <QHBoxLayout>
+#include <QMenuBar>
 #include <QStackedWidget>
+#include <QStatusBar>
 #include <QToolBar>
+#include <QToolButton>
 #include <QUndoStack>
+#include <QVBoxLayout>
 
+#include "app/gui/cameras/camera_strip.h"
 #include "app/gui/commands/command_palette.h"
-#include "app/gui/dialogs/open_world_dialog.h"
-#include "app/gui/dialogs/preferences_dialog.h"
 #include "app/gui/parts/arm_part.h"
 #include "app/gui/parts/camera_part.h"
+#include "app/gui/parts/compare_part.h"
 #include "app/gui/parts/debug_part.h"
+#include "app/gui/parts/exit_part.h"
+#include "app/gui/parts/export_part.h"
+#include "app/gui/parts/help_part.h"
+#include "app/gui/parts/live_part.h"
+#include "app/gui/parts/model_part.h"
 #include "app/gui/parts/overlay_part.h"
+#include "app/gui/parts/playback_part.h"
+#include "app/gui/parts/present_part.h"
 #include "app/gui/parts/trace_part.h"
-#include "app/gui/parts/views_part.h"
-#include "app/gui/start/demo.h"
+#include "app/gui/parts/video_part.h"
+#include "app/gui/video/window_subject.h"
+#include "app/gui/window/drop_frame.h"
+#include "app/gui/window/focus_keys.h"
 #include "app/gui/window/layout_part.h"
+#include "app/gui/window/live_bar.h"
 #include "app/gui/window/message_bar.h"
+#include "app/gui/window/mode_switch.h"
+#include "app/gui/window/model_note.h"
+#include "app/gui/window/open_files.h"
+#include "app/gui/window/open_requests.h"
+#include "app/gui/window/preferences_part.h"
+#include "app/gui/window/recent_menu.h"
 #include "app/gui/window/session_keeper.h"
+#include "app/gui/window/session_restore.h"
+#include "app/gui/window/status_line.h"
 #include "app/gui/window/welcome_page.h"
-#include "core/base/error.h"
+#include "app/gui/window/workbench.h"
 #include "sessions/analysis/budget.h"
-#include "sessions/base/paths.h"
 #include "sessions/frames/playback.h"
-#include "sessions/store/store_writer.h"
+#include "widgets/actions/action_plots.h"
+#include "widgets/actions/action_view.h"
+#include "widgets/analysis/compare_view.h"
+#include "widgets/analysis/latency_view.h"
+#include "widgets/analysis/similarity_view.h"
 #include "widgets/base/theme.h"
+#include "widgets/budget/budget_panel.h"
+#include "widgets/budget/calibration_view.h"
+#include "widgets/episodes/episode_browser.h"
+#include "widgets/episodes/frame_inspector.h"
+#include "widgets/exits/delta_view.h"
+#include "widgets/exits/exit_steps.h"
 #include "widgets/exits/threshold_editor.h"
+#include "widgets/exports/view_exports.h"
 #include "widgets/timeline/playback_bar.h"
+#include "widgets/timeline/timeline_budget.h"
+#include "widgets/timeline/timeline_view.h"
 
 namespace deer {
-namespace {
-
-constexpr int kLayoutVersion = 3;  // of QMainWindow::saveState; raise it when docks change
-
-/// Keys that a focused control needs for itself, although they are shortcuts elsewhere.
-bool wants_key(const QWidget* focus, int key) {
-  const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Home || key == Qt::Key_End;
-  const bool digit = key >= Qt::Key_0 && key <= Qt::Key_9;
-  if (qobject_cast<const QAbstractItemView*>(focus)) return arrows || digit;
-  if (qobject_cast<const QLineEdit*>(focus) || qobject_cast<const QAbstractSlider*>(focus)) return arrows;
-  if (qobject_cast<const QAbstractSpinBox*>(focus) || qobject_cast<const QComboBox*>(focus)) {
-    return arrows || digit || key == Qt::Key_Space;
-  }
-  return qobject_cast<const QAbstractButton*>(focus) && key == Qt::Key_Space;
-}
-
-}  // namespace
 
 MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
-    : QMainWindow(parent), session_(session), store_(std::move(store)), commands_(new CommandTable(this)) {
+    : QMainWindow(parent),
+      session_(session),
+      commands_(new CommandTable(this)),
+      messages_(new MessageBar),
+      restore_(new SessionRestore(session, std::move(store), this)),
+      preferences_(new PreferencesPart(session, restore_->store().load_preferences(), restore_->writer(), this)),
+      cameras_(new CameraPart(session, restore_->store().folder(), this)),
+      traces_(new TracePart(session, this)),
+      workbench_(new Workbench(session, commands_, this)),
+      model_(new ModelPart(session, this)),
+      files_(new OpenFiles({.session = session,
+                            .budget = model_->budget(),
+                            .arm = workbench_->arm(),
+                            .engine_options = [this] { return preferences_->engine_options(); },
+                            .recent = &restore_->saved()},
+                           this)),
+      playback_(new PlaybackPart(session, this)),
+      live_(new LivePart(session, this)),
+      exits_(new ExitPart(session, this)),
+      compare_(new ComparePart(session, this)),
+      debug_(new DebugPart(session, model_->budget(), workbench_->timeline(), model_->undo(), this)),
+      present_(new PresentPart(session, this)),
+      modes_(new ModeSwitch(session, compare_, this)),
+      exports_(new ExportPart(session, this)),
+      videos_(new VideoPart(session, this)),
+      layouts_(new LayoutPart(
+          this, workbench_, [this] { return !shows_welcome(); }, restore_->writer(),
+          restore_->store().load_layouts())) {
   setObjectName(QStringLiteral("main_window"));
   setAccessibleName(tr("Deerscope"));
-  setAcceptDrops(true);
   setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
-  choose_folder_ = [this](const QString& title, const QString& start) {
-    return QFileDialog::getExistingDirectory(this, title, start);
-  };
-  preferences_ = store_.load_preferences();
-  saved_ = store_.load_session();
-  can_restore_ = !saved_.model.empty() || !saved_.source.empty();
-  writer_ = new StoreWriter(store_, this);
-  connect(writer_, &StoreWriter::failed, this, [this](const QString& details) {
-    messages_->add(MessageBar::Level::warning, {tr("The session could not be saved"), details, {}});
-  });
-  keeper_ = new SessionKeeper(
-      session_, writer_, [this] { return snapshot(); }, this);
-
-  cameras_ = new CameraPart(session_, store_.folder(), this);
-  connect(cameras_, &CameraPart::problem, this, &MainWindow::show_problem);
-  connect(cameras_, &CameraPart::opening, this, [this] {
-    messages_->remove(ProblemId::live_not_opened);
-    frame_to_restore_.reset();
-  });
-  traces_ = new TracePart(session_, this);
-  connect(traces_, &TracePart::open_requested, this, [this](const QString& path) { open_paths({path}); });
-  connect(traces_, &TracePart::problem, this, &MainWindow::show_problem);
+  new TimelineBudget(session_, model_->budget(), workbench_->timeline(), this);
   build_centre();
-  build_docks();
-  build_debug();
-  build_presentation();
-  build_layouts();
-  add_file_commands();
-  add_playback_commands();
-  add_exit_commands();
-  add_model_commands();
-  add_live_commands();
-  debug_->add_commands(commands_);
-  add_view_commands();
-  overlays_->add_commands(commands_);
-  if (arm_) arm_->add_commands(commands_);
-  views_->add_commands(commands_);
-  add_help_commands();
-  commands_->add_missing_keys();
+  build_panels();
+  build_videos();
+  add_commands();
   welcome_ = new WelcomePage(commands_, pages_);
-  connect(welcome_, &WelcomePage::path_chosen, this, [this](const QString& path) { open_paths({path}); });
   pages_->insertWidget(0, welcome_);
   palette_ = new CommandPalette(commands_, this);
   build_menus();
   build_bars();
+  connect_messages();
   connect_session();
-  connect_playback();
+  new FocusKeys(this);
 
-  // Buttons take the focus by Tab alone, so that Space still plays after one was clicked.
-  for (auto* const button : findChildren<QAbstractButton*>()) {
-    if (button->focusPolicy() & Qt::ClickFocus) button->setFocusPolicy(Qt::TabFocus);
-  }
-  qApp->installEventFilter(this);
-
-  apply(preferences_);
-  welcome_->set_recent(saved_.recent_models, saved_.recent_sources);
-  for (const auto& warning : store_.warnings()) {
+  preferences_->apply(preferences_->preferences());
+  welcome_->set_recent(restore_->saved().recent_models, restore_->saved().recent_sources);
+  for (const auto& warning : restore_->store().warnings()) {
     messages_->add(MessageBar::Level::warning, {tr("Saved settings could not be read"), warning,
-                                                tr("The program starts with its defaults and keeps the file aside.")});
+                                                tr("Using defaults; the unreadable file was kept as a backup.")});
   }
   resize(1600, 1000);
   update_page();
@@ -135,286 +126,298 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
 }
 
 MainWindow::~MainWindow() {
-  qApp->removeEventFilter(this);
   session_->disconnect(this);
-  for (auto* const dock : docks_) dock->disconnect();
-  // What is destroyed before the docks are gone must not ask for them.
-  thresholds_->undo_stack()->disconnect(commands_);
-  budget_->disconnect();
+  for (auto* const dock : layouts_->docks()) dock->disconnect();
+  // What is destroyed before the panels are gone must not ask for them.
+  model_->undo()->disconnect(commands_);
+  model_->budget()->disconnect();
+}
+
+void MainWindow::build_centre() {
+  pages_ = new QStackedWidget;
+  pages_->addWidget(workbench_);
+  auto* const centre = new QWidget;
+  auto* const layout = new QVBoxLayout(centre);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(messages_);
+  layout->addWidget(new ModelNote(session_));
+  layout->addWidget(pages_, 1);
+  setCentralWidget(centre);
+}
+
+void MainWindow::build_panels() {
+  const auto add = [this](const char* name, const QString& title, auto* view, Qt::DockWidgetArea area) {
+    return layouts_->add_panel(QString::fromLatin1(name), title, connect_open_requests(view, commands_), area);
+  };
+  constexpr auto left = Qt::LeftDockWidgetArea, right = Qt::RightDockWidgetArea, bottom = Qt::BottomDockWidgetArea;
+  add("episodes", tr("Episodes"), new EpisodeBrowser(session_), left);
+  add("inspector", tr("Frame"), new FrameInspector(session_), left);
+  add("deltas", tr("Deltas"), new DeltaView(session_), right);
+  add("similarity", tr("Similarity"), new SimilarityView(session_), right);
+  add("actions", tr("Actions"), new ActionView(session_), right);
+  add("thresholds", tr("Thresholds"), model_->thresholds(), right);
+  add("budget", tr("Budget"), model_->budget_panel(), right);
+  add("exits", tr("Exits"), exits_->view(), left);
+  add("action_plots", tr("Actions over time"), new ActionPlots(session_, this), bottom);
+  add("calibration", tr("Calibration"), model_->calibration(), right);
+  add("latency", tr("Latency"), new LatencyView(session_, this), bottom);
+  auto* const compare = add("compare", tr("Compare"), compare_->view(), bottom);
+  connect(compare_, &ComparePart::panel_requested, compare, [compare] {
+    compare->show();
+    compare->raise();
+  });
+  std::vector<QDockWidget*> docks;
+  for (const auto& [name, title, view] : debug_->panels()) {
+    docks.push_back(layouts_->add_panel(name, title, view, bottom));
+  }
+  debug_->set_docks(std::move(docks));
+  exits_->add_exports(exports_->exports());
+  model_->add_exports(exports_->exports());
+  compare_->add_exports(exports_->exports());
+  exports_->add_views();
+}
+
+void MainWindow::build_videos() {
+  videos_->add_subject([this] { return present_->video_subject(); });
+  videos_->add_subject([this] { return std::make_unique<WindowSubject>(session_, this); });
+  if (auto* const arm = workbench_->arm()) {
+    videos_->add_subject([arm] { return arm->video_subject(); });
+    connect(arm, &ArmPart::picture_taken, exports_->exports(), &ViewExports::save_image);
+  }
+}
+
+void MainWindow::add_commands() {
+  const auto file = tr("&File");
+  files_->add_commands(commands_, file);
+  cameras_->add_file_commands(commands_);
+  traces_->add_open_command(commands_, file);
+  files_->add_world_commands(commands_, file);
+  restore_->add_commands(commands_, file);
+  preferences_->add_commands(commands_, file);
+  traces_->add_record_commands(commands_, file);
+  exports_->add_window_command(commands_, file);
+  videos_->add_commands(commands_, file);
+  commands_->add(file, {{.id = "file.quit",
+                         .text = tr("&Quit"),
+                         .tip = tr("Close Deerscope."),
+                         .shortcuts = {QKeySequence::Quit, QKeySequence(tr("Ctrl+Q"))},
+                         .run = [this] { close(); },
+                         .separator_before = true}});
+  model_->add_edit_commands(commands_);
+  playback_->add_commands(commands_);
+  exits_->add_commands(commands_);
+  model_->add_model_commands(commands_);
+  live_->add_commands(commands_);
+  cameras_->add_live_commands(commands_);
+  debug_->add_commands(commands_);
+  add_view_commands();
+  workbench_->overlays()->add_commands(commands_);
+  if (workbench_->arm()) workbench_->arm()->add_commands(commands_);
+  exports_->add_commands(commands_);
+  compare_->add_commands(commands_);
+  (new HelpPart(
+       messages_, [this] { files_->open_demo(); }, this))
+      ->add_commands(commands_);
+  commands_->add_missing_keys();
+}
+
+void MainWindow::add_view_commands() {
+  const auto menu = tr("&View");
+  commands_->add(menu, {{.id = "view.palette",
+                         .text = tr("&Search commands…"),
+                         .tip = tr("Find and run any command by its name."),
+                         .shortcuts = {QKeySequence(tr("Ctrl+K"))},
+                         .run = [this] { palette_->show(); }}});
+  modes_->add_commands(commands_, menu);
+  present_->add_commands(commands_, menu);
+  preferences_->add_theme_commands(commands_, menu);
+  const auto working = [this] { return !shows_welcome(); };
+  auto* const timeline = workbench_->timeline();
+  commands_->add(menu, {{.id = "view.zoom_in",
+                         .text = tr("Zoom &in"),
+                         .tip = tr("Show fewer frames in the timeline."),
+                         .shortcuts = {QKeySequence::ZoomIn, QKeySequence(tr("Ctrl+="))},
+                         .run = [timeline] { timeline->zoom_in(); },
+                         .enabled = working,
+                         .separator_before = true},
+                        {.id = "view.zoom_out",
+                         .text = tr("Zoom &out"),
+                         .tip = tr("Show more frames in the timeline."),
+                         .shortcuts = {QKeySequence::ZoomOut},
+                         .run = [timeline] { timeline->zoom_out(); },
+                         .enabled = working},
+                        {.id = "view.zoom_all",
+                         .text = tr("Show &all frames"),
+                         .tip = tr("Show the whole episode in the timeline."),
+                         .shortcuts = {QKeySequence(tr("Ctrl+0"))},
+                         .run = [timeline] { timeline->show_all(); },
+                         .enabled = working},
+                        {.id = "view.panels",
+                         .text = tr("Side &panels"),
+                         .tip = tr("Show or hide all panels around the pictures and the timeline."),
+                         .shortcuts = {QKeySequence(tr("F9"))},
+                         .run = [this] { layouts_->toggle_panels(); },
+                         .enabled = working,
+                         .checked = [this] { return layouts_->shows_any_panel(); },
+                         .separator_before = true}});
+  layouts_->add_panel_commands(commands_, menu);
+  layouts_->add_layout_commands(commands_, menu);
+  commands_->add(menu, {{.id = "view.reset_layout",
+                         .text = tr("&Reset layout"),
+                         .tip = tr("Restore the default layout of panels."),
+                         .run = [this] { layouts_->use_built_in(QStringLiteral("inspect")); },
+                         .enabled = working},
+                        {.id = "view.full_screen",
+                         .text = tr("&Full screen"),
+                         .tip = tr("Toggle full screen."),
+                         .shortcuts = {QKeySequence(tr("F11"))},
+                         .run = [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); },
+                         .checked = [this] { return isFullScreen(); }}});
+}
+
+void MainWindow::build_menus() {
+  QHash<QString, QMenu*> menus;
+  for (const auto& command : commands_->commands()) {
+    auto& menu = menus[command.menu];
+    if (menu || command.menu.isEmpty()) continue;
+    menu = menuBar()->addMenu(command.menu);
+    commands_->fill(menu, command.menu);
+    menu->setToolTipsVisible(false);
+    connect(menu, &QMenu::aboutToShow, commands_, &CommandTable::update);
+  }
+  auto* const recent = new RecentMenu(&restore_->saved(), this);
+  auto* const preferences = commands_->action(QStringLiteral("edit.preferences"));
+  menus[tr("&File")]->insertMenu(preferences, recent);
+  connect(recent, &RecentMenu::path_chosen, files_, [this](const QString& path) { files_->open_paths({path}); });
+  auto* const search = new QToolButton(menuBar());
+  search->setText(tr("Search commands   Ctrl+K"));
+  search->setAccessibleName(tr("Search commands"));
+  search->setAutoRaise(true);
+  search->setFont(Theme::instance().label_font());
+  connect(search, &QToolButton::clicked, commands_->action(QStringLiteral("view.palette")), &QAction::trigger);
+  auto* const corner = new QWidget(menuBar());
+  auto* const row = new QHBoxLayout(corner);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(spacing::kMedium);
+  row->addWidget(modes_->make_buttons(commands_));
+  row->addWidget(search);
+  menuBar()->setCornerWidget(corner);
+}
+
+void MainWindow::build_bars() {
+  playback_tools_ = new QToolBar(tr("Playback"), this);
+  playback_tools_->setObjectName(QStringLiteral("playback_tools"));
+  playback_tools_->setMovable(false);
+  playback_tools_->setFloatable(false);
+  playback_tools_->toggleViewAction()->setVisible(false);
+  auto* const tools = new QWidget;
+  auto* const column = new QVBoxLayout(tools);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(spacing::kTiny);
+  auto* const row = new QHBoxLayout;
+  column->addLayout(row);
+  column->addWidget(cameras_->strip());
+  row->setSpacing(spacing::kLarge);
+  row->addWidget(playback_->bar());
+  row->addWidget(live_->bar(), 1);
+  playback_tools_->addWidget(tools);
+  addToolBar(Qt::BottomToolBarArea, playback_tools_);
+  auto* const activity = new ActivityLine(session_);
+  connect(activity, &ActivityLine::cancel_requested, session_, &Session::cancel);
+  facts_ = new FactsLine(session_);
+  statusBar()->setSizeGripEnabled(false);
+  statusBar()->addWidget(activity, 1);
+  statusBar()->addPermanentWidget(traces_->line());
+  statusBar()->addPermanentWidget(facts_);
+}
+
+void MainWindow::connect_messages() {
+  messages_->follow(session_);
+  messages_->follow(restore_);
+  messages_->follow(files_);
+  messages_->follow(cameras_);
+  messages_->follow(traces_);
+  messages_->follow(model_);
+  messages_->follow(compare_);
+  messages_->follow(debug_);
+  messages_->follow(exports_);
+  messages_->follow(videos_);
+  messages_->follow(layouts_);
+  if (workbench_->arm()) messages_->follow(workbench_->arm());
+  const auto opening = [this](ProblemId failure) {
+    messages_->remove(failure);
+    restore_->opening(failure);
+  };
+  connect(files_, &OpenFiles::opening, this, opening);
+  connect(cameras_, &CameraPart::opening, this, [opening] { opening(ProblemId::live_not_opened); });
+}
+
+void MainWindow::connect_session() {
+  restore_->set_window({.save =
+                            [this](SavedSession* state) {
+                              state->window_geometry = saveGeometry();
+                              state->debug = debug_->state();
+                              if (shows_welcome()) return;
+                              state->window_layout = layouts_->pack();
+                              state->layout_name = layouts_->current();
+                            },
+                        .restore = [this](const SavedSession& saved) { debug_->restore(saved.debug); }});
+  connect(layouts_, &LayoutPart::changed, restore_->keeper(), &SessionKeeper::note_change);
+  connect(welcome_, &WelcomePage::path_chosen, files_, [this](const QString& path) { files_->open_paths({path}); });
+  connect(traces_, &TracePart::open_requested, files_, [this](const QString& path) { files_->open_paths({path}); });
+  connect(new DropFrame(this), &DropFrame::dropped, files_, &OpenFiles::open_paths);
+  connect(session_, &Session::activity_changed, this, &MainWindow::update_page);
+  for (const auto signal :
+       {&Session::activity_changed, &Session::policy_changed, &Session::model_changed, &Session::episode_changed}) {
+    connect(session_, signal, commands_, &CommandTable::update);
+  }
+  connect(session_, &Session::current_frame_changed, commands_, &CommandTable::update);
+  connect(session_, &Session::model_changed, this, [this] {
+    restore_->model_opened();
+    messages_->remove(ProblemId::no_model);
+    update_page();
+    update_title();
+  });
+  connect(session_, &Session::collection_changed, this, [this] {
+    restore_->data_opened();
+    messages_->remove(ProblemId::no_episode);
+    warn_of_data();
+    update_page();
+  });
+  connect(session_, &Session::episode_changed, this, [this] {
+    restore_->episode_opened();
+    update_page();
+    update_title();
+    commands_->update();
+  });
+}
+
+void MainWindow::warn_of_data() {
+  const auto warnings = session_->warnings();
+  if (warnings.isEmpty()) return;
+  messages_->add(MessageBar::Level::warning,
+                 {warnings.size() == 1 ? tr("The data opened with a warning")
+                                       : tr("The data opened with %1 warnings").arg(warnings.size()),
+                  warnings.join(u'\n'),
+                  {}});
 }
 
 void MainWindow::restore_layout() {
-  if (!saved_.window_geometry.isEmpty()) restoreGeometry(saved_.window_geometry);
-  last_ending_ = keeper_->begin(saved_);
+  const auto& geometry = restore_->saved().window_geometry;
+  if (!geometry.isEmpty()) restoreGeometry(geometry);
+  restore_->begin();
 }
 
 void MainWindow::restore_last() {
   restore_layout();
-  const auto again = tr("File › Open last session opens it again.");
-  if (last_ending_ == Ending::restoring && can_restore_) {
-    return messages_->add(MessageBar::Level::warning, {tr("The program ended while it opened the last session"),
-                                                       tr("It starts with nothing open."), again});
-  }
-  const bool crashed = last_ending_ == Ending::open && can_restore_;
-  if (preferences_.restore_on_start) restore_session();
-  if (!crashed) return;
-  messages_->add(MessageBar::Level::note,
-                 {tr("The program did not end as it should"),
-                  preferences_.restore_on_start ? tr("What was open is opened again.") : tr("Its session was kept."),
-                  preferences_.restore_on_start ? QString() : again});
-}
-
-void MainWindow::restore_session() {
-  if (!can_restore_) return;
-  can_restore_ = false;
-  keeper_->restoring(saved_);
-  debug_->restore(saved_.debug);
-  if (!saved_.model.empty()) {
-    policy_to_restore_ = saved_.policy;
-    session_->open_model(saved_.model, saved_.engine_options);
-  }
-  if (!saved_.source.empty()) {
-    frame_to_restore_ = saved_.frame;
-    session_->open_source(saved_.source, saved_.source_options, saved_.episode);
-  }
-}
-
-void MainWindow::open_paths(const QStringList& paths) {
-  QStringList videos;
-  for (const auto& path : paths) {
-    switch (path_kind(to_path(path))) {
-      case PathKind::missing:
-        show_problem({tr("Cannot open the file"), tr("%1: no such file or folder").arg(path), {}});
-        break;
-      case PathKind::model:
-        open_model(path);
-        break;
-      case PathKind::calibration:
-        calibration_to_open_ = to_path(path);
-        // A model that is being opened comes first: its exits are those that the set must fit.
-        if (session_->activity() != Session::Activity::loading_model) open_calibration();
-        break;
-      case PathKind::thresholds:
-        if (!session_->model()) {
-          show_problem({tr("Cannot open the thresholds"), tr("%1: no model is open that they could be for").arg(path),
-                        tr("Open their model first.")});
-        } else {
-          budget_->load_thresholds(to_path(path));
-        }
-        break;
-      case PathKind::robot:
-        if (arm_) {
-          arm_->open_robot(to_path(path));
-        } else {
-          show_problem({tr("Cannot open the robot"), tr("%1: this build has no view of the arm").arg(path),
-                        tr("Use a build with DEER_VTK on.")});
-        }
-        break;
-      case PathKind::video:
-        videos << path;
-        break;
-      case PathKind::scene:
-        open_scene(path);
-        break;
-      case PathKind::data:
-        open_source(path);
-        break;
-    }
-  }
-  if (videos.isEmpty()) return;
-  OpenSourceOptions options;
-  if (videos.size() > 1) {
-    // Of two videos, the one that names the gripper or the wrist is that camera's.
-    const auto of_gripper = [](const QString& path) {
-      const auto name = QFileInfo(path).fileName();
-      return name.contains(u"grip", Qt::CaseInsensitive) || name.contains(u"wrist", Qt::CaseInsensitive);
-    };
-    if (of_gripper(videos[0])) videos.swapItemsAt(0, 1);
-    options.gripper = to_path(videos[1]);
-  }
-  open_source(videos[0], options);
-}
-
-void MainWindow::open_calibration() {
-  if (!session_->model()) return;
-  if (const auto file = std::exchange(calibration_to_open_, std::nullopt)) budget_->open_calibration(*file);
-}
-
-bool MainWindow::open_demo() {
-  const auto demo = find_demo();
-  if (!demo) {
-    show_problem({tr("The demo is not there"), tr("This installation has no folder with the demo model and episodes."),
-                  tr("Install the demo, or open a model and a dataset of your own.")});
-    return false;
-  }
-  open_model(to_qstring(demo->model));
-  open_source(to_qstring(demo->episodes));
-  session_->run_episode();
-  return true;
-}
-
-void MainWindow::set_theme(const QString& theme) {
-  preferences_.theme = theme;
-  Theme::instance().set_mode(theme == u"dark"    ? Theme::Mode::dark
-                             : theme == u"light" ? Theme::Mode::light
-                                                 : Theme::Mode::system);
-  commands_->update();
-}
-
-EngineOptions MainWindow::engine_options() const {
-  EngineOptions options;
-  options.device = preferences_.device.toStdString();
-  options.dtype = preferences_.dtype.toStdString();
-  return options;
-}
-
-void MainWindow::open_model(const QString& path) {
-  messages_->remove(ProblemId::model_not_opened);
-  policy_to_restore_.reset();
-  session_->open_model(to_path(path), engine_options());
-}
-
-void MainWindow::open_source(const QString& path, const OpenSourceOptions& options) {
-  messages_->remove(ProblemId::data_not_opened);
-  frame_to_restore_.reset();
-  session_->open_source(to_path(path), options);
-}
-
-void MainWindow::open_scene(const QString& path) {
-  messages_->remove(ProblemId::live_not_opened);
-  frame_to_restore_.reset();
-  if (!has_simulated_world()) {
-    return show_problem({tr("Cannot open the scene"), tr("%1: this build has no simulator").arg(path),
-                         tr("Use a build with DEER_SIM on.")});
-  }
-  session_->open_live(QFileInfo(path).fileName(), scene_opener(to_path(path)));
-}
-
-void MainWindow::open_world(const WorldChoice& choice) {
-  messages_->remove(ProblemId::live_not_opened);
-  frame_to_restore_.reset();
-  world_ = choice;
-  session_->open_live(tr("the simulated world"), world_opener(choice));
-}
-
-void MainWindow::open_cameras(const CameraSourceOptions& cameras) { cameras_->open(cameras); }
-
-void MainWindow::choose_world() {
-  auto* const dialog = new OpenWorldDialog(world_, session_->model() != nullptr, this);
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  connect(dialog, &QDialog::accepted, this, [this, dialog] { open_world(dialog->choice()); });
-  dialog->open();
-}
-
-void MainWindow::play(bool wanted) {
-  auto* const playback = session_->playback();
-  if (session_->is_live() && !session_->live_ended() && session_->following() && !playback->playing()) {
-    wanted ? session_->run_episode() : session_->pause_live();
-  } else {
-    wanted ? playback->play() : playback->pause();
-  }
-  show_playing();
-}
-
-void MainWindow::show_playing() {
-  const bool live = session_->activity() == Session::Activity::live && session_->following();
-  playback_bar_->set_playing(session_->playback()->playing() || live);
-}
-
-void MainWindow::choose_video() {
-  auto* const dialog = new OpenVideoDialog(this);
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  connect(dialog, &QDialog::accepted, this, [this, dialog] {
-    OpenSourceOptions options;
-    if (!dialog->gripper().isEmpty()) options.gripper = to_path(dialog->gripper());
-    options.instruction = dialog->instruction().toStdString();
-    open_source(dialog->video(), options);
-  });
-  dialog->open();
-}
-
-void MainWindow::choose_calibration() {
-  const auto path = QFileDialog::getOpenFileName(this, tr("Open calibration set"), {},
-                                                 tr("Calibration sets (*.safetensors *.pth);;All files (*)"));
-  if (!path.isEmpty()) budget_->open_calibration(to_path(path));
-}
-
-void MainWindow::choose_thresholds(bool save) {
-  const auto kinds = tr("Thresholds (*.json *.txt);;All files (*)");
-  const auto path =
-      save ? QFileDialog::getSaveFileName(this, tr("Save thresholds"), QStringLiteral("thresholds.json"), kinds)
-           : QFileDialog::getOpenFileName(this, tr("Load thresholds"), {}, kinds);
-  if (path.isEmpty()) return;
-  save ? budget_->save_thresholds(to_path(path)) : budget_->load_thresholds(to_path(path));
-}
-
-void MainWindow::show_preferences() {
-  auto* const dialog = new PreferencesDialog(preferences_, this);
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  connect(dialog, &QDialog::accepted, this, [this, dialog] {
-    apply(dialog->preferences());
-    try {
-      store_.save(preferences_);
-    } catch (const Error& error) {
-      show_problem({tr("The preferences could not be saved"), QString::fromUtf8(error.what()), {}});
-    }
-  });
-  dialog->open();
-}
-
-void MainWindow::apply(const Preferences& preferences) {
-  preferences_ = preferences;
-  set_theme(preferences.theme);
-  session_->set_cache_bytes(static_cast<std::size_t>(preferences.cache_megabytes) << 20);
-  session_->playback()->set_speed(preferences.playback_speed);
-}
-
-void MainWindow::show_problem(const Problem& problem) { messages_->add(MessageBar::Level::error, problem); }
-
-SavedSession MainWindow::snapshot() const {
-  SavedSession state = saved_;
-  state.ending = Ending::closed;
-  state.window_geometry = saveGeometry();
-  // What was not opened again stays to be had, until something else is open.
-  if (can_restore_ && !session_->model() && !session_->collection()) return state;
-  state.model.clear();
-  state.source.clear();
-  state.policy.reset();
-  // A trace brings its own model and policy when it opens again.
-  if (const auto* const model = session_->model(); model && !session_->trace()) {
-    state.model = model->path;
-    state.engine_options = session_->engine_options();
-    state.policy = session_->policy();
-  }
-  if (const auto* const collection = session_->collection()) {
-    state.source = collection->path();
-    state.source_options = session_->source_options();
-    state.episode = session_->episode_index().value_or(0);
-    state.frame = session_->is_live() ? 0 : std::max<qint64>(session_->current_frame(), 0);
-  }
-  state.debug = debug_->state();
-  if (!shows_welcome()) {
-    state.window_layout = pack_layout(saveState(kLayoutVersion));
-    state.layout_name = layouts_->current();
-  }
-  return state;
-}
-
-void MainWindow::save_session() {
-  keeper_->stop();
-  const auto state = snapshot();
-  try {
-    store_.save(state);
-    store_.save(preferences_);
-    saved_ = state;
-  } catch (const Error& error) {
-    qWarning("%s", error.what());
-  }
+  restore_->restore_last(preferences_->preferences().restore_on_start);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   session_->playback()->pause();
-  saves_session_ ? save_session() : keeper_->stop();
+  if (restore_->saves()) preferences_->save();
+  restore_->close();
   session_->cancel();
   QMainWindow::closeEvent(event);
 }
@@ -427,86 +430,21 @@ void MainWindow::update_page() {
   if (welcome) welcome_->set_busy(busy ? session_->activity_text() : QString(), session_->progress());
   if (welcome == shows_welcome() && pages_->property("shown").toBool()) return;
   pages_->setProperty("shown", true);
-  if (welcome) {
-    for (auto* const dock : docks_) dock->hide();
-  }
+  if (welcome) layouts_->hide_panels();
   playback_tools_->setVisible(!welcome);
   pages_->setCurrentWidget(welcome ? static_cast<QWidget*>(welcome_) : workbench_);
   if (welcome) return;
-  arrange_pictures();
-  if (!restoreState(unpack_layout(saved_.window_layout), kLayoutVersion)) {
-    return layouts_->use_built_in(QStringLiteral("inspect"));
-  }
-  layouts_->set_current(saved_.layout_name);
+  workbench_->arrange_pictures();
+  if (!layouts_->unpack(restore_->saved().window_layout)) return layouts_->use_built_in(QStringLiteral("inspect"));
+  layouts_->set_current(restore_->saved().layout_name);
 }
 
-void MainWindow::build_layouts() {
-  layouts_ = new LayoutPart(
-      this,
-      {.pack = [this] { return pack_layout(saveState(kLayoutVersion)); },
-       .unpack = [this](const QByteArray& layout) { return restoreState(unpack_layout(layout), kLayoutVersion); },
-       .arrange_centre = [this] { arrange_pictures(); },
-       .shows_panels = [this] { return !shows_welcome(); }},
-      writer_, store_.load_layouts());
-  layouts_->set_docks(docks_);
-  connect(layouts_, &LayoutPart::not_of_this_version, this, [this](const QString& name) {
-    show_problem({tr("The layout cannot be used"), tr("“%1” was saved by another version of the program.").arg(name),
-                  tr("Arrange the panels and save it again.")});
-  });
-  for (auto* const dock : docks_) {
-    for (const auto signal : {&QDockWidget::topLevelChanged, &QDockWidget::visibilityChanged}) {
-      connect(dock, signal, keeper_, &SessionKeeper::note_change);
-    }
-    connect(dock, &QDockWidget::dockLocationChanged, keeper_, &SessionKeeper::note_change);
-  }
-}
-
-void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  if (!event->mimeData()->hasUrls()) return;
-  const auto urls = event->mimeData()->urls();
-  if (!std::any_of(urls.begin(), urls.end(), [](const QUrl& url) { return url.isLocalFile(); })) return;
-  event->acceptProposedAction();
-  dragging_ = true;
-  update();
-}
-
-void MainWindow::dragLeaveEvent(QDragLeaveEvent* event) {
-  dragging_ = false;
-  update();
-  QMainWindow::dragLeaveEvent(event);
-}
-
-void MainWindow::dropEvent(QDropEvent* event) {
-  dragging_ = false;
-  update();
-  QStringList paths;
-  for (const auto& url : event->mimeData()->urls()) {
-    if (url.isLocalFile()) paths << url.toLocalFile();
-  }
-  event->acceptProposedAction();
-  open_paths(paths);
-}
-
-void MainWindow::paintEvent(QPaintEvent* event) {
-  QMainWindow::paintEvent(event);
-  if (!dragging_) return;
-  QPainter painter(this);
-  painter.setPen(QPen(Theme::instance().colors().accent, 6));
-  painter.drawRect(rect());
-}
-
-bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
-  if (event->type() == QEvent::ShortcutOverride) {
-    const auto* const widget = qobject_cast<QWidget*>(watched);
-    const auto* const key = static_cast<QKeyEvent*>(event);
-    const bool plain = key->modifiers() == Qt::NoModifier || key->modifiers() == Qt::ShiftModifier ||
-                       key->modifiers() == Qt::KeypadModifier;
-    if (widget && widget->window() == this && plain && wants_key(widget, key->key())) {
-      event->accept();
-      return true;
-    }
-  }
-  return QMainWindow::eventFilter(watched, event);
+void MainWindow::update_title() {
+  QStringList parts;
+  if (const auto* const episode = session_->episode()) parts << QString::fromStdString(episode->info().title);
+  if (const auto* const model = session_->model()) parts << QString::fromStdString(model->name);
+  parts << QStringLiteral("Deerscope");
+  setWindowTitle(parts.join(QStringLiteral(" – ")));
 }
 
 }  // namespace deer

@@ -52,7 +52,7 @@ MessageBar::MessageBar(QWidget* parent) : QFrame(parent) {
   details_->setWordWrap(true);
   details_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   place_ = new QLabel(this);
-  before_ = small_button(this, QStringLiteral("‹"), tr("Message before"));
+  before_ = small_button(this, QStringLiteral("‹"), tr("Previous message"));
   after_ = small_button(this, QStringLiteral("›"), tr("Next message"));
   disclose_ = small_button(this, tr("Details"), tr("Show the whole message"));
   disclose_->setCheckable(true);
@@ -100,10 +100,12 @@ void MessageBar::add(Level level, const Problem& problem) {
   current_ = entries_.size() - 1;
   open_ = false;
   show_current();
+  Q_EMIT added(level, problem);
 }
 
 void MessageBar::remove(ProblemId id) {
-  std::erase_if(entries_, [&](const Entry& entry) { return entry.problem.id == id; });
+  if (id == ProblemId::other) return;
+  std::erase_if(entries_, [id](const Entry& entry) { return entry.problem.id == id; });
   current_ = entries_.empty() ? 0 : entries_.size() - 1;
   show_current();
 }
@@ -123,6 +125,7 @@ void MessageBar::dismiss_all() {
 }
 
 QString MessageBar::title() const { return entries_.empty() ? QString() : entries_[current_].problem.title; }
+MessageBar::Level MessageBar::level() const { return entries_.empty() ? Level::note : entries_[current_].level; }
 QString MessageBar::details() const { return entries_.empty() ? QString() : text_->text(); }
 
 void MessageBar::show_current() {
@@ -153,14 +156,15 @@ void MessageBar::restyle() {
   const auto& theme = Theme::instance();
   const auto& colors = theme.colors();
   const auto level = entries_[current_].level;
-  const auto mark = level == Level::error ? colors.error : level == Level::warning ? colors.warning : colors.accent;
+  // A note is no alarm.
+  const auto mark = level == Level::error ? colors.error : level == Level::warning ? colors.warning : colors.muted_text;
   auto colored = QPalette(theme.palette());
   colored.setColor(QPalette::Window, Theme::mix(colors.background, mark, theme.is_dark() ? 0.22 : 0.12));
   if (palette().color(QPalette::Window) != colored.color(QPalette::Window) ||
       palette().color(QPalette::WindowText) != colored.color(QPalette::WindowText)) {
     setPalette(colored);
   }
-  icon_->setPixmap(glyph_icon(Glyph::problem, mark).pixmap(18, 18));
+  icon_->setPixmap(glyph_icon(level == Level::note ? Glyph::note : Glyph::problem, mark).pixmap(18, 18));
 }
 
 void MessageBar::changeEvent(QEvent* event) {

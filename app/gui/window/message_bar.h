@@ -11,7 +11,7 @@ class QToolButton;
 
 namespace deer {
 
-/// Problems and warnings at the top of the window: what happened, where, what to do next. Never
+/// Problems, warnings and notes at the top of the window: what happened, where, what to do next. Never
 /// blocks; the newest is shown, older ones can be paged to, each is dismissed by hand.
 class MessageBar : public QFrame {
   Q_OBJECT
@@ -22,13 +22,20 @@ class MessageBar : public QFrame {
   explicit MessageBar(QWidget* parent = nullptr);
 
   void add(Level level, const Problem& problem);
-  /// Removes messages of this id, for example once what failed has worked.
-  void remove(ProblemId id);
+  void remove(ProblemId id);  ///< for example once what failed has worked
+  /// Shows what `source` says with its signals problem, warning and note; its signal settled removes.
+  template <typename Source>
+  void follow(Source* source);
   void dismiss();  ///< the one shown
   void dismiss_all();
+
   std::size_t count() const { return entries_.size(); }
   QString title() const;    ///< of the one shown
   QString details() const;  ///< likewise, as on screen
+  Level level() const;      ///< likewise
+
+ Q_SIGNALS:
+  void added(deer::MessageBar::Level level, const deer::Problem& problem);
 
  protected:
   void changeEvent(QEvent* event) override;
@@ -56,5 +63,14 @@ class MessageBar : public QFrame {
   QToolButton* after_;
   QToolButton* dismiss_;
 };
+
+template <typename Source>
+void MessageBar::follow(Source* source) {
+  const auto show_at = [this](Level level) { return [this, level](const Problem& problem) { add(level, problem); }; };
+  if constexpr (requires { &Source::problem; }) connect(source, &Source::problem, this, show_at(Level::error));
+  if constexpr (requires { &Source::warning; }) connect(source, &Source::warning, this, show_at(Level::warning));
+  if constexpr (requires { &Source::note; }) connect(source, &Source::note, this, show_at(Level::note));
+  if constexpr (requires { &Source::settled; }) connect(source, &Source::settled, this, &MessageBar::remove);
+}
 
 }  // namespace deer

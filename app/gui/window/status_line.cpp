@@ -27,12 +27,6 @@ QString ms(double value) { return format_fixed(value, value < 100 ? 1 : 0); }
 
 }  // namespace
 
-QString format_bytes(double bytes) {
-  if (bytes >= 1e9) return format_quantity(bytes / 1e9, QStringLiteral("GB"));
-  if (bytes >= 1e6) return format_quantity(bytes / 1e6, QStringLiteral("MB"));
-  return format_quantity(bytes / 1e3, QStringLiteral("kB"));
-}
-
 ActivityLine::ActivityLine(Session* session, QWidget* parent) : QWidget(parent), session_(session) {
   auto* const layout = new QHBoxLayout(this);
   layout->setContentsMargins(spacing::kSmall, 0, 0, 0);

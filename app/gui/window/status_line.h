@@ -12,9 +12,6 @@ class QToolButton;
 
 namespace deer {
 
-/// "1.2 GB"
-QString format_bytes(double bytes);
-
 /// What is going on, on the left: text, progress, cancel.
 class ActivityLine : public QWidget {
   Q_OBJECT

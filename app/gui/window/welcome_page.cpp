@@ -36,10 +36,10 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
   auto* const column = new QWidget(this);
   column->setMaximumWidth(kWidth);
   title_ = new QLabel(QStringLiteral("Deerscope"), column);
-  purpose_ =
-      new QLabel(tr("See, frame by frame, how deep a robot policy with early exits goes before it acts, and why. "
-                    "Open a recorded episode and a model; then change a threshold and watch the episode follow."),
-                 column);
+  purpose_ = new QLabel(
+      tr("See, frame by frame, how many layers a robot policy with early exits runs before it acts, and why. "
+         "Open a recorded episode and a model, then change a threshold: the whole episode is re-evaluated."),
+      column);
   purpose_->setWordWrap(true);
 
   start_ = new QWidget(column);
@@ -62,10 +62,12 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
     tip->setObjectName(QStringLiteral("tip"));
     grid->addWidget(button, row, 0);
     grid->addWidget(tip, row, 1);
-    connect(action, &QAction::changed, button, [action, button, tip] {
+    const auto show_if_enabled = [action, button, tip] {
       button->setVisible(action->isEnabled());
       tip->setVisible(action->isEnabled());
-    });
+    };
+    connect(action, &QAction::changed, button, show_if_enabled);
+    show_if_enabled();
     ++row;
   }
   hint_ = new QLabel(tr("Or drop a dataset, a folder of images, a video, a trace, a scene or a model here. Ctrl+K "
@@ -79,7 +81,7 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
 
   busy_ = new QWidget(column);
   busy_text_ = new QLabel(busy_);
-  busy_text_->setAccessibleName(tr("What is being opened"));
+  busy_text_->setAccessibleName(tr("Opening"));
   busy_bar_ = new QProgressBar(busy_);
   busy_bar_->setTextVisible(false);
   busy_bar_->setFixedHeight(8);

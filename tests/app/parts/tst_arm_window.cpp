@@ -9,6 +9,7 @@
 #include "app/gui/parts/video_part.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/message_bar.h"
+#include "app/gui/window/session_restore.h"
 #include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"
 #include "tests/sessions/support/fakes.h"
@@ -98,7 +99,7 @@ void ArmWindowTest::stands_beside_the_cameras() {
     QVERIFY(f.view->width() > camera->width());
   }
   QVERIFY(f.view->canvas()->width() >= 240);
-  f.window.set_saves_session(false);
+  f.window.restore()->set_saves(false);
 }
 
 void ArmWindowTest::keys_change_the_view() {
@@ -125,13 +126,13 @@ void ArmWindowTest::keys_change_the_view() {
   QVERIFY(f.window.commands()->trigger("arm.show"));
   QVERIFY(f.view->isVisible());
   QVERIFY(f.settles());
-  f.window.set_saves_session(false);
+  f.window.restore()->set_saves(false);
 }
 
 void ArmWindowTest::a_video_of_the_arm() {
   QTemporaryDir folder;
   ArmWindow f(folder);
-  f.window.set_saves_session(false);
+  f.window.restore()->set_saves(false);
   auto* const part = f.window.findChild<ArmPart*>();
   QVERIFY(!part->video_subject());  // nothing to see yet
   QVERIFY(f.open());
@@ -141,7 +142,7 @@ void ArmWindowTest::a_video_of_the_arm() {
   const VideoExport::Plan plan{2, 6, {640, 480}, 30, to_path(folder.filePath("arm.mp4"))};
   f.window.videos()->start(part->video_subject(), plan);
   QVERIFY(QTest::qWaitFor([&] { return f.window.videos()->running() == nullptr; }, kPatienceMs));
-  QCOMPARE(f.window.messages()->title(), QStringLiteral("The video is written"));
+  QCOMPARE(f.window.messages()->title(), QStringLiteral("Video saved"));
   const auto video = deer::open_source(plan.file)->open(0);
   QCOMPARE(*video->length(), 5);
   // Drawn again as for the last frame: the arm stands where it stands in the video.
@@ -213,7 +214,7 @@ void ArmWindowTest::the_layout_is_kept() {
   f.window.restore_last();
   QVERIFY(QTest::qWaitFor([&] { return f.session.episode() != nullptr; }, kPatienceMs));
   QVERIFY(f.view->isHidden());
-  f.window.set_saves_session(false);
+  f.window.restore()->set_saves(false);
   f.window.close();
 }
 

@@ -158,7 +158,7 @@ class CameraWindowTest : public QObject {
     cameras.fixed.source = make_video(f.folder.filePath("clip.avi")).toStdString();
     cameras.fixed.repeat = true;
     cameras.fixed.quarter_turns = 2;  // blue comes to the left
-    f.window->open_cameras(cameras);
+    f.window->cameras()->open(cameras);
     QVERIFY(f.wait_frames(5) && f.wait_text(0, "live"));
     CameraView* view = nullptr;
     for (auto* const one : f.window->findChildren<CameraView*>()) {
@@ -181,7 +181,7 @@ class CameraWindowTest : public QObject {
     CameraFixture f;
     CameraSourceOptions cameras;
     cameras.fixed.source = "/dev/video987";
-    f.window->open_cameras(cameras);
+    f.window->cameras()->open(cameras);
     QVERIFY(QTest::qWaitFor([&] { return f.window->messages()->count() == 1; }, kPatienceMs));
     QCOMPARE(f.window->messages()->title(), QStringLiteral("Cannot open the live source"));
     QVERIFY(f.window->messages()->details().contains("/dev/video987"));

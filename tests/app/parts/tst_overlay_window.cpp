@@ -4,6 +4,7 @@
 
 #include "app/gui/parts/overlay_part.h"
 #include "app/gui/window/main_window.h"
+#include "app/gui/window/session_restore.h"
 #include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
 #include "widgets/base/theme.h"
@@ -19,7 +20,7 @@ constexpr int kPatienceMs = 60'000;
 /// The real window over the demo's model and episodes.
 struct DemoWindow {
   DemoWindow() : window(&session, SessionStore(folder.filePath("settings").toStdString())) {
-    window.set_saves_session(false);
+    window.restore()->set_saves(false);
     window.resize(1280, 800);
     window.show();
     for (auto* const view : window.findChildren<CameraView*>()) {

@@ -18,7 +18,8 @@
 #include "app/gui/parts/video_part.h"
 #include "app/gui/video/window_subject.h"
 #include "app/gui/window/message_bar.h"
-#include "app/gui/window/mode_words.h"
+#include "app/gui/window/mode_switch.h"
+#include "app/gui/window/session_restore.h"
 #include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"
 #include "sessions/frames/playback.h"
@@ -43,7 +44,7 @@ QColor at(const Image& image, QPoint point) {
 }
 
 struct PresentFixture : WindowFixture {
-  explicit PresentFixture(QSize size = {1280, 800}) : WindowFixture(size) { window->set_saves_session(false); }
+  explicit PresentFixture(QSize size = {1280, 800}) : WindowFixture(size) { window->restore()->set_saves(false); }
 
   bool trigger(const char* id) { return window->commands()->trigger(QString::fromLatin1(id)); }
   PresentView* stage() const { return window->present()->view(); }
@@ -236,7 +237,7 @@ class PresentWindowTest : public QObject {
     QVERIFY(f.open_and_run());
     f.session.set_current_frame(42);
     VideoExport::Plan plan{10, 21, {640, 400}, 30, to_path(f.file("run.mp4"))};
-    QCOMPARE(f.exported(f.window->present()->video_subject(), plan), QStringLiteral("The video is written"));
+    QCOMPARE(f.exported(f.window->present()->video_subject(), plan), QStringLiteral("Video saved"));
     QVERIFY(f.window->messages()->details().contains("run.mp4: 12 frames, 640 × 400"));
     QCOMPARE(f.session.current_frame(), 42);
     const auto video = open_source(plan.file)->open(0);
@@ -276,7 +277,7 @@ class PresentWindowTest : public QObject {
     const auto sizes = subject->sizes();
     QCOMPARE(sizes.first(), f.window->size() / 2 * 2);
     VideoExport::Plan plan{3, 8, sizes.first(), 30, to_path(f.file("window.mp4"))};
-    QCOMPARE(f.exported(std::move(subject), plan), QStringLiteral("The video is written"));
+    QCOMPARE(f.exported(std::move(subject), plan), QStringLiteral("Video saved"));
     const auto video = open_source(plan.file)->open(0);
     QCOMPARE(*video->length(), 6);
     auto* const camera = f.window->findChild<CameraView*>();
@@ -341,7 +342,7 @@ class PresentWindowTest : public QObject {
     f.control->bad_frame = 2;
     QVERIFY(f.open());
     VideoExport::Plan plan{0, 4, {640, 400}, 30, to_path(f.file("run.mp4"))};
-    QCOMPARE(f.exported(f.window->present()->video_subject(), plan), QStringLiteral("The video is written"));
+    QCOMPARE(f.exported(f.window->present()->video_subject(), plan), QStringLiteral("Video saved"));
     QCOMPARE(*open_source(plan.file)->open(0)->length(), 5);
   }
 
@@ -388,7 +389,7 @@ class PresentWindowTest : public QObject {
     size->setCurrentIndex(1);
     QCOMPARE(dialog->plan().file, to_path(f.file("mine.mp4")));
     save->click();
-    QTRY_VERIFY_WITH_TIMEOUT(f.window->messages()->title() == "The video is written", kPatienceMs);
+    QTRY_VERIFY_WITH_TIMEOUT(f.window->messages()->title() == "Video saved", kPatienceMs);
     const auto video = open_source(to_path(f.file("mine.mp4")))->open(0);
     QCOMPARE(*video->length(), 3);
     const auto seen = video->read(0)->rgb_static;

@@ -8,13 +8,14 @@
 #include <QTest>
 #include <QToolButton>
 
+#include "app/gui/parts/compare_part.h"
 #include "app/gui/parts/recorder_line.h"
 #include "app/gui/parts/trace_part.h"
-#include "app/gui/parts/views_part.h"
 #include "app/gui/start/launch_options.h"
 #include "app/gui/window/headline.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/message_bar.h"
+#include "app/gui/window/open_files.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/recording/recorder.h"
 #include "sessions/traces/trace_episodes.h"
@@ -113,10 +114,20 @@ class TraceWindowTest : public QObject {
   void a_run_is_recorded_and_its_state_is_shown();
   void a_run_is_saved_and_opens_again();
   void a_saved_run_stands_beside_the_present_one();
+  void the_demo_runs_after_a_trace();
 
  private:
   std::unique_ptr<LogGuard> guard_;
 };
+
+void TraceWindowTest::the_demo_runs_after_a_trace() {
+  Fixture f;
+  f.window->files()->open_paths({f.trace()});
+  QVERIFY(f.wait_trace());
+  QVERIFY(f.window->commands()->trigger("help.demo"));
+  QVERIFY(f.wait([&] { return !f.session.trace() && f.session.episode(); }));
+  QVERIFY(f.wait([&] { return f.idle() && f.session.evaluated_count() == f.session.frame_count(); }));
+}
 
 void TraceWindowTest::opens_by_command_and_is_shown() {
   Fixture f;
@@ -229,7 +240,7 @@ void TraceWindowTest::a_missing_model_is_named_and_nothing_can_be_changed() {
 void TraceWindowTest::what_is_no_trace_is_said() {
   Fixture f;
   const auto file = f.folder.write("notes.h5", "these are notes");
-  f.window->open_paths({QString::fromStdString(file.string())});
+  f.window->files()->open_paths({QString::fromStdString(file.string())});
   QVERIFY(f.wait([&] { return f.window->messages()->count() == 1; }));
   QCOMPARE(f.window->messages()->title(), QStringLiteral("Cannot open the data"));
   QVERIFY2(f.window->messages()->details().contains("notes.h5 is not a trace") ||
@@ -285,7 +296,7 @@ void TraceWindowTest::a_run_is_saved_and_opens_again() {
   QVERIFY(f.window->commands()->trigger("file.save_trace"));
   QVERIFY2(offered.startsWith("deer-nano ") && offered.endsWith(".h5"), qPrintable(offered));
   QVERIFY(f.wait([&] { return f.view<RecorderLine>()->text() == "saved.h5: 40 frames"; }));
-  f.window->open_paths({QString::fromStdString((f.folder / "saved.h5").string())});
+  f.window->files()->open_paths({QString::fromStdString((f.folder / "saved.h5").string())});
   QVERIFY(f.wait_trace());
   const auto wanted = fake_records(fake_policy(0.02));
   for (qint64 i = 0; i < 40; ++i) {
@@ -297,7 +308,7 @@ void TraceWindowTest::a_saved_run_stands_beside_the_present_one() {
   Fixture f;
   const auto file = QString::fromStdString((f.folder / "before.h5").string());
   f.window->traces()->set_file_chooser([&](const QString&, bool, const QString&) { return file; });
-  f.window->views()->set_trace_chooser([&] { return file; });
+  f.window->compare()->set_trace_chooser([&] { return file; });
   QVERIFY(!f.window->commands()->trigger("compare.trace"));  // nothing is open
   f.session.open_model("/models/deer-nano");
   f.session.open_source("/data/task_D");
@@ -309,7 +320,7 @@ void TraceWindowTest::a_saved_run_stands_beside_the_present_one() {
   QVERIFY(f.wait([&] { return f.idle() && f.session.records_current(); }));
   f.window->messages()->dismiss_all();  // what the data warned of
   QVERIFY(f.window->commands()->trigger("compare.trace"));
-  auto* const compare = f.window->views()->compare();
+  auto* const compare = f.window->compare()->view();
   QVERIFY(f.wait([&] { return compare->isVisible() && !compare->is_empty(); }));
   QVERIFY(f.wait([&] { return labels(compare).contains("baseline: before.h5: deer-nano, thresholds"); }));
   const auto before = fake_records(fake_policy(0.02)), now = fake_records(fake_policy(0.2));
@@ -326,7 +337,7 @@ void TraceWindowTest::a_saved_run_stands_beside_the_present_one() {
   QVERIFY(f.window->messages()->count() == 0);
   // A trace of other frames leaves it as it is, and says why.
   const auto other = f.trace();
-  f.window->views()->set_trace_chooser([&] { return other; });
+  f.window->compare()->set_trace_chooser([&] { return other; });
   QVERIFY(f.window->commands()->trigger("compare.trace"));
   QVERIFY(f.wait([&] { return f.window->messages()->count() == 1; }));
   QCOMPARE(f.window->messages()->title(), QStringLiteral("The trace cannot be compared"));

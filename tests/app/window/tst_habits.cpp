@@ -13,10 +13,13 @@
 #include <cstdio>
 
 #include "app/gui/commands/command_palette.h"
+#include "app/gui/commands/shortcut_dialog.h"
 #include "app/gui/dialogs/layout_dialogs.h"
 #include "app/gui/start/screenshot.h"
 #include "app/gui/window/layout_part.h"
 #include "app/gui/window/message_bar.h"
+#include "app/gui/window/open_files.h"
+#include "app/gui/window/session_restore.h"
 #include "sessions/store/store_writer.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
@@ -269,7 +272,7 @@ void HabitsTest::layouts_of_another_version_are_refused() {
   QCOMPARE(window.messages()->title(), QStringLiteral("The layout cannot be used"));
   QVERIFY(window.messages()->details().contains("old"));
   QCOMPARE(seen_panels(&window), before);
-  window.set_saves_session(false);
+  window.restore()->set_saves(false);
   window.close();
 }
 
@@ -296,7 +299,7 @@ void HabitsTest::a_killed_program_is_restored() {
   QVERIFY(QTest::qWaitFor([&] { return seen(&window, "breakpoints") && seen(&window, "exits"); }, kPatienceMs));
   QVERIFY(window.commands()->action("view.layout_debug")->isChecked());
   window.messages()->remove(QStringLiteral("The data opened with a warning"));
-  QCOMPARE(window.messages()->title(), QStringLiteral("The program did not end as it should"));
+  QCOMPARE(window.messages()->title(), QStringLiteral("Deerscope closed unexpectedly"));
   window.close();
   // That was an end as it should be.
   SessionStore after(folder.path().toStdString());
@@ -316,12 +319,12 @@ void HabitsTest::a_crash_while_restoring_is_not_repeated() {
   window.restore_last();
   window.show();
   QVERIFY(window.shows_welcome());
-  QCOMPARE(window.messages()->title(), QStringLiteral("The program ended while it opened the last session"));
+  QCOMPARE(window.messages()->title(), QStringLiteral("Deerscope crashed while restoring the last session"));
   QVERIFY(window.messages()->details().contains("File › Open last session"));
   QVERIFY(window.commands()->trigger("file.restore_session"));
   QVERIFY(QTest::qWaitFor([&] { return session.current_frame() == 12; }, kPatienceMs));
   QVERIFY(!window.commands()->trigger("file.restore_session"));
-  window.set_saves_session(false);
+  window.restore()->set_saves(false);
   window.close();
 }
 
@@ -365,7 +368,7 @@ void HabitsTest::a_second_program_does_not_cry_wolf() {
   MainWindow window(&session, store);
   window.restore_last();
   QCOMPARE(window.messages()->count(), std::size_t(0));
-  window.set_saves_session(false);
+  window.restore()->set_saves(false);
   window.close();
   first.kill();
   QVERIFY(first.waitForFinished(kPatienceMs));
@@ -382,17 +385,17 @@ void HabitsTest::opens_calibration_thresholds_and_robots() {
     out.write(content);
     return out.fileName();
   };
-  f.window->open_paths({file("thresholds.json", "[0.5]")});
+  f.window->files()->open_paths({file("thresholds.json", "[0.5]")});
   QCOMPARE(f.window->messages()->title(), QStringLiteral("Cannot open the thresholds"));
-  QVERIFY(f.window->messages()->details().contains("Open their model first"));
+  QVERIFY(f.window->messages()->details().contains("open the matching model first"));
   QVERIFY(f.open());
   f.window->messages()->dismiss_all();
   // Each goes to the reader that is made for it, which says what is wrong with this one.
-  f.window->open_paths({file("my_calibration.safetensors", "nothing")});
+  f.window->files()->open_paths({file("my_calibration.safetensors", "nothing")});
   QVERIFY(QTest::qWaitFor([&] { return f.window->messages()->count() == 1; }, kPatienceMs));
   QCOMPARE(f.window->messages()->title(), QStringLiteral("The calibration set cannot be read"));
   QVERIFY(f.session.model());
-  f.window->open_paths({file("broken.urdf", "<robot")});
+  f.window->files()->open_paths({file("broken.urdf", "<robot")});
   QVERIFY(QTest::qWaitFor([&] { return f.window->messages()->count() == 2; }, kPatienceMs));
   QVERIFY2(f.window->messages()->details().contains("broken.urdf"), qPrintable(f.window->messages()->details()));
 }

@@ -15,6 +15,7 @@
 #include "app/gui/window/headline.h"
 #include "app/gui/window/live_bar.h"
 #include "app/gui/window/message_bar.h"
+#include "app/gui/window/open_files.h"
 #include "app/gui/window/status_line.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/sessions/support/fake_live.h"
@@ -228,7 +229,7 @@ class LiveWindowTest : public QObject {
       QSKIP("built without the simulator");
     }
     // Without a model it is shown, and stands.
-    f.window->open_world({"turn on the led", 3});
+    f.window->files()->open_world({"turn on the led", 3});
     QVERIFY(f.wait_frames(1) && f.wait_idle());
     auto* const headline = f.window->findChild<Headline*>();
     QCOMPARE(headline->status_text(), QStringLiteral("Open a model to see it act"));
@@ -266,7 +267,7 @@ class LiveWindowTest : public QObject {
     QVERIFY(file.open(QFile::WriteOnly));
     file.write(kScene);
     file.close();
-    f.window->open_paths({path});
+    f.window->files()->open_paths({path});
     QVERIFY(f.wait_frames(5));
     QVERIFY(f.runs() && !f.session.live_takes_commands());
     QVERIFY(f.session.observation(2)->rgb_static && !f.session.observation(2)->rgb_gripper);
@@ -275,7 +276,7 @@ class LiveWindowTest : public QObject {
     QVERIFY(file.open(QFile::WriteOnly));
     file.write(QByteArray(kScene).replace("name=\"static\"", "name=\"front\""));
     file.close();
-    f.window->open_paths({path});
+    f.window->files()->open_paths({path});
     QVERIFY(QTest::qWaitFor([&] { return f.window->messages()->count() == 1; }, kPatienceMs));
     QVERIFY2(f.window->messages()->details().contains("front"), qPrintable(f.window->messages()->details()));
   }

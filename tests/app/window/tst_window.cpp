@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QAbstractItemModelTester>
+#include <QActionGroup>
 #include <QApplication>
 #include <QDialog>
 #include <QDockWidget>
@@ -14,13 +15,16 @@
 #include <QTableView>
 #include <QTest>
 #include <QToolButton>
+#include <QTranslator>
 
 #include "app/gui/commands/command_palette.h"
+#include "app/gui/commands/shortcut_dialog.h"
 #include "app/gui/parts/debug_part.h"
-#include "app/gui/start/launch_options.h"
-#include "app/gui/start/screenshot.h"
+#include "app/gui/start/launch.h"
 #include "app/gui/window/headline.h"
 #include "app/gui/window/message_bar.h"
+#include "app/gui/window/open_files.h"
+#include "app/gui/window/session_restore.h"
 #include "app/gui/window/status_line.h"
 #include "sessions/frames/playback.h"
 #include "tests/app/window/window_fixture.h"
@@ -52,6 +56,8 @@ class WindowTest : public QObject {
   void palette_finds_and_runs();
   void list_of_keys_shows_every_shortcut();
   void opens_what_is_dropped();
+  void a_choice_of_one_is_drawn_as_such();
+  void a_note_is_no_alarm();
   void themes_change_the_picture();
   void nothing_overlaps_or_is_cut_off_data();
   void nothing_overlaps_or_is_cut_off();
@@ -64,8 +70,14 @@ class WindowTest : public QObject {
   void screenshot_waits_and_writes();
   void screenshot_does_not_wait_for_ever();
   void screenshot_fails_with_what_failed();
+  void screenshot_fails_for_a_path_that_cannot_be_opened();
+  void screenshot_fails_when_nothing_happens_any_more();
+  void a_launched_frame_is_shown_without_a_screenshot();
+  void launched_thresholds_wait_for_their_model();
+  void stale_messages_go_in_every_language();
   void command_line_data();
   void command_line();
+  void command_line_options_are_read();
 
  private:
   std::unique_ptr<LogGuard> guard_;
@@ -118,6 +130,10 @@ void WindowTest::starts_with_the_welcome_page() {
   QVERIFY(f.window->shows_welcome());
   QVERIFY(control<QPushButton>(f.window.get(), f.window->commands()->action("file.open_dataset")->text()));
   for (auto* const dock : f.window->findChildren<QDockWidget*>()) QVERIFY(!dock->isVisible());
+  // What cannot be done has no button.
+  const auto* const last = f.window->commands()->action("file.restore_session");
+  QVERIFY(!last->isEnabled());
+  QVERIFY(!control<QPushButton>(f.window.get(), last->text()));
   QVERIFY(!f.window->commands()->action("model.run")->isEnabled());
   QVERIFY(!f.window->commands()->trigger("playback.toggle"));
 }
@@ -125,7 +141,7 @@ void WindowTest::starts_with_the_welcome_page() {
 void WindowTest::opens_by_commands() {
   WindowFixture f;
   QString answer = "/models/deer-nano";
-  f.window->set_folder_chooser([&](const QString&, const QString&) { return answer; });
+  f.window->files()->set_folder_chooser([&](const QString&, const QString&) { return answer; });
   QVERIFY(f.window->commands()->trigger("file.open_model"));
   QVERIFY(f.wait_idle());
   QVERIFY(f.session.model());
@@ -354,7 +370,7 @@ void WindowTest::list_of_keys_shows_every_shortcut() {
   for (const auto& command : f.window->commands()->commands()) with_keys += command.shortcuts.isEmpty() ? 0 : 1;
   QCOMPARE(model->rowCount(), with_keys);
   auto* const table = dialog->findChild<QTableView*>();
-  dialog->findChild<QLineEdit*>()->setText("keep this run");
+  dialog->findChild<QLineEdit*>()->setText("as baseline");
   // Its own row, and those whose tips name it.
   QStringList left;
   for (int row = 0; row < model->rowCount(); ++row) {
@@ -379,6 +395,31 @@ void WindowTest::opens_what_is_dropped() {
   QCOMPARE(QString::fromStdString(f.session.collection()->path().string()), data.path());
   drop(f.window.get(), {"/no/such/thing"});
   QCOMPARE(f.window->messages()->title(), QStringLiteral("Cannot open the file"));
+}
+
+void WindowTest::a_choice_of_one_is_drawn_as_such() {
+  WindowFixture f;
+  for (const auto* const id : {"view.theme_light", "mode.live", "exits.3", "view.layout_debug"}) {
+    const auto* const action = f.window->commands()->action(QString::fromLatin1(id));
+    QVERIFY2(action->actionGroup() && action->actionGroup()->isExclusive(), id);
+  }
+  for (const auto* const id : {"view.theme_dark", "view.theme_light"}) {
+    QVERIFY(f.window->commands()->trigger(QString::fromLatin1(id)));
+    QCOMPARE(f.window->commands()->action(QString::fromLatin1(id))->actionGroup()->checkedAction()->objectName(),
+             QString::fromLatin1(id));
+  }
+}
+
+void WindowTest::a_note_is_no_alarm() {
+  WindowFixture f;
+  auto* const bar = f.window->messages();
+  const auto ground = [&] { return bar->palette().color(QPalette::Window); };
+  bar->add(MessageBar::Level::error, {"Failed", {}, {}});
+  const auto alarm = ground();
+  bar->add(MessageBar::Level::note, {"Saved", {}, {}});
+  QVERIFY(ground() != alarm);
+  // Grey, whatever the accent.
+  QVERIFY2(ground().saturation() < 20, qPrintable(ground().name()));
 }
 
 void WindowTest::themes_change_the_picture() {
@@ -535,7 +576,7 @@ void WindowTest::restores_what_was_open() {
   QVERIFY(again.policy() == policy);
   QVERIFY(!window.findChild<QDockWidget*>("dock_inspector")->isVisible());
   QVERIFY(window.findChild<QDockWidget*>("dock_episodes")->isVisible());
-  window.set_saves_session(false);
+  window.restore()->set_saves(false);
   window.close();
 }
 
@@ -565,11 +606,9 @@ void WindowTest::screenshot_waits_and_writes() {
   options.screenshot = f.folder.filePath("window.png");
   f.control->step_ms = 5;
   int code = -1;
-  auto* const screenshot = new Screenshot(options, &f.session, f.window.get());
+  auto* const screenshot = start_screenshot(options, f.window.get());
   connect(screenshot, &Screenshot::finished, this, [&](int result) { code = result; });
-  f.session.open_model("/models/deer-nano");
-  f.session.open_source("/data/task_D");
-  f.session.run_episode();
+  open_launched(options, f.window.get());
   QVERIFY(QTest::qWaitFor([&] { return code >= 0; }, kPatienceMs));
   QCOMPARE(code, 0);
   QCOMPARE(f.session.evaluated_count(), 60);
@@ -586,7 +625,7 @@ void WindowTest::screenshot_does_not_wait_for_ever() {
   LaunchOptions options;
   options.screenshot = f.folder.filePath("window.png");
   int code = -1;
-  auto* const screenshot = new Screenshot(options, &f.session, f.window.get(), std::chrono::milliseconds(700));
+  auto* const screenshot = start_screenshot(options, f.window.get(), {.drawing = std::chrono::milliseconds(700)});
   connect(screenshot, &Screenshot::finished, this, [&](int result) { code = result; });
   QTest::qWait(500);
   QCOMPARE(code, -1);
@@ -601,11 +640,97 @@ void WindowTest::screenshot_fails_with_what_failed() {
   options.model = "/models/bad";
   options.screenshot = f.folder.filePath("window.png");
   int code = -1;
-  auto* const screenshot = new Screenshot(options, &f.session, f.window.get());
+  auto* const screenshot = start_screenshot(options, f.window.get());
   connect(screenshot, &Screenshot::finished, this, [&](int result) { code = result; });
-  f.session.open_model("/models/bad");
+  open_launched(options, f.window.get());
   QVERIFY(QTest::qWaitFor([&] { return code >= 0; }, kPatienceMs));
   QCOMPARE(code, 1);
+}
+
+void WindowTest::screenshot_fails_for_a_path_that_cannot_be_opened() {
+  WindowFixture f;
+  LaunchOptions options;
+  options.paths = {"/no/such/thing"};
+  options.screenshot = f.folder.filePath("window.png");
+  int code = -1;
+  auto* const screenshot = start_screenshot(options, f.window.get());
+  connect(screenshot, &Screenshot::finished, this, [&](int result) { code = result; });
+  open_launched(options, f.window.get());
+  QVERIFY(QTest::qWaitFor([&] { return code >= 0; }, kPatienceMs));
+  QCOMPARE(code, 1);
+}
+
+void WindowTest::screenshot_fails_when_nothing_happens_any_more() {
+  WindowFixture f;
+  LaunchOptions options;
+  options.model = "/models/deer-nano";
+  options.screenshot = f.folder.filePath("window.png");
+  f.control->block_load = true;
+  int code = -1;
+  auto* const screenshot = start_screenshot(options, f.window.get(), {.progress = std::chrono::milliseconds(400)});
+  connect(screenshot, &Screenshot::finished, this, [&](int result) { code = result; });
+  open_launched(options, f.window.get());
+  QVERIFY(QTest::qWaitFor([&] { return code >= 0; }, kPatienceMs));
+  QCOMPARE(code, 1);
+}
+
+void WindowTest::a_launched_frame_is_shown_without_a_screenshot() {
+  WindowFixture f;
+  LaunchOptions options;
+  options.episode = "/data/task_D";
+  options.frame = 30;
+  open_launched(options, f.window.get());
+  QVERIFY(QTest::qWaitFor([&] { return f.session.current_frame() == 30; }, kPatienceMs));
+  // Only for what was launched: another episode begins at its first frame.
+  f.session.open_episode(1);
+  QVERIFY(QTest::qWaitFor([&] { return f.session.episode_index() == std::optional<std::size_t>(1); }, kPatienceMs));
+  QCOMPARE(f.session.current_frame(), 0);
+}
+
+void WindowTest::launched_thresholds_wait_for_their_model() {
+  WindowFixture f;
+  QFile file(f.folder.filePath("thresholds.json"));
+  QVERIFY(file.open(QFile::WriteOnly));
+  file.write("[0.5]");
+  file.close();
+  LaunchOptions options;
+  options.model = "/models/deer-nano";
+  options.paths = {file.fileName()};
+  open_launched(options, f.window.get());
+  QVERIFY(f.window->files()->waits_for_model());
+  QVERIFY(f.wait_idle());
+  QVERIFY(f.session.model());
+  QVERIFY(!f.window->files()->waits_for_model());
+  QVERIFY(!f.window->messages()->details().contains("open the matching model first"));
+}
+
+void WindowTest::stale_messages_go_in_every_language() {
+  // Another text for every text: a message that were looked for by its own would not be found.
+  struct Numbers : QTranslator {
+    QString translate(const char* context, const char* text, const char*, int) const override {
+      return QString::fromLatin1(context) + QString::fromUtf8(text);
+    }
+    bool isEmpty() const override { return false; }
+  } contexts;
+  QVERIFY(QCoreApplication::installTranslator(&contexts));
+  {
+    WindowFixture f;
+    f.session.run_episode();
+    QVERIFY(f.window->messages()->title().contains("There is no model to run"));
+    f.window->files()->open_model("/models/bad");
+    QVERIFY(f.wait_idle());
+    QCOMPARE(f.window->messages()->count(), std::size_t(2));
+    f.window->files()->open_source("/data/bad");
+    QVERIFY(f.wait_idle());
+    QCOMPARE(f.window->messages()->count(), std::size_t(3));
+    f.window->files()->open_model("/models/deer-nano");
+    QVERIFY(f.wait_idle());
+    QCOMPARE(f.window->messages()->count(), std::size_t(1));
+    f.window->files()->open_source("/data/task_D");
+    QVERIFY(f.wait_idle());
+    QCOMPARE(f.window->messages()->count(), std::size_t(0));
+  }
+  QCoreApplication::removeTranslator(&contexts);
 }
 
 void WindowTest::command_line_data() {
@@ -628,6 +753,11 @@ void WindowTest::command_line_data() {
   row("size", {"--size", "big"}, 2, "--size is 'big'");
   row("size small", {"--size", "10x10"}, 2, "--size is '10x10'");
   row("run alone", {"--run"}, 2, "--run needs");
+  row("frame", {"--episode", "e", "--frame", "-2"}, 2, "--frame is '-2'");
+  row("frame word", {"--episode", "e", "--frame", "last"}, 2, "--frame is 'last'");
+  row("gripper camera alone", {"--gripper-camera", "1"}, 2, "--gripper-camera needs --camera");
+  row("camera without a source", {"--camera", ""}, 2, "--camera needs a source");
+  row("command alone", {"--command", "view.layout_debug"}, 2, "--command needs --screenshot");
 }
 
 void WindowTest::command_line() {
@@ -638,11 +768,57 @@ void WindowTest::command_line() {
   QCOMPARE(parsed.end_with.value_or(-1), end_with);
   QVERIFY2(parsed.message.contains(message), qPrintable(parsed.message));
   if (end_with == 2) QVERIFY(!parsed.message.contains(u'\n'));
-  if (arguments.size() > 8) {
-    QCOMPARE(parsed.options.index, std::size_t(2));
-    QCOMPARE(parsed.options.size, QSize(1280, 800));
-    QVERIFY(parsed.options.run);
-  }
+}
+
+void WindowTest::command_line_options_are_read() {
+  const auto parsed = parse_launch({"deerscope",
+                                    "--model",
+                                    "m",
+                                    "--episode",
+                                    "e",
+                                    "--index",
+                                    "2",
+                                    "--frame",
+                                    "7",
+                                    "--run",
+                                    "--theme",
+                                    "dark",
+                                    "--size",
+                                    "1280x800",
+                                    "--camera",
+                                    "0",
+                                    "--trace",
+                                    "t.h5",
+                                    "--present",
+                                    "--demo",
+                                    "--seed",
+                                    "5",
+                                    "--screenshot",
+                                    "s.png",
+                                    "--command",
+                                    "a",
+                                    "--command",
+                                    "b",
+                                    "--gripper-camera",
+                                    "1",
+                                    "more",
+                                    "paths"});
+  QVERIFY2(!parsed.end_with, qPrintable(parsed.message));
+  const auto& options = parsed.options;
+  QCOMPARE(options.model, QStringLiteral("m"));
+  QCOMPARE(options.episode, QStringLiteral("e"));
+  QCOMPARE(options.index, std::size_t(2));
+  QCOMPARE(options.frame, 7);
+  QVERIFY(options.run && options.demo && options.present);
+  QCOMPARE(options.trace, QStringLiteral("t.h5"));
+  QCOMPARE(options.seed, quint64(5));
+  QCOMPARE(options.cameras().fixed.source, std::string("0"));
+  QCOMPARE(options.cameras().gripper->source, std::string("1"));
+  QCOMPARE(options.screenshot, QStringLiteral("s.png"));
+  QCOMPARE(options.commands, (QStringList{"a", "b"}));
+  QCOMPARE(options.theme, QStringLiteral("dark"));
+  QCOMPARE(options.size, QSize(1280, 800));
+  QCOMPARE(options.paths, (QStringList{"more", "paths"}));
 }
 
 }  // namespace deer::test

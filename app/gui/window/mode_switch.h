@@ -10,22 +10,22 @@
 namespace deer {
 
 class CommandTable;
-class ViewsPart;
+class ComparePart;
 
-/// What the window is used for, in words: Recorded, Live, Compare, Present. A command each, and a row of them.
-class ModeWords : public QObject {
+/// What the window is used for: Recorded, Live, Compare or Present. A command each, and a row of buttons.
+class ModeSwitch : public QObject {
   Q_OBJECT
 
  public:
   enum class Mode { recorded, live, compare };
 
   /// All must outlive it; `window` owns it.
-  ModeWords(Session* session, ViewsPart* views, QWidget* window);
+  ModeSwitch(Session* session, ComparePart* compare, QWidget* window);
 
   Mode mode() const;
   /// `commands` has view.present already, or gets it later.
   void add_commands(CommandTable* commands, const QString& menu);
-  QWidget* make_row(CommandTable* commands);
+  QWidget* make_buttons(CommandTable* commands);
 
  private:
   void show_recorded();
@@ -33,9 +33,9 @@ class ModeWords : public QObject {
   void show_compare();
 
   Session* session_;
-  ViewsPart* views_;
+  ComparePart* compare_;
   CommandTable* commands_ = nullptr;
-  std::optional<std::size_t> episode_;  // of the collection, shown last
+  std::optional<std::size_t> episode_;  // of the collection, the last one shown
 };
 
 }  // namespace deer

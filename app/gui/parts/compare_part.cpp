@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/parts/compare_part.h"
+
+#include <QFileDialog>
+
+#include "app/gui/commands/command_table.h"
+#include "core/budget/thresholds_file.h"
+#include "sessions/analysis/comparison.h"
+#include "sessions/base/paths.h"
+#include "sessions/frames/playback.h"
+#include "widgets/analysis/compare_view.h"
+#include "widgets/exports/view_exports.h"
+#include "widgets/exports/view_values.h"
+
+namespace deer {
+namespace {
+
+/// `policy` with the thresholds of `file`.
+ExitPolicy with_thresholds(ExitPolicy policy, const ThresholdsFile& file, const ModelSummary* model) {
+  policy.criterion = file.criterion;
+  policy.delta_type = file.delta_type;
+  policy.thresholds = file.thresholds;
+  policy.max_layer.reset();
+  const auto exits = model ? model->exit_layers : std::vector<int>{};
+  // Fewer thresholds than exits: the budget they were solved for excludes the deeper ones.
+  if (!policy.thresholds.empty() && policy.thresholds.size() < exits.size()) {
+    policy.max_layer = exits[policy.thresholds.size() - 1] + 1;
+  }
+  return policy;
+}
+
+}  // namespace
+
+ComparePart::ComparePart(Session* session, QWidget* window)
+    : QObject(window),
+      session_(session),
+      window_(window),
+      comparison_(new Comparison(session, this)),
+      view_(new CompareView(session, comparison_, window)) {
+  connect(comparison_, &Comparison::problem, this, &ComparePart::problem);
+  choose_trace_ = [window] {
+    return QFileDialog::getOpenFileName(window, tr("Compare with a trace"), {},
+                                        tr("Traces (*.h5 *.hdf5);;All files (*)"));
+  };
+}
+
+bool ComparePart::comparing() const { return comparison_->has_kept(); }
+
+void ComparePart::use_run_as_baseline() {
+  comparison_->keep();
+  Q_EMIT panel_requested();
+}
+
+void ComparePart::clear_baseline() { comparison_->forget(); }
+
+void ComparePart::compare_with(const ExitPolicy& policy) {
+  if (!comparing()) comparison_->keep();
+  session_->set_policy(policy);
+  Q_EMIT panel_requested();
+}
+
+void ComparePart::compare_with_exit(std::optional<int> layer) {
+  ExitPolicy policy;
+  policy.criterion = Criterion::fixed_exit;
+  policy.fixed_layer = layer;
+  compare_with(policy);
+}
+
+void ComparePart::choose_thresholds() {
+  const auto path = QFileDialog::getOpenFileName(window_, tr("Compare with thresholds"), {},
+                                                 tr("Thresholds (*.json *.txt);;All files (*)"));
+  if (!path.isEmpty()) compare_with_thresholds(path);
+}
+
+void ComparePart::compare_with_thresholds(const QString& file) {
+  reading_.ask([this, path = to_path(file)](const std::stop_token& stop) {
+    std::optional<ThresholdsFile> read;
+    QString failure;
+    try {
+      read = read_thresholds(path);
+    } catch (const std::exception& error) {
+      failure = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        this,
+        [this, read, failure, stop] {
+          if (stop.stop_requested()) return;
+          if (!read) return Q_EMIT problem({tr("The thresholds could not be read"), failure, {}});
+          compare_with(with_thresholds(session_->policy(), *read, session_->model()));
+        },
+        Qt::QueuedConnection);
+  });
+}
+
+void ComparePart::compare_with_trace() {
+  const auto path = choose_trace_();
+  if (path.isEmpty()) return;
+  comparison_->keep_trace(to_path(path));
+  Q_EMIT panel_requested();
+}
+
+void ComparePart::go_to_difference(int direction) {
+  const auto frame = comparison_->next_differing(session_->current_frame(), direction);
+  if (frame) session_->playback()->go_to(*frame);
+}
+
+void ComparePart::add_commands(CommandTable* commands) {
+  const auto has_run = [this] { return session_->evaluated_count() > 0; };
+  const auto is_comparing = [this] { return comparing(); };
+  commands->add(
+      tr("&Compare"),
+      {{.id = "compare.keep",
+        .text = tr("Use this run as &baseline"),
+        .tip = tr("Save the current run as baseline, to compare another policy or model with it."),
+        .shortcuts = {QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_K)},
+        .run = [this] { use_run_as_baseline(); },
+        .enabled = has_run},
+       {.id = "compare.thresholds",
+        .text = tr("Compare with &thresholds…"),
+        .tip = tr("Use this run as baseline and apply thresholds from a file."),
+        .run = [this] { choose_thresholds(); },
+        .enabled = has_run},
+       {.id = "compare.trace",
+        .text = tr("Compare with a t&race…"),
+        .tip = tr("Compare the current run with a trace of this episode."),
+        .run = [this] { compare_with_trace(); },
+        .enabled = [this] { return session_->shared_episode() != nullptr; }},
+       {.id = "compare.deepest",
+        .text = tr("Compare with the &deepest exit"),
+        .tip = tr("Use this run as baseline and exit every frame at the deepest exit."),
+        .run = [this] { compare_with_exit(std::nullopt); },
+        .enabled = has_run},
+       {.id = "compare.selected",
+        .text = tr("Compare with the &selected exit"),
+        .tip = tr("Use this run as baseline and exit every frame at the selected exit (keys 1 to 9)."),
+        .run =
+            [this] {
+              const auto& exits = session_->model()->exit_layers;
+              compare_with_exit(exits[static_cast<std::size_t>(session_->selected_exit())]);
+            },
+        .enabled = [this, has_run] { return has_run() && session_->model() && session_->selected_exit() >= 0; }},
+       {.id = "compare.next",
+        .text = tr("&Next difference"),
+        .tip = tr("Go to the next frame where the two runs differ."),
+        .shortcuts = {QKeySequence(Qt::Key_N)},
+        .run = [this] { go_to_difference(1); },
+        .enabled = is_comparing,
+        .separator_before = true},
+       {.id = "compare.previous",
+        .text = tr("&Previous difference"),
+        .tip = tr("Go to the previous frame where the two runs differ."),
+        .shortcuts = {QKeySequence(Qt::SHIFT | Qt::Key_N)},
+        .run = [this] { go_to_difference(-1); },
+        .enabled = is_comparing},
+       {.id = "compare.forget",
+        .text = tr("&Clear the baseline"),
+        .tip = tr("End the comparison."),
+        .run = [this] { clear_baseline(); },
+        .enabled = is_comparing,
+        .separator_before = true}});
+  connect(comparison_, &Comparison::started_anew, commands, &CommandTable::update);
+}
+
+void ComparePart::add_exports(ViewExports* exports) {
+  exports->add(view_, tr("the comparison"), [this] { return comparison_values(*comparison_); });
+}
+
+}  // namespace deer

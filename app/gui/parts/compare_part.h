@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <functional>
+
+#include "sessions/session/session.h"
+#include "sessions/threads/newest_task.h"
+
+namespace deer {
+
+class CommandTable;
+class CompareView;
+class Comparison;
+class ViewExports;
+
+/// Comparing a run with a baseline, as a part of the window: the view, and the commands that choose the baseline.
+class ComparePart : public QObject {
+  Q_OBJECT
+
+ public:
+  /// `window` owns it, and dialogs appear over it; `session` must outlive it.
+  ComparePart(Session* session, QWidget* window);
+
+  CompareView* view() const { return view_; }
+  bool comparing() const;  ///< there is a baseline
+
+  void add_commands(CommandTable* commands);
+  void add_exports(ViewExports* exports);
+  void use_run_as_baseline();
+  void clear_baseline();
+  void show_panel() { Q_EMIT panel_requested(); }
+
+  /// How a trace to compare with is asked for; a test answers in the person's place. Empty answer: cancelled.
+  void set_trace_chooser(std::function<QString()> chooser) { choose_trace_ = std::move(chooser); }
+  /// Applies the thresholds of `file`, read in the background, and keeps the run as baseline.
+  void compare_with_thresholds(const QString& file);
+
+ Q_SIGNALS:
+  void panel_requested();
+  void problem(const deer::Problem& problem);
+
+ private:
+  void choose_thresholds();
+  void compare_with_trace();
+  void compare_with_exit(std::optional<int> layer);  ///< none: the deepest
+  /// Makes the run the baseline, unless there is one, and applies `policy`.
+  void compare_with(const ExitPolicy& policy);
+  void go_to_difference(int direction);
+
+  Session* session_;
+  QWidget* window_;
+  Comparison* comparison_;
+  CompareView* view_;
+  std::function<QString()> choose_trace_;
+  NewestTask reading_;  ///< thresholds
+};
+
+}  // namespace deer

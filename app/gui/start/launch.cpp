@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/start/launch.h"
+
+#include "app/gui/parts/camera_part.h"
+#include "app/gui/parts/present_part.h"
+#include "app/gui/window/main_window.h"
+#include "app/gui/window/message_bar.h"
+#include "app/gui/window/open_files.h"
+
+namespace deer {
+
+void open_launched(const LaunchOptions& options, MainWindow* window) {
+  auto* const session = window->session();
+  auto* const files = window->files();
+  if (options.frame >= 0) {
+    QObject::connect(
+        session, &Session::episode_changed, window,
+        [session, frame = options.frame] { session->set_current_frame(frame); }, Qt::SingleShotConnection);
+  }
+  if (options.demo) files->open_demo();
+  if (!options.model.isEmpty()) files->open_model(options.model);
+  if (!options.episode.isEmpty()) files->open_source(options.episode, {}, options.index);
+  if (!options.trace.isEmpty()) files->open_source(options.trace, {}, options.index);
+  files->open_paths(options.paths);
+  if (!options.world.isEmpty()) files->open_world({options.world, options.seed});
+  if (!options.camera.isEmpty()) window->cameras()->open(options.cameras());
+  const bool runs_by_itself =
+      options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();
+  if (options.run && !runs_by_itself) session->run_episode();
+  if (options.present) window->present()->enter(options.screenshot.isEmpty());
+}
+
+Screenshot* start_screenshot(const LaunchOptions& options, MainWindow* window, const Screenshot::Patience& patience) {
+  auto* const screenshot = new Screenshot(options, window->session(), window, patience);
+  screenshot->set_runner([window](const QString& id) { return window->commands()->trigger(id); });
+  QObject::connect(window->messages(), &MessageBar::added, screenshot,
+                   [screenshot](MessageBar::Level level, const Problem& problem) {
+                     if (level == MessageBar::Level::error) screenshot->fail(problem);
+                   });
+  return screenshot;
+}
+
+}  // namespace deer
