@@ -83,9 +83,9 @@ int main(int argc, char** argv) {
       }
     }
     const auto full = best.at(summary.exit_layers.back());
-    std::printf("%-34s %8.2f ms a frame, LLM %8.2f ms\n", "full depth", full.total_ms, full.llm_ms);
+    std::printf("%-34s %8.2f ms per frame, LLM %8.2f ms\n", "full depth", full.total_ms, full.llm_ms);
     for (const auto& [layer, t] : best) {
-      std::printf("leave after layer %-16d LLM %5.2f x less time, frame %5.2f x\n", layer, full.llm_ms / t.llm_ms,
+      std::printf("exit after layer %-17d LLM %5.2f x less time, frame %5.2f x\n", layer, full.llm_ms / t.llm_ms,
                   full.total_ms / t.total_ms);
     }
     ExitPolicy dynamic;
@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
     (void)engine->replay(records, dynamic);
     const double replay_ms =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / count;
-    std::printf("%-34s %5.1f x faster than probing (%.2f ms a frame)\n", "replay of another policy",
+    std::printf("%-34s %5.1f x faster than probing (%.2f ms per frame)\n", "replay of another policy",
                 probe.total_ms / replay_ms, replay_ms);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_engine: %s\n", error.what());

@@ -73,9 +73,9 @@ int main(int argc, char** argv) {
     const auto frames = ReplayFrames::of(records);
     std::printf("%s, %s, %d episodes of %d frames\n", engine->summary().name.c_str(), engine->summary().dtype.c_str(),
                 episodes, length);
-    std::printf("%-44s %9.4f ms a frame\n", "the whole model, leaving early", whole);
+    std::printf("%-44s %9.4f ms per frame\n", "the whole model, leaving early", whole);
     const auto print = [&](const char* what, double ms) {
-      std::printf("%-44s %9.4f ms a frame, %7.1f x faster\n", what, ms, whole / ms);
+      std::printf("%-44s %9.4f ms per frame, %7.1f x faster\n", what, ms, whole / ms);
     };
     print("replay, one frame after the other", best_of_three(records.size(), [&] { engine->replay(records, policy); }));
     for (const std::size_t count : {1U, 16U, 64U}) {

@@ -293,7 +293,7 @@ void DebugWindowTest::flips_are_listed_and_jumped_to() {
   QVERIFY(f.wait_idle());
   QVERIFY(QTest::qWaitFor([&] { return panel->flip_model()->rowCount() > 0; }, kPatienceMs));
   const int rows = panel->flip_model()->rowCount();
-  QVERIFY(panel->flips_text().startsWith(QStringLiteral("%1 of 60 frames leave elsewhere").arg(rows)));
+  QVERIFY(panel->flips_text().startsWith(QStringLiteral("%1 of 60 frames change exit").arg(rows)));
   f.settle();
   const auto frame = panel->flip_model()->frame_of(rows - 1);
   for (auto* const table : panel->findChildren<QTableView*>()) {

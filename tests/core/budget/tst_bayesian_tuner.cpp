@@ -196,7 +196,7 @@ class TestBayesianTuner : public QObject {
     DEER_VERIFY_ERROR(parse_acquisition("UCB"), "one of EI, LCB, PI");
     QCOMPARE(to_string(parse_acquisition("PI")), std::string_view("PI"));
     DEER_VERIFY_ERROR(search_box(std::vector<double>{1e8}), "no threshold to tune");
-    DEER_VERIFY_ERROR(search_box(std::vector<double>{0.1, 1e8, 1e8}), "threshold 1 always leaves");
+    DEER_VERIFY_ERROR(search_box(std::vector<double>{0.1, 1e8, 1e8}), "threshold 1 always exits");
     DEER_VERIFY_ERROR(search_box(std::vector<double>{0.1, 1e8}, 0), "no width");
     // "Never" is searched from 0 on.
     QCOMPARE(search_box(std::vector<double>{-1e8, 1e8}).low.front(), 0.0);

@@ -364,7 +364,7 @@ class TestBudgetSolver : public QObject {
     const auto read = [&](const char* text) { return read_thresholds(folder.write("x", std::string_view(text))); };
     DEER_VERIFY_ERROR(read(""), "holds no thresholds");
     DEER_VERIFY_ERROR(read("[]"), "holds no thresholds");
-    DEER_VERIFY_ERROR(read("0.1 apple"), "'apple' is no threshold");
+    DEER_VERIFY_ERROR(read("0.1 apple"), "'apple' is not a threshold");
     DEER_VERIFY_ERROR(read("nan 1"), "is not a threshold");
     DEER_VERIFY_ERROR(read("{\"thresholds\": 5}"), "thresholds");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1, 2], \"exit_layers\": [1]}"), "one layer per threshold");

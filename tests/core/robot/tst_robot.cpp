@@ -179,7 +179,7 @@ class TestRobot : public QObject {
     QCOMPARE(parse(joint("fixed", "")).joints().size(), std::size_t{0});
     QCOMPARE(parse(joint("continuous", "<axis xyz='0 1 0'/>")).joints().size(), std::size_t{1});
     DEER_VERIFY_ERROR(parse(links), "r.urdf: ");  // two roots
-    DEER_VERIFY_ERROR(parse(joint("planar", "")), "joint 'j' is of a type other than");
+    DEER_VERIFY_ERROR(parse(joint("planar", "")), "joint 'j' has a type other than");
     DEER_VERIFY_ERROR(parse(joint("revolute", "")), "r.urdf: ");  // no limits
     DEER_VERIFY_ERROR(parse(joint("continuous", "<axis xyz='0 0 0'/>")), "joint 'j' has no axis");
     DEER_VERIFY_ERROR(parse(joint("revolute", "<limit lower='1' upper='-1' effort='1' velocity='1'/>")),

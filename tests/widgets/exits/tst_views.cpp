@@ -226,13 +226,12 @@ void ViewsTest::reasons_data() {
   QTest::addColumn<QString>("sentence");
   QTest::newRow("within") << int(ExitReason::within_threshold) << "Stopped at exit 3: delta 0.0420 ≤ threshold 0.0820.";
   QTest::newRow("deepest") << int(ExitReason::deepest_allowed)
-                           << "Stopped at exit 3: the deepest allowed; no exit before it was within its threshold.";
-  QTest::newRow("held") << int(ExitReason::held)
-                        << "Stayed at exit 3: decided earlier, and decided anew every 4 steps.";
+                           << "Stopped at exit 3: the deepest allowed exit; no shallower exit met its threshold.";
+  QTest::newRow("held") << int(ExitReason::held) << "Stayed at exit 3: the exit is re-evaluated every 4 steps.";
   QTest::newRow("fixed") << int(ExitReason::fixed) << "Stopped at exit 3: the policy always uses this exit.";
   QTest::newRow("scheduled") << int(ExitReason::scheduled) << "Stopped at exit 3: the exit for step 17.";
   QTest::newRow("repeated") << int(ExitReason::repeated)
-                            << "Repeated the prediction of exit 3: each one is used 2 times.";
+                            << "Repeated the prediction of exit 3: each prediction is executed 2 times.";
 }
 
 void ViewsTest::reasons() {

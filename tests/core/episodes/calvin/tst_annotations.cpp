@@ -104,8 +104,8 @@ class TestAnnotations : public QObject {
     QCOMPARE(parse(annotations(two, two, pairs)).size(), std::size_t{2});
     DEER_VERIFY_ERROR(parse("N."), "does not hold a dictionary");
     DEER_VERIFY_ERROR(parse("(d."), "'language' is missing");
-    DEER_VERIFY_ERROR(parse("(Vlanguage\n(lVinfo\n(dd."), "'language' is missing or of another type");
-    DEER_VERIFY_ERROR(parse(annotations("(lI1\na", "(l", "(l")), "'language.ann' is missing or of another type");
+    DEER_VERIFY_ERROR(parse("(Vlanguage\n(lVinfo\n(dd."), "'language' is missing or has the wrong type");
+    DEER_VERIFY_ERROR(parse(annotations("(lI1\na", "(l", "(l")), "'language.ann' is missing or has the wrong type");
     DEER_VERIFY_ERROR(parse(annotations(two, "N", pairs)), "'language.task'");
     DEER_VERIFY_ERROR(parse(annotations(two, two, "(lVx\na")), "'info.indx'");
     DEER_VERIFY_ERROR(parse(annotations(two, two, "(l(I1\nta(I3\nI4\nta")), "'info.indx'");

@@ -173,7 +173,8 @@ class TestMedia : public QObject {
     QCOMPARE(number_of(*source->read(14)->rgb_static), 14);
     QCOMPARE(number_of(*source->read(14)->rgb_gripper), 114);
     folder_.write("text.avi", "no video");
-    DEER_VERIFY_ERROR(open_source(folder_ / "s.avi", {folder_ / "text.avi", {}, {}}), "text.avi: is not a video");
+    DEER_VERIFY_ERROR(open_source(folder_ / "s.avi", {folder_ / "text.avi", {}, {}}),
+                      "text.avi: is not a supported video");
   }
 
   void damaged_videos() {
@@ -204,12 +205,12 @@ class TestMedia : public QObject {
     folder_.write("other/readme.md", "hello");
     DEER_VERIFY_ERROR(open_source(folder_ / "other"),
                       "other: contains nothing to open; looked for training/ or validation/");
-    DEER_VERIFY_ERROR(open_source(folder_ / "other/readme.md"), "readme.md: is of no known kind");
+    DEER_VERIFY_ERROR(open_source(folder_ / "other/readme.md"), "readme.md: has an unknown format");
     folder_.write("empty.mp4", "");
     DEER_VERIFY_ERROR(open_source(folder_ / "empty.mp4"), "empty.mp4: is an empty file");
     // A playlist, which FFmpeg would follow to other files, is text and stays that.
     folder_.write("list.mp4", "#EXTM3U\n#EXTINF:1,\n/etc/hostname\n");
-    DEER_VERIFY_ERROR(open_source(folder_ / "list.mp4"), "list.mp4: is of no known kind");
+    DEER_VERIFY_ERROR(open_source(folder_ / "list.mp4"), "list.mp4: has an unknown format");
     folder_.write("frames/episode_0000001.npz", make_zip({}));
     DEER_VERIFY_ERROR(open_source(folder_ / "frames"), "holds CALVIN frames, but neither ep_start_end_ids.npy");
     std::filesystem::create_directories(folder_ / "hollow/static");
