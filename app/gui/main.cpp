@@ -4,7 +4,7 @@
 #include <QScreen>
 #include <cstdio>
 
-#include "app/gui/start/launch.h"
+#include "app/gui/launch.h"
 #include "app/gui/start/translations.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/preferences_part.h"

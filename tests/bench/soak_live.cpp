@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "app/gui/window/status_line.h"
+#include "app/gui/bars/status_line.h"
 #include "sessions/analysis/process_memory.h"
 #include "sessions/live/cameras.h"
 #include "tests/support/virtual_camera.h"

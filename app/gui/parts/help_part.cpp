@@ -5,11 +5,11 @@
 #include <QLabel>
 #include <QVBoxLayout>
 
+#include "app/gui/bars/message_bar.h"
 #include "app/gui/commands/command_table.h"
 #include "app/gui/commands/shortcut_dialog.h"
 #include "app/gui/dialogs/guide_dialog.h"
 #include "app/gui/dialogs/plain_buttons.h"
-#include "app/gui/window/message_bar.h"
 #include "core/base/version.h"
 #include "widgets/base/theme.h"
 

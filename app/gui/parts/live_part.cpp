@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/parts/live_part.h"
 
+#include "app/gui/bars/live_bar.h"
 #include "app/gui/commands/command_table.h"
-#include "app/gui/window/live_bar.h"
 #include "sessions/frames/playback.h"
 
 namespace deer {

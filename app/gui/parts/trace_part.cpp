@@ -5,8 +5,8 @@
 #include <QFileDialog>
 #include <QFileInfo>
 
+#include "app/gui/bars/recorder_line.h"
 #include "app/gui/commands/command_table.h"
-#include "app/gui/parts/recorder_line.h"
 #include "sessions/base/paths.h"
 #include "sessions/recording/recorder.h"
 

@@ -12,6 +12,9 @@
 #include <QUndoStack>
 #include <QVBoxLayout>
 
+#include "app/gui/bars/live_bar.h"
+#include "app/gui/bars/message_bar.h"
+#include "app/gui/bars/status_line.h"
 #include "app/gui/cameras/camera_strip.h"
 #include "app/gui/commands/command_palette.h"
 #include "app/gui/parts/arm_part.h"
@@ -32,8 +35,6 @@
 #include "app/gui/window/drop_frame.h"
 #include "app/gui/window/focus_keys.h"
 #include "app/gui/window/layout_part.h"
-#include "app/gui/window/live_bar.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/mode_switch.h"
 #include "app/gui/window/model_note.h"
 #include "app/gui/window/open_files.h"
@@ -42,7 +43,6 @@
 #include "app/gui/window/recent_menu.h"
 #include "app/gui/window/session_keeper.h"
 #include "app/gui/window/session_restore.h"
-#include "app/gui/window/status_line.h"
 #include "app/gui/window/welcome_page.h"
 #include "app/gui/window/workbench.h"
 #include "sessions/analysis/budget.h"

@@ -4,9 +4,9 @@
 #include <QSplitter>
 #include <QVBoxLayout>
 
+#include "app/gui/bars/headline.h"
 #include "app/gui/parts/arm_part.h"
 #include "app/gui/parts/overlay_part.h"
-#include "app/gui/window/headline.h"
 #include "app/gui/window/open_requests.h"
 #include "widgets/base/theme.h"
 #include "widgets/cameras/camera_view.h"

@@ -5,10 +5,10 @@
 #include <QTest>
 #include <cmath>
 
+#include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/arm_part.h"
 #include "app/gui/parts/video_part.h"
 #include "app/gui/window/main_window.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/session_restore.h"
 #include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"

@@ -11,6 +11,7 @@
 #include <QSpinBox>
 #include <opencv2/videoio.hpp>
 
+#include "app/gui/bars/message_bar.h"
 #include "app/gui/cameras/camera_memory.h"
 #include "app/gui/cameras/camera_picker.h"
 #include "app/gui/cameras/camera_preview.h"
@@ -18,7 +19,6 @@
 #include "app/gui/dialogs/open_cameras_dialog.h"
 #include "app/gui/parts/camera_part.h"
 #include "app/gui/start/launch_options.h"
-#include "app/gui/window/message_bar.h"
 #include "core/episodes/camera/live_camera.h"
 #include "sessions/live/cameras.h"
 #include "tests/app/window/window_fixture.h"

@@ -9,8 +9,8 @@
 #include <QTableView>
 #include <QTest>
 
+#include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/debug_part.h"
-#include "app/gui/window/message_bar.h"
 #include "sessions/analysis/budget.h"
 #include "sessions/analysis/threshold_flips.h"
 #include "sessions/debug/debugger.h"

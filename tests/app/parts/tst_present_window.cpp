@@ -13,11 +13,11 @@
 #include <QTest>
 #include <QToolButton>
 
+#include "app/gui/bars/message_bar.h"
 #include "app/gui/dialogs/video_dialog.h"
 #include "app/gui/parts/present_part.h"
 #include "app/gui/parts/video_part.h"
 #include "app/gui/video/window_subject.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/mode_switch.h"
 #include "app/gui/window/session_restore.h"
 #include "core/episodes/open/open_source.h"

@@ -8,13 +8,13 @@
 #include <QTest>
 #include <QToolButton>
 
+#include "app/gui/bars/headline.h"
+#include "app/gui/bars/message_bar.h"
+#include "app/gui/bars/recorder_line.h"
 #include "app/gui/parts/compare_part.h"
-#include "app/gui/parts/recorder_line.h"
 #include "app/gui/parts/trace_part.h"
 #include "app/gui/start/launch_options.h"
-#include "app/gui/window/headline.h"
 #include "app/gui/window/main_window.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/open_files.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/recording/recorder.h"

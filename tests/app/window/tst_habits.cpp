@@ -12,12 +12,12 @@
 #include <csignal>
 #include <cstdio>
 
+#include "app/gui/bars/message_bar.h"
 #include "app/gui/commands/command_palette.h"
 #include "app/gui/commands/shortcut_dialog.h"
 #include "app/gui/dialogs/layout_dialogs.h"
 #include "app/gui/start/screenshot.h"
 #include "app/gui/window/layout_part.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/open_files.h"
 #include "app/gui/window/session_restore.h"
 #include "sessions/store/store_writer.h"

@@ -9,14 +9,14 @@
 #include <QSpinBox>
 #include <QTest>
 
+#include "app/gui/bars/headline.h"
+#include "app/gui/bars/live_bar.h"
+#include "app/gui/bars/message_bar.h"
+#include "app/gui/bars/status_line.h"
 #include "app/gui/commands/command_palette.h"
 #include "app/gui/dialogs/instruction_box.h"
 #include "app/gui/dialogs/open_world_dialog.h"
-#include "app/gui/window/headline.h"
-#include "app/gui/window/live_bar.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/open_files.h"
-#include "app/gui/window/status_line.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/support/log_guard.h"

@@ -17,15 +17,15 @@
 #include <QToolButton>
 #include <QTranslator>
 
+#include "app/gui/bars/headline.h"
+#include "app/gui/bars/message_bar.h"
+#include "app/gui/bars/status_line.h"
 #include "app/gui/commands/command_palette.h"
 #include "app/gui/commands/shortcut_dialog.h"
+#include "app/gui/launch.h"
 #include "app/gui/parts/debug_part.h"
-#include "app/gui/start/launch.h"
-#include "app/gui/window/headline.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/open_files.h"
 #include "app/gui/window/session_restore.h"
-#include "app/gui/window/status_line.h"
 #include "sessions/frames/playback.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"

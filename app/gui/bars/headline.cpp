@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/gui/window/headline.h"
+#include "app/gui/bars/headline.h"
 
 #include <QEvent>
 #include <QPainter>

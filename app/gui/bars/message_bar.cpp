@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/gui/window/message_bar.h"
+#include "app/gui/bars/message_bar.h"
 
 #include <QEvent>
 #include <QGridLayout>

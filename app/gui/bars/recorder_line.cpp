@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/gui/parts/recorder_line.h"
+#include "app/gui/bars/recorder_line.h"
 
 #include <QHBoxLayout>
 #include <QLabel>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/gui/start/launch.h"
+#include "app/gui/launch.h"
 
+#include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/camera_part.h"
 #include "app/gui/parts/present_part.h"
 #include "app/gui/window/main_window.h"
-#include "app/gui/window/message_bar.h"
 #include "app/gui/window/open_files.h"
 
 namespace deer {

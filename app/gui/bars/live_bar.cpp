@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/gui/window/live_bar.h"
+#include "app/gui/bars/live_bar.h"
 
 #include <QCheckBox>
 #include <QHBoxLayout>
