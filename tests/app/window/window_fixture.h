@@ -28,4 +28,13 @@ struct WindowFixture : SessionFixture {
   bool shown = false;
 };
 
+/// The visible control of this accessible name in `in`; null if there is none.
+template <typename T>
+T* control(QWidget* in, const QString& accessible_name) {
+  for (auto* const one : in->findChildren<T*>()) {
+    if (one->accessibleName() == accessible_name && one->isVisible()) return one;
+  }
+  return nullptr;
+}
+
 }  // namespace deer::test
