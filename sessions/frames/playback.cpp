@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "sessions/session/session.h"
+#include "sessions/frames/played_frames.h"
 
 namespace deer {
 namespace {
@@ -19,21 +19,21 @@ qint64 steady_ns() {
 
 }  // namespace
 
-Playback::Playback(Session* session, Clock clock, QObject* parent)
-    : QObject(parent), session_(session), clock_(clock ? std::move(clock) : Clock(steady_ns)) {
+Playback::Playback(PlayedFrames* frames, Clock clock, QObject* parent)
+    : QObject(parent), frames_(frames), clock_(clock ? std::move(clock) : Clock(steady_ns)) {
   timer_.setTimerType(Qt::PreciseTimer);
   timer_.setInterval(kTickMs);
   connect(&timer_, &QTimer::timeout, this, &Playback::tick);
-  connect(session_, &Session::episode_changed, this, [this] {
+  connect(frames_, &PlayedFrames::episode_changed, this, [this] {
     pause();
     set_loop_range(-1, -1);
   });
 }
 
 void Playback::play() {
-  if (playing() || session_->frame_count() == 0) return;
-  const auto frame = session_->current_frame();
-  if (frame < loop_first() || frame >= loop_last()) session_->set_current_frame(loop_first());
+  if (playing() || frames_->frame_count() == 0) return;
+  const auto frame = frames_->current_frame();
+  if (frame < loop_first() || frame >= loop_last()) frames_->set_current_frame(loop_first());
   anchor();
   timer_.start();
   Q_EMIT playing_changed(true);
@@ -73,11 +73,11 @@ void Playback::set_looping(bool looping) {
 }
 
 qint64 Playback::loop_first() const {
-  return std::clamp<qint64>(loop_first_, 0, std::max<qint64>(session_->frame_count() - 1, 0));
+  return std::clamp<qint64>(loop_first_, 0, std::max<qint64>(frames_->frame_count() - 1, 0));
 }
 
 qint64 Playback::loop_last() const {
-  const auto last = session_->frame_count() - 1;
+  const auto last = frames_->frame_count() - 1;
   return loop_last_ < 0 ? last : std::min(loop_last_, last);
 }
 
@@ -89,16 +89,16 @@ void Playback::set_loop_range(qint64 first, qint64 last) {
   Q_EMIT loop_range_changed();
 }
 
-void Playback::step(qint64 frames) { go_to(session_->current_frame() + frames); }
+void Playback::step(qint64 frames) { go_to(frames_->current_frame() + frames); }
 
 void Playback::go_to(qint64 frame) {
   pause();
-  session_->set_current_frame(frame);
+  frames_->set_current_frame(frame);
 }
 
 void Playback::anchor() {
   anchor_ns_ = clock_();
-  anchor_frame_ = shown_frame_ = session_->current_frame();
+  anchor_frame_ = shown_frame_ = frames_->current_frame();
 }
 
 bool Playback::stops_between(qint64 first, qint64 last) {
@@ -106,7 +106,7 @@ bool Playback::stops_between(qint64 first, qint64 last) {
   const auto stop = gate_(first, last);
   if (!stop) return false;
   shown_frame_ = *stop;
-  session_->set_current_frame(*stop);
+  frames_->set_current_frame(*stop);
   pause();
   Q_EMIT gate_closed(*stop);
   return true;
@@ -114,9 +114,9 @@ bool Playback::stops_between(qint64 first, qint64 last) {
 
 void Playback::tick() {
   if (!playing()) return;
-  if (!session_->episode()) return pause();
-  if (session_->current_frame() != shown_frame_) anchor();
-  const double fps = session_->episode()->info().frames_per_second;
+  if (frames_->frame_count() == 0) return pause();
+  if (frames_->current_frame() != shown_frame_) anchor();
+  const double fps = frames_->frames_per_second();
   const double elapsed_s = double(clock_() - anchor_ns_) * 1e-9;
   qint64 due = anchor_frame_ + static_cast<qint64>(std::floor(elapsed_s * speed_ * (fps > 0 ? fps : 30.0) + 1e-6));
   const auto first = loop_first();
@@ -125,7 +125,7 @@ void Playback::tick() {
     if (stops_between(shown_frame_ + 1, last)) return;
     if (!looping_) {
       shown_frame_ = last;
-      session_->set_current_frame(last);
+      frames_->set_current_frame(last);
       return pause();
     }
     due = first + (due - first) % (last - first + 1);
@@ -133,7 +133,7 @@ void Playback::tick() {
   }
   if (due == shown_frame_ || stops_between(shown_frame_ + 1, due)) return;
   shown_frame_ = due;
-  session_->set_current_frame(due);
+  frames_->set_current_frame(due);
 }
 
 }  // namespace deer

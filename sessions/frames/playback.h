@@ -9,9 +9,9 @@
 
 namespace deer {
 
-class Session;
+class PlayedFrames;
 
-/// Moves a session's current frame in real time. Time decides which frame is due, so a slow machine
+/// Moves the current frame in real time. Time decides which frame is due, so a slow machine
 /// skips frames and never lags behind. Setting the current frame by other means while it plays goes
 /// on from there. GUI thread only.
 class Playback : public QObject {
@@ -23,7 +23,7 @@ class Playback : public QObject {
 
   static constexpr std::array<double, 5> kSpeeds{0.25, 0.5, 1.0, 2.0, 4.0};
 
-  explicit Playback(Session* session, Clock clock = {}, QObject* parent = nullptr);
+  explicit Playback(PlayedFrames* frames, Clock clock = {}, QObject* parent = nullptr);
 
   bool playing() const { return timer_.isActive(); }
   void play();  ///< from the start if the last frame is shown; does nothing without frames
@@ -64,7 +64,7 @@ class Playback : public QObject {
   void anchor();
   bool stops_between(qint64 first, qint64 last);
 
-  Session* session_;
+  PlayedFrames* frames_;
   Clock clock_;
   Gate gate_;
   QTimer timer_;

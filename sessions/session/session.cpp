@@ -8,7 +8,7 @@
 
 namespace deer {
 
-Session::Session(EngineFactory factory, SourceOpener opener, QObject* parent) : QObject(parent) {
+Session::Session(EngineFactory factory, SourceOpener opener, QObject* parent) : PlayedFrames(parent) {
   d_ = std::make_unique<Private>(this, std::move(factory), std::move(opener));
   d_->playback = new Playback(this, {}, this);
 }
@@ -51,6 +51,7 @@ const FrameSource* Session::episode() const { return d_->episode.get(); }
 
 qint64 Session::frame_count() const { return static_cast<qint64>(d_->records.size()); }
 qint64 Session::current_frame() const { return d_->frame; }
+double Session::frames_per_second() const { return d_->episode ? d_->episode->info().frames_per_second : 0; }
 
 void Session::set_current_frame(qint64 frame) {
   if (frame_count() == 0) return;

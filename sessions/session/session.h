@@ -15,6 +15,7 @@
 #include "sessions/base/factories.h"
 #include "sessions/base/problem.h"
 #include "sessions/frames/exit_flip.h"
+#include "sessions/frames/played_frames.h"
 #include "sessions/live/live_source.h"
 
 namespace deer {
@@ -27,7 +28,7 @@ struct TraceMetadata;
 /// inference happen on worker threads and arrive as finished, immutable values. No call waits; only
 /// the destructor does, for the workers to notice the stop request (between two layers, or for the
 /// disk access that is under way).
-class Session : public QObject {
+class Session : public PlayedFrames {
   Q_OBJECT
 
  public:
@@ -118,9 +119,10 @@ class Session : public QObject {
   void set_live_sink(LiveSinkPtr sink);
 
   // Frames.
-  qint64 frame_count() const;            ///< 0 if nothing is open
-  qint64 current_frame() const;          ///< -1 if nothing is open
-  void set_current_frame(qint64 frame);  ///< clamped to the episode
+  qint64 frame_count() const override;
+  qint64 current_frame() const override;
+  void set_current_frame(qint64 frame) override;
+  double frames_per_second() const override;
   /// The observation if it is in the cache, otherwise null and a request for it; see observation_ready.
   ObservationPtr observation(qint64 frame);
   /// Why a frame could not be read; empty if it could, or has not been tried.
@@ -171,7 +173,6 @@ class Session : public QObject {
  Q_SIGNALS:
   void model_changed();
   void collection_changed();
-  void episode_changed();                        ///< frames, records and current frame all start anew
   void frames_added(qint64 first, qint64 last);  ///< live: frame_count() has grown; instructions() perhaps too
   void current_frame_changed(qint64 frame);
   void hovered_frame_changed(qint64 frame);
