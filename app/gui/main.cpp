@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
   deer::install_translations(&application);
   deer::Theme::instance().apply();
   const int result = run(application, launch.options);
-  // Libraries should not go before the threads that use them; a camera that hangs is not waited for long.
+  // Threads must end before the libraries they use are unloaded; a camera that hangs gets half a second.
   deer::LiveCamera::wait_for_readers(std::chrono::milliseconds(500));
   return result;
 }

@@ -39,7 +39,7 @@ void Headline::refresh() {
   }
   if (session_->is_live() && frame == session_->frame_count() - 1) {
     const bool needs_model = !session_->model() && session_->live_takes_commands();
-    status_ = needs_model ? tr("Open a model to see it act") : session_->live_status();
+    status_ = needs_model ? tr("Open a model to run it") : session_->live_status();
   }
   if (const auto record = session_->record(frame); record && session_->model()) {
     exit_index_ = record->exit_index;
@@ -90,7 +90,7 @@ void Headline::paintEvent(QPaintEvent*) {
   area.setLeft(area.left() + painter.fontMetrics().horizontalAdvance(shown) + spacing::kLarge);
   painter.setFont(Theme::number_font(theme.body_font()));
   painter.setPen(colors.muted_text);
-  // Half a sentence would be worse than none.
+  // Half a sentence is worse than none.
   if (painter.fontMetrics().horizontalAdvance(status_) <= area.width()) {
     painter.drawText(area, Qt::AlignLeft | Qt::AlignVCenter, status_);
   }

@@ -7,7 +7,7 @@
 
 namespace deer {
 
-/// The line between pictures and timeline: the instruction, how a live run gets on with it, and the exit
+/// The line between pictures and timeline: the instruction, the progress of a live run, and the exit
 /// taken, in its colour.
 class Headline : public QWidget {
   Q_OBJECT

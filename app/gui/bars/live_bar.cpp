@@ -24,24 +24,24 @@ LiveBar::LiveBar(Session* session, QWidget* parent)
       newest_(new QPushButton(tr("Newest"))),
       every_exit_(new QCheckBox(tr("Every exit"))) {
   setAccessibleName(tr("Live run"));
-  // In a tool bar the role would be that of buttons.
+  // A tool bar would give them the role of buttons.
   for (auto* const label : {state_, rate_}) label->setForegroundRole(QPalette::WindowText);
   state_->setAccessibleName(tr("State of the live run"));
-  rate_->setAccessibleName(tr("Frames a second"));
+  rate_->setAccessibleName(tr("Frames per second"));
   rate_->setAlignment(Qt::AlignTrailing | Qt::AlignVCenter);
-  rate_->setToolTip(tr("Frames a second over the last second"));
+  rate_->setToolTip(tr("Frames per second, over the last second"));
   instruction_->setAccessibleName(tr("New instruction"));
   instruction_->lineEdit()->setPlaceholderText(tr("New instruction"));
-  instruction_->setToolTip(tr("What the model is to do next (Ctrl+I). It begins with an empty memory."));
+  instruction_->setToolTip(tr("What the model should do next (Ctrl+I). The policy's history is reset."));
   start_->setAccessibleName(tr("Start or pause the live run"));
   stop_->setAccessibleName(tr("Stop the live run"));
-  stop_->setToolTip(tr("End the live run; its frames stay (Shift+F6)"));
+  stop_->setToolTip(tr("End the live run and keep its frames (Shift+F6)"));
   newest_->setAccessibleName(tr("Show the newest frame"));
-  newest_->setToolTip(tr("Show the newest frame, and move on with it (End)"));
+  newest_->setToolTip(tr("Show the newest frame and follow the live run (End)"));
   every_exit_->setAccessibleName(every_exit_->text());
   every_exit_->setToolTip(
       tr("Evaluate every exit of each frame, so that other thresholds can be tried on it afterwards. Off: the model "
-         "really stops where the policy leaves, and is faster."));
+         "stops at the exit the policy takes, which is faster."));
 
   auto* const row = new QHBoxLayout(this);
   row->setContentsMargins(spacing::kTiny, 0, spacing::kTiny, 0);
@@ -59,7 +59,7 @@ LiveBar::LiveBar(Session* session, QWidget* parent)
     session_->instruct(instruction_->instruction());
     instruction_->clearEditText();
     instruction_->setCurrentIndex(-1);
-    // Space is for playing again.
+    // Space plays again.
     instruction_->lineEdit()->clearFocus();
     instruction_->clearFocus();
   });
@@ -105,7 +105,7 @@ void LiveBar::refresh() {
   every_exit_->setEnabled(session_->model() && !ended);
   newest_->setEnabled(!session_->following());
   start_->setText(runs ? tr("Pause") : tr("Start"));
-  start_->setToolTip(runs ? tr("Let the live run stand (F6)") : tr("Go on with the live run (F5)"));
+  start_->setToolTip(runs ? tr("Pause live run (F6)") : tr("Resume live run (F5)"));
   start_->setEnabled(!ended && !needs_model);
   stop_->setEnabled(!ended);
 }
@@ -116,7 +116,7 @@ void LiveBar::restyle() {
   bold.setBold(true);
   state_->setFont(bold);
   rate_->setFont(Theme::number_font(theme.body_font()));
-  // Widest texts: what stands beside them stays where it is.
+  // As wide as the widest text, so that neighbours do not move.
   const QFontMetrics words(bold);
   int widest = 0;
   for (const auto& text : {tr("Live"), tr("Paused"), tr("Ended")}) {

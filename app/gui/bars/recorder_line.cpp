@@ -49,9 +49,9 @@ void RecorderLine::refresh() {
   } else if (recorder_->closing()) {
     text = tr("Writing the last %1 frames").arg(format_count(waiting));
   } else if (recording && recorder_->frames() == 0 && waiting == 0) {
-    text = tr("Recording begins with the next run");
+    text = tr("Recording starts with the next run");
   } else if (recording) {
-    // A few frames always wait; a number that comes and goes would say nothing.
+    // A few frames always wait; a number that flickers is no help.
     constexpr qint64 kFew = 100;
     text = tr("Recording: %1 frames").arg(format_count(recorder_->frames()));
     if (waiting > kFew) text += tr(", %1 waiting").arg(format_count(waiting));

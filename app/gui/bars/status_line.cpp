@@ -31,7 +31,7 @@ ActivityLine::ActivityLine(Session* session, QWidget* parent) : QWidget(parent),
   auto* const layout = new QHBoxLayout(this);
   layout->setContentsMargins(spacing::kSmall, 0, 0, 0);
   layout->setSpacing(spacing::kSmall);
-  text_ = add_label(layout, tr("What is going on"));
+  text_ = add_label(layout, tr("Current operation"));
   text_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   layout->setStretchFactor(text_, 1);
   bar_ = new QProgressBar;
@@ -41,8 +41,8 @@ ActivityLine::ActivityLine(Session* session, QWidget* parent) : QWidget(parent),
   layout->addWidget(bar_);
   cancel_ = new QToolButton;
   cancel_->setText(tr("Cancel"));
-  cancel_->setAccessibleName(tr("Cancel what is going on"));
-  cancel_->setToolTip(tr("Cancel what is going on (Esc)"));
+  cancel_->setAccessibleName(tr("Cancel current operation"));
+  cancel_->setToolTip(tr("Cancel current operation (Esc)"));
   cancel_->setFocusPolicy(Qt::TabFocus);
   cancel_->setFont(Theme::instance().label_font());
   layout->addWidget(cancel_);
@@ -90,7 +90,7 @@ FactsLine::FactsLine(Session* session, QWidget* parent) : QWidget(parent), sessi
   model_ = add_label(layout, tr("Model"));
   device_ = add_label(layout, tr("Device and number format"));
   memory_ = add_label(layout, tr("Memory in use"));
-  memory_->setToolTip(tr("Memory that the program has in use"));
+  memory_->setToolTip(tr("Memory used by Deerscope"));
   connect(session_, &Session::model_changed, this, &FactsLine::show_model);
   connect(session_, &Session::current_frame_changed, this, &FactsLine::show_times);
   connect(session_, &Session::episode_changed, this, &FactsLine::show_times);

@@ -12,7 +12,7 @@ class QToolButton;
 
 namespace deer {
 
-/// What is going on, on the left: text, progress, cancel.
+/// The current operation, on the left: text, progress, cancel.
 class ActivityLine : public QWidget {
   Q_OBJECT
 

@@ -12,7 +12,7 @@ class CameraMemory {
  public:
   explicit CameraMemory(const std::filesystem::path& folder) : file_(folder / "cameras.json") {}
 
-  /// Never throws; what cannot be read is at its default. Sources, adjustments and the instruction alone.
+  /// Never throws; what cannot be read has its default. Only sources, adjustments and the instruction are saved.
   CameraSourceOptions load() const;
   /// The passwords in URLs are left out. Throws FileError.
   void save(const CameraSourceOptions& cameras) const;

@@ -33,7 +33,7 @@ CameraPicker::CameraPicker(const QString& title, const std::vector<ListedCamera>
       flip_horizontal_(new QCheckBox(tr("Flip left and right"))),
       flip_vertical_(new QCheckBox(tr("Flip top and bottom"))),
       crop_{},
-      whole_(new QPushButton(tr("Whole picture"))),
+      whole_(new QPushButton(tr("Full picture"))),
       by_hand_(new QCheckBox(tr("Set exposure"))),
       exposure_(new QDoubleSpinBox),
       show_(new QPushButton(tr("Show picture"))),
@@ -60,7 +60,7 @@ CameraPicker::CameraPicker(const QString& title, const std::vector<ListedCamera>
   for (auto* const box : crop_) connect(box, &QSpinBox::valueChanged, this, edited);
   connect(whole_, &QPushButton::clicked, this, [this] { Q_EMIT preview_->crop_chosen({}); });
   connect(by_hand_, &QCheckBox::toggled, exposure_, &QWidget::setEnabled);
-  // The driver is told when it is opened.
+  // The exposure is set when the driver is opened.
   const auto reopen = [this] {
     if (preview_->running()) preview_->start(settings());
   };
@@ -103,18 +103,19 @@ void CameraPicker::build(const QString& title) {
     crop_[i]->setPrefix(prefixes[i]);
     crop_[i]->setSuffix(tr(" px"));
     crop_[i]->setToolTip(
-        tr("In pixels of the picture as turned. Or drag over the preview; double-click for all of it."));
+        tr("In pixels of the rotated picture. You can also drag over the preview; double-click to reset."));
   }
   for (int i : {2, 3}) crop_[i]->setSpecialValueText(prefixes[i] + tr("all"));
   name(whole_, whole_->text());
   name(by_hand_, by_hand_->text());
-  by_hand_->setToolTip(tr("Off: the camera chooses its exposure itself."));
+  by_hand_->setToolTip(tr("Off: automatic exposure."));
   name(exposure_, tr("exposure"));
   exposure_->setRange(0, 1e6);
   exposure_->setDecimals(0);
   exposure_->setValue(100);
   exposure_->setEnabled(false);
-  exposure_->setToolTip(tr("In the driver's units; of most webcams 100 µs. The preview says if it is refused."));
+  exposure_->setToolTip(
+      tr("In the driver's units, 100 µs for most webcams. The preview shows whether the camera accepts it."));
   name(show_, show_->text());
   show_->setCheckable(true);
   name(preview_, tr("preview"));

@@ -5,7 +5,7 @@
 #include <QPainter>
 #include <QPainterPath>
 
-#include "app/gui/cameras/camera_words.h"
+#include "app/gui/cameras/camera_text.h"
 #include "core/base/error.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"

@@ -11,7 +11,7 @@
 
 namespace deer {
 
-/// The picture of a camera that is being set up: turned and flipped, with the part that is kept. Dragging
+/// The picture of a camera that is being set up: turned and flipped, with the crop. Dragging
 /// chooses that part. The camera is read on threads of its own while the preview is on.
 class CameraPreview : public QWidget {
   Q_OBJECT
@@ -24,13 +24,13 @@ class CameraPreview : public QWidget {
   void start(const CameraSettings& settings);
   void stop();
   bool running() const { return camera_ != nullptr; }
-  /// How the picture is shown from now on; the source stays what it was started with.
+  /// Changes how the picture is shown; the source stays the one it was started with.
   void adjust(const CameraSettings& settings);
 
-  QString text() const { return text_; }  ///< state, size and rate, or what is the matter
+  QString text() const { return text_; }  ///< state, size and rate, or the problem
   QImage picture() const { return picture_; }
   QRect picture_rect() const;  ///< where the picture is, in the widget
-  /// The part that is kept, in the widget; the whole picture if it is not cropped.
+  /// The crop, in the widget; the whole picture without one.
   QRect crop_rect() const;
 
   QSize sizeHint() const override;

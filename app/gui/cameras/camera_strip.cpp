@@ -5,7 +5,7 @@
 #include <QLabel>
 #include <QPushButton>
 
-#include "app/gui/cameras/camera_words.h"
+#include "app/gui/cameras/camera_text.h"
 #include "sessions/base/paths.h"
 #include "sessions/recording/live_recording.h"
 #include "widgets/base/number_format.h"
@@ -67,15 +67,14 @@ CameraStrip::CameraStrip(Session* session, LiveRecording* recording, QWidget* pa
     row.name = label(titles[i], {});
     row.name->setText(i == 0 ? tr("static") : tr("gripper"));
     row.state = label(tr("%1: state").arg(titles[i]), {});
-    row.rate = label(tr("%1: pictures a second").arg(titles[i]), tr("New pictures over the last second"));
-    row.drops = label(tr("%1: dropped pictures").arg(titles[i]),
-                      tr("Pictures that made way for newer ones while the model was busy"));
+    row.rate = label(tr("%1: pictures per second").arg(titles[i]), tr("New pictures in the last second"));
+    row.drops = label(tr("%1: dropped pictures").arg(titles[i]), tr("Frames dropped because the model was busy"));
     layout->addSpacing(spacing::kLarge);
   }
   skew_ = label(tr("Skew of the pair"), {});
   layout->addSpacing(spacing::kLarge);
-  latency_ = label(tr("Latency from capture to screen"),
-                   tr("From the moment a picture is captured until it is painted, over the last 300 painted frames"));
+  latency_ =
+      label(tr("Latency from capture to screen"), tr("Time from capture to display, over the last 300 frames shown"));
   layout->addStretch(1);
   recorded_ = label(tr("Recording"), {});
   record_->setAccessibleName(tr("Record or stop recording"));
@@ -112,7 +111,7 @@ void CameraStrip::show_camera(const Row& row, const CameraReport* report) {
   for (const auto& text : {report->problem, report->note}) {
     if (!text.empty()) why << QString::fromStdString(text);
   }
-  if (report->reconnects > 0) why << tr("lost and found again %1 times").arg(report->reconnects);
+  if (report->reconnects > 0) why << tr("reconnected %1 times").arg(report->reconnects);
   row.state->setToolTip(why.join(u'\n'));
   row.state->setAccessibleDescription(why.join(QStringLiteral("; ")));
   paint_text(row.state, session_->live_ended() ? Theme::instance().colors().muted_text : state_color(report->state));
@@ -127,24 +126,24 @@ void CameraStrip::show_camera(const Row& row, const CameraReport* report) {
 void CameraStrip::show_recording() {
   const auto& status = recording_->status();
   const auto& colors = Theme::instance().colors();
-  const bool goes_on = recording_->recording();
-  record_->setText(goes_on ? tr("Stop recording") : tr("Record…"));
-  record_->setEnabled(goes_on || (session_->is_live() && !session_->live_ended()));
-  record_->setToolTip(goes_on ? tr("Write what waits, and close the data set (Ctrl+Shift+R)")
-                              : tr("Write the frames from now on to a CALVIN data set (Ctrl+Shift+R)"));
+  const bool recording = recording_->recording();
+  record_->setText(recording ? tr("Stop recording") : tr("Record…"));
+  record_->setEnabled(recording || (session_->is_live() && !session_->live_ended()));
+  record_->setToolTip(recording ? tr("Finish writing and close the dataset (Ctrl+Shift+R)")
+                                : tr("Record live frames to a CALVIN dataset (Ctrl+Shift+R)"));
   QString text;
-  if (!status.folder.empty() && (goes_on || !status.finished)) {
-    text = goes_on ? tr("recording: %1 frames").arg(format_count(status.written))
-                   : tr("writing the rest: %1 frames left").arg(format_count(status.waiting));
-    if (goes_on && status.waiting > 0) text += tr(", %1 wait").arg(format_bytes(double(status.waiting_bytes)));
+  if (!status.folder.empty() && (recording || !status.finished)) {
+    text = recording ? tr("recording: %1 frames").arg(format_count(status.written))
+                     : tr("finishing: %1 frames left").arg(format_count(status.waiting));
+    if (recording && status.waiting > 0) text += tr(", %1 waiting").arg(format_bytes(double(status.waiting_bytes)));
   } else if (!status.folder.empty()) {
     text = tr("recorded %1 frames").arg(format_count(status.written));
   }
-  if (status.left_out > 0) text += tr(", %1 left out: the disk is too slow").arg(format_count(status.left_out));
+  if (status.left_out > 0) text += tr(", %1 skipped: the disk is too slow").arg(format_count(status.left_out));
   recorded_->setText(text);
   recorded_->setToolTip(to_qstring(status.folder));
   paint_text(recorded_, status.left_out > 0 || !status.problem.empty() ? colors.warning
-                        : goes_on                                      ? colors.text
+                        : recording                                    ? colors.text
                                                                        : colors.muted_text);
 }
 
@@ -160,12 +159,12 @@ void CameraStrip::refresh() {
   latency_->setVisible(!report.cameras.empty());
   if (report.skew_ms) {
     skew_->setText(tr("skew %1 ms").arg(format_fixed(*report.skew_ms, 0)));
-    skew_->setToolTip(tr("Time between the two pictures of the newest pair; at most %1 so far")
+    skew_->setToolTip(tr("Time between the two pictures of the newest pair; maximum so far %1")
                           .arg(format_quantity(report.largest_skew_ms, tr("ms"))));
   }
   const auto latency = session_->live_latency();
   latency_->setText(latency.count == 0 ? tr("latency not measured")
-                                       : tr("latency %1 ms, 95 % below %2 ms")
+                                       : tr("latency %1 ms, 95th percentile %2 ms")
                                              .arg(format_fixed(latency.median_ms, 0), format_fixed(latency.p95_ms, 0)));
   const auto& colors = Theme::instance().colors();
   for (auto* const label : {skew_, latency_}) paint_text(label, colors.text);
@@ -183,7 +182,7 @@ void CameraStrip::restyle() {
     row.state->setFont(numbers);
     row.rate->setFont(numbers);
     row.drops->setFont(numbers);
-    // What stands beside them stays where it is while digits come and go.
+    // Fixed widths, so that neighbours do not move as digits change.
     row.rate->setMinimumWidth(metrics.horizontalAdvance(tr("%1 Hz").arg(QStringLiteral("00.0"))));
     row.drops->setMinimumWidth(metrics.horizontalAdvance(tr("%1 dropped").arg(QStringLiteral("000"))));
   }

@@ -12,8 +12,8 @@ namespace deer {
 
 class LiveRecording;
 
-/// How the cameras of a live run go: state, rate and drops of each, skew, latency from capture to screen, and
-/// the recording. Hidden while there is nothing of it to tell.
+/// State, rate and drops of each camera of a live run, skew, latency from capture to screen, and
+/// the recording. Hidden while there is nothing to show.
 class CameraStrip : public QWidget {
   Q_OBJECT
 

@@ -53,7 +53,7 @@ int match_score(const QString& text, const QString& query) {
   qsizetype before = -2;
   for (const auto letter : query) {
     if (letter.isSpace()) continue;
-    // A letter that begins a word counts most; then one right after the letter before.
+    // A letter right after the previous one counts most, then one that begins a word.
     qsizetype best = -1;
     int best_score = -1;
     for (qsizetype i = at; i < text.size(); ++i) {

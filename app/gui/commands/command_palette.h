@@ -11,8 +11,8 @@ class QStandardItemModel;
 
 namespace deer {
 
-/// How well `query` fits `text`: its letters in this order, best at the beginnings of words and in one
-/// piece. Negative if they are not there. Case does not matter.
+/// How well `query` fits `text`: its letters in order, best at the beginnings of words and in one
+/// piece. Negative if it does not match. Case does not matter.
 int match_score(const QString& text, const QString& query);
 
 /// A searchable list of every command that can be run now. Enter runs the first.

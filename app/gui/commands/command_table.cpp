@@ -10,7 +10,7 @@ namespace deer {
 CommandTable::CommandTable(QWidget* window) : QObject(window), window_(window) {}
 
 QAction* CommandTable::add(Command command) {
-  // Standard keys may be one that was named besides, or none on this system.
+  // Standard keys may repeat a key that is listed too, or be empty on this system.
   QList<QKeySequence> keys;
   for (const auto& key : command.shortcuts) {
     if (!key.isEmpty() && !keys.contains(key)) keys << key;
@@ -48,7 +48,7 @@ void CommandTable::add(const QString& menu, std::initializer_list<Command> comma
 
 namespace {
 
-/// A letter for `text` that is not in `taken`: the underlined one, one that begins a word, any of its own, any at all.
+/// A letter for `text` that is not in `taken`: preferably the underlined one, then an initial, one of its own, any.
 QChar free_letter(const QString& text, const QString& taken) {
   const auto mark = text.indexOf(u'&');
   QString wanted = mark >= 0 ? text.mid(mark + 1, 1) : QString();
@@ -81,7 +81,7 @@ void CommandTable::add_missing_keys() {
     if (!command.submenu.isEmpty()) keys += letter_of(keys, command.submenu) + QStringLiteral(", ");
     return keys;
   };
-  // Submenus first: what opens one must not be a command as well.
+  // Submenus first, so that no command gets a submenu's letter.
   for (const auto& command : commands_) keys_before(command);
   for (std::size_t i = 0; i < commands_.size(); ++i) {
     auto& command = commands_[i];

@@ -125,7 +125,7 @@ void GuideDialog::go_to_heading(int row) {
 
 void GuideDialog::follow(const QUrl& link) {
   if (link.isRelative() && link.path().endsWith(u".md")) return load(link.path());
-  // A person's own click is the only thing that opens a page of the network.
+  // Only a click opens a web page.
   if (link.scheme() == u"https") QDesktopServices::openUrl(link);
 }
 

@@ -35,7 +35,7 @@ class GuideBrowser : public QTextBrowser {
   QHash<QString, QImage> pictures_;
 };
 
-/// The user guide, beside the window: contents on the left, the page on the right. Pages are read in the background.
+/// The user guide in its own window: contents on the left, the page on the right. Pages are read in the background.
 class GuideDialog : public QDialog {
   Q_OBJECT
 

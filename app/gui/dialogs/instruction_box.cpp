@@ -22,12 +22,12 @@ InstructionBox::InstructionBox(QWidget* parent) : QComboBox(parent) {
   completer->setCaseSensitivity(Qt::CaseInsensitive);
   completer->setFilterMode(Qt::MatchContains);
   completer->setMaxVisibleItems(12);
-  // Not the box's own: that would take a completion that is not in the list for none.
+  // Not the box's own completer, which ignores completions that are not in the list.
   lineEdit()->setCompleter(completer);
   lineEdit()->setPlaceholderText(tr("open the drawer"));
   lineEdit()->setAccessibleName(accessibleName());
   connect(lineEdit(), &QLineEdit::returnPressed, this, &InstructionBox::entered);
-  // A listed text that was typed counts as chosen when the focus leaves; it was not entered.
+  // Losing the focus activates a typed text that is in the list; only Return enters it.
   connect(this, &QComboBox::activated, this, [this] {
     if (lineEdit()->hasFocus()) Q_EMIT entered();
   });

@@ -49,7 +49,8 @@ QLabel* make_note(const QString& accessible_name) {
 
 QString layout_name_problem(const QString& name, const QStringList& taken) {
   if (name.trimmed().isEmpty()) return SaveLayoutDialog::tr("Give the layout a name.");
-  if (contains(taken, name.trimmed())) return SaveLayoutDialog::tr("There is a layout of this name. Choose another.");
+  if (contains(taken, name.trimmed()))
+    return SaveLayoutDialog::tr("A layout of this name exists. Choose another name.");
   return {};
 }
 
@@ -87,9 +88,9 @@ void SaveLayoutDialog::update_note() {
   const bool full = saved_.size() >= qsizetype(SessionStore::kMostLayouts) && !contains(saved_, name());
   save_->setEnabled(problem.isEmpty() && !full);
   note_->setText(!problem.isEmpty()         ? problem
-                 : full                     ? tr("As many layouts are saved as can be. Delete one first.")
+                 : full                     ? tr("Layout limit reached. Delete one first.")
                  : contains(saved_, name()) ? tr("Replaces the saved layout of this name.")
-                                            : tr("Keeps where panels stand and how large they are."));
+                                            : tr("Saves the position and size of every panel."));
 }
 
 ManageLayoutsDialog::ManageLayoutsDialog(QStringList built_in, std::vector<NamedLayout> saved, QWidget* parent)
@@ -150,7 +151,8 @@ void ManageLayoutsDialog::fill(int current) {
     item->setFlags(item->flags() | Qt::ItemIsEditable);
   }
   list_->setCurrentRow(std::min(current, list_->count() - 1));
-  note_->setText(layouts_.empty() ? tr("No layout is saved. View › Layouts › Save layout as… keeps one.") : QString());
+  note_->setText(layouts_.empty() ? tr("No saved layouts. Use View › Layouts › Save layout as… to save one.")
+                                  : QString());
   update_buttons();
 }
 

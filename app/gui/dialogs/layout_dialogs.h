@@ -13,7 +13,7 @@ class QPushButton;
 
 namespace deer {
 
-/// Why `name` cannot be a layout's, in one sentence; empty if it can. `taken`: names that are not free.
+/// Why `name` is no valid layout name, in one sentence; empty if it is. `taken`: names already used.
 QString layout_name_problem(const QString& name, const QStringList& taken);
 
 /// Asks for the name of a layout that is to be saved.
@@ -21,7 +21,7 @@ class SaveLayoutDialog : public QDialog {
   Q_OBJECT
 
  public:
-  /// `built_in`: titles that are not free. `saved`: layouts that the name may replace.
+  /// `built_in`: titles that cannot be used. `saved`: layouts the name may replace.
   SaveLayoutDialog(QStringList built_in, const std::vector<NamedLayout>& saved, QWidget* parent);
 
   QString name() const;
@@ -46,7 +46,7 @@ class ManageLayoutsDialog : public QDialog {
   const std::vector<NamedLayout>& layouts() const { return layouts_; }
 
  Q_SIGNALS:
-  void chosen(const QByteArray& layout, const QString& name);  ///< to be put in force now
+  void chosen(const QByteArray& layout, const QString& name);  ///< to apply now
 
  private:
   void fill(int current);

@@ -35,12 +35,11 @@ OpenCamerasDialog::OpenCamerasDialog(const std::vector<ListedCamera>& found, con
   fixed_ = new CameraPicker(tr("Static camera"), found, fixed);
   gripper_ = new CameraPicker(tr("Gripper camera"), found, before.gripper.value_or(CameraSettings()));
   pair_->setAccessibleName(pair_->text());
-  pair_->setToolTip(
-      tr("Pictures that were taken at most 50 ms apart make a pair. Off: one camera, none for the gripper."));
+  pair_->setToolTip(tr("Pictures taken at most 50 ms apart form a pair. Off: no gripper camera."));
   pair_->setChecked(before.gripper.has_value());
   gripper_->setEnabled(pair_->isChecked());
   instruction_->setCurrentText(QString::fromStdString(before.instruction));
-  instruction_->lineEdit()->setPlaceholderText(tr("What the model is to do"));
+  instruction_->lineEdit()->setPlaceholderText(tr("Instruction, for example “open the drawer”"));
   note_->setAccessibleName(tr("What will happen"));
   note_->setWordWrap(true);
   note_->setTextFormat(Qt::PlainText);
@@ -108,9 +107,10 @@ void OpenCamerasDialog::update_note() {
     parts << QString::fromStdString(error.what());
   }
   if (!wrong) {
-    if (!ready && none_found_) parts << tr("No camera is plugged in. A URL, a pipeline or a video can be opened.");
-    parts << (has_model_ ? tr("The model runs on the newest picture; those it has no time for are dropped and counted.")
-                         : tr("No model is open: the cameras are shown, and the model runs once one is open."));
+    if (!ready && none_found_) parts << tr("No camera found. You can still open a URL, a pipeline or a video.");
+    parts << (has_model_ ? tr("The model runs on the newest picture. Pictures that arrive while it is busy are dropped "
+                              "and counted.")
+                         : tr("No model is open. The cameras are shown, and a model runs as soon as it is open."));
   }
   open_->setEnabled(ready);
   note_->setText(parts.join(u' '));

@@ -28,7 +28,7 @@ class OpenCamerasDialog : public QDialog {
   CameraPicker* fixed() const { return fixed_; }
   CameraPicker* gripper() const { return gripper_; }
 
-  void done(int result) override;  ///< the previews let their cameras go first
+  void done(int result) override;  ///< the previews close their cameras first
 
  private:
   void update_note();

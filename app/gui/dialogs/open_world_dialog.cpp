@@ -25,7 +25,7 @@ OpenWorldDialog::OpenWorldDialog(const WorldChoice& before, bool has_model, QWid
   seed_->setAccessibleName(tr("Seed"));
   seed_->setRange(0, std::numeric_limits<int>::max());
   seed_->setValue(static_cast<int>(std::min<quint64>(before.seed, quint64(seed_->maximum()))));
-  seed_->setToolTip(tr("Another seed: another table, other colours, lights and places of the blocks."));
+  seed_->setToolTip(tr("Another seed gives another table: colours, lights and block positions."));
   note_->setAccessibleName(tr("What will happen"));
   note_->setWordWrap(true);
   // Room for the longest note, so that typing moves nothing.
@@ -62,10 +62,11 @@ void OpenWorldDialog::update_note() {
   open_->setEnabled(!text.isEmpty());
   QStringList parts;
   if (!has_model_) {
-    parts << tr("No model is open: the world is shown, and stands still until a model is open and the run is started.");
+    parts << tr("No model is open. The world is shown, paused until you open a model and start the run.");
   }
   if (!text.isEmpty() && !is_known_instruction(text)) {
-    parts << tr("No task of this world is phrased like this: the model is told, but nobody can say when it is done.");
+    parts << tr(
+        "This is not a task this world can score. The model gets the instruction, but success is not detected.");
   } else if (has_model_) {
     parts << tr(
         "The model acts, at most 30 times a second. When the task is done, or after 360 steps, a new table is "

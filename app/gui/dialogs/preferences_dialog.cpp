@@ -48,7 +48,7 @@ PreferencesDialog::PreferencesDialog(const Preferences& preferences, QWidget* pa
   form->setHorizontalSpacing(spacing::kLarge);
   form->setVerticalSpacing(spacing::kSmall);
   theme_ = add_choice(form, tr("Theme"),
-                      {{QStringLiteral("system"), tr("As the system")},
+                      {{QStringLiteral("system"), tr("System default")},
                        {QStringLiteral("light"), tr("Light")},
                        {QStringLiteral("dark"), tr("Dark")}},
                       preferences.theme);
@@ -78,10 +78,10 @@ PreferencesDialog::PreferencesDialog(const Preferences& preferences, QWidget* pa
     if (speed == preferences.playback_speed) speed_->setCurrentIndex(speed_->count() - 1);
   }
   form->addRow(tr("Playback speed"), speed_);
-  restore_ = new QCheckBox(tr("Open what was open last when the program starts"));
+  restore_ = new QCheckBox(tr("Restore the last session at startup"));
   restore_->setChecked(preferences.restore_on_start);
   form->addRow(QString(), restore_);
-  auto* const note = new QLabel(tr("Device and number format apply to the next model that is opened."));
+  auto* const note = new QLabel(tr("Device and number format apply to the next model you open."));
   note->setWordWrap(true);
   auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
   make_plain(buttons);

@@ -11,7 +11,7 @@ class QSpinBox;
 
 namespace deer {
 
-/// Edits a copy of the preferences; accepted() says that preferences() is wanted.
+/// Edits a copy of the preferences; read preferences() after accepted().
 class PreferencesDialog : public QDialog {
   Q_OBJECT
 

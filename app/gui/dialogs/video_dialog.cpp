@@ -22,7 +22,7 @@
 namespace deer {
 namespace {
 
-// Letters, digits and dashes alone, so that every system takes it.
+// Only letters, digits and dashes, valid on every system.
 QString plain(const QString& text) {
   QString out;
   for (const QChar c : text) {
@@ -146,18 +146,18 @@ void VideoDialog::update_note() {
   const qint64 count = last_->value() - first_->value() + 1;
   const auto name = file_->text().trimmed();
   QString wrong;
-  if (count < 1) wrong = tr("The last frame lies before the first.");
-  if (name.isEmpty()) wrong = tr("The file has no name.");
+  if (count < 1) wrong = tr("The last frame is before the first.");
+  if (name.isEmpty()) wrong = tr("Enter a file name.");
   QStringList parts;
   if (wrong.isEmpty()) {
-    parts << tr("%1 frames, %2 s at %3 frames a second.")
+    parts << tr("%1 frames, %2 s at %3 frames per second.")
                  .arg(format_count(count), format_number(static_cast<double>(count) / facts_.frames_per_second),
                       format_number(facts_.frames_per_second));
     if (facts_.evaluated < facts_.frames) {
-      parts << tr("The model has not been run on %1 of %2 frames: they are shown without depth.")
+      parts << tr("%1 of %2 frames are not evaluated and are shown without depth.")
                    .arg(format_count(facts_.frames - facts_.evaluated), format_count(facts_.frames));
     }
-    if (QFileInfo::exists(to_qstring(plan().file))) parts << tr("The file is there already and will be replaced.");
+    if (QFileInfo::exists(to_qstring(plan().file))) parts << tr("The file exists and will be replaced.");
   } else {
     parts << wrong;
   }

@@ -15,7 +15,7 @@ class QSpinBox;
 
 namespace deer {
 
-/// Asks what is to be put into a video, which frames of it, how large and where.
+/// Asks what to export as a video: view, frames, size and file.
 class VideoDialog : public QDialog {
   Q_OBJECT
 
@@ -30,7 +30,7 @@ class VideoDialog : public QDialog {
     QString title;   ///< of the episode, for the file's name
   };
 
-  /// `subjects`: at least one; they stay the caller's.
+  /// `subjects`: at least one; owned by the caller.
   VideoDialog(std::vector<const VideoSubject*> subjects, const Facts& facts, QWidget* parent = nullptr);
 
   std::size_t subject() const;  ///< its place in the list

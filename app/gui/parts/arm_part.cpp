@@ -16,7 +16,7 @@
 namespace deer {
 namespace {
 
-/// Beside an installed program, or in the source tree.
+/// Next to the installed program, or in the source tree.
 std::filesystem::path panda_urdf() {
   const auto program = to_path(QCoreApplication::applicationDirPath());
   const auto name = std::filesystem::path("panda") / "panda.urdf";
@@ -86,7 +86,7 @@ class Part final : public ArmPart {
       if (problems.isEmpty()) return;
       Q_EMIT warning({problems.size() == 1 ? tr("A part of the robot is not shown")
                                            : tr("%1 parts of the robot are not shown").arg(problems.size()),
-                      problems.join(u'\n'), tr("Put the meshes where the URDF names them, and open it again.")});
+                      problems.join(u'\n'), tr("Put the meshes where the URDF expects them and open it again.")});
     });
     connect(view_, &ArmView::picture_requested, this, &Part::save_picture);
     connect(view_, &ArmView::robot_requested, this, &Part::choose_robot);

@@ -28,7 +28,7 @@ class ArmPart : public QObject {
   virtual void add_commands(CommandTable* commands) = 0;
   virtual QByteArray save_state() const = 0;
   virtual void restore_state(const QByteArray& state) = 0;
-  /// The arm as it can be put into a video; null while it is not shown.
+  /// The arm as a video subject; null while it is not shown.
   virtual std::unique_ptr<VideoSubject> video_subject() = 0;
 
  Q_SIGNALS:

@@ -15,13 +15,13 @@ namespace deer {
 class CameraStrip;
 class CommandTable;
 
-/// Cameras and the recording of live runs as a part of the window: commands, dialog, and the strip that says
-/// how they go.
+/// Cameras and the recording of live runs as a part of the window: commands, dialog, and the strip that
+/// shows their state.
 class CameraPart : public QObject {
   Q_OBJECT
 
  public:
-  /// What was chosen is remembered in `settings`. `window` owns it, and dialogs appear over it.
+  /// The last choice is saved in `settings`. `window` owns it, and dialogs appear over it.
   CameraPart(Session* session, const std::filesystem::path& settings, QWidget* window);
 
   CameraStrip* strip() const { return strip_; }  ///< to be put into a layout, which then owns it
@@ -33,7 +33,7 @@ class CameraPart : public QObject {
   void choose();  ///< shows the dialog
   void toggle_recording();
 
-  /// How a folder is asked for; a test answers in the person's place. Empty answer: cancelled.
+  /// How a folder is chosen; a test can answer instead of a dialog. Empty: cancelled.
   void set_folder_chooser(std::function<QString()> chooser) { choose_folder_ = std::move(chooser); }
 
  Q_SIGNALS:

@@ -31,7 +31,7 @@ class ComparePart : public QObject {
   void clear_baseline();
   void show_panel() { Q_EMIT panel_requested(); }
 
-  /// How a trace to compare with is asked for; a test answers in the person's place. Empty answer: cancelled.
+  /// How a trace to compare with is chosen; a test can answer instead of a dialog. Empty: cancelled.
   void set_trace_chooser(std::function<QString()> chooser) { choose_trace_ = std::move(chooser); }
   /// Applies the thresholds of `file`, read in the background, and keeps the run as baseline.
   void compare_with_thresholds(const QString& file);

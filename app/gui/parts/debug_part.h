@@ -26,7 +26,8 @@ class TimelineView;
 class WatchPanel;
 class WhatIfPanel;
 
-/// Breakpoints, watches, events and what-if as a part of the window: their views, commands, and what is kept of them.
+/// Breakpoints, watches, events and what-if as a part of the window: their views, commands, and what a session saves of
+/// them.
 class DebugPart : public QObject {
   Q_OBJECT
 
@@ -56,7 +57,7 @@ class DebugPart : public QObject {
 
  Q_SIGNALS:
   void problem(const deer::Problem& problem);
-  void note(const deer::Problem& problem);  ///< of interest, nothing went wrong
+  void note(const deer::Problem& problem);  ///< information, no problem
   void settled(deer::ProblemId id);         ///< notes of this kind are out of date
 
  private:

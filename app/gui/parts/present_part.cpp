@@ -50,7 +50,7 @@ class Stage final : public VideoSubject {
 
 PresentPart::PresentPart(Session* session, QWidget* window)
     : QObject(window), session_(session), window_(window), summary_(new RunSummary(session, this)) {
-  // Nobody sees what else has the focus: keys would be lost in it.
+  // Other focused widgets are hidden; they would swallow keys.
   connect(qApp, &QApplication::focusChanged, this, [this](QWidget*, QWidget* now) {
     if (view_ && now && now != view_ && now->window() == window_) view_->setFocus(Qt::OtherFocusReason);
   });
@@ -74,7 +74,7 @@ void PresentPart::enter(bool full_screen) {
   view_->show();
   view_->raise();
   view_->setFocus(Qt::OtherFocusReason);
-  view_->show_hint(tr("Space plays, arrows step, Esc leaves"));
+  view_->show_hint(tr("Space plays, arrows step, Esc closes"));
   if (fills_screen_) window_->setWindowState(window_->windowState() | Qt::WindowFullScreen);
   Q_EMIT active_changed(true);
 }
@@ -97,9 +97,9 @@ void PresentPart::leave() {
 bool PresentPart::eventFilter(QObject* watched, QEvent* event) {
   if (watched == window_ && view_) {
     if (event->type() == QEvent::Resize) view_->setGeometry(window_->rect());
-    // Panels that a key brings up stay below.
+    // Panels shown by a shortcut stay below.
     if (event->type() == QEvent::ChildAdded || event->type() == QEvent::LayoutRequest) view_->raise();
-    // The window that is remembered is not the stage.
+    // The saved window state must not be that of the stage.
     if (event->type() == QEvent::Close) leave();
   }
   return QObject::eventFilter(watched, event);

@@ -17,7 +17,7 @@ class PresentView;
 class RunSummary;
 
 /// Present mode as a part of the window: a stage over everything in it, on the whole screen. The window's keys keep
-/// working below it; Esc leaves.
+/// working below it; Esc closes it.
 class PresentPart : public QObject {
   Q_OBJECT
 
@@ -31,7 +31,7 @@ class PresentPart : public QObject {
   PresentView* view() const { return view_; }  ///< null while not active
 
   void add_commands(CommandTable* commands, const QString& menu);
-  /// The stage as it can be put into a video.
+  /// The stage as a video subject.
   std::unique_ptr<VideoSubject> video_subject();
 
  Q_SIGNALS:

@@ -16,7 +16,7 @@ class CommandTable;
 class Recorder;
 class RecorderLine;
 
-/// The window's part that is about traces: opening one, keeping a run as one, recording. Owned by the window.
+/// Traces as a part of the window: opening one, saving a run as one, recording. Owned by the window.
 class TracePart : public QObject {
   Q_OBJECT
 
@@ -29,7 +29,7 @@ class TracePart : public QObject {
   QWidget* line() const;  ///< what is being recorded or saved, for the status bar
   Recorder* recorder() const { return recorder_; }
 
-  /// How a file is asked for; a test answers in the person's place. Empty answer: cancelled.
+  /// How a file is chosen; a test can answer instead of a dialog. Empty: cancelled.
   using FileChooser = std::function<QString(const QString& title, bool save, const QString& start)>;
   void set_file_chooser(FileChooser chooser) { choose_file_ = std::move(chooser); }
 

@@ -89,8 +89,7 @@ void VideoPart::start(std::unique_ptr<VideoSubject> subject, const VideoExport::
   connect(export_, &VideoExport::cancelled, this, &VideoPart::end);
   connect(export_, &VideoExport::failed, this, [this](const QString& message) {
     end();
-    Q_EMIT problem(
-        {tr("The video could not be exported"), message, tr("Choose another file, or make room on the disk.")});
+    Q_EMIT problem({tr("The video could not be exported"), message, tr("Choose another file or free disk space.")});
   });
   connect(export_, &VideoExport::finished, this, [this] {
     const auto written = export_->plan();
@@ -111,8 +110,8 @@ void VideoPart::start(std::unique_ptr<VideoSubject> subject, const VideoExport::
 void VideoPart::show_progress() {
   if (!progress_) return;
   const auto done = export_->done(), total = export_->total();
-  auto text = done < total ? tr("Taking frame %1 of %2").arg(format_count(done + 1), format_count(total))
-                           : tr("Completing the file");
+  auto text = done < total ? tr("Rendering frame %1 of %2").arg(format_count(done + 1), format_count(total))
+                           : tr("Finishing the file");
   if (const double left = export_->seconds_left(); done < total && left >= 0) {
     text += tr(", about %1 s left").arg(format_count(std::max<qint64>(std::llround(left), 1)));
   }
@@ -122,7 +121,7 @@ void VideoPart::show_progress() {
 
 void VideoPart::end() {
   if (progress_) {
-    // Closing it is no request to cancel.
+    // Closing it must not cancel.
     progress_->disconnect();
     progress_->hide();
     progress_->deleteLater();

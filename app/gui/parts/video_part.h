@@ -14,12 +14,12 @@ namespace deer {
 
 class CommandTable;
 
-/// Export of videos as a part of the window: the question what to export, the progress, the outcome.
+/// Video export as a part of the window: dialog, progress and result.
 class VideoPart : public QObject {
   Q_OBJECT
 
  public:
-  /// Made when the question is asked; null: not available now.
+  /// Called when the dialog opens; null: not available now.
   using SubjectMaker = std::function<std::unique_ptr<VideoSubject>()>;
 
   /// `window` owns it, and dialogs appear over it.

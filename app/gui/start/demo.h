@@ -11,7 +11,7 @@ struct Demo {
   std::filesystem::path episodes;
 };
 
-/// The demo that comes with the program: beside an installed program, or in the source tree.
+/// The demo that comes with the program: next to the installed program, or in the source tree.
 std::optional<Demo> find_demo();
 
 }  // namespace deer

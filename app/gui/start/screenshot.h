@@ -30,7 +30,7 @@ class Screenshot : public QObject {
 
   void fail(const Problem& problem);  ///< the first one counts
 
-  /// How a command of the options is run; false if it cannot. Without one, commands are not run.
+  /// Runs a command of the options; false if it cannot. Without it, commands are not run.
   void set_runner(std::function<bool(const QString& id)> run) { run_command_ = std::move(run); }
 
  Q_SIGNALS:

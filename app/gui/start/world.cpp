@@ -10,13 +10,13 @@
 namespace deer {
 namespace {
 
-struct Words {
+struct Strings {
   Q_DECLARE_TR_FUNCTIONS(deer::World)
 };
 
 std::string status_line(const SimulatedSource::Status& status) {
-  if (status.task.empty()) return Words::tr("step %1").arg(status.step).toStdString();
-  return Words::tr("step %1 · %2 done, %3 failed")
+  if (status.task.empty()) return Strings::tr("step %1").arg(status.step).toStdString();
+  return Strings::tr("step %1 · %2 done, %3 failed")
       .arg(status.step)
       .arg(status.successes)
       .arg(status.failures)
@@ -59,7 +59,7 @@ LiveOpener world_opener(const WorldChoice& choice) {
     out.status = [world] { return status_line(world->status()); };
     out.tasks = [world]() -> std::optional<TaskCount> {
       const auto status = world->status();
-      // Of an instruction of one's own nobody can say when it is done.
+      // Success of an instruction that is no task cannot be detected.
       if (status.task.empty()) return std::nullopt;
       return TaskCount{status.successes, status.failures};
     };

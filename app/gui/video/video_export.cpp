@@ -52,7 +52,7 @@ void VideoExport::start() {
     Q_EMIT failed(message);
   });
   connect(encoder_, &VideoEncoder::packed, this, &VideoExport::progressed);
-  // Frames of another episode do not belong into this video.
+  // Opening another episode cancels the export.
   connect(session_, &Session::episode_changed, this, [this] {
     frame_before_ = -1;
     cancel();

@@ -14,9 +14,9 @@ namespace deer {
 
 class VideoEncoder;
 
-/// Goes through frames of the open episode, takes a picture of each and puts them into a video: one picture a turn of
-/// the event loop, packed on another thread. One of finished(), cancelled() and failed() comes at the end, and the
-/// frame that was current before is current again.
+/// Renders a range of frames of the open episode into a video: one picture per turn of
+/// the event loop, encoded on another thread. Ends with one of finished(), cancelled() and failed(), and with
+/// the frame current that was current before.
 class VideoExport : public QObject {
   Q_OBJECT
 
@@ -33,7 +33,7 @@ class VideoExport : public QObject {
   ~VideoExport() override;
 
   void start();
-  void cancel();  ///< what was written goes
+  void cancel();  ///< removes the partial file
 
   qint64 done() const { return taken_; }  ///< pictures taken
   qint64 total() const { return plan_.last - plan_.first + 1; }

@@ -29,7 +29,7 @@ void WindowSubject::begin(const QSize& pixels) {
 }
 
 bool WindowSubject::all_settled() const {
-  // Views that draw in the background say when they are through.
+  // Views that draw in the background say when they have finished.
   const auto views = window_->findChildren<QWidget*>();
   return std::all_of(views.begin(), views.end(), [](const QWidget* view) {
     const auto settled = view->isVisible() ? view->property("settled") : QVariant();
@@ -47,7 +47,7 @@ bool WindowSubject::ready(qint64 frame) {
 
 QImage WindowSubject::picture() {
   const auto seen = window_->grab().toImage();
-  // An odd row or column is left out; a window that changed its size meanwhile is fitted in.
+  // Drops an odd row or column; scales a window that has changed its size meanwhile.
   const bool as_shown = seen.width() - pixels_.width() <= 1 && seen.height() - pixels_.height() <= 1 &&
                         seen.width() >= pixels_.width() && seen.height() >= pixels_.height();
   if (as_shown) return seen.copy(QRect(QPoint(), pixels_));

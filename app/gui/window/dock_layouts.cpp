@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kBars = 110;  // menus, playback, status
 
-struct Words {
+struct Strings {
   Q_DECLARE_TR_FUNCTIONS(deer::DockLayouts)
 };
 
@@ -28,8 +28,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   std::vector<DockLayout> out;
   // The table of actions is wide and the matrix square: below the timeline where there is room for them.
   DockLayout inspect{.id = QStringLiteral("inspect"),
-                     .title = Words::tr("&Inspect"),
-                     .tip = Words::tr("Episodes, the frame, deltas, actions and similarity around the pictures."),
+                     .title = Strings::tr("&Inspect"),
+                     .tip = Strings::tr("Show episodes, the frame, deltas, actions and similarity."),
                      .left = {{{"episodes"}, 2}, {{"inspector", "exits"}, 3}},
                      .right = {{{"deltas"}, 2}, {{"thresholds", "budget", "calibration"}, 3}}};
   if (roomy) {
@@ -40,8 +40,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   out.push_back(inspect);
 
   DockLayout budgets{.id = QStringLiteral("budgets"),
-                     .title = Words::tr("&Budgets"),
-                     .tip = Words::tr("The budget, its thresholds and how well the calibration set fits."),
+                     .title = Strings::tr("&Budgets"),
+                     .tip = Strings::tr("Show the budget, its thresholds and the fit of the calibration set."),
                      .left = {{{"episodes", "inspector"}}},
                      .right = {{{"budget", "thresholds"}}},
                      .right_width = 430};
@@ -54,8 +54,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   out.push_back(budgets);
 
   DockLayout debug{.id = QStringLiteral("debug"),
-                   .title = Words::tr("&Debug"),
-                   .tip = Words::tr("Breakpoints, watches, events and what-if beside the exits of the frame."),
+                   .title = Strings::tr("&Debug"),
+                   .tip = Strings::tr("Show breakpoints, watches, events and what-if beside the exits of the frame."),
                    .left = {{{"exits", "inspector", "episodes"}}},
                    .right = {{{"deltas"}, 2}, {{"breakpoints", "watches"}, 3}}};
   if (roomy) {
@@ -67,8 +67,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   out.push_back(debug);
 
   DockLayout compare{.id = QStringLiteral("compare"),
-                     .title = Words::tr("&Compare"),
-                     .tip = Words::tr("Two runs beside each other over the whole width."),
+                     .title = Strings::tr("&Compare"),
+                     .tip = Strings::tr("Compare two runs over the whole width."),
                      .left = {{{"episodes", "inspector", "exits"}}},
                      .right = {{{"deltas"}, 2}, {{"thresholds", "budget"}, 3}},
                      .bottom = {{{"compare", "action_plots"}}},
@@ -86,7 +86,7 @@ void arrange(QMainWindow* window, const QList<QDockWidget*>& docks, const DockLa
     window->removeDockWidget(dock);
   }
   QList<QDockWidget*> placed;
-  QDockWidget* home = nullptr;  // what panels stand behind that a person calls up later
+  QDockWidget* home = nullptr;  // hidden panels are tabbed behind it
   const auto fill = [&](Qt::DockWidgetArea area, const std::vector<PanelStack>& stacks, int thickness) {
     const auto across = area == Qt::BottomDockWidgetArea ? Qt::Vertical : Qt::Horizontal;
     const auto along = area == Qt::BottomDockWidgetArea ? Qt::Horizontal : Qt::Vertical;

@@ -11,28 +11,28 @@ class QMainWindow;
 
 namespace deer {
 
-/// A stack of panels of which one is seen at a time, the first at first.
+/// A stack of panels as tabs, the first in front.
 struct PanelStack {
   QStringList panels;  ///< names of docks, without "dock_"
-  int share = 1;       ///< of the side, against the stacks beside it
+  int share = 1;       ///< of the side, relative to its other stacks
 };
 
-/// Where panels stand around the pictures and the timeline. Panels that it does not name are hidden.
+/// The arrangement of panels around the pictures and the timeline. Panels it does not name are hidden.
 struct DockLayout {
   QString id;     ///< "inspect": stable
-  QString title;  ///< in the person's language
+  QString title;  ///< in the user's language
   QString tip;    ///< one sentence
   std::vector<PanelStack> left = {}, right = {}, bottom = {};
   int left_width = 270, right_width = 370, bottom_height = 280;  ///< pixels
 };
 
-/// The layouts that come with the program. `roomy`: as for a window that has_room_below().
+/// The layouts that come with the program. `roomy`: for a window that has_room_below().
 std::vector<DockLayout> built_in_layouts(bool roomy);
 
-/// Whether panels below the timeline leave enough of it.
+/// Whether the window is large enough for panels below the timeline.
 bool has_room_below(const QMainWindow& window);
 
-/// Puts `docks` where `layout` says. They are shown only if `visible`; their places hold all the same.
+/// Arranges `docks` as `layout` says. They are shown only if `visible`, but keep their places.
 void arrange(QMainWindow* window, const QList<QDockWidget*>& docks, const DockLayout& layout, bool visible);
 
 }  // namespace deer

@@ -22,7 +22,7 @@ constexpr quint32 kPackedLayout = 0x44454c31;  // the first bytes of a packed la
 
 QString slot_id(int slot) { return QStringLiteral("view.layout_saved_%1").arg(slot + 1); }
 
-/// In front, or the only one of its stack.
+/// Visible and not behind another tab.
 bool is_seen(const QDockWidget* dock) { return dock->isVisible() && !dock->visibleRegion().isEmpty(); }
 
 }  // namespace

@@ -41,7 +41,7 @@ class LayoutPart : public QObject {
   void hide_panels();
 
   QByteArray pack() const;                ///< the current layout, panels and pictures
-  bool unpack(const QByteArray& layout);  ///< false, and nothing changes but the pictures, if its version is another
+  bool unpack(const QByteArray& layout);  ///< false if it is of another version; only the pictures change then
 
   const std::vector<NamedLayout>& saved() const { return saved_; }
   void save_as(const QString& name);  ///< replaces one of the same name; case does not matter

@@ -128,7 +128,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
 MainWindow::~MainWindow() {
   session_->disconnect(this);
   for (auto* const dock : layouts_->docks()) dock->disconnect();
-  // What is destroyed before the panels are gone must not ask for them.
+  // Parts are destroyed before the panels: their signals must not reach them.
   model_->undo()->disconnect(commands_);
   model_->budget()->disconnect();
 }

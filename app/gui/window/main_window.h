@@ -35,7 +35,7 @@ class WelcomePage;
 class Workbench;
 
 /// The window over one session: it makes the parts, puts their views into panels and bars, and their commands into
-/// menus. What a part does stands in the part.
+/// menus. The parts do the rest.
 class MainWindow : public QMainWindow {
   Q_OBJECT
 
@@ -46,7 +46,8 @@ class MainWindow : public QMainWindow {
 
   /// Restores size and layout, and what was open, as the preferences say.
   void restore_last();
-  /// Size and place alone; panels follow when something is open. From here on the session is saved as it changes.
+  /// Restores only size and position; panels follow when something is open. From here on the session is saved as it
+  /// changes.
   void restore_layout();
 
   Session* session() const { return session_; }

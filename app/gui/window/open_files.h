@@ -48,7 +48,7 @@ class OpenFiles : public QObject {
   void add_commands(CommandTable* commands, const QString& menu);
   void add_world_commands(CommandTable* commands, const QString& menu);  ///< none in a build without the simulator
 
-  /// How a folder is asked for; a test answers in the person's place. Empty answer: cancelled.
+  /// How a folder is chosen; a test can answer instead of a dialog. Empty: cancelled.
   using FolderChooser = std::function<QString(const QString& title, const QString& start)>;
   void set_folder_chooser(FolderChooser chooser) { choose_folder_ = std::move(chooser); }
 

@@ -13,7 +13,7 @@ void RecentMenu::refill() {
   clear();
   add_paths(tr("Data"), saved_->recent_sources);
   add_paths(tr("Models"), saved_->recent_models);
-  if (isEmpty()) addAction(tr("Nothing yet"))->setEnabled(false);
+  if (isEmpty()) addAction(tr("Empty"))->setEnabled(false);
 }
 
 void RecentMenu::add_paths(const QString& title, const QStringList& paths) {

@@ -32,7 +32,7 @@ void SessionKeeper::restoring(const SavedSession& last) {
 }
 
 void SessionKeeper::note_change() {
-  // Not started anew by every change: while an episode plays there is always another.
+  // Not restarted by every change: while an episode plays there is always another.
   if (keeps_ && !timer_.isActive()) timer_.start();
 }
 

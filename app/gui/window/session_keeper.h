@@ -11,21 +11,21 @@ namespace deer {
 
 class StoreWriter;
 
-/// Saves the session every few seconds while it changes, so that little is lost if the program is killed, and tells
-/// at the next start that it was.
+/// Saves the session every few seconds while it changes, so that little is lost if the program is killed. The next
+/// start can tell that it was.
 class SessionKeeper : public QObject {
   Q_OBJECT
 
  public:
   static constexpr int kEveryMs = 2000;
 
-  /// `snapshot` is asked on the thread of the window. All must outlive the keeper.
+  /// `snapshot` is called on the GUI thread. All must outlive the keeper.
   SessionKeeper(Session* session, StoreWriter* writer, std::function<SavedSession()> snapshot, QObject* parent);
 
-  /// Starts to save. Answers how the program ended that saved `last`, or `closed` where that cannot be told: another
-  /// program runs on the same folder.
+  /// Starts saving. Returns how the program that saved `last` ended, or `closed` if unknown because another program
+  /// uses the same folder.
   Ending begin(const SavedSession& last);
-  /// What is saved stays `last` until it is open: a program that crashes over it can be told at the next start.
+  /// Marks `last` as being restored until it is open, so that the next start can tell if the program crashed on it.
   void restoring(const SavedSession& last);
   void note_change();
   void stop();  ///< returns when nothing is being saved

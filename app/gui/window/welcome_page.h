@@ -11,7 +11,7 @@ namespace deer {
 
 class CommandTable;
 
-/// What the window shows before anything is open: what the program does, and the ways to begin.
+/// What the window shows before anything is open: what the program does, and how to start.
 class WelcomePage : public QWidget {
   Q_OBJECT
 
@@ -19,7 +19,7 @@ class WelcomePage : public QWidget {
   explicit WelcomePage(CommandTable* commands, QWidget* parent = nullptr);
 
   void set_recent(const QStringList& models, const QStringList& sources);
-  /// While something is being opened: what, and how far (negative: unknown). Empty text: nothing is.
+  /// Shows what is being opened and the progress (negative: unknown). Empty text: nothing is being opened.
   void set_busy(const QString& text, double progress);
 
  Q_SIGNALS:

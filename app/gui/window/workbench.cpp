@@ -45,7 +45,7 @@ Workbench::Workbench(Session* session, CommandTable* commands, QWidget* window)
 }
 
 void Workbench::arrange_pictures() {
-  // Cameras are square, so that they need no more width than height; the arm takes what is left.
+  // Cameras are square and need no more width than height; the arm takes the rest.
   const auto shares = arm_ ? QList<int>{300, 200, 500} : QList<int>{500, 500};
   pictures_->setSizes(shares);
   for (int i = 0; i < pictures_->count(); ++i) {

@@ -27,7 +27,7 @@ class Workbench : public QWidget {
   ArmPart* arm() const { return arm_; }  ///< null in a build without it
   OverlayPart* overlays() const { return overlays_; }
 
-  void arrange_pictures();  ///< as at first
+  void arrange_pictures();  ///< the default arrangement
 
   /// How pictures and arm are arranged, as a part of a window layout.
   struct Arrangement {

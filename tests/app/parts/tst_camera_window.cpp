@@ -223,7 +223,7 @@ class CameraWindowTest : public QObject {
     QVERIFY(std::abs(crop.width - 32) <= 1 && std::abs(crop.height - 48) <= 1);
     QCOMPARE(named<QSpinBox>(picker, "Static camera: crop width")->value(), crop.width);
     QVERIFY(!is_blue(color(0.25)) && is_red(color(0.75)));
-    named<QPushButton>(picker, "Static camera: Whole picture")->click();
+    named<QPushButton>(picker, "Static camera: Full picture")->click();
     QVERIFY(dialog.cameras().fixed.crop == CameraCrop());
     QVERIFY(dialog.cameras().fixed.flip_horizontal);
     dialog.accept();

@@ -232,7 +232,7 @@ class LiveWindowTest : public QObject {
     f.window->files()->open_world({"turn on the led", 3});
     QVERIFY(f.wait_frames(1) && f.wait_idle());
     auto* const headline = f.window->findChild<Headline*>();
-    QCOMPARE(headline->status_text(), QStringLiteral("Open a model to see it act"));
+    QCOMPARE(headline->status_text(), QStringLiteral("Open a model to run it"));
     QVERIFY(!f.window->commands()->trigger("model.run"));
     f.session.open_model("/models/deer-nano");
     QVERIFY(f.wait_idle() && f.session.model());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/gui/cameras/camera_words.h"
+#include "app/gui/cameras/camera_text.h"
 
 #include <QCoreApplication>
 #include <cmath>
@@ -7,8 +7,8 @@
 namespace deer {
 namespace {
 
-struct Words {
-  Q_DECLARE_TR_FUNCTIONS(deer::CameraWords)
+struct Strings {
+  Q_DECLARE_TR_FUNCTIONS(deer::CameraText)
 };
 
 }  // namespace
@@ -16,25 +16,25 @@ struct Words {
 QString camera_state_text(const CameraReport& report) {
   switch (report.state) {
     case CameraState::connecting:
-      return Words::tr("connecting");
+      return Strings::tr("connecting");
     case CameraState::live:
-      return Words::tr("live");
+      return Strings::tr("live");
     case CameraState::stalled:
-      return Words::tr("stalled");
+      return Strings::tr("stalled");
     case CameraState::reconnecting: {
       const auto seconds = report.retry_in_s ? static_cast<int>(std::ceil(*report.retry_in_s)) : 0;
-      return seconds > 0 ? Words::tr("lost, next try in %1 s").arg(seconds) : Words::tr("lost, trying again");
+      return seconds > 0 ? Strings::tr("lost, retrying in %1 s").arg(seconds) : Strings::tr("lost, retrying");
     }
     case CameraState::ended:
-      return Words::tr("ended");
+      return Strings::tr("ended");
     case CameraState::failed:
       break;
   }
-  return Words::tr("failed");
+  return Strings::tr("failed");
 }
 
 QString camera_title(const CameraReport& report) {
-  return report.name == "gripper" ? Words::tr("Gripper camera") : Words::tr("Static camera");
+  return report.name == "gripper" ? Strings::tr("Gripper camera") : Strings::tr("Static camera");
 }
 
 }  // namespace deer
