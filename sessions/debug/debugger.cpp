@@ -18,11 +18,36 @@ QString explained(const ExpressionError& error) {
   return Debugger::tr("%1 (character %2)").arg(QString::fromUtf8(error.what())).arg(error.position() + 1);
 }
 
+bool live_can_run(const Session& session) {
+  return session.is_live() && !session.live_ended() && session.following() && session.model();
+}
+
 }  // namespace
 
 /// Expressions for this thread: those of breakpoints that are on and right.
 struct Debugger::Compiled {
   explicit Compiled(FrameFacts facts) : values(std::move(facts)) {}
+
+  /// The breakpoints that hold at a frame, by index.
+  std::vector<std::size_t> holding(const Session& session, qint64 frame) {
+    std::vector<std::size_t> out;
+    const auto record = conditions.empty() ? nullptr : session.record(frame);
+    if (!record) return out;
+    values.set(*record, session.record(frame - 1).get());
+    for (const auto& [index, condition] : conditions) {
+      if (condition.holds()) out.push_back(index);
+    }
+    return out;
+  }
+
+  std::optional<qint64> first_stop(const Session& session, qint64 first, qint64 last) {
+    if (conditions.empty()) return std::nullopt;
+    last = std::min(last, first + kMostAskedAtOnce);
+    for (auto frame = first; frame <= last; ++frame) {
+      if (!holding(session, frame).empty()) return frame;
+    }
+    return std::nullopt;
+  }
 
   FrameValues values;
   std::vector<std::pair<std::size_t, Expression>> conditions;
@@ -41,7 +66,7 @@ Debugger::Debugger(Session* session, QObject* parent) : QObject(parent), session
     if (search_ && frame != search_->from) search_.reset();  // the person has gone elsewhere
   });
   auto* const playback = session->playback();
-  playback->set_gate([this](qint64 first, qint64 last) { return first_stop(first, last); });
+  playback->set_gate([this](qint64 first, qint64 last) { return compiled_->first_stop(*session_, first, last); });
   connect(playback, &Playback::gate_closed, this, &Debugger::stop_at);
   begin_episode();
 }
@@ -191,29 +216,13 @@ void Debugger::log_error(const QString& text) {
   Q_EMIT events_changed();
 }
 
-std::optional<qint64> Debugger::first_stop(qint64 first, qint64 last) {
-  if (compiled_->conditions.empty()) return std::nullopt;
-  last = std::min(last, first + kMostAskedAtOnce);
-  for (auto frame = first; frame <= last; ++frame) {
-    if (!holding_at(frame).isEmpty()) return frame;
-  }
-  return std::nullopt;
-}
-
-QStringList Debugger::holding_at(qint64 frame) {
-  QStringList out;
-  const auto record = session_->record(frame);
-  if (!record) return out;
-  compiled_->values.set(*record, session_->record(frame - 1).get());
-  for (const auto& [index, condition] : compiled_->conditions) {
-    if (condition.holds()) out << tr("breakpoint %1: %2").arg(index + 1).arg(breakpoints_[index].condition);
-  }
-  return out;
-}
-
 void Debugger::stop_at(qint64 frame) {
-  const auto what = holding_at(frame).join(QStringLiteral("; "));
-  if (what.isEmpty()) return;
+  QStringList holding;
+  for (const auto index : compiled_->holding(*session_, frame)) {
+    holding << tr("breakpoint %1: %2").arg(index + 1).arg(breakpoints_[index].condition);
+  }
+  if (holding.isEmpty()) return;
+  const auto what = holding.join(QStringLiteral("; "));
   FrameEvent event;
   event.frame = frame;
   event.kind = FrameEventKind::breakpoint;
@@ -251,13 +260,8 @@ void Debugger::set_guard(const QString& once) {
   });
 }
 
-bool Debugger::live_goes_on() const {
-  return session_->is_live() && !session_->live_ended() && session_->following() &&
-         (session_->model() || !session_->live_takes_commands());
-}
-
 void Debugger::run_to(Landmark landmark, int direction) {
-  if (direction > 0 && live_goes_on() && session_->model()) {
+  if (direction > 0 && live_can_run(*session_)) {
     set_guard(landmark == Landmark::exit_change ? QStringLiteral("exit_change")
               : landmark == Landmark::gripper   ? QStringLiteral("gripper_flip")
                                                 : QString());
@@ -300,7 +304,7 @@ void Debugger::go_to_landmark() {
 
 void Debugger::step_frame() {
   const bool newest = session_->current_frame() == session_->frame_count() - 1;
-  if (live_goes_on() && newest && session_->model() && session_->activity() != Session::Activity::live) {
+  if (live_can_run(*session_) && newest && session_->activity() != Session::Activity::live) {
     set_guard(QStringLiteral("1"));
     return session_->run_episode();
   }

@@ -84,13 +84,10 @@ class Debugger : public QObject {
   void take_frames(qint64 first, qint64 last);
   void take_scan(const ScanResult& result);
   void update_enabled_hits();
-  std::optional<qint64> first_stop(qint64 first, qint64 last);
-  QStringList holding_at(qint64 frame);
   void stop_at(qint64 frame);
   void on_live_stood(qint64 frame);
   void set_guard(const QString& once);
   void go_to_landmark();
-  bool live_goes_on() const;
   FrameFacts facts() const;
 
   Session* session_;
