@@ -16,6 +16,7 @@
 #include "tests/support/log_guard.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/widgets/support/scene.h"
+#include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 #include "widgets/budget/budget_panel.h"
@@ -91,7 +92,9 @@ class BudgetPanelTest : public QObject {
   }
 
   void it_says_what_is_missing() {
-    QVERIFY(panel_->grab().toImage().width() > 0);
+    const auto* const empty = panel_->findChild<EmptyState*>();
+    QVERIFY(empty && empty->isVisible());
+    QCOMPARE(empty->sentence(), QStringLiteral("Open a model to turn a budget into thresholds."));
     QSignalSpy model_asked(panel_.get(), &BudgetPanel::open_model_requested);
     QSignalSpy set_asked(panel_.get(), &BudgetPanel::open_calibration_requested);
     const auto click = [this](const QString& text) {
@@ -103,6 +106,8 @@ class BudgetPanelTest : public QObject {
     QCOMPARE(model_asked.size(), 1);
     QVERIFY(test::open_all(session_.get()));
     QTRY_VERIFY(!budget_->opening());
+    QVERIFY(empty->isVisible());
+    QVERIFY2(empty->sentence().startsWith(QStringLiteral("Open a calibration set")), qPrintable(empty->sentence()));
     click(QStringLiteral("Open calibration set…"));
     QCOMPARE(set_asked.size(), 1);
   }
