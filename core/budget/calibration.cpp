@@ -107,8 +107,8 @@ void add_window(const Engine& engine, std::span<const FrameRecordPtr> records, s
     policy.forced_layers[static_cast<std::int64_t>(i)] = exits[static_cast<std::size_t>(index)];
   }
   const auto replayed = engine.replay(window, policy, std::move(stop));
-  const auto distance = [](const ExitProbe& probe, const std::array<float, 6>& arm) {
-    return action_delta(DeltaType::l2, probe.arm, arm);
+  const auto distance = [](const ExitProbe& probe, std::span<const float, 6> arm) {
+    return action_delta(DeltaType::l2, probe.arm(), arm);
   };
   for (std::size_t step = first; step < records.size(); ++step) {
     const ExitProbe* deepest = replayed[step]->probe_at(exits.back());
@@ -119,7 +119,7 @@ void add_window(const Engine& engine, std::span<const FrameRecordPtr> records, s
                     std::to_string(exits[exit]) + ": run it in probe mode");
       }
       set.values[exit].push_back(probe->delta);
-      if (whole) set.errors[exit].push_back(distance(*probe, deepest->arm));
+      if (whole) set.errors[exit].push_back(distance(*probe, deepest->arm()));
       if (with_recorded) {
         const auto& action = recorded[step];
         set.recorded_errors[exit].push_back(action ? distance(*probe, *action)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/budget/frame_steps.h"
 
+#include <algorithm>
+
 #include "core/budget/exit_costs.h"
 #include "core/exits/criterion.h"
 #include "core/exits/decision.h"
@@ -40,6 +42,13 @@ void add_time(const FrameRecord& record, FrameStep& step) {
       times.preprocess_ms + times.vision_ms + times.resampler_ms + layers * times.llm_ms + heads * times.head_ms;
 }
 
+bool turns_gripper(const ActionLayout& layout, const ActionValues& from, const ActionValues& to) {
+  return std::any_of(layout.grippers().begin(), layout.grippers().end(), [&](std::size_t gripper) {
+    return layout.opens(gripper, static_cast<double>(from[gripper])) !=
+           layout.opens(gripper, static_cast<double>(to[gripper]));
+  });
+}
+
 }  // namespace
 
 std::vector<FrameStep> frame_steps(const FrameRecord& record, std::span<const int> exit_layers,
@@ -54,14 +63,14 @@ std::vector<FrameStep> frame_steps(const FrameRecord& record, std::span<const in
     const auto* const probe = record.probe_at(step.layer);
     if (probe) {
       step.evaluated = true;
-      step.arm = probe->arm;
-      step.gripper_probability = static_cast<double>(probe->gripper_probability);
+      step.action = probe->action;
       step.delta = static_cast<double>(probe->delta);
       if (before) step.change = relative_change(before->feature, probe->feature);
       const auto* const next = index + 1 < exit_layers.size() ? record.probe_at(exit_layers[index + 1]) : nullptr;
       if (next) {
-        step.next_difference = static_cast<double>(action_delta(DeltaType::l2, probe->arm, next->arm));
-        step.next_turns_gripper = (probe->gripper_probability > 0.5F) != (next->gripper_probability > 0.5F);
+        step.next_difference =
+            static_cast<double>(action_delta(DeltaType::l2, *record.layout, probe->action, next->action));
+        step.next_turns_gripper = turns_gripper(*record.layout, probe->action, next->action);
       }
     }
     if (compares(policy)) step.threshold = static_cast<double>(threshold_at(policy, index));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
 #include <limits>
 #include <span>
 #include <vector>
@@ -27,10 +26,9 @@ struct FrameStep {
 
   int exit_index = 0;
   int layer = 0;
-  bool evaluated = false;      ///< has a probe; otherwise only costs are known
-  double change = kUnknown;    ///< of the pooled feature since the previous exit, relative to its length there
-  std::array<float, 6> arm{};  ///< if evaluated; relative, scaled to [-1, 1]
-  double gripper_probability = kUnknown;
+  bool evaluated = false;    ///< has a probe; otherwise only costs are known
+  double change = kUnknown;  ///< of the pooled feature since the previous exit, relative to its length there
+  ActionValues action;       ///< as the record's layout orders it; empty if not evaluated
   double delta = kUnknown;
   double threshold = kUnknown;
   ExitDecision decision = ExitDecision::not_reached;
@@ -41,8 +39,8 @@ struct FrameStep {
   bool ms_measured = false;        ///< false: the decoder's and the head's time are divided evenly
 
   // Output of the next deeper exit, whether or not the policy needed it.
-  double next_difference = kUnknown;  ///< root mean square over the six arm values
-  bool next_turns_gripper = false;    ///< it would reverse the gripper command
+  double next_difference = kUnknown;  ///< action_delta(), root mean square
+  bool next_turns_gripper = false;    ///< it would reverse a gripper command
 };
 
 /// The exits of `record`, shallow to deep: one entry for each of `exit_layers`. `costs`: null if the model's sizes

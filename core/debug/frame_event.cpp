@@ -45,10 +45,14 @@ void append_events(const FrameRecord& record, const FrameRecord* before, const s
     crossing.limit = probe.threshold;
     add(FrameEventKind::threshold_crossing, crossing);
   }
-  if (before && (before->command[6] > 0) != (record.command[6] > 0)) {
+  const auto& layout = *record.layout;
+  for (const auto gripper : layout.grippers()) {
+    if (!before || before->command.size() != record.command.size() || before->opens(gripper) == record.opens(gripper))
+      continue;
     auto flip = event;
-    flip.value = record.gripper_probability;
-    add(record.command[6] > 0 ? FrameEventKind::gripper_opens : FrameEventKind::gripper_closes, flip);
+    flip.value = record.action.size() > gripper ? record.action[gripper] : kNotEvaluated;
+    flip.dimension = static_cast<std::int16_t>(gripper);
+    add(record.opens(gripper) ? FrameEventKind::gripper_opens : FrameEventKind::gripper_closes, flip);
   }
   if (record.reason == ExitReason::forced) add(FrameEventKind::forced, event);
 }

@@ -28,11 +28,12 @@ inline constexpr int kFrameEventKinds = 9;
 struct FrameEvent {
   std::int64_t frame = 0;
   FrameEventKind kind = FrameEventKind::exit_change;
-  std::int16_t exit = -1;   ///< index of the current exit, or of the exit that the event is about
-  std::int16_t other = -1;  ///< exit_change: index of the previous exit
-  float value = 0;          ///< threshold_crossing: the delta; gap: seconds; gripper: probability of opening
-  float limit = 0;          ///< threshold_crossing: the threshold
-  std::int32_t text = -1;   ///< index into texts stored elsewhere; -1: none
+  std::int16_t exit = -1;       ///< index of the current exit, or of the exit that the event is about
+  std::int16_t other = -1;      ///< exit_change: index of the previous exit
+  std::int16_t dimension = -1;  ///< gripper: its index among the action's dimensions
+  float value = 0;              ///< threshold_crossing: the delta; gap: seconds; gripper: its value (DeeR: probability)
+  float limit = 0;              ///< threshold_crossing: the threshold
+  std::int32_t text = -1;       ///< index into texts stored elsewhere; -1: none
 };
 
 /// Adds the events at `record`, in the order of the kinds. `before`: the previous frame's record, or null.

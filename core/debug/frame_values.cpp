@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
+#include <string_view>
 
 #include "core/exits/exit_policy.h"
 #include "core/exits/policy_summary.h"
@@ -45,6 +47,32 @@ bool is_limit(float threshold) {
 
 double limit_or_none(float threshold) { return is_limit(threshold) ? static_cast<double>(threshold) : kNone; }
 
+// As expressions can name it.
+std::string as_identifier(const std::string& name) {
+  std::string out;
+  for (const char c : name) {
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (kept) {
+      out += c;
+    } else if (!out.empty() && out.back() != '_') {
+      out += '_';
+    }
+  }
+  while (!out.empty() && out.back() == '_') out.pop_back();
+  const bool is_letter = !out.empty() && !(out[0] >= '0' && out[0] <= '9');
+  return is_letter ? out : "action_" + out;
+}
+
+bool is_exit_value(const std::string& name) {
+  for (const std::string_view prefix : {"delta", "threshold"}) {
+    if (name.size() > prefix.size() && name.starts_with(prefix) &&
+        name.find_first_not_of("0123456789", prefix.size()) == std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::vector<std::string> names_of(const FrameFacts& facts) {
   std::vector<std::string> names;
   for (const auto& info : FrameValues::infos()) names.push_back(info.name);
@@ -53,25 +81,27 @@ std::vector<std::string> names_of(const FrameFacts& facts) {
     names.push_back("delta" + std::to_string(i));
     names.push_back("threshold" + std::to_string(i));
   }
+  for (const auto& info : FrameValues::dimension_infos(*facts.layout)) names.push_back(info.name);
   return names;
 }
 
 }  // namespace
 
-double action_distance(const std::array<float, 6>& a, const std::array<float, 6>& b) {
+double action_distance(const ActionLayout& layout, const ActionValues& a, const ActionValues& b) {
+  if (a.size() != layout.size() || b.size() != layout.size()) return kNone;
   double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+  for (const auto place : layout.compared()) {
+    const double difference = static_cast<double>(a[place]) - static_cast<double>(b[place]);
     sum += difference * difference;
   }
-  return std::sqrt(sum / static_cast<double>(a.size()));
+  return std::sqrt(sum / static_cast<double>(layout.compared().size()));
 }
 
 double regret(const FrameRecord& record) {
   if (record.exits.empty()) return kNone;
   const auto& deepest = record.exits.back();
   if (record.mode == RunMode::policy && deepest.layer <= record.exit_layer) return kNone;
-  return action_distance(executed_arm(record), deepest.arm);
+  return action_distance(*record.layout, executed_action(record), deepest.action);
 }
 
 double closest_share(const FrameRecord& record) {
@@ -97,7 +127,7 @@ const std::vector<FrameValueInfo>& FrameValues::infos() {
       {"closest", "smallest distance between a delta and its threshold, relative to the threshold"},
       {"disagreement", "largest distance between an exit's action and the deepest exit's"},
       {"regret", "distance between the executed action and the deepest exit's"},
-      {"gripper", "predicted probability of opening"},
+      {"gripper", "predicted probability of opening; in other layouts the value of the first gripper"},
       {"gripper_flip", "1 where the gripper's command changes"},
       {"exit_change", "1 where the exit taken changes"},
       {"forced", "1 where the exit is forced"},
@@ -109,6 +139,25 @@ const std::vector<FrameValueInfo>& FrameValues::infos() {
       {"tokens", "prompt length in tokens"},
   };
   return table;
+}
+
+std::vector<FrameValueInfo> FrameValues::dimension_infos(const ActionLayout& layout) {
+  // Words and functions of expressions.
+  std::set<std::string> taken{"and",  "or",   "not",   "abs",  "min",  "max",   "sum",   "avg",   "sqrt", "sign",
+                              "rint", "exp",  "ln",    "log",  "log2", "log10", "sin",   "cos",   "tan",  "asin",
+                              "acos", "atan", "atan2", "sinh", "cosh", "tanh",  "asinh", "acosh", "atanh"};
+  for (const auto& info : infos()) taken.insert(info.name);
+  std::vector<FrameValueInfo> out;
+  for (const auto& dimension : layout.dimensions()) {
+    auto name = as_identifier(dimension.name);
+    if (taken.contains(name) || is_exit_value(name)) name = "action_" + name;
+    const auto plain = name;
+    for (int number = 2; taken.contains(name); ++number) name = plain + "_" + std::to_string(number);
+    taken.insert(name);
+    out.push_back({name, "executed " + dimension.name + (dimension.unit.empty() ? "" : ", " + dimension.unit) +
+                             (layout.steps() > 1 ? ", first step of the chunk" : "")});
+  }
+  return out;
 }
 
 FrameValues::FrameValues(FrameFacts facts)
@@ -151,13 +200,15 @@ void FrameValues::set(const FrameRecord& record, const FrameRecord* before) {
   if (!record.exits.empty()) {
     double largest = 0;
     for (const auto& probe : record.exits) {
-      largest = std::max(largest, action_distance(probe.arm, record.exits.back().arm));
+      largest = std::max(largest, action_distance(*record.layout, probe.action, record.exits.back().action));
     }
     values[kDisagreement] = largest;
   }
   values[kRegret] = regret(record);
-  values[kGripper] = record.gripper_probability;
-  values[kGripperFlip] = before && (before->command[6] > 0) != (record.command[6] > 0) ? 1 : 0;
+  const auto& layout = *facts_.layout;
+  const bool fits = record.action.size() == layout.size();
+  if (fits && !layout.grippers().empty()) values[kGripper] = record.action[layout.grippers().front()];
+  values[kGripperFlip] = before && record.turns_gripper(*before) ? 1 : 0;
   values[kExitChange] = before && before->exit_layer != record.exit_layer ? 1 : 0;
   values[kForced] = record.reason == ExitReason::forced ? 1 : 0;
   values[kLatency] = record.times.total_ms();
@@ -173,6 +224,12 @@ void FrameValues::set(const FrameRecord& record, const FrameRecord* before) {
     const auto at = static_cast<std::size_t>(kPlaces) + 2 * static_cast<std::size_t>(place - layers.begin());
     values[at] = probe.delta;
     values[at + 1] = limit_or_none(probe.threshold);
+  }
+  if (!fits) return;
+  const auto first = values.size() - layout.width();
+  const auto action = executed_action(record);
+  for (std::size_t i = 0; i < layout.width(); ++i) {
+    values[first + i] = static_cast<double>(action[i]) * layout.dimensions()[i].scale;
   }
 }
 

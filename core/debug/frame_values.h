@@ -22,16 +22,22 @@ struct FrameValueInfo {
 struct FrameFacts {
   std::vector<int> exit_layers;               ///< zero-based, shallow to deep; empty: no model yet
   std::shared_ptr<const ModelConfig> config;  ///< null: layer costs are unknown
+  ActionLayoutPtr layout = ActionLayout::deer();
 };
 
-/// Values of one frame for expressions. Distances of actions are root mean squares over the six arm values, in the
-/// model's scale of [-1, 1]. Not thread-safe.
+/// Values of one frame for expressions. Distances of actions are root mean squares over all dimensions but grippers and
+/// over all steps of the chunk (DeeR: the six arm values, in the model's scale of [-1, 1]). Not thread-safe.
 class FrameValues {
  public:
   explicit FrameValues(FrameFacts facts);
 
-  /// Values that every model has. In addition there are delta1, delta2, … and threshold1, … by exit number from 1.
+  /// Values that every model has. In addition there are delta1, delta2, … and threshold1, … by exit number from 1, and
+  /// those of dimension_infos().
   static const std::vector<FrameValueInfo>& infos();
+
+  /// One for each dimension of the executed action, in its unit; the first step of a chunk. Named after the dimension,
+  /// "turn x" as turn_x; a name already in use gets the prefix action_.
+  static std::vector<FrameValueInfo> dimension_infos(const ActionLayout& layout);
 
   const FrameFacts& facts() const { return facts_; }
   const std::shared_ptr<Variables>& variables() const { return variables_; }
@@ -49,8 +55,8 @@ class FrameValues {
   int gflops_tokens_ = -1;
 };
 
-/// Distance between two actions: root mean square over the six arm values.
-double action_distance(const std::array<float, 6>& a, const std::array<float, 6>& b);
+/// Distance between two actions: root mean square over what the layout compares.
+double action_distance(const ActionLayout& layout, const ActionValues& a, const ActionValues& b);
 
 /// Distance between the executed action and the deepest evaluated exit's; NaN if a deeper exit was not evaluated.
 double regret(const FrameRecord& record);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ struct Observation {
   std::optional<std::array<double, 7>> action;
   /// Relative action in the world frame: position x 50, angle x 20, in [-1, 1]; gripper as above.
   std::optional<std::array<double, 7>> rel_action;
+  /// Recorded action in another layout than DeeR's, one step of it; empty: none.
+  std::vector<double> other_action;
 
   /// Poses and intrinsics of the cameras; null if unknown.
   std::shared_ptr<const CameraCalibration> cameras;
@@ -42,6 +45,12 @@ struct Observation {
 };
 
 using ObservationPtr = std::shared_ptr<const Observation>;
+
+/// The recorded action, of one step, in the layout of its recording; empty if there is none.
+inline std::span<const double> recorded_action(const Observation& seen) {
+  if (seen.rel_action) return *seen.rel_action;
+  return seen.other_action;
+}
 
 struct SourceInfo {
   std::string title;           ///< for display, for example "validation, episode 1"

@@ -308,9 +308,9 @@ class BatchReplay::Impl {
         const auto row = groups_[run.group].offset + run.row;
         ExitProbe probe;
         probe.layer = run.layer;
-        std::copy_n(arms.data_ptr<float>() + 6 * row, 6, probe.arm.begin());
+        probe.action = deer_action(std::span<const float, 6>(arms.data_ptr<float>() + 6 * row, 6),
+                                   probabilities.data_ptr<float>()[row]);
         probe.gripper_logit = logits.data_ptr<float>()[row];
-        probe.gripper_probability = probabilities.data_ptr<float>()[row];
         if (exit_index_of(exits(), run.layer) >= 0) {
           node.probes.exits.push_back(std::move(probe));
         } else if (run.layer == exits().front() - 1) {

@@ -4,6 +4,7 @@
 #include <c10/util/Half.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -109,19 +110,30 @@ float threshold_at(const ExitPolicy& policy, std::size_t index) {
 }
 
 void make_command(const ExitPolicy& policy, FrameRecord& record) {
-  auto arm = record.arm;
-  float probability = record.gripper_probability;
+  const ActionValues* one = &record.action;
+  const ActionValues* other = nullptr;
   if (policy.action_ensemble && record.exits.size() >= 2 && policy.criterion != Criterion::fixed_exit) {
-    const auto& last = record.exits[record.exits.size() - 1];
-    const auto& before = record.exits[record.exits.size() - 2];
-    for (std::size_t i = 0; i < arm.size(); ++i) arm[i] = (last.arm[i] + before.arm[i]) / 2;
-    probability = (last.gripper_probability + before.gripper_probability) / 2;
+    one = &record.exits[record.exits.size() - 1].action;
+    other = &record.exits[record.exits.size() - 2].action;
   } else if (policy.action_ensemble && record.exits.size() == 1) {
-    arm = record.exits[0].arm;
-    probability = record.exits[0].gripper_probability;
+    one = &record.exits[0].action;
   }
-  for (std::size_t i = 0; i < arm.size(); ++i) record.command[i] = static_cast<float>(c10::Half(arm[i]));
-  record.command[6] = probability > 0.5F ? 1.0F : -1.0F;
+  if (!record.layout->is_deer()) {
+    // What such a robot is sent is not known: the action itself.
+    record.command = *one;
+    if (other == nullptr || other->size() != one->size()) return;
+    std::vector<float> both(one->begin(), one->end());
+    for (std::size_t i = 0; i < both.size(); ++i) both[i] = (both[i] + (*other)[i]) / 2;
+    record.command = ActionValues(both);
+    return;
+  }
+  std::array<float, 7> command{};
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    command[i] = other != nullptr ? (one->data()[i] + other->data()[i]) / 2 : one->data()[i];
+  }
+  for (std::size_t i = 0; i < 6; ++i) command[i] = static_cast<float>(c10::Half(command[i]));
+  command[6] = command[6] > 0.5F ? 1.0F : -1.0F;
+  record.command = ActionValues(command);
 }
 
 int exit_index_of(const std::vector<int>& exit_layers, int layer) {

@@ -245,7 +245,7 @@ class ModelEngine final : public Engine {
     } else {
       record = rollout_.step(features, mode, input.frame);
     }
-    if (std::any_of(record.arm.begin(), record.arm.end(), [](float value) { return !std::isfinite(value); })) {
+    if (std::any_of(record.action.begin(), record.action.end(), [](float value) { return !std::isfinite(value); })) {
       throw Error("frame " + std::to_string(input.frame) +
                   ": the predicted action is not a number (are the weights damaged?)");
     }

@@ -38,7 +38,8 @@ struct ModelSummary {
   std::vector<int> exit_layers;  ///< zero-based, shallow to deep
   int layers = 0;                ///< decoder layers in memory
   int d_model = 0;
-  int image_size = 0;  ///< pixels, square
+  int image_size = 0;                             ///< pixels, square
+  ActionLayoutPtr layout = ActionLayout::deer();  ///< of its actions
   std::int64_t parameters = 0;
   std::int64_t weight_bytes = 0;
   std::string device;  ///< as used, for example "cpu" or "cuda:0 (NVIDIA H200)"

@@ -12,27 +12,28 @@ namespace {
 // At least ten times the change that larger matrix products cause in an action.
 constexpr float kCloseAction = 1e-5F;
 
-float norm(const std::array<float, 6>& arm) {
+float norm(const ActionLayout& layout, const ActionValues& action) {
   float squares = 0;
-  for (const float value : arm) squares += value * value;
+  for (const auto place : layout.compared()) squares += action[place] * action[place];
   return std::max(std::sqrt(squares), 1e-5F);
 }
 
 // Largest change of the delta between two actions if the actions change by kCloseAction.
-float close_delta(DeltaType type, const ExitProbe& probe, const ExitProbe& previous) {
+float close_delta(DeltaType type, const ActionLayout& layout, const ExitProbe& probe, const ExitProbe& previous) {
   if (type != DeltaType::cosine) return kCloseAction;
-  return 2.5F * kCloseAction * (1 / norm(probe.arm) + 1 / norm(previous.arm));
+  return 2.5F * kCloseAction * (1 / norm(layout, probe.action) + 1 / norm(layout, previous.action));
 }
 
 // Whether the gripper command is similarly close.
 bool gripper_is_close(const ExitPolicy& policy, const FrameRecord& record) {
+  if (!record.layout->is_deer()) return false;
   const auto close = [](float probability) { return std::abs(probability - 0.5F) <= kCloseAction; };
-  bool out = close(record.gripper_probability);
+  bool out = close(record.gripper_probability());
   if (policy.action_ensemble && !record.exits.empty()) {
-    const float last = record.exits.back().gripper_probability;
+    const float last = record.exits.back().gripper_probability();
     out |= close(last);
     if (record.exits.size() >= 2) {
-      out |= close((last + record.exits[record.exits.size() - 2].gripper_probability) / 2);
+      out |= close((last + record.exits[record.exits.size() - 2].gripper_probability()) / 2);
     }
   }
   return out;
@@ -55,21 +56,24 @@ Assembled assemble(const ExitPolicy& policy, const std::vector<int>& exit_layers
                    std::int64_t frame, const FrameProbes& probes) {
   Assembled out;
   auto& record = out.record;
+  record.layout = probes.layout;
   record.exits.reserve(exit_layers.size());
   const bool is_close_possible = policy.criterion == Criterion::action_delta;
   const auto add_exit = [&](std::size_t index, bool by_policy) {
     auto probe = probes.exits[index];
     const ExitProbe* previous = index > 0 ? &probes.exits[index - 1] : nullptr;
     if (index == 0 && probes.predecessor) previous = &*probes.predecessor;
-    if (previous != nullptr) {
-      probe.delta = policy.criterion == Criterion::feature_similarity
-                        ? probes.feature_distances.at(index)
-                        : action_delta(policy.delta_type, probe.arm, previous->arm);
-      const float threshold = threshold_at(policy, index);
-      if (by_policy && is_close_possible &&
-          std::abs(probe.delta - threshold) <= close_delta(policy.delta_type, probe, *previous)) {
-        out.close = true;
-      }
+    if (policy.criterion == Criterion::feature_similarity) {
+      if (index < probes.feature_distances.size()) probe.delta = probes.feature_distances[index];
+    } else if (index < probes.action_deltas.size() && !std::isnan(probes.action_deltas[index])) {
+      probe.delta = probes.action_deltas[index];
+    } else if (previous != nullptr) {
+      probe.delta = action_delta(policy.delta_type, *record.layout, probe.action, previous->action);
+    }
+    if (previous != nullptr && by_policy && is_close_possible &&
+        std::abs(probe.delta - threshold_at(policy, index)) <=
+            close_delta(policy.delta_type, *record.layout, probe, *previous)) {
+      out.close = true;
     }
     probe.threshold = threshold_at(policy, index);
     probe.evaluated_by_policy = by_policy;
@@ -90,13 +94,11 @@ Assembled assemble(const ExitPolicy& policy, const std::vector<int>& exit_layers
   }
   const ExitProbe* taken = probes.at(decision->layer);
   if (repeated) {
-    record.arm = state.last->arm;
-    record.gripper_probability = state.last->gripper_probability;
+    record.action = state.last->action;
     record.gripper_logit = state.last->gripper_logit;
     record.command = state.last->command;
   } else if (taken != nullptr) {
-    record.arm = taken->arm;
-    record.gripper_probability = taken->gripper_probability;
+    record.action = taken->action;
     record.gripper_logit = taken->gripper_logit;
   } else {
     out.taken_is_known = false;

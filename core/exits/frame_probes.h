@@ -10,11 +10,14 @@ namespace deer {
 
 /// Outputs of the action head at all relevant layers of one frame, for one recurrent state.
 struct FrameProbes {
-  std::vector<ExitProbe> exits;          ///< every exit, shallow to deep; delta and threshold not filled
-  std::optional<ExitProbe> predecessor;  ///< of the first exit
-  std::vector<ExitProbe> others;         ///< other layers that a policy refers to
+  ActionLayoutPtr layout = ActionLayout::deer();  ///< of their actions
+  std::vector<ExitProbe> exits;                   ///< every exit, shallow to deep; delta and threshold not filled
+  std::optional<ExitProbe> predecessor;           ///< of the first exit
+  std::vector<ExitProbe> others;                  ///< other layers that a policy refers to
   /// 1 - cosine similarity of each exit's feature and the previous one; may be empty if no policy compares features.
   std::vector<float> feature_distances;
+  /// Known deltas of actions, by exit; empty, or NaN: computed from the actions.
+  std::vector<float> action_deltas;
 
   /// The probe of `layer`; null if it was not evaluated.
   const ExitProbe* at(int layer) const;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
+
+#include "core/base/action_layout.h"
+#include "core/base/action_values.h"
 
 namespace deer {
 
@@ -14,14 +17,17 @@ inline constexpr float kNotEvaluated = std::numeric_limits<float>::quiet_NaN();
 
 /// What the action head said at one exit of one frame.
 struct ExitProbe {
-  int layer = 0;                  ///< zero-based layer after which the exit sits
-  std::vector<float> feature;     ///< pooled hidden state, [d_model]
-  std::array<float, 6> arm{};     ///< x y z, Euler x y z, relative and scaled to [-1, 1] as CALVIN's rel_actions
-  float gripper_probability = 0;  ///< of opening
-  float gripper_logit = 0;
+  int layer = 0;                     ///< zero-based layer after which the exit sits
+  std::vector<float> feature;        ///< pooled hidden state, [d_model]; empty if not kept
+  ActionValues action;               ///< as FrameRecord::layout orders it; may be empty only of a predecessor
+  float gripper_logit = 0;           ///< of DeeR's gripper, whose probability of opening is in the action
   float delta = kNotEvaluated;       ///< the criterion's value against the exit before; NaN if not evaluated
   float threshold = kNotEvaluated;   ///< of the policy in force; NaN if it has none here
   bool evaluated_by_policy = false;  ///< false: only seen because of probe mode
+
+  // Of DeeR's layout alone.
+  std::span<const float, 6> arm() const { return std::span<const float, 6>(action.data(), 6); }
+  float gripper_probability() const { return action.data()[6]; }
 };
 
 enum class ExitReason {
@@ -64,16 +70,34 @@ struct FrameRecord {
   /// Evaluated exits, shallow to deep. Probe mode: one entry for every exit of the model. Policy
   /// mode: those that were probed, or only the layer taken if the policy did not probe.
   std::vector<ExitProbe> exits;
-  ExitProbe predecessor;  ///< the layer the first exit is compared with; feature empty if not evaluated
+  ExitProbe predecessor;  ///< the layer the first exit is compared with; see has_predecessor()
 
-  std::array<float, 6> arm{};  ///< executed action, after the recurrent state advanced
-  float gripper_probability = 0;
-  float gripper_logit = 0;
-  std::array<float, 7> command{};  ///< sent to the robot: arm and gripper (+1 open, -1 close), half precision
+  ActionLayoutPtr layout = ActionLayout::deer();  ///< of every action here; never null
+  ActionValues action;                            ///< executed, after the recurrent state advanced
+  float gripper_logit = 0;                        ///< of DeeR's gripper
+  /// Sent to the robot. DeeR's: arm in half precision, and the gripper (+1 open, -1 close).
+  ActionValues command;
 
   StageTimes times;
 
   int depth() const { return exit_layer + 1; }
+  bool has_predecessor() const { return !predecessor.action.empty(); }
+  // Of DeeR's layout alone.
+  std::span<const float, 6> arm() const { return std::span<const float, 6>(action.data(), 6); }
+  float gripper_probability() const { return action.data()[6]; }
+
+  /// Whether the command opens a gripper; `dimension` is one of layout->grippers(). Of a chunk, its first step.
+  bool opens(std::size_t dimension) const {
+    return dimension < command.size() && layout->opens(dimension, static_cast<double>(command[dimension]));
+  }
+  /// Whether the commands differ at a gripper.
+  bool turns_gripper(const FrameRecord& other) const {
+    if (command.size() != other.command.size()) return false;
+    for (const auto dimension : layout->grippers()) {
+      if (opens(dimension) != other.opens(dimension)) return true;
+    }
+    return false;
+  }
   const ExitProbe* probe_at(int layer) const {
     for (const ExitProbe& probe : exits) {
       if (probe.layer == layer) return &probe;

@@ -35,12 +35,18 @@ void RunningFigure::add(double value) {
   ++count;
 }
 
-std::array<float, 6> executed_arm(const FrameRecord& record) {
-  auto out = record.arm;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (static_cast<float>(c10::Half(out[i])) != record.command[i]) out[i] = record.command[i];
+bool recorded_opens(const ActionLayout& layout, std::size_t gripper, std::span<const double> recorded) {
+  return layout.is_deer() ? recorded[gripper] > 0 : layout.opens(gripper, recorded[gripper]);
+}
+
+ActionValues executed_action(const FrameRecord& record) {
+  if (!record.layout->is_deer()) return record.command;
+  std::array<float, 6> arm{};
+  for (std::size_t i = 0; i < arm.size(); ++i) {
+    arm[i] = record.arm()[i];
+    if (static_cast<float>(c10::Half(arm[i])) != record.command[i]) arm[i] = record.command[i];
   }
-  return out;
+  return deer_action(arm, record.gripper_probability());
 }
 
 PolicySummaryBuilder::PolicySummaryBuilder(std::vector<int> exit_layers, FrameCosts costs, double close_share)
@@ -50,7 +56,7 @@ PolicySummaryBuilder::PolicySummaryBuilder(std::vector<int> exit_layers, FrameCo
   summary_.close_share = close_share;
 }
 
-void PolicySummaryBuilder::add(const FrameRecord& record, const std::optional<std::array<double, 7>>& recorded) {
+void PolicySummaryBuilder::add(const FrameRecord& record, std::span<const double> recorded) {
   auto& s = summary_;
   ++s.frames;
   const int index = exit_index_of(s.exit_layers, record.exit_layer);
@@ -60,18 +66,25 @@ void PolicySummaryBuilder::add(const FrameRecord& record, const std::optional<st
   if (costs_.taken) s.cost.add(costs_.taken(record));
   if (costs_.full) s.full_cost.add(costs_.full(record));
 
-  const auto arm = executed_arm(record);
-  const bool opens = record.command[6] > 0;
+  const auto action = executed_action(record);
+  const auto& layout = *record.layout;
+  const auto turned = [&](const auto& other_opens) {
+    return std::any_of(layout.grippers().begin(), layout.grippers().end(),
+                       [&](std::size_t gripper) { return record.opens(gripper) != other_opens(gripper); });
+  };
   const auto* deepest = s.exit_layers.empty() ? nullptr : record.probe_at(s.exit_layers.back());
   if (deepest != nullptr) {
-    s.error_to_deepest.add(static_cast<double>(action_delta(DeltaType::l2, arm, deepest->arm)));
-    if (opens != (deepest->gripper_probability > 0.5F)) ++s.gripper_differs_from_deepest;
+    s.error_to_deepest.add(static_cast<double>(action_delta(DeltaType::l2, layout, action, deepest->action)));
+    const auto opens = [&](std::size_t gripper) {
+      return layout.opens(gripper, static_cast<double>(deepest->action[gripper]));
+    };
+    if (turned(opens)) ++s.gripper_differs_from_deepest;
   }
-  if (recorded) {
-    std::array<float, 6> wanted{};
-    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = static_cast<float>((*recorded)[i]);
-    s.error_to_recorded.add(static_cast<double>(action_delta(DeltaType::l2, arm, wanted)));
-    if (opens != ((*recorded)[6] > 0)) ++s.gripper_differs_from_recorded;
+  if (recorded.size() >= layout.width()) {
+    s.error_to_recorded.add(static_cast<double>(recorded_delta(DeltaType::l2, layout, action, recorded)));
+    if (turned([&](std::size_t gripper) { return recorded_opens(layout, gripper, recorded); })) {
+      ++s.gripper_differs_from_recorded;
+    }
   }
   if (is_close(record, s.close_share)) {
     ++s.close_count;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <span>
 #include <vector>
 
 #include "core/base/json_file.h"
@@ -36,7 +35,8 @@ struct PolicySummary {
   double saving() const { return full_cost.sum > 0 ? 1 - cost.sum / full_cost.sum : 0; }
 
   /// Distance of the executed action from the deepest exit's in the same frame with the same history: root mean square
-  /// over the six arm values. Only frames where the deepest exit was evaluated.
+  /// over all dimensions but grippers and over all steps (DeeR: the six arm values). Only frames where the deepest exit
+  /// was evaluated.
   RunningFigure error_to_deepest;
   RunningFigure error_to_recorded;  ///< the same from the recorded action, where there is one
   std::int64_t gripper_differs_from_deepest = 0;
@@ -60,8 +60,9 @@ class PolicySummaryBuilder {
   /// (|value - threshold| <= close_share * |threshold|); thresholds of 1e8 and beyond do not count.
   explicit PolicySummaryBuilder(std::vector<int> exit_layers, FrameCosts costs = {}, double close_share = 0.05);
 
-  /// `recorded`: relative action, arm and gripper (+1 open), if the data has one.
-  void add(const FrameRecord& record, const std::optional<std::array<double, 7>>& recorded = {});
+  /// `recorded`: the data's action, of its first step or of all; empty if there is none. DeeR's: relative, gripper +1
+  /// open.
+  void add(const FrameRecord& record, std::span<const double> recorded = {});
 
   const PolicySummary& summary() const { return summary_; }
 
@@ -70,8 +71,11 @@ class PolicySummaryBuilder {
   PolicySummary summary_;
 };
 
-/// The six arm values of the command: the record's before rounding, or the ensemble's.
-std::array<float, 6> executed_arm(const FrameRecord& record);
+/// The action of the command: the record's before rounding, or the ensemble's.
+ActionValues executed_action(const FrameRecord& record);
+
+/// Whether a recorded action opens a gripper, a dimension of the layout. DeeR's: +1 opens, -1 closes.
+bool recorded_opens(const ActionLayout& layout, std::size_t gripper, std::span<const double> recorded);
 
 Json to_json(const PolicySummary& summary);
 

@@ -29,7 +29,7 @@ bool same_number(float a, float b) { return a == b || (std::isnan(a) && std::isn
 
 // Whether a frame that was decided again is unchanged, thresholds included.
 bool same_record(const FrameRecord& a, const FrameRecord& b) {
-  bool same = a.exit_layer == b.exit_layer && a.reason == b.reason && a.command == b.command && a.arm == b.arm &&
+  bool same = a.exit_layer == b.exit_layer && a.reason == b.reason && a.command == b.command && a.action == b.action &&
               a.exits.size() == b.exits.size();
   for (std::size_t i = 0; same && i < a.exits.size(); ++i) {
     same = same_number(a.exits[i].delta, b.exits[i].delta) && same_number(a.exits[i].threshold, b.exits[i].threshold) &&
@@ -136,6 +136,7 @@ class HeadReplayer final : public Replayer {
     const auto& old = *records_[static_cast<std::size_t>(position)];
     const auto& exits = model_.exit_layers();
     FrameProbes probes;
+    probes.layout = old.layout;
     probes.exits = old.exits;
     const bool any_layer = model_.shared_head() != nullptr && !policy.use_own_head;
     if (exits.front() > 0 && (any_layer || model_.head_of_layer(exits.front() - 1) != nullptr)) {
@@ -144,8 +145,7 @@ class HeadReplayer final : public Replayer {
     if (probes.at(old.exit_layer) == nullptr && old.reason != ExitReason::repeated) {
       ExitProbe other;
       other.layer = old.exit_layer;
-      other.arm = old.arm;
-      other.gripper_probability = old.gripper_probability;
+      other.action = old.action;
       other.gripper_logit = old.gripper_logit;
       probes.others.push_back(std::move(other));
     }

@@ -26,11 +26,9 @@ std::vector<float> to_floats(const at::Tensor& tensor) {
   return {data, data + plain.numel()};
 }
 
-std::array<float, 6> to_arm(const at::Tensor& tensor) {
-  const auto values = to_floats(tensor);
-  std::array<float, 6> out{};
-  std::copy_n(values.begin(), out.size(), out.begin());
-  return out;
+ActionValues to_action(const HeadOutput& out) {
+  const auto arm = to_floats(out.arm);
+  return deer_action(std::span<const float>(arm).first<6>(), out.gripper_probability.item<float>());
 }
 
 }  // namespace
@@ -101,8 +99,7 @@ ExitProbe Rollout::probe(FeatureSource& features, int layer) const {
   ExitProbe probe;
   probe.layer = layer;
   probe.feature = to_floats(feature);
-  probe.arm = to_arm(out.arm);
-  probe.gripper_probability = out.gripper_probability.item<float>();
+  probe.action = to_action(out);
   probe.gripper_logit = out.gripper_logit.item<float>();
   return probe;
 }
@@ -118,7 +115,7 @@ void Rollout::probe_next(FeatureSource& features, FrameRecord& record, std::size
   if (!previous->feature.empty()) {
     probed.delta = policy_.criterion == Criterion::feature_similarity
                        ? feature_distance(probed.feature, previous->feature)
-                       : action_delta(policy_.delta_type, probed.arm, previous->arm);
+                       : action_delta(policy_.delta_type, probed.arm(), previous->arm());
   }
   probed.threshold = threshold_at(policy_, index);
   probed.evaluated_by_policy = by_policy;
@@ -151,24 +148,21 @@ FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t fr
   }
   RecurrentState next = state_;
   if (repeated) {
-    record.arm = last_->arm;
-    record.gripper_probability = last_->gripper_probability;
+    record.action = last_->action;
     record.gripper_logit = last_->gripper_logit;
     record.command = last_->command;
   } else {
     const auto feature = features.pooled(decision.layer);
     auto out = head_for(decision.layer)->step(feature, state_);
     next = std::move(out.state);
-    record.arm = to_arm(out.arm);
-    record.gripper_probability = out.gripper_probability.item<float>();
+    record.action = to_action(out);
     record.gripper_logit = out.gripper_logit.item<float>();
     if (record.exits.empty() && mode == RunMode::policy) {
       // Nothing was probed: store at least the feature that was used.
       ExitProbe taken;
       taken.layer = decision.layer;
       taken.feature = to_floats(feature);
-      taken.arm = record.arm;
-      taken.gripper_probability = record.gripper_probability;
+      taken.action = record.action;
       taken.gripper_logit = record.gripper_logit;
       taken.evaluated_by_policy = true;
       record.exits.push_back(std::move(taken));

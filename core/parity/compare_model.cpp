@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <map>
+#include <span>
 
 #include "core/base/error.h"
 #include "core/budget/threshold_solver.h"
@@ -44,7 +45,7 @@ class PrecomputedFeatures final : public FeatureSource {
   std::vector<at::Tensor> by_layer_;
 };
 
-at::Tensor row(const std::array<float, 6>& values) {
+at::Tensor row(std::span<const float, 6> values) {
   return at::tensor(at::ArrayRef<float>(values.data(), values.size()), at::kFloat);
 }
 
@@ -55,9 +56,9 @@ struct RolloutTensors {
   std::vector<std::int64_t> exit_layer;
 
   void add(const FrameRecord& record) {
-    action.push_back(row(record.arm));
+    action.push_back(row(record.arm()));
     command.push_back(at::tensor(at::ArrayRef<float>(record.command.data(), record.command.size()), at::kFloat));
-    probability.push_back(record.gripper_probability);
+    probability.push_back(record.gripper_probability());
     logit.push_back(record.gripper_logit);
     exit_layer.push_back(record.exit_layer);
     const auto* taken = record.probe_at(record.exit_layer);
@@ -269,13 +270,13 @@ class ModelComparison {
       for (const auto layer : exit_layers) {
         const auto* exit = probed ? record.probe_at(static_cast<int>(layer)) : nullptr;
         deltas.push_back(exit ? exit->delta : kNotEvaluated);
-        grippers.push_back(exit ? exit->gripper_probability : kNotEvaluated);
-        arms.push_back(exit ? row(exit->arm) : unknown);
+        grippers.push_back(exit ? exit->gripper_probability() : kNotEvaluated);
+        arms.push_back(exit ? row(exit->arm()) : unknown);
       }
       delta.push_back(at::tensor(deltas, at::kFloat));
       probe_gripper.push_back(at::tensor(grippers, at::kFloat));
       probe_action.push_back(at::stack(arms));
-      pseudo.push_back(record.predecessor.feature.empty() ? unknown : row(record.predecessor.arm));
+      pseudo.push_back(record.predecessor.feature.empty() ? unknown : row(record.predecessor.arm()));
     }
     comparer_.condition(prefix + "layers_run", only_needed_layers_ran_, "more layers were run than the exit needs",
                         steps_);

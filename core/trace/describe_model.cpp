@@ -27,11 +27,26 @@ TraceMetadata describe_model(const ModelSummary& model) {
   m.exit_layers = model.exit_layers;
   m.layers = model.layers;
   m.d_model = model.d_model;
+  m.layout = model.layout;
   m.device = model.device;
   m.dtype = model.dtype;
   m.versions = {{"deer", kVersion}};
   m.created = now();
   return m;
+}
+
+ModelSummary recorded_model(const TraceMetadata& m) {
+  ModelSummary out;
+  out.name = m.model_name;
+  out.path = m.model_path;
+  out.family = m.family;
+  out.exit_layers = m.exit_layers;
+  out.layers = m.layers;
+  out.d_model = m.d_model;
+  out.layout = m.layout;
+  out.device = m.device;
+  out.dtype = m.dtype;
+  return out;
 }
 
 }  // namespace deer

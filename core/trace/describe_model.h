@@ -10,4 +10,7 @@ namespace deer {
 /// versions of libraries.
 TraceMetadata describe_model(const ModelSummary& model);
 
+/// What a trace says of its model: all that views, and a replay of its recorded actions, need.
+ModelSummary recorded_model(const TraceMetadata& metadata);
+
 }  // namespace deer

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/action_layout.h"
 #include "core/base/json_file.h"
 
 namespace deer {
@@ -24,13 +23,14 @@ struct TraceMetadata {
   std::string family;            ///< "MPT-1b" or "MPT-7b"
   std::vector<int> exit_layers;  ///< zero-based, shallow to deep; at least one
   int layers = 0;                ///< decoder layers that were in memory
-  int d_model = 0;               ///< numbers in a pooled feature
+  int d_model = 0;               ///< numbers in a pooled feature; 0 if the trace has none (not of DeeR's layout)
   std::string device;
   std::string dtype;
   FeatureType features = FeatureType::float32;
-  Json policy;                                  ///< in force during the run
-  std::map<std::string, std::string> versions;  ///< program or library to version
-  std::string created;                          ///< ISO 8601, UTC
+  ActionLayoutPtr layout = ActionLayout::deer();  ///< of every action; never null
+  Json policy;                                    ///< in force during the run
+  std::map<std::string, std::string> versions;    ///< program or library to version
+  std::string created;                            ///< ISO 8601, UTC
 };
 
 /// A stretch of frames of one episode with one instruction, numbered without gaps.
@@ -50,8 +50,9 @@ struct TraceFrame {
   std::int32_t episode = -1;   ///< index in that source's collection of episodes
   std::int64_t frame_id = -1;  ///< the source's own number
   std::string instruction;
-  std::optional<std::array<double, 7>> recorded_action;  ///< relative action, as Observation::rel_action
-  std::vector<std::uint8_t> thumbnail;                   ///< bytes of a picture file (JPEG); may be empty
+  /// The data's action of one step, as the layout orders it; empty: none. DeeR's is as Observation::rel_action.
+  std::vector<double> recorded_action;
+  std::vector<std::uint8_t> thumbnail;  ///< bytes of a picture file (JPEG); may be empty
 };
 
 }  // namespace deer

@@ -138,6 +138,7 @@ TraceFile TraceFile::create(const fs::path& file, const TraceMetadata& metadata)
         H5Dcreate2(out.file_.get(), kFrameCount, H5T_STD_I64LE, single.get(), H5P_DEFAULT, early.get(), H5P_DEFAULT));
     for (std::size_t i = 0; i < kColumns; ++i) {
       const auto column = static_cast<Column>(i);
+      if (!is_present(column, out.metadata_)) continue;
       const auto type = file_type(stored_number(column, out.metadata_));
       out.columns_[i] = make_dataset(out.file_.get(), info(column).name, type.get(), chunk_shape(column, out.metadata_),
                                      row_shape(column, out.metadata_), column == Column::probe_feature);

@@ -61,7 +61,9 @@ TraceFile TraceFile::open(const fs::path& file, bool for_writing) {
   }
   if (count < 0) throw FileError(file, "frame_count is " + std::to_string(count) + ", expected 0 or more");
   out.frames_ = count;
-  for (std::size_t i = 0; i < kColumns; ++i) out.open_column(static_cast<Column>(i));
+  for (std::size_t i = 0; i < kColumns; ++i) {
+    if (is_present(static_cast<Column>(i), out.metadata_)) out.open_column(static_cast<Column>(i));
+  }
   out.read_texts();
 
   out.thumbnails_ = out.open_dataset(kThumbnails, true, H5T_STD_U8LE, {});

@@ -20,22 +20,24 @@ constexpr std::array<ColumnInfo, kColumns> kInfo = {{
     {"frames/arm", Number::f32, false, 6, nullptr},
     {"frames/gripper_probability", Number::f32, false, 1, nullptr},
     {"frames/gripper_logit", Number::f32, false, 1, nullptr},
-    {"frames/command", Number::f32, false, 7, nullptr},
+    {"frames/action", Number::f32, false, kActionWidth, "steps of the chunk, dimensions"},
+    {"frames/command", Number::f32, false, kActionWidth, nullptr},
     {"frames/times_ms", Number::f64, false, 5, "preprocess, vision, resampler, llm, head"},
     {"frames/source", Number::i32, false, 1, "number in texts; -1: none"},
     {"frames/episode", Number::i32, false, 1, "index in its source; -1: none"},
     {"frames/frame_id", Number::i64, false, 1, nullptr},
     {"frames/instruction", Number::i32, false, 1, "number in texts; -1: none"},
-    {"frames/recorded_action", Number::f64, false, 7, "NaN: none"},
+    {"frames/recorded_action", Number::f64, false, kStepWidth, "NaN: none"},
     {"frames/thumbnail_end", Number::u64, false, 1, "where its bytes in thumbnails/bytes end"},
     {"probes/status", Number::u8, true, 1, "bits: 1 present, 2 evaluated by the policy, 4 feature stored"},
     {"probes/layer", Number::i32, true, 1, nullptr},
     {"probes/arm", Number::f32, true, 6, nullptr},
     {"probes/gripper_probability", Number::f32, true, 1, nullptr},
     {"probes/gripper_logit", Number::f32, true, 1, nullptr},
+    {"probes/action", Number::f32, true, kActionWidth, "steps of the chunk, dimensions"},
     {"probes/delta", Number::f32, true, 1, "NaN: not evaluated"},
     {"probes/threshold", Number::f32, true, 1, "NaN: none"},
-    {"probes/feature", Number::f32, true, 0, nullptr},
+    {"probes/feature", Number::f32, true, kFeatureWidth, nullptr},
 }};
 
 constexpr std::size_t kSmallChunk = std::size_t{16} << 10;     // bytes
@@ -47,16 +49,75 @@ std::uint8_t code_in(const Codes& codes, Value value) {
   return static_cast<std::uint8_t>(std::find(codes.begin(), codes.end(), value) - codes.begin());
 }
 
+ActionLayoutPtr layout_from_json(const JsonFields& fields) {
+  std::vector<ActionDimension> dimensions;
+  const auto steps = fields.integer_in("steps", 1, ActionLayout::kMaxSteps);
+  if (!fields.has("dimensions") || !fields.json().at("dimensions").is_array()) {
+    fields.fail("dimensions", "a list of objects");
+  }
+  const auto& list = fields.json().at("dimensions");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const JsonFields entry(fields.file(), list[i], "action.dimensions[" + std::to_string(i) + "]");
+    ActionDimension one;
+    one.name = entry.text("name");
+    one.unit = entry.text("unit", "");
+    const auto kind = dimension_kind(entry.text("kind"));
+    if (!kind) entry.fail("kind", "position, rotation, joint, gripper or other");
+    one.kind = *kind;
+    one.scale = entry.number("scale", 1);
+    one.opens_above = entry.number("opens_above", 0.5);
+    dimensions.push_back(std::move(one));
+  }
+  try {
+    auto layout = std::make_shared<const ActionLayout>(std::move(dimensions), static_cast<std::size_t>(steps));
+    // Its columns would be those of version 1.
+    if (layout->is_deer()) fields.fail("dimensions", "another layout than DeeR's in a trace of version 2");
+    return layout;
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& error) {
+    throw FileError(fields.file(), std::string("action: ") + error.what());
+  }
+}
+
 }  // namespace
 
 const ColumnInfo& info(Column column) { return kInfo[static_cast<std::size_t>(column)]; }
+
+bool is_present(Column column, const TraceMetadata& metadata) {
+  switch (column) {
+    case Column::arm:
+    case Column::gripper_probability:
+    case Column::gripper_logit:
+    case Column::probe_arm:
+    case Column::probe_gripper_probability:
+    case Column::probe_gripper_logit:
+      return metadata.layout->is_deer();
+    case Column::action:
+    case Column::probe_action:
+      return !metadata.layout->is_deer();
+    case Column::probe_feature:
+      return metadata.d_model > 0;
+    default:
+      return true;
+  }
+}
 
 std::vector<hsize_t> row_shape(Column column, const TraceMetadata& metadata) {
   const auto& c = info(column);
   std::vector<hsize_t> shape;
   if (c.per_slot) shape.push_back(slots(metadata));
-  if (c.width == 0) shape.push_back(static_cast<hsize_t>(metadata.d_model));
-  if (c.width > 1) shape.push_back(c.width);
+  const auto& layout = *metadata.layout;
+  if (c.width == kFeatureWidth) {
+    shape.push_back(static_cast<hsize_t>(metadata.d_model));
+  } else if (c.width == kActionWidth) {
+    if (!layout.is_deer()) shape.push_back(layout.steps());
+    shape.push_back(layout.width());
+  } else if (c.width == kStepWidth) {
+    shape.push_back(layout.width());
+  } else if (c.width > 1) {
+    shape.push_back(c.width);
+  }
   return shape;
 }
 
@@ -133,9 +194,20 @@ std::uint8_t code_of(RunMode mode) { return code_in(kModes, mode); }
 
 std::string_view to_string(FeatureType type) { return type == FeatureType::float16 ? "float16" : "float32"; }
 
+Json layout_json(const ActionLayout& layout) {
+  auto dimensions = Json::array();
+  for (const auto& one : layout.dimensions()) {
+    Json entry = {{"name", one.name}, {"unit", one.unit}, {"kind", to_string(one.kind)}, {"scale", one.scale}};
+    if (one.kind == DimensionKind::gripper) entry["opens_above"] = one.opens_above;
+    dimensions.push_back(std::move(entry));
+  }
+  return {{"steps", layout.steps()}, {"dimensions", std::move(dimensions)}};
+}
+
 Json metadata_json(const TraceMetadata& m) {
   return {{"format", kFormat},
-          {"version", kVersion},
+          {"version", m.layout->is_deer() ? kVersion : kLayoutVersion},
+          {"action", layout_json(*m.layout)},
           {"model",
            {{"path", m.model_path},
             {"name", m.model_name},
@@ -156,15 +228,16 @@ Json metadata_json(const TraceMetadata& m) {
 TraceMetadata metadata_from_json(const std::filesystem::path& file, const Json& json) {
   const JsonFields fields(file, json, kMetadata);
   if (fields.text("format") != kFormat) fields.fail("format", std::string("'") + kFormat + "'");
-  if (fields.integer("version") != kVersion) fields.fail("version", std::to_string(kVersion));
+  const auto version = fields.integer_in("version", kVersion, kLayoutVersion);
   const auto model = fields.object("model");
   TraceMetadata m;
+  if (version == kLayoutVersion) m.layout = layout_from_json(fields.object("action"));
   m.model_path = model.text("path", "");
   m.model_name = model.text("name", "");
   m.model_hash = model.text("hash", "");
   m.family = model.text("family", "");
   m.layers = static_cast<int>(model.integer_in("layers", 1, 1 << 16));
-  m.d_model = static_cast<int>(model.integer_in("d_model", 1, kMaxWidth));
+  m.d_model = static_cast<int>(model.integer_in("d_model", m.layout->is_deer() ? 1 : 0, kMaxWidth));
   const auto exits = fields.integers("exit_layers");
   if (exits.empty() || exits.size() > kMaxExits) fields.fail("exit_layers", "1 to " + std::to_string(kMaxExits));
   std::int64_t before = -1;

@@ -18,7 +18,8 @@
 namespace deer::trace_format {
 
 inline constexpr const char* kFormat = "deer trace";
-inline constexpr int kVersion = 1;
+inline constexpr int kVersion = 1;                         // of traces with DeeR's actions
+inline constexpr int kLayoutVersion = 2;                   // of traces with another layout
 inline constexpr const char* kMetadata = "metadata";       // one text, JSON
 inline constexpr const char* kFrameCount = "frame_count";  // one int64: rows that count
 inline constexpr const char* kTextBytes = "texts/bytes";   // UTF-8, one after the other
@@ -41,6 +42,7 @@ enum class Column {
   arm,
   gripper_probability,
   gripper_logit,
+  action,
   command,
   times_ms,
   source,
@@ -54,6 +56,7 @@ enum class Column {
   probe_arm,
   probe_gripper_probability,
   probe_gripper_logit,
+  probe_action,
   probe_delta,
   probe_threshold,
   probe_feature,
@@ -61,13 +64,18 @@ enum class Column {
 };
 inline constexpr std::size_t kColumns = static_cast<std::size_t>(Column::count);
 
+// Widths that depend on the trace.
+inline constexpr std::size_t kFeatureWidth = 0;                 // d_model
+inline constexpr std::size_t kActionWidth = ~std::size_t{0};    // an action: 7, or steps x dimensions
+inline constexpr std::size_t kStepWidth = ~std::size_t{0} - 1;  // a step of it: 7, or dimensions
+
 enum class Number { u8, i32, i64, u64, f16, f32, f64 };
 
 struct ColumnInfo {
   const char* name;      ///< path in the file
   Number number;         ///< as stored
   bool per_slot;         ///< a row has one entry a slot
-  std::size_t width;     ///< numbers an entry; 0: d_model
+  std::size_t width;     ///< numbers an entry, or one of the following
   const char* meanings;  ///< of codes, for people; or null
 };
 const ColumnInfo& info(Column column);
@@ -75,6 +83,10 @@ const ColumnInfo& info(Column column);
 /// Slots of a frame's probes: the exits in order, then the layer below the first exit, then a layer that is no
 /// exit (a fixed or forced one).
 inline std::size_t slots(const TraceMetadata& metadata) { return metadata.exit_layers.size() + 2; }
+
+/// Whether a trace has this column: those of DeeR's actions and those of other layouts take each other's place, and
+/// features may be absent. One that is absent must not be read or written.
+bool is_present(Column column, const TraceMetadata& metadata);
 
 /// Dimensions of a row (none for a single number).
 std::vector<hsize_t> row_shape(Column column, const TraceMetadata& metadata);
@@ -103,6 +115,8 @@ inline constexpr std::array kReasons = {ExitReason::within_threshold, ExitReason
 inline constexpr std::array kModes = {RunMode::policy, RunMode::probe};
 
 std::string_view to_string(FeatureType type);
+
+Json layout_json(const ActionLayout& layout);
 
 Json metadata_json(const TraceMetadata& metadata);
 /// Throws FileError naming the field.

@@ -30,9 +30,7 @@ class Reader final : public TraceReader {
     const auto tokens = column<std::int32_t>(Column::prompt_tokens, first, count);
     const auto layer = column<std::int32_t>(Column::exit_layer, first, count);
     const auto index = column<std::int32_t>(Column::exit_index, first, count);
-    const auto arm = column<float>(Column::arm, first, count);
-    const auto probability = column<float>(Column::gripper_probability, first, count);
-    const auto logit = column<float>(Column::gripper_logit, first, count);
+    const Actions actions = read_actions(kFrameActions, first, count);
     const auto command = column<float>(Column::command, first, count);
     const auto times = column<double>(Column::times_ms, first, count);
     const auto probes = read_probes(first, count, features);
@@ -48,13 +46,17 @@ class Reader final : public TraceReader {
       record->prompt_tokens = in_range(Column::prompt_tokens, row, tokens[i], 0, INT32_MAX);
       record->exit_layer = in_range(Column::exit_layer, row, layer[i], 0, metadata().layers - 1);
       record->exit_index = in_range(Column::exit_index, row, index[i], -1, exits() - 1);
-      std::copy_n(arm.begin() + static_cast<std::ptrdiff_t>(6 * i), 6, record->arm.begin());
-      record->gripper_probability = probability[i];
-      record->gripper_logit = logit[i];
-      std::copy_n(command.begin() + static_cast<std::ptrdiff_t>(7 * i), 7, record->command.begin());
+      record->layout = metadata().layout;
+      // One block a record: what is kept of a long trace is then kept record by record.
+      const auto size = metadata().layout->size();
+      std::shared_ptr<float[]> block;
+      if (size > ActionValues::kInside) block.reset(new float[(2 + slots(metadata())) * size]);
+      record->action = actions.at(i, block, 0);
+      record->gripper_logit = actions.logit_at(i);
+      record->command = in_block(command.data() + size * i, size, block, 1);
       const auto* t = times.data() + 5 * i;
       record->times = {t[0], t[1], t[2], t[3], t[4]};
-      fill_probes(*record, probes, row, i);
+      fill_probes(*record, probes, block, row, i);
       out.push_back(std::move(record));
     }
     return out;
@@ -84,9 +86,10 @@ class Reader final : public TraceReader {
       frame.episode = in_range(Column::episode, row, episode[i], -1, INT32_MAX);
       frame.frame_id = frame_id[i];
       frame.instruction = text(Column::instruction, row, instruction[i]);
-      const auto* values = action.data() + 7 * i;
-      if (std::none_of(values, values + 7, [](double value) { return std::isnan(value); })) {
-        std::copy_n(values, 7, frame.recorded_action.emplace().begin());
+      const auto width = metadata().layout->width();
+      const auto* values = action.data() + width * i;
+      if (std::none_of(values, values + width, [](double value) { return std::isnan(value); })) {
+        frame.recorded_action.assign(values, values + width);
       }
       if (ends.empty()) continue;
       if (ends[i] < picture || ends[i] > ends.back()) wrong_thumbnails(row);
@@ -151,10 +154,51 @@ class Reader final : public TraceReader {
   }
 
  private:
+  // `size` numbers at place `place` of a record's block, or inside if there is none.
+  static ActionValues in_block(const float* values, std::size_t size, const std::shared_ptr<float[]>& block,
+                               std::size_t place) {
+    if (!block) return ActionValues(std::span(values, size));
+    std::copy_n(values, size, block.get() + place * size);
+    return {block, place * size, size};
+  }
+
+  // Actions as their columns have them: DeeR's in three parts.
+  struct Actions {
+    std::size_t size = 0;  // of one; 0: DeeR's
+    std::vector<float> whole, arm, probability, logit;
+
+    ActionValues at(std::size_t i, const std::shared_ptr<float[]>& block, std::size_t place) const {
+      if (size > 0) return in_block(whole.data() + size * i, size, block, place);
+      return deer_action(std::span<const float, 6>(arm.data() + 6 * i, 6), probability[i]);
+    }
+    float logit_at(std::size_t i) const { return size > 0 ? 0 : logit[i]; }
+  };
+  struct ActionColumns {
+    Column arm, probability, logit, action;
+  };
+  static constexpr ActionColumns kFrameActions{Column::arm, Column::gripper_probability, Column::gripper_logit,
+                                               Column::action};
+  static constexpr ActionColumns kProbeActions{Column::probe_arm, Column::probe_gripper_probability,
+                                               Column::probe_gripper_logit, Column::probe_action};
+
+  Actions read_actions(const ActionColumns& columns, std::int64_t first, std::int64_t count) const {
+    Actions out;
+    if (!metadata().layout->is_deer()) {
+      out.size = metadata().layout->size();
+      out.whole = column<float>(columns.action, first, count);
+      return out;
+    }
+    out.arm = column<float>(columns.arm, first, count);
+    out.probability = column<float>(columns.probability, first, count);
+    out.logit = column<float>(columns.logit, first, count);
+    return out;
+  }
+
   struct Probes {
     std::vector<std::uint8_t> status;
     std::vector<std::int32_t> layer;
-    std::vector<float> arm, probability, logit, delta, threshold, feature;
+    Actions actions;
+    std::vector<float> delta, threshold, feature;
   };
 
   int exits() const { return static_cast<int>(metadata().exit_layers.size()); }
@@ -175,16 +219,16 @@ class Reader final : public TraceReader {
     Probes out;
     out.status = column<std::uint8_t>(Column::probe_status, first, count);
     out.layer = column<std::int32_t>(Column::probe_layer, first, count);
-    out.arm = column<float>(Column::probe_arm, first, count);
-    out.probability = column<float>(Column::probe_gripper_probability, first, count);
-    out.logit = column<float>(Column::probe_gripper_logit, first, count);
+    out.actions = read_actions(kProbeActions, first, count);
     out.delta = column<float>(Column::probe_delta, first, count);
     out.threshold = column<float>(Column::probe_threshold, first, count);
-    if (features) out.feature = column<float>(Column::probe_feature, first, count);
+    if (features && is_present(Column::probe_feature, metadata()))
+      out.feature = column<float>(Column::probe_feature, first, count);
     return out;
   }
 
-  void fill_probes(FrameRecord& record, const Probes& probes, std::int64_t row, std::size_t i) const {
+  void fill_probes(FrameRecord& record, const Probes& probes, const std::shared_ptr<float[]>& block, std::int64_t row,
+                   std::size_t i) const {
     const auto count = slots(metadata());
     const auto width = static_cast<std::size_t>(metadata().d_model);
     for (std::size_t slot = 0; slot < count; ++slot) {
@@ -197,9 +241,8 @@ class Reader final : public TraceReader {
         file_.fail("probes/layer: frame " + std::to_string(row) + " has layer " + std::to_string(probe.layer) +
                    " at exit " + std::to_string(slot) + ", expected " + std::to_string(metadata().exit_layers[slot]));
       }
-      std::copy_n(probes.arm.begin() + static_cast<std::ptrdiff_t>(6 * at), 6, probe.arm.begin());
-      probe.gripper_probability = probes.probability[at];
-      probe.gripper_logit = probes.logit[at];
+      probe.action = probes.actions.at(at, block, 2 + slot);
+      probe.gripper_logit = probes.actions.logit_at(at);
       probe.delta = probes.delta[at];
       probe.threshold = probes.threshold[at];
       probe.evaluated_by_policy = (status & kByPolicy) != 0;

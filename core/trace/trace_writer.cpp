@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/trace/trace_writer.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <limits>
@@ -19,6 +20,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Where the parts of an action go.
+struct ActionColumns {
+  Column arm, probability, logit, action;
+};
+constexpr ActionColumns kFrameAction{Column::arm, Column::gripper_probability, Column::gripper_logit, Column::action};
+constexpr ActionColumns kProbeAction{Column::probe_arm, Column::probe_gripper_probability, Column::probe_gripper_logit,
+                                     Column::probe_action};
+
 // Rows of all columns that wait to be written.
 class Rows {
  public:
@@ -31,12 +40,29 @@ class Rows {
     buffer.insert(buffer.end(), bytes, bytes + sizeof value);
   }
 
-  void add_probe(const ExitProbe& probe, std::uint8_t status, std::size_t slot) {
+  /// `count` numbers; what is missing is written as 0.
+  template <typename T>
+  void add_numbers(Column column, std::span<const T> values, std::size_t count) {
+    auto& buffer = columns_[static_cast<std::size_t>(column)];
+    const auto bytes = std::as_bytes(values.first(std::min(values.size(), count)));
+    const auto end = buffer.size() + count * sizeof(T);
+    buffer.insert(buffer.end(), bytes.begin(), bytes.end());
+    buffer.resize(end);
+  }
+
+  /// An action, in the columns that its layout has.
+  void add_action(const ActionLayout& layout, const ActionValues& action, float logit, ActionColumns columns) {
+    const std::span<const float> values(action.begin(), action.end());
+    if (!layout.is_deer()) return add_numbers(columns.action, values, layout.size());
+    add_numbers(columns.arm, values.first(std::min<std::size_t>(6, values.size())), 6);
+    add(columns.probability, action.data()[6]);
+    add(columns.logit, logit);
+  }
+
+  void add_probe(const ActionLayout& layout, const ExitProbe& probe, std::uint8_t status, std::size_t slot) {
     add(Column::probe_status, status);
     add(Column::probe_layer, std::int32_t{probe.layer});
-    add(Column::probe_arm, probe.arm);
-    add(Column::probe_gripper_probability, probe.gripper_probability);
-    add(Column::probe_gripper_logit, probe.gripper_logit);
+    add_action(layout, probe.action, probe.gripper_logit, kProbeAction);
     add(Column::probe_delta, probe.delta);
     add(Column::probe_threshold, probe.threshold);
     if (!probe.feature.empty()) {
@@ -46,9 +72,9 @@ class Rows {
     }
   }
 
-  void end_row(std::size_t thumbnail_bytes) {
+  void end_row(std::size_t more_bytes) {
     ++count_;
-    bytes_ += 1024 + thumbnail_bytes;
+    bytes_ += 1024 + more_bytes;
   }
 
   std::int64_t count() const { return count_; }
@@ -58,8 +84,10 @@ class Rows {
     const auto first = file.frames();
     for (std::size_t i = 0; i < kColumns; ++i) {
       const auto column = static_cast<Column>(i);
-      if (column != Column::probe_feature) file.write(column, first, count_, columns_[i].data());
+      if (column == Column::probe_feature || !is_present(column, file.metadata())) continue;
+      file.write(column, first, count_, columns_[i].data());
     }
+    if (!is_present(Column::probe_feature, file.metadata())) return;
     file.grow(Column::probe_feature, first + count_);
     const auto width = static_cast<std::size_t>(file.metadata().d_model);
     for (std::size_t slot = 0; slot < features_.size(); ++slot) {
@@ -112,6 +140,11 @@ class Writer final : public TraceWriter {
 
   void append(const FrameRecord& record, const TraceFrame& frame) override {
     const auto by_slot = check(record);
+    const auto width = file_.metadata().layout->width();
+    if (!frame.recorded_action.empty() && frame.recorded_action.size() != width) {
+      file_.fail("frame " + std::to_string(record.frame) + " has a recorded action of " +
+                 std::to_string(frame.recorded_action.size()) + " numbers, expected " + std::to_string(width));
+    }
     const std::scoped_lock held(mutex_);
     refuse_if_over();
     add(record, by_slot, frame);
@@ -165,7 +198,21 @@ class Writer final : public TraceWriter {
       before = probe.layer;
       out[slot] = &probe;
     }
-    if (!record.predecessor.feature.empty()) out[out.size() - 2] = &record.predecessor;
+    if (record.has_predecessor()) out[out.size() - 2] = &record.predecessor;
+    if (record.layout != m.layout && *record.layout != *m.layout) {
+      file_.fail(where + " has actions of another layout than the trace");
+    }
+    const auto check_size = [&](const ActionValues& action, const char* what) {
+      if (action.size() != m.layout->size()) {
+        file_.fail(where + " has " + what + " of " + std::to_string(action.size()) + " numbers, expected " +
+                   std::to_string(m.layout->size()));
+      }
+    };
+    check_size(record.action, "an action");
+    check_size(record.command, "a command");
+    for (const auto* probe : out) {
+      if (probe != nullptr) check_size(probe->action, "an exit's action");
+    }
     for (const auto* probe : out) {
       if (probe != nullptr && !probe->feature.empty() && probe->feature.size() != static_cast<std::size_t>(m.d_model)) {
         file_.fail(where + " has a feature of " + std::to_string(probe->feature.size()) + " numbers, expected " +
@@ -188,10 +235,10 @@ class Writer final : public TraceWriter {
     rows_.add(Column::prompt_tokens, std::int32_t{record.prompt_tokens});
     rows_.add(Column::exit_layer, std::int32_t{record.exit_layer});
     rows_.add(Column::exit_index, std::int32_t{record.exit_index});
-    rows_.add(Column::arm, record.arm);
-    rows_.add(Column::gripper_probability, record.gripper_probability);
-    rows_.add(Column::gripper_logit, record.gripper_logit);
-    rows_.add(Column::command, record.command);
+    const auto& layout = *file_.metadata().layout;
+    rows_.add_action(layout, record.action, record.gripper_logit, kFrameAction);
+    rows_.add_numbers(Column::command, std::span<const float>(record.command.begin(), record.command.end()),
+                      layout.size());
     const auto& t = record.times;
     rows_.add(Column::times_ms,
               std::array<double, 5>{t.preprocess_ms, t.vision_ms, t.resampler_ms, t.llm_ms, t.head_ms});
@@ -199,23 +246,23 @@ class Writer final : public TraceWriter {
     rows_.add(Column::episode, frame.episode);
     rows_.add(Column::frame_id, frame.frame_id);
     rows_.add(Column::instruction, text_number(frame.instruction));
-    std::array<double, 7> none{};
-    none.fill(std::numeric_limits<double>::quiet_NaN());
-    rows_.add(Column::recorded_action, frame.recorded_action.value_or(none));
+    const std::vector<double> none(layout.width(), std::numeric_limits<double>::quiet_NaN());
+    const auto& recorded = frame.recorded_action.empty() ? none : frame.recorded_action;
+    rows_.add_numbers(Column::recorded_action, std::span<const double>(recorded), layout.width());
     thumbnails_.insert(thumbnails_.end(), frame.thumbnail.begin(), frame.thumbnail.end());
     thumbnail_end_ += frame.thumbnail.size();
     rows_.add(Column::thumbnail_end, std::uint64_t{thumbnail_end_});
     for (std::size_t slot = 0; slot < by_slot.size(); ++slot) {
       const auto* probe = by_slot[slot];
       if (probe == nullptr) {
-        rows_.add_probe(ExitProbe{}, 0, slot);
+        rows_.add_probe(layout, ExitProbe{}, 0, slot);
         continue;
       }
       const auto status =
           kPresent | (probe->evaluated_by_policy ? kByPolicy : 0) | (probe->feature.empty() ? 0 : kHasFeature);
-      rows_.add_probe(*probe, static_cast<std::uint8_t>(status), slot);
+      rows_.add_probe(layout, *probe, static_cast<std::uint8_t>(status), slot);
     }
-    rows_.end_row(frame.thumbnail.size());
+    rows_.end_row(frame.thumbnail.size() + 4 * layout.size() * (by_slot.size() + 2));
   }
 
   std::int32_t text_number(const std::string& text) {

@@ -436,7 +436,8 @@ void Budget::see(qint64 frame, const FrameRecord* record) {
     const auto* const model = session_->model();
     const bool whole = model && !record->exits.empty() && record->exits.back().layer == model->exit_layers.back();
     seen = {record->depth(), record->exit_index,
-            whole ? action_delta(DeltaType::l2, record->arm, record->exits.back().arm) : kNotEvaluated};
+            whole ? action_delta(DeltaType::l2, *record->layout, record->action, record->exits.back().action)
+                  : kNotEvaluated};
   }
   count(seen, +1);
 }

@@ -205,8 +205,9 @@ void Comparison::take(qint64 frame) {
     depth_[side][place] = one ? static_cast<float>(one->depth()) : kNotEvaluated;
     gflops_[side][place] = one ? gflops_of(side == kKept ? kept_origin_ : now_origin_, *one) : kNotEvaluated;
   }
-  difference_[place] = kept && now ? action_delta(DeltaType::l2, now->arm, kept->arm) : kNotEvaluated;
-  gripper_differs_[place] = kept && now && (kept->command[6] > 0) != (now->command[6] > 0);
+  difference_[place] =
+      kept && now ? action_delta(DeltaType::l2, *now->layout, now->action, kept->action) : kNotEvaluated;
+  gripper_differs_[place] = kept && now && now->turns_gripper(*kept);
 }
 
 bool Comparison::differs(qint64 frame) const {

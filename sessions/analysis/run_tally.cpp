@@ -65,7 +65,7 @@ void RunTally::set(qint64 frame, const FrameRecord* record) {
     kept.repeated = record->reason == ExitReason::repeated;
     const bool whole =
         !record->exits.empty() && !exit_layers_.empty() && record->exits.back().layer == exit_layers_.back();
-    if (whole) kept.error = action_delta(DeltaType::l2, record->arm, record->exits.back().arm);
+    if (whole) kept.error = action_delta(DeltaType::l2, *record->layout, record->action, record->exits.back().action);
   }
   count(kept, +1);
   for (std::size_t exit = 0; exit < deltas_.size(); ++exit) {

@@ -76,9 +76,14 @@ Debugger::~Debugger() {
   session_->set_live_guard({});
 }
 
+const ActionLayout& Debugger::layout() const {
+  const auto* const model = session_->model();
+  return model ? *model->layout : *ActionLayout::deer();
+}
+
 FrameFacts Debugger::facts() const {
   const auto* const model = session_->model();
-  return model ? FrameFacts{model->exit_layers, model->config} : FrameFacts{};
+  return model ? FrameFacts{model->exit_layers, model->config, model->layout} : FrameFacts{};
 }
 
 QString Debugger::error_of(const QString& text) const {

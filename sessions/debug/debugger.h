@@ -53,6 +53,9 @@ class Debugger : public QObject {
   void log_error(const QString& text);  ///< at the current frame
 
   const FrameSet& exit_changes() const { return exit_changes_; }
+  /// Of the actions that expressions name: the open model's, or else DeeR's.
+  const ActionLayout& layout() const;
+
   const FrameSet& gripper_opens() const { return gripper_opens_; }
   const FrameSet& gripper_closes() const { return gripper_closes_; }
   bool scanning() const { return !scan_.finished(); }

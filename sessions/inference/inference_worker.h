@@ -160,7 +160,8 @@ class InferenceWorker : public QObject {
   quint64 rollout_ = 0;
 
   std::shared_ptr<const RecordedRun> run_;
-  std::unique_ptr<Engine> head_;  ///< of the model that made run_; null if it is not there
+  std::unique_ptr<Engine> head_;   ///< of the model that made run_, or what replays its recorded actions; may be null
+  bool head_is_recorded_ = false;  ///< the latter
   std::unique_ptr<Replayer> replayer_;
   std::vector<std::int64_t> replayable_;  ///< places in run_ of the replayer's frames
 

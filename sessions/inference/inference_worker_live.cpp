@@ -133,7 +133,9 @@ void InferenceWorker::step_live(const Advance& task, RunMode mode) {
     if (pending_->starts_episode || reset_next_) engine_->reset();
     const FrameInput input{next_live_frame_, pending_->rgb_static, pending_->rgb_gripper, pending_->instruction};
     record = engine_->step(input, mode, task.stop);
-    live_.frames->act(record->command);
+    std::array<float, 7> command{};
+    std::copy_n(record->command.data(), command.size(), command.begin());
+    live_.frames->act(command);
     probes_.push_back(record);
     published_ = probes_.size();
   }

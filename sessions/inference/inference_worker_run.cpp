@@ -5,6 +5,9 @@
 
 #include "core/base/error.h"
 #include "core/budget/model_fingerprint.h"
+#include "core/exits/policy_json.h"
+#include "core/exits/recorded_replay.h"
+#include "core/trace/describe_model.h"
 #include "sessions/base/paths.h"
 #include "sessions/inference/inference_worker.h"
 #include "sessions/traces/recorded_run.h"
@@ -13,6 +16,14 @@ namespace deer {
 namespace {
 
 constexpr std::size_t kBatch = 1024;
+
+ExitPolicy recorded_policy(const TraceMetadata& m) {
+  try {
+    return policy_from_json({}, m.policy);
+  } catch (const Error&) {
+    return {};  // the session has said so; the deltas are taken as those of actions
+  }
+}
 
 }  // namespace
 
@@ -33,7 +44,12 @@ void InferenceWorker::load_head(const HeadRequest& request) {
   const auto& m = request.run->metadata();
   QString reason = tr("The trace does not say where its model is.");
   bool other = false;
-  for (const auto& place : request.places) {
+  auto places = request.places;
+  if (!m.layout->is_deer()) {
+    places.clear();
+    reason = tr("Its actions are not those of a DeeR model.");
+  }
+  for (const auto& place : places) {
     if (request.stop.stop_requested()) return;
     std::error_code error;
     try {
@@ -56,6 +72,7 @@ void InferenceWorker::load_head(const HeadRequest& request) {
       }
       replayer_.reset();
       head_ = std::move(head);
+      head_is_recorded_ = false;
       Q_EMIT head_loaded(request.number, head_->summary());
       return;
     } catch (const Cancelled&) {
@@ -63,6 +80,14 @@ void InferenceWorker::load_head(const HeadRequest& request) {
     } catch (const std::exception& failure) {
       reason = QString::fromUtf8(failure.what());
     }
+  }
+  replayer_.reset();
+  try {
+    head_ = make_recorded_engine(recorded_model(m), recorded_policy(m));
+    head_is_recorded_ = true;
+  } catch (const std::exception& failure) {
+    head_.reset();
+    reason = QString::fromUtf8(failure.what());
   }
   Q_EMIT head_missing(request.number, other, reason);
 }
@@ -88,12 +113,12 @@ void InferenceWorker::advance_run(const Advance& task) {
 
 qint64 InferenceWorker::replay_run(const Advance& task) {
   if (!replayer_) {
-    auto replayable = replayable_frames(run_);
+    auto replayable = replayable_frames(run_, !head_is_recorded_);
     replayable_ = std::move(replayable.places);
     replayer_ = head_->replayer(std::move(replayable.frames));
   }
   if (replayable_.empty()) return run_->frames();
-  const bool featured = run_->features_fit();
+  const bool featured = !head_is_recorded_ && run_->features_fit();
   const auto& replayed_records = replayer_->update(task.policy, task.stop);
   std::vector<FrameRecordPtr> batch;
   for (std::size_t first = 0; first < replayed_records.size(); first += kBatch) {

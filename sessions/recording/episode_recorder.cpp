@@ -163,9 +163,9 @@ void EpisodeRecorder::write() {
       writer.begin_segment();
     }
     Observation step = seen;
-    if (const auto& record = next.frame.record) {
+    if (const auto& record = next.frame.record; record && record->layout->is_deer()) {
       auto& command = step.rel_action.emplace();
-      std::copy(record->command.begin(), record->command.end(), command.begin());
+      std::copy_n(record->command.data(), command.size(), command.begin());
     }
     if (!known) {
       known = {step.rgb_gripper != nullptr, step.robot_obs.has_value(), step.scene_obs.has_value(),

@@ -132,7 +132,9 @@ void TraceRecording::write(TraceWriter& writer, const Frame& frame) const {
   if (seen) {
     details.frame_id = seen->frame_id;
     details.instruction = seen->instruction;
-    details.recorded_action = seen->rel_action;
+    const auto action = recorded_action(*seen);
+    if (action.size() == writer.metadata().layout->width())
+      details.recorded_action.assign(action.begin(), action.end());
     if (seen->rgb_static && !seen->rgb_static->empty()) {
       details.thumbnail = jpeg_thumbnail(*seen->rgb_static, kThumbnailWidth);
     }
@@ -142,7 +144,7 @@ void TraceRecording::write(TraceWriter& writer, const Frame& frame) const {
 
 std::size_t TraceRecording::size_of(const Frame& frame) {
   std::size_t bytes = 2048;
-  for (const auto& probe : frame.record->exits) bytes += probe.feature.size() * sizeof(float);
+  for (const auto& probe : frame.record->exits) bytes += (probe.feature.size() + probe.action.size()) * sizeof(float);
   if (!frame.seen) return bytes;
   for (const auto& picture : {frame.seen->rgb_static, frame.seen->rgb_gripper}) {
     if (picture) bytes += picture->rgb.size();

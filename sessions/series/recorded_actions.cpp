@@ -49,10 +49,10 @@ void RecordedActions::take(qint64 frame) {
   const auto place = static_cast<std::size_t>(frame);
   const auto observation = session_->observation(frame);
   seen_[place] = true;
-  if (!observation || !observation->rel_action) return;
-  std::array<float, 7> action{};
-  std::copy(observation->rel_action->begin(), observation->rel_action->end(), action.begin());
-  actions_[place] = action;
+  if (!observation) return;
+  const auto action = recorded_action(*observation);
+  if (action.empty()) return;
+  actions_[place].assign(action.begin(), action.end());
   Q_EMIT changed(frame);
 }
 

@@ -3,8 +3,6 @@
 
 #include <QObject>
 #include <QTimer>
-#include <array>
-#include <optional>
 #include <vector>
 
 #include "sessions/session/session.h"
@@ -21,10 +19,8 @@ class RecordedActions : public QObject {
   /// `session` must outlive it.
   explicit RecordedActions(Session* session, QObject* parent = nullptr);
 
-  /// Relative action: arm and gripper (+1 open, -1 close). Empty if not known, or none was recorded.
-  const std::optional<std::array<float, 7>>& at(qint64 frame) const {
-    return actions_[static_cast<std::size_t>(frame)];
-  }
+  /// As deer::recorded_action(): one step in the layout of the recording. Empty if not known, or none was recorded.
+  const std::vector<float>& at(qint64 frame) const { return actions_[static_cast<std::size_t>(frame)]; }
   qint64 frames() const { return static_cast<qint64>(actions_.size()); }
   void set_wanted(bool wanted);
 
@@ -42,7 +38,7 @@ class RecordedActions : public QObject {
 
   Session* session_;
   QTimer asking_;
-  std::vector<std::optional<std::array<float, 7>>> actions_;
+  std::vector<std::vector<float>> actions_;
   std::vector<bool> seen_;
   qint64 awaited_ = -1;
   int waited_ = 0;

@@ -121,13 +121,6 @@ const ExitPolicy& Session::policy() const { return d_->policy; }
 
 void Session::set_policy(const ExitPolicy& policy) {
   if (policy == d_->policy) return;
-  if (model_missing()) {
-    Q_EMIT policy_changed();  // whoever asked shows again what holds
-    return d_->report({tr("The policy cannot be changed"),
-                       tr("The model that the trace was recorded with is not there: %1")
-                           .arg(QString::fromStdString(d_->run_model->name)),
-                       tr("Open the folder of that model first.")});
-  }
   d_->policy = policy;
   d_->policy_id = ++d_->policy_count;
   Q_EMIT policy_changed();

@@ -71,7 +71,8 @@ class Session : public PlayedFrames {
   // the model that was open: then its records can be replayed like any others. Another model that is opened meanwhile
   // waits for the next episode, and its policy with it.
   const TraceMetadata* trace() const;  ///< null if what is open is none
-  /// The model of the open trace is not there: other policies are refused, and everything recorded is shown.
+  /// The model of the open trace is not there, or its actions are not DeeR's: other policies are replayed from the
+  /// recorded actions of each exit, without the history that they would have had.
   bool model_missing() const;
   /// What read() gives of the open episode, to be called on another thread. Null for a live source.
   FrameSourcePtr shared_episode() const;

@@ -50,7 +50,7 @@ class Session::Private : public QObject {
                  FrameSourcePtr source, const Problem& what);
 
   // Traces, in session_trace.cpp.
-  bool can_replay() const { return run ? head == Head::loaded : summary.has_value(); }
+  bool can_replay() const { return run ? head == Head::loaded || head == Head::missing : summary.has_value(); }
   const ModelSummary* shown_model() const { return run ? &*run_model : summary ? &*summary : nullptr; }
   bool change_run(std::shared_ptr<const RecordedRun> next);  ///< whether the model is another one then
   void adopt_trace_policy();
@@ -105,6 +105,7 @@ class Session::Private : public QObject {
   qint64 evaluated = 0;
 
   // The open trace. With it, `policy` is the trace's, and that of the model that is open is put by.
+  // Head::missing: its recorded actions are replayed instead.
   enum class Head { none, loading, loaded, missing };
   std::shared_ptr<const RecordedRun> run;
   std::optional<ModelSummary> run_model;

@@ -2,6 +2,7 @@
 // The part of a session that is about traces: episodes that bring their records with them.
 #include "core/base/error.h"
 #include "core/exits/policy_json.h"
+#include "core/trace/describe_model.h"
 #include "sessions/base/paths.h"
 #include "sessions/session/session_private.h"
 
@@ -9,20 +10,6 @@ namespace deer {
 namespace {
 
 constexpr std::size_t kMostFeatured = 256;  // frames
-
-/// What a trace says of its model: all that views need.
-ModelSummary summary_of(const TraceMetadata& m) {
-  ModelSummary out;
-  out.name = m.model_name;
-  out.path = m.model_path;
-  out.family = m.family;
-  out.exit_layers = m.exit_layers;
-  out.layers = m.layers;
-  out.d_model = m.d_model;
-  out.device = m.device;
-  out.dtype = m.dtype;
-  return out;
-}
 
 void add_note(ModelSummary& model, const QString& note) {
   model.note += (model.note.empty() ? "" : "; ") + note.toStdString();
@@ -65,7 +52,7 @@ bool Session::Private::change_run(std::shared_ptr<const RecordedRun> next) {
     accepted_policy_id = policy_id = ++policy_count;
     return true;
   }
-  run_model = summary_of(run->metadata());
+  run_model = recorded_model(run->metadata());
   adopt_trace_policy();
   head_options = options;
   head_options.max_layer = run->metadata().layers;
@@ -128,14 +115,14 @@ void Session::Private::on_head_loaded(quint64 number, const ModelSummary& loaded
 void Session::Private::on_head_missing(quint64 number, bool other, const QString& reason) {
   if (number != head_number || !run) return;
   head = Head::missing;
-  // Changes made while it was looked for come to nothing.
-  policy = accepted_policy;
-  policy_id = accepted_policy_id;
   run_model->note.clear();
-  add_note(*run_model,
-           tr("the model of this trace is missing, so that its thresholds cannot be changed. %1").arg(reason));
+  add_note(
+      *run_model,
+      run->metadata().layout->is_deer()
+          ? tr("the model of this trace is missing: other policies are replayed from recorded actions. %1").arg(reason)
+          : tr("other policies are replayed from recorded actions. %1").arg(reason));
   Q_EMIT q->model_changed();
-  Q_EMIT q->policy_changed();
+  catch_up();
   notify();
   if (other) {
     report({tr("This is not the model of the trace"), reason,
@@ -145,7 +132,7 @@ void Session::Private::on_head_missing(quint64 number, bool other, const QString
 
 void Session::Private::on_loaded_beside_trace(const ExitPolicy& model_policy) {
   put_by = model_policy;
-  if (head == Head::missing) {
+  if (head == Head::missing && run->metadata().layout->is_deer()) {
     run_model->note.clear();
     find_head({summary->path});
   } else if (head == Head::loaded && summary->path != run_model->path) {

@@ -17,7 +17,7 @@ bool RecordedRun::features_fit() const {
   return frames() <= kRoom / std::max<std::int64_t>(1, frame);
 }
 
-ReplayableFrames replayable_frames(std::shared_ptr<const RecordedRun> run) {
+ReplayableFrames replayable_frames(std::shared_ptr<const RecordedRun> run, bool features) {
   const auto steps = run->steps();
   const auto modes = run->modes();
   ReplayableFrames out;
@@ -35,7 +35,7 @@ ReplayableFrames replayable_frames(std::shared_ptr<const RecordedRun> run) {
     }
     begin = end;
   }
-  out.frames.read = [run, places = out.places](std::int64_t first, std::int64_t count) {
+  out.frames.read = [run, features, places = out.places](std::int64_t first, std::int64_t count) {
     std::vector<FrameRecordPtr> records;
     for (auto at = first; at < first + count;) {
       const auto place = places[static_cast<std::size_t>(at)];
@@ -43,7 +43,7 @@ ReplayableFrames replayable_frames(std::shared_ptr<const RecordedRun> run) {
       while (at + together < first + count && places[static_cast<std::size_t>(at + together)] == place + together) {
         ++together;
       }
-      auto some = run->records(place, together, true);
+      auto some = run->records(place, together, features);
       records.insert(records.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
       at += together;
     }

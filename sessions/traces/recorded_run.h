@@ -41,7 +41,8 @@ struct ReplayableFrames {
   ReplayFrames frames;               ///< shares the run
   std::vector<std::int64_t> places;  ///< of each in the run
 };
-ReplayableFrames replayable_frames(std::shared_ptr<const RecordedRun> run);
+/// `features`: whether their records are read with features.
+ReplayableFrames replayable_frames(std::shared_ptr<const RecordedRun> run, bool features = true);
 
 /// `record` with the features that `original`, of the same frame, has and it lacks.
 FrameRecordPtr with_features(const FrameRecord& record, const FrameRecord& original);

@@ -86,7 +86,7 @@ class TraceEpisode final : public FrameSource, public RecordedRun {
     out->frame_id = kept.frame_id;
     out->timestamp_s = static_cast<double>(index) / info_.frames_per_second;
     out->instruction = kept.instruction;
-    if (kept.recorded_action) out->rel_action = kept.recorded_action;
+    keep_action(kept, *out);
     if (!out->rgb_static && !kept.thumbnail.empty()) {
       try {
         out->rgb_static = decode_picture(std::as_bytes(std::span(kept.thumbnail)));
@@ -117,6 +117,16 @@ class TraceEpisode final : public FrameSource, public RecordedRun {
   std::vector<RunMode> modes() const override { return trace_->modes(place_.first, place_.count); }
 
  private:
+  void keep_action(const TraceFrame& kept, Observation& out) const {
+    const auto& action = kept.recorded_action;
+    if (!metadata().layout->is_deer()) {
+      out.rel_action.reset();
+      out.other_action = action;
+    } else if (!action.empty()) {
+      std::copy_n(action.begin(), 7, out.rel_action.emplace().begin());
+    }
+  }
+
   void check(std::int64_t first, std::int64_t count) const {
     if (first < 0 || count < 0 || first > place_.count - count) {
       throw Error("frame " + std::to_string(first) + " does not exist: the episode has " +

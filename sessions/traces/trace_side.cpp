@@ -41,8 +41,11 @@ std::string difference(FrameSource& trace, std::int64_t trace_first, const Trace
       return where + " has the instruction \"" + printable(a->instruction) + "\" in the trace and \"" +
              printable(b->instruction) + "\" in what is open";
     }
-    if (!a->rel_action || !b->rel_action) continue;
-    if (*a->rel_action != *b->rel_action) return "the recorded action of " + where + " is another in the trace";
+    const auto in_trace = recorded_action(*a);
+    const auto in_episode = recorded_action(*b);
+    if (in_trace.empty() || in_episode.empty()) continue;
+    if (!std::equal(in_trace.begin(), in_trace.end(), in_episode.begin(), in_episode.end()))
+      return "the recorded action of " + where + " is another in the trace";
     proven = true;
   }
   return {};

@@ -91,9 +91,10 @@ class MadeFrames {
       p.layer = 2 * exit + 1;
       p.feature = feature(frame, exit);
       const auto spread = 0.1F * std::exp(-0.5F * static_cast<float>(exit));
-      for (std::size_t i = 0; i < 6; ++i) p.arm[i] = wave(frame, i) + spread * normal_(random_);
+      std::array<float, 6> arm{};
+      for (std::size_t i = 0; i < 6; ++i) arm[i] = wave(frame, i) + spread * normal_(random_);
       p.gripper_logit = wave(frame, 6) * 10 + spread * normal_(random_);
-      p.gripper_probability = 1 / (1 + std::exp(-p.gripper_logit));
+      p.action = deer_action(arm, 1 / (1 + std::exp(-p.gripper_logit)));
       p.delta = spread * std::exp(0.5F * normal_(random_));
       p.threshold = static_cast<float>(thresholds()[static_cast<std::size_t>(exit)]);
       p.evaluated_by_policy = taken < 0;
@@ -104,16 +105,14 @@ class MadeFrames {
     r.exit_index = taken;
     r.exit_layer = last.layer;
     r.reason = taken + 1 == kExits ? ExitReason::deepest_allowed : ExitReason::within_threshold;
-    r.arm = last.arm;
+    r.action = last.action;
     r.gripper_logit = last.gripper_logit;
-    r.gripper_probability = last.gripper_probability;
-    for (std::size_t i = 0; i < 6; ++i) r.command[i] = last.arm[i];
-    r.command[6] = last.gripper_logit > 0 ? 1 : -1;
+    r.command = deer_action(last.arm(), last.gripper_logit > 0 ? 1.0F : -1.0F);
     return r;
   }
 
-  std::array<double, 7> recorded(std::int64_t frame) {
-    std::array<double, 7> out{};
+  std::vector<double> recorded(std::int64_t frame) {
+    std::vector<double> out(7);
     for (std::size_t i = 0; i < 6; ++i) out[i] = wave(frame, i) + 0.03 * uniform();
     out[6] = wave(frame, 6) > 0 ? 1 : -1;
     return out;

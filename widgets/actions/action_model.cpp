@@ -4,8 +4,9 @@
 #include <QFont>
 #include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <limits>
 
+#include "widgets/actions/dimension_text.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 
@@ -13,13 +14,7 @@ namespace deer {
 namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-// CALVIN: relative action = metres x 50, radians x 20.
-constexpr double kMillimetres = 1000.0 / 50;
-constexpr double kDegrees = 180 / std::numbers::pi / 20;
-
 }  // namespace
-
-double ActionModel::unit_scale(int row) { return row <= kZ ? kMillimetres : row <= kRotationZ ? kDegrees : 100; }
 
 void ActionModel::set_selected(int exit_index) {
   if (exit_index == selected_) return;
@@ -27,51 +22,79 @@ void ActionModel::set_selected(int exit_index) {
   if (columnCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
 }
 
-void ActionModel::set(std::vector<int> exit_layers, FrameRecordPtr record,
-                      std::optional<std::array<double, 7>> recorded) {
-  const bool same_columns = exit_layers == exit_layers_;
-  if (!same_columns) beginResetModel();
+void ActionModel::set(std::vector<int> exit_layers, FrameRecordPtr record, std::span<const double> recorded) {
+  const auto layout = record ? record->layout : layout_;
+  const bool same_cells = exit_layers == exit_layers_ && *layout == *layout_;
+  if (!same_cells) beginResetModel();
   exit_layers_ = std::move(exit_layers);
+  layout_ = layout;
+  step_ = std::min(step_, layout_->steps() - 1);
   record_ = std::move(record);
-  recorded_ = recorded;
-  if (!same_columns) return endResetModel();
+  recorded_.assign(recorded.begin(), recorded.end());
+  if (!same_cells) return endResetModel();
   Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
   Q_EMIT headerDataChanged(Qt::Horizontal, 0, columnCount() - 1);
 }
 
-int ActionModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kRowCount; }
+void ActionModel::set_step(std::size_t step) {
+  step = std::min(step, layout_->steps() - 1);
+  if (step == step_) return;
+  step_ = step;
+  if (columnCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
+}
+
+int ActionModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(layout_->width());
+}
 int ActionModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : exit_count() + 3; }
 
-double ActionModel::relative(int row, int column) const {
-  const auto arm = static_cast<std::size_t>(row);
-  if (column == recorded_column()) return recorded_ ? (*recorded_)[arm] : kMissing;
+double ActionModel::stored(int row, int column) const {
+  const auto first = static_cast<std::size_t>(row);
+  const auto place = step_ * layout_->width() + first;
+  const auto recorded = [&] { return step_ == 0 && first < recorded_.size() ? recorded_[first] : kMissing; };
+  const auto at = [&](const ActionValues& action) {
+    return place < action.size() ? static_cast<double>(action[place]) : kMissing;
+  };
+  if (column == recorded_column()) return recorded();
   if (!record_) return kMissing;
-  if (column == executed_column()) return row == kGripper ? record_->gripper_probability : record_->arm[arm];
-  if (column == error_column()) {
-    if (!recorded_) return kMissing;
-    return row == kGripper ? kMissing : record_->arm[arm] - (*recorded_)[arm];
-  }
+  if (column == executed_column()) return at(record_->action);
+  if (column == error_column()) return is_deer_gripper(row) ? kMissing : at(record_->action) - recorded();
   const ExitProbe* probe = record_->probe_at(exit_layers_[static_cast<std::size_t>(column)]);
-  if (!probe) return kMissing;
-  return row == kGripper ? probe->gripper_probability : probe->arm[arm];
+  return probe ? at(probe->action) : kMissing;
+}
+
+double ActionModel::bar(int row, int column) const {
+  const double value = stored(row, column);
+  if (std::isnan(value)) return kMissing;
+  if (layout_->is_deer()) {
+    // A probability of 0.5 is the middle of the bar.
+    const bool probability = row == kGripper && column != recorded_column();
+    return std::clamp(probability ? 2 * value - 1 : value, -1.0, 1.0);
+  }
+  // How large a value can get is not known: the largest of the row fills its cell.
+  double largest = 0;
+  for (int other = 0; other < columnCount(); ++other) largest = std::fmax(largest, std::abs(stored(row, other)));
+  return largest > 0 ? value / largest : 0;
+}
+
+QString ActionModel::gripper_text(int row, int column) const {
+  const QString none(QChar(0x2013));
+  const auto word = [](bool opens) { return opens ? tr("open") : tr("close"); };
+  const auto gripper = static_cast<std::size_t>(row);
+  const bool is_recorded = gripper < recorded_.size();
+  if (column == recorded_column()) return is_recorded ? word(recorded_[gripper] > 0) : none;
+  if (column == error_column()) {
+    if (!is_recorded || !record_) return none;
+    return record_->opens(gripper) == (recorded_[gripper] > 0) ? tr("same") : tr("differs");
+  }
+  const double probability = stored(row, column);
+  if (std::isnan(probability)) return none;
+  return column == executed_column() ? word(record_->opens(gripper))
+                                     : tr("%1 %").arg(format_fixed(probability * 100, 0));
 }
 
 QString ActionModel::text(int row, int column) const {
-  const QString none(QChar(0x2013));
-  if (row == kGripper) {
-    const auto word = [](double command) { return command > 0 ? tr("open") : tr("close"); };
-    if (column == recorded_column()) return recorded_ ? word((*recorded_)[6]) : none;
-    if (column == error_column()) {
-      if (!recorded_ || !record_) return none;
-      return (record_->command[6] > 0) == ((*recorded_)[6] > 0) ? tr("same") : tr("differs");
-    }
-    const double probability = relative(row, column);
-    if (std::isnan(probability)) return none;
-    const QString share = tr("%1 %").arg(format_fixed(probability * 100, 0));
-    return column == executed_column() ? word(record_->command[6]) : share;
-  }
-  const double value = relative(row, column) * unit_scale(row);
-  return std::isnan(value) ? none : format_fixed(value, row <= kZ ? 1 : 2);
+  return is_deer_gripper(row) ? gripper_text(row, column) : dimension_text(dimension(row), stored(row, column));
 }
 
 QVariant ActionModel::data(const QModelIndex& index, int role) const {
@@ -91,7 +114,7 @@ QVariant ActionModel::data(const QModelIndex& index, int role) const {
     }
     case Qt::ForegroundRole:
       if (text(row, column) == QString(QChar(0x2013))) return theme.colors().muted_text;
-      if (row == kGripper && column == error_column() && text(row, column) == tr("differs")) {
+      if (is_deer_gripper(row) && column == error_column() && text(row, column) == tr("differs")) {
         return theme.colors().error;
       }
       return theme.colors().text;
@@ -103,13 +126,8 @@ QVariant ActionModel::data(const QModelIndex& index, int role) const {
       return index.column() == selected_;
     case kTakenRole:
       return taken;
-    case kBarRole: {
-      const double value = relative(row, column);
-      if (std::isnan(value)) return kMissing;
-      // A probability of 0.5 is the middle of the bar.
-      const bool probability = row == kGripper && column != recorded_column();
-      return std::clamp(probability ? 2 * value - 1 : value, -1.0, 1.0);
-    }
+    case kBarRole:
+      return bar(row, column);
     case kBarColorRole:
       if (column < exit_count()) return theme.exit_color(column, exit_count());
       if (column == executed_column()) return theme.exit_color(record_ ? record_->exit_index : -1, exit_count());
@@ -142,33 +160,20 @@ QVariant ActionModel::headerData(int section, Qt::Orientation orientation, int r
         return {};
     }
   }
-  switch (role) {
-    case Qt::DisplayRole:
-      switch (section) {
-        case kX:
-          return tr("x, mm");
-        case kY:
-          return tr("y, mm");
-        case kZ:
-          return tr("z, mm");
-        case kRotationX:
-          return tr("turn x, °");
-        case kRotationY:
-          return tr("turn y, °");
-        case kRotationZ:
-          return tr("turn z, °");
-        default:
-          return tr("gripper");
-      }
-    case Qt::ToolTipRole:
-      if (section <= kZ) return tr("Movement in the world frame in one step. The model’s value of 1 is 20 mm.");
-      if (section <= kRotationZ) {
-        return tr("Rotation about the world’s axis in one step. The model’s value of 1 is 1/20 rad, 2.86°.");
-      }
-      return tr("Probability that the gripper opens; above 50 % it opens.");
-    default:
-      return {};
+  if (section < 0 || section >= rowCount()) return {};
+  if (role == Qt::DisplayRole) {
+    return is_deer_gripper(section) ? dimension_name(dimension(section)) : dimension_label(dimension(section));
   }
+  if (role != Qt::ToolTipRole) return {};
+  if (!layout_->is_deer()) {
+    return dimension(section).kind == DimensionKind::gripper ? tr("Value of a gripper in one step, as recorded.")
+                                                             : tr("Value of the action in one step, as recorded.");
+  }
+  if (section <= kZ) return tr("Movement in the world frame in one step. The model’s value of 1 is 20 mm.");
+  if (section <= kRotationZ) {
+    return tr("Rotation about the world’s axis in one step. The model’s value of 1 is 1/20 rad, 2.86°.");
+  }
+  return tr("Probability that the gripper opens; above 50 % it opens.");
 }
 
 }  // namespace deer

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <QAbstractTableModel>
-#include <array>
-#include <optional>
+#include <span>
 #include <vector>
 
 #include "core/exits/frame_record.h"
 
 namespace deer {
 
-/// One frame's action as a table: seven rows (x y z in millimetres, rotations in degrees, gripper), a
-/// column per exit, then executed, recorded and their difference.
+/// One frame's action as a table: a row for each dimension of its layout (DeeR: x y z in millimetres, rotations in
+/// degrees, gripper), a column per exit, then executed, recorded and their difference. Of a chunk, one step.
 class ActionModel : public QAbstractTableModel {
   Q_OBJECT
 
@@ -22,11 +21,17 @@ class ActionModel : public QAbstractTableModel {
     kTakenRole,               ///< bool: column of the exit taken
     kSelectedRole,            ///< bool: column of the selected exit
   };
-  enum Row { kX, kY, kZ, kRotationX, kRotationY, kRotationZ, kGripper, kRowCount };
+  enum Row { kX, kY, kZ, kRotationX, kRotationY, kRotationZ, kGripper };  ///< of DeeR's layout
 
   using QAbstractTableModel::QAbstractTableModel;
 
-  void set(std::vector<int> exit_layers, FrameRecordPtr record, std::optional<std::array<double, 7>> recorded);
+  /// `recorded`: of the chunk's first step; empty: none. A null record leaves the layout as it is.
+  void set(std::vector<int> exit_layers, FrameRecordPtr record, std::span<const double> recorded);
+
+  const ActionLayout& layout() const { return *layout_; }
+  /// Of the chunk, from 0.
+  void set_step(std::size_t step);
+  std::size_t step() const { return step_; }
 
   /// -1: none.
   void set_selected(int exit_index);
@@ -41,17 +46,20 @@ class ActionModel : public QAbstractTableModel {
   QVariant data(const QModelIndex& index, int role) const override;
   QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
-  /// Physical size of a relative action of 1: 20 mm, or 1/20 rad in degrees.
-  static double unit_scale(int row);
-
  private:
-  double relative(int row, int column) const;  // in the model's units; NaN if unknown
+  double stored(int row, int column) const;  // NaN if unknown
+  double bar(int row, int column) const;
   QString text(int row, int column) const;
+  QString gripper_text(int row, int column) const;  // DeeR's
+  bool is_deer_gripper(int row) const { return layout_->is_deer() && row == kGripper; }
+  const ActionDimension& dimension(int row) const { return layout_->dimensions()[static_cast<std::size_t>(row)]; }
 
   std::vector<int> exit_layers_;
   int selected_ = -1;
   FrameRecordPtr record_;
-  std::optional<std::array<double, 7>> recorded_;
+  std::vector<double> recorded_;
+  ActionLayoutPtr layout_ = ActionLayout::deer();
+  std::size_t step_ = 0;
 };
 
 }  // namespace deer

@@ -13,7 +13,7 @@
 #include "sessions/frames/playback.h"
 #include "sessions/series/record_slices.h"
 #include "sessions/series/recorded_actions.h"
-#include "widgets/actions/action_model.h"
+#include "widgets/actions/dimension_text.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/series_plot.h"
 #include "widgets/base/theme.h"
@@ -40,17 +40,14 @@ ActionPlots::ActionPlots(Session* session, QWidget* parent)
   setAccessibleName(tr("Actions over time"));
   setMinimumSize(240, 200);  // the layout adapts to the size
   value_->setAccessibleName(tr("Value"));
-  value_->addItems({tr("x"), tr("y"), tr("z"), tr("turn x"), tr("turn y"), tr("turn z"), tr("gripper"), tr("all seven"),
-                    tr("arm error")});
-  value_->setToolTip(tr("Action value to show. “arm error” combines the six arm values."));
   show_->setAccessibleName(tr("Show"));
   show_->addItems({tr("every exit"), tr("disagreement"), tr("error")});
   show_->setItemData(0, tr("One line per exit, over the recorded action."), Qt::ToolTipRole);
   show_->setItemData(1, tr("Range over all exits, with the executed action."), Qt::ToolTipRole);
   show_->setItemData(2, tr("Distance of each exit from the recorded action."), Qt::ToolTipRole);
   unit_->setAccessibleName(tr("Unit"));
-  unit_->addItems({tr("mm, ° per step"), tr("model’s units")});
-  unit_->setToolTip(tr("The model’s value of 1 is 20 mm or 1/20 rad (2.86°) per step."));
+  unit_->addItems({QString(), QString()});
+  fill_values();
   summary_->setAccessibleName(tr("Mean error"));
   summary_->setFont(Theme::number_font(Theme::instance().label_font()));
   summary_->setWordWrap(true);
@@ -119,30 +116,48 @@ void ActionPlots::set_raw(bool raw) { unit_->setCurrentIndex(raw ? 1 : 0); }
 ActionPlots::Show ActionPlots::show_mode() const { return static_cast<Show>(show_->currentIndex()); }
 std::vector<SeriesPlot*> ActionPlots::plots() const { return plots_; }
 
+const ActionDimension& ActionPlots::dimension(int value) const {
+  return series_.layout().dimensions()[static_cast<std::size_t>(value)];
+}
+
+void ActionPlots::fill_values() {
+  const QSignalBlocker value_blocker(value_), unit_blocker(unit_);
+  const bool is_deer = series_.layout().is_deer();
+  value_->clear();
+  for (const auto& one : series_.layout().dimensions()) value_->addItem(dimension_name(one));
+  value_->addItem(is_deer ? tr("all seven") : tr("all values"));
+  value_->addItem(is_deer ? tr("arm error") : tr("total error"));
+  value_->setToolTip(is_deer ? tr("Action value to show. “arm error” combines the six arm values.")
+                             : tr("Action value to show. “total error” combines all values except the grippers."));
+  unit_->setItemText(0, is_deer ? tr("mm, ° per step") : tr("each value’s unit"));
+  unit_->setItemText(1, is_deer ? tr("model’s units") : tr("as stored"));
+  unit_->setToolTip(is_deer ? tr("The model’s value of 1 is 20 mm or 1/20 rad (2.86°) per step.")
+                            : tr("Values in the units given by the recording, or as stored."));
+}
+
 double ActionPlots::scale_of(int value) const {
-  if (value == kArmError) return 1;
-  const bool raw = unit_->currentIndex() == 1;
-  if (value == ActionModel::kGripper) return raw ? 1 : 100;
-  return raw ? 1 : ActionModel::unit_scale(value);
+  return value >= all_values() || unit_->currentIndex() == 1 ? 1 : dimension(value).scale;
 }
 
 int ActionPlots::decimals_of(int value) const {
-  if (scale_of(value) == 1) return 3;
-  return value <= ActionModel::kZ ? 1 : value == ActionModel::kGripper ? 0 : 2;
+  return scale_of(value) == 1 ? 3 : dimension_decimals(dimension(value));
 }
 
 QString ActionPlots::label_of(int value) const {
-  if (value == kArmError) return tr("arm error");
+  if (value == total_error()) return value_->itemText(value);
   const bool raw = unit_->currentIndex() == 1;
-  const auto name = value_->itemText(value);
-  if (value == ActionModel::kGripper) return raw ? tr("gripper, 0 to 1") : tr("gripper, % open");
-  if (raw) return tr("%1, −1 to 1").arg(name);
-  return value <= ActionModel::kZ ? tr("%1, mm").arg(name) : tr("%1, °").arg(name);
+  const auto name = dimension_name(dimension(value));
+  if (is_deer_gripper(value)) return raw ? tr("gripper, 0 to 1") : tr("gripper, % open");
+  if (!raw) return dimension_label(dimension(value));
+  return series_.layout().is_deer() ? tr("%1, −1 to 1").arg(name) : name;
 }
 
 void ActionPlots::start_anew(qint64 frames) {
   const auto* const model = session()->model();
-  series_.reset(static_cast<std::size_t>(frames), model ? model->exit_layers : std::vector<int>{});
+  const ActionLayout before = series_.layout();
+  series_.reset(static_cast<std::size_t>(frames), model ? model->exit_layers : std::vector<int>{},
+                model ? model->layout : ActionLayout::deer());
+  if (!(series_.layout() == before)) fill_values();
   for (qint64 frame = 0; frame < std::min(recorded_->frames(), frames); ++frame) {
     series_.set_recorded(static_cast<std::size_t>(frame), recorded_->at(frame));
   }
@@ -151,12 +166,12 @@ void ActionPlots::start_anew(qint64 frames) {
 
 void ActionPlots::rebuild() {
   const int value = value_->currentIndex();
-  const bool all = value == kAll;
+  const bool all = value == all_values();
   values_.clear();
-  for (int i = 0; i < kAll; ++i) {
+  for (int i = 0; i < all_values(); ++i) {
     if (all || i == value) values_.push_back(i);
   }
-  if (value == kArmError || (all && show_mode() == Show::error)) values_.insert(values_.begin(), kArmError);
+  if (value == total_error() || (all && show_mode() == Show::error)) values_.insert(values_.begin(), total_error());
   while (plots_.size() < values_.size()) {
     auto* const plot = new SeriesPlot(stack_);
     plot->setMinimumHeight(kLeastHeight);
@@ -181,8 +196,8 @@ void ActionPlots::rebuild() {
   const auto exits = static_cast<int>(series_.exits());
   using Ink = SeriesPlot::Ink;
   for (std::size_t i = 0; i < plots_.size(); ++i) {
-    // The arm error is always shown as an error.
-    const auto mode = values_[i] == kArmError ? Show::error : show_mode();
+    // The total error is always shown as an error.
+    const auto mode = values_[i] == total_error() ? Show::error : show_mode();
     std::vector<SeriesPlot::Line> lines;
     if (mode == Show::disagreement) {
       lines.push_back({.name = tr("least"), .ink = Ink::shade, .in_legend = false});
@@ -202,8 +217,8 @@ void ActionPlots::rebuild() {
     auto* const plot = plots_[i];
     plot->set_lines(std::move(lines));
     plot->set_legend_visible(i == 0);
-    plot->set_y_label(mode == Show::error && values_[i] != kArmError ? tr("error in %1").arg(label_of(values_[i]))
-                                                                     : label_of(values_[i]));
+    plot->set_y_label(mode == Show::error && values_[i] != total_error() ? tr("error in %1").arg(label_of(values_[i]))
+                                                                         : label_of(values_[i]));
     plot->set_x_label(i + 1 == plots_.size() ? tr("frame") : QString());
     plot->set_decimals(decimals_of(values_[i]));
     plot->setAccessibleName(tr("%1 over time").arg(label_of(values_[i])));
@@ -219,9 +234,9 @@ void ActionPlots::stale(qint64 first, qint64 last) {
 }
 
 void ActionPlots::draw_value(SeriesPlot* plot, int value, qint64 first, qint64 last) {
-  const auto mode = value == kArmError ? Show::error : show_mode();
+  const auto mode = value == total_error() ? Show::error : show_mode();
   const auto scale = static_cast<float>(scale_of(value));
-  const auto dimension = static_cast<std::size_t>(std::min(value, kAll - 1));
+  const auto dimension = static_cast<std::size_t>(std::min(value, all_values() - 1));
   std::size_t line = 0;
   const auto add_line = [&](const auto& value_at) {
     for (qint64 frame = first; frame <= last; ++frame) {
@@ -236,7 +251,7 @@ void ActionPlots::draw_value(SeriesPlot* plot, int value, qint64 first, qint64 l
   }
   for (std::size_t exit = 0; exit < series_.exits(); ++exit) {
     if (mode == Show::disagreement && static_cast<int>(exit) != session()->selected_exit()) continue;
-    if (value == kArmError) {
+    if (value == total_error()) {
       add_line([&](std::size_t frame) { return series_.arm_error(exit)[frame]; });
     } else if (mode == Show::error) {
       add_line([&](std::size_t frame) { return series_.error(exit, dimension, frame); });
@@ -264,11 +279,16 @@ void ActionPlots::draw() {
     const double mean = series_.mean_arm_error(exit);
     if (std::isfinite(mean)) means << tr("%1: %2").arg(exit + 1).arg(format_number(mean, 2));
   }
+  const bool is_deer = series_.layout().is_deer();
   summary_->setText(means.isEmpty() ? tr("No recorded actions yet.")
-                                    : tr("mean arm error by exit  %1").arg(means.join(QStringLiteral("   "))));
+                                    : (is_deer ? tr("mean arm error by exit  %1") : tr("mean total error by exit  %1"))
+                                          .arg(means.join(QStringLiteral("   "))));
   summary_->setToolTip(
-      tr("Distance from the recorded action, root mean square over the six arm values in the model’s units, "
-         "averaged over the frames that have one."));
+      is_deer
+          ? tr("Distance from the recorded action, root mean square over the six arm values in the model’s units, "
+               "averaged over the frames that have one.")
+          : tr("Distance from the recorded action, root mean square over all stored values of the first step except "
+               "the grippers, averaged over the frames that have one."));
   drawing_->setInterval(std::max(kDrawEveryMs, kRests * static_cast<int>(clock.elapsed())));
 }
 

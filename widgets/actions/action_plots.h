@@ -18,8 +18,9 @@ class RecordedActions;
 class RecordSlices;
 class SeriesPlot;
 
-/// The action values of every exit over time against the recorded ones: one of the seven or all of them, in physical
-/// units or the model's own; each exit's line, the disagreement between exits, or each exit's error.
+/// The action values of every exit over time against the recorded ones: one dimension or all of them, in physical
+/// units or as stored; each exit's line, the disagreement between exits, or each exit's error. Of chunks the first
+/// step.
 class ActionPlots : public FrameView {
   Q_OBJECT
 
@@ -29,6 +30,7 @@ class ActionPlots : public FrameView {
   explicit ActionPlots(Session* session, QWidget* parent = nullptr);
   ~ActionPlots() override;
 
+  // For DeeR's layout; in other layouts they follow the last dimension.
   static constexpr int kAll = 7;       ///< every value, one plot each
   static constexpr int kArmError = 8;  ///< of Show::error: the six arm values combined, in the model's units
   void set_value(int value);
@@ -47,7 +49,12 @@ class ActionPlots : public FrameView {
 
  private:
   void start_anew(qint64 frames);
-  void rebuild();  ///< when lines or units change
+  void rebuild();      ///< when lines or units change
+  void fill_values();  ///< lists the dimensions
+  int all_values() const { return static_cast<int>(series_.dimensions()); }
+  int total_error() const { return all_values() + 1; }
+  const ActionDimension& dimension(int value) const;
+  bool is_deer_gripper(int value) const { return series_.layout().is_deer() && value == kAll - 1; }
   void draw();
   void draw_value(SeriesPlot* plot, int value, qint64 first, qint64 last);
   void stale(qint64 first, qint64 last);  ///< frames to redraw

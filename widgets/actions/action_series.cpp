@@ -6,16 +6,18 @@
 
 namespace deer {
 
-void ActionSeries::reset(std::size_t frames, std::vector<int> exit_layers) {
+void ActionSeries::reset(std::size_t frames, std::vector<int> exit_layers, ActionLayoutPtr layout) {
   exit_layers_ = std::move(exit_layers);
-  by_exit_.assign(exit_layers_.size(), {});
+  layout_ = std::move(layout);
+  by_exit_.assign(exit_layers_.size(), std::vector<Values>(dimensions()));
   arm_errors_.assign(exit_layers_.size(), {});
-  executed_ = {};
-  recorded_ = {};
+  executed_.assign(dimensions(), {});
+  recorded_.assign(dimensions(), {});
   grow(frames);
 }
 
 void ActionSeries::grow(std::size_t frames) {
+  frames_ = frames;
   for (auto& exit : by_exit_) {
     for (auto& values : exit) values.resize(frames, kNotEvaluated);
   }
@@ -26,26 +28,34 @@ void ActionSeries::grow(std::size_t frames) {
 }
 
 void ActionSeries::set_record(std::size_t frame, const FrameRecord& record) {
+  const auto set = [&](std::vector<Values>& to, const ActionValues* action) {
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      to[i][frame] = action && i < action->size() ? (*action)[i] : kNotEvaluated;
+    }
+  };
   for (std::size_t exit = 0; exit < exit_layers_.size(); ++exit) {
     const auto* const probe = record.probe_at(exit_layers_[exit]);
-    for (std::size_t i = 0; i < kGripper; ++i) by_exit_[exit][i][frame] = probe ? probe->arm[i] : kNotEvaluated;
-    by_exit_[exit][kGripper][frame] = probe ? probe->gripper_probability : kNotEvaluated;
+    set(by_exit_[exit], probe ? &probe->action : nullptr);
   }
-  for (std::size_t i = 0; i < kGripper; ++i) executed_[i][frame] = record.arm[i];
-  executed_[kGripper][frame] = record.gripper_probability;
+  set(executed_, &record.action);
   update_errors(frame);
 }
 
-void ActionSeries::set_recorded(std::size_t frame, const std::optional<std::array<float, 7>>& action) {
-  for (std::size_t i = 0; i < kGripper; ++i) recorded_[i][frame] = action ? (*action)[i] : kNotEvaluated;
-  recorded_[kGripper][frame] = !action ? kNotEvaluated : (*action)[kGripper] > 0 ? 1.0F : 0.0F;
+void ActionSeries::set_recorded(std::size_t frame, std::span<const float> action) {
+  for (std::size_t i = 0; i < recorded_.size(); ++i) {
+    recorded_[i][frame] = i < action.size() ? action[i] : kNotEvaluated;
+  }
+  if (layout_->is_deer() && !action.empty()) {
+    float& gripper = recorded_.back()[frame];
+    gripper = gripper > 0 ? 1.0F : 0.0F;
+  }
   update_errors(frame);
 }
 
 void ActionSeries::update_errors(std::size_t frame) {
   for (std::size_t exit = 0; exit < arm_errors_.size(); ++exit) {
     float squares = 0;
-    for (std::size_t i = 0; i < kGripper; ++i) {
+    for (const auto i : layout_->compared_first()) {
       const float error = by_exit_[exit][i][frame] - recorded_[i][frame];
       squares += error * error;
     }
@@ -57,7 +67,7 @@ void ActionSeries::update_errors(std::size_t frame) {
       errors.known += sign;
     };
     count(-1);
-    value = std::sqrt(squares / static_cast<float>(kGripper));
+    value = std::sqrt(squares / static_cast<float>(layout_->compared_first().size()));
     count(1);
   }
 }

@@ -4,6 +4,7 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QPainter>
+#include <QSpinBox>
 #include <QStyledItemDelegate>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -61,6 +62,7 @@ class BarDelegate : public QStyledItemDelegate {
 ActionView::ActionView(Session* session, QWidget* parent)
     : FrameView(session, tr("the action at every exit"), parent),
       title_(new QLabel),
+      step_(new QSpinBox),
       table_(new QTableView),
       model_(new ActionModel(this)) {
   setAccessibleName(tr("Action by exit"));
@@ -71,7 +73,14 @@ ActionView::ActionView(Session* session, QWidget* parent)
   table_->setItemDelegate(new BarDelegate(table_));
   style_table(table_);
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  // Minimum height, so that all seven values are visible at once.
+  step_->setAccessibleName(tr("Step of the chunk"));
+  step_->setToolTip(tr("Step of the prediction to show."));
+  step_->setPrefix(tr("step "));
+  step_->setMinimum(1);
+  step_->hide();
+  connect(step_, &QSpinBox::valueChanged, this,
+          [this](int step) { model_->set_step(static_cast<std::size_t>(step - 1)); });
+  // Minimum height, so that all values are visible at once.
   table_->verticalHeader()->setDefaultSectionSize(QFontMetrics(Theme::instance().body_font()).height() + kBarThickness +
                                                   1);
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
@@ -85,7 +94,10 @@ ActionView::ActionView(Session* session, QWidget* parent)
   auto* column = new QVBoxLayout(content);
   column->setContentsMargins(spacing::kMedium, spacing::kSmall, spacing::kMedium, spacing::kSmall);
   column->setSpacing(spacing::kSmall);
-  column->addWidget(title_);
+  auto* head = new QHBoxLayout;
+  head->addWidget(title_, 1);
+  head->addWidget(step_);
+  column->addLayout(head);
   column->addWidget(table_, 1);
   set_content(content);
 }
@@ -95,7 +107,12 @@ void ActionView::show_record(const FrameRecordPtr& record) {
   if (!model) return;
   const ObservationPtr observation = session()->observation(record->frame);
   const int exits = model_->exit_count();
-  model_->set(model->exit_layers, record, observation ? observation->rel_action : std::nullopt);
+  model_->set(model->exit_layers, record, observation ? recorded_action(*observation) : std::span<const double>());
+  const auto& layout = model_->layout();
+  const auto steps = static_cast<int>(layout.steps());
+  step_->setVisible(steps > 1);
+  step_->setMaximum(steps);
+  step_->setSuffix(tr(" of %1").arg(steps));
   model_->set_selected(session()->selected_exit());
   if (model_->exit_count() != exits) {
     // Executed and recorded come first, so that they stay visible when the exits need scrolling.
@@ -111,7 +128,10 @@ void ActionView::show_record(const FrameRecordPtr& record) {
       header->resizeSection(column, std::max(wide, header->minimumSectionSize() + spacing::kTiny));
     }
   }
-  title_->setText(tr("frame %1 · movement in one step, world frame").arg(format_count(record->frame)));
+  title_->setText(
+      layout.is_deer() ? tr("frame %1 · movement in one step, world frame").arg(format_count(record->frame))
+      : steps > 1 ? tr("frame %1 · %2 values, %3 steps").arg(format_count(record->frame)).arg(layout.width()).arg(steps)
+                  : tr("frame %1 · %2 values").arg(format_count(record->frame)).arg(layout.width()));
 }
 
 }  // namespace deer

@@ -4,13 +4,15 @@
 #include "widgets/base/frame_view.h"
 
 class QLabel;
+class QSpinBox;
 class QTableView;
 
 namespace deer {
 
 class ActionModel;
 
-/// The seven action values of one frame at every exit, executed and recorded, in physical units.
+/// The action values of one frame at every exit, executed and recorded, in physical units; of a chunk the selected
+/// step.
 class ActionView : public FrameView {
   Q_OBJECT
 
@@ -18,12 +20,14 @@ class ActionView : public FrameView {
   explicit ActionView(Session* session, QWidget* parent = nullptr);
 
   ActionModel* model() const { return model_; }
+  QSpinBox* step_box() const { return step_; }  ///< hidden unless actions are chunks
 
  protected:
   void show_record(const FrameRecordPtr& record) override;
 
  private:
   QLabel* title_;
+  QSpinBox* step_;
   QTableView* table_;
   ActionModel* model_;
 };

@@ -194,7 +194,7 @@ void CompareView::show_frames() {
           tr("%1, depth %2").arg(exit_name(record.exit_index, record.exit_layer)).arg(record.depth()),
           TextTable::Ink::text, record.exit_index, exits};
     };
-    const bool same = (kept->command[6] > 0) == (now->command[6] > 0);
+    const bool same = !kept->turns_gripper(*now);
     rows.push_back({{format_count(frame)},
                     exit(*kept),
                     exit(*now),

@@ -13,7 +13,7 @@ namespace {
 constexpr double kOpen = 0.08;                                           // m, of the whole gripper
 constexpr std::array<QRgb, 3> kBlocks = {0xc25b52, 0x5b7fc2, 0xd08fae};  // red, blue, pink: their real colours
 
-std::array<double, 7> as_action(const std::array<float, 6>& arm, bool open) {
+std::array<double, 7> as_action(std::span<const float, 6> arm, bool open) {
   std::array<double, 7> out{};
   std::copy(arm.begin(), arm.end(), out.begin());
   out[6] = open ? 1 : -1;
@@ -34,12 +34,12 @@ QColor ArmFrames::color_of(const FrameRecord* record) const {
 
 void ArmFrames::add_predictions(ArmState& state, const RobotTrack::Robot& robot, const FrameRecord& record) const {
   const auto* const model = session_->model();
-  if (!model) return;
+  if (!model || !record.layout->has_pose()) return;
   const int exits = static_cast<int>(model->exit_layers.size());
   const auto place = [&](const std::array<double, 7>& action) {
     return stepped(robot.position(), robot.euler(), action, state.step_scale);
   };
-  const auto add = [&](const std::array<float, 6>& arm, bool open, int exit, bool executed) {
+  const auto add = [&](std::span<const float, 6> arm, bool open, int exit, bool executed) {
     const bool singled_out = exit >= 0 && exit == session_->selected_exit();
     state.predictions.push_back({place(as_action(arm, open)), open ? kOpen : 0,
                                  Theme::instance().exit_color(exit, exits), exit, executed, singled_out});
@@ -47,11 +47,9 @@ void ArmFrames::add_predictions(ArmState& state, const RobotTrack::Robot& robot,
   for (int exit = 0; exit < exits; ++exit) {
     const auto* const probe = record.probe_at(model->exit_layers[static_cast<std::size_t>(exit)]);
     // The exit taken is shown as executed.
-    if (probe && exit != record.exit_index) add(probe->arm, probe->gripper_probability > 0.5F, exit, false);
+    if (probe && exit != record.exit_index) add(probe->arm(), probe->gripper_probability() > 0.5F, exit, false);
   }
-  std::array<float, 6> executed{};
-  std::copy_n(record.command.begin(), 6, executed.begin());
-  add(executed, record.command[6] > 0, record.exit_index, true);
+  add(std::span<const float, 6>(record.command.data(), 6), record.opens(6), record.exit_index, true);
 }
 
 void ArmFrames::add_paths(ArmState& state, qint64 frame) const {
@@ -64,9 +62,9 @@ void ArmFrames::add_paths(ArmState& state, qint64 frame) const {
   Vector3 reached = track_.at(frame)->position();
   for (qint64 one = frame; one < std::min({session_->frame_count(), frame + RobotTrack::kAhead, end + 1}); ++one) {
     const auto record = session_->record(one);
-    if (!record) break;
+    if (!record || !record->layout->has_pose()) break;
     std::array<double, 7> command{};
-    std::copy(record->command.begin(), record->command.end(), command.begin());
+    std::copy_n(record->command.data(), command.size(), command.begin());
     const auto step = motion_from_action(command).translation_m;
     const auto color = color_of(record.get());
     if (state.predicted.empty()) state.predicted.push_back({reached, color});

@@ -275,6 +275,10 @@ void ArmView::refresh() {
       return show_empty(EmptyState::Icon::problem, tr("Frame %1 cannot be read.").arg(format_count(frame)), {},
                         problem);
     }
+    if (!has_pose()) {
+      return show_empty(EmptyState::Icon::picture,
+                        tr("The arm cannot be shown: the actions of this recording are not hand motions."));
+    }
     return show_empty(EmptyState::Icon::picture,
                       tr("No robot pose in this source. CALVIN episodes and the simulated world have one."));
   }
@@ -285,9 +289,15 @@ void ArmView::refresh() {
   if (posed.how == ArmModel::Posed::How::nearest) {
     notes << tr("out of reach: the hand is off by %1").arg(format_quantity(posed.error_m * 1000, tr("mm")));
   }
+  if (!has_pose()) notes << tr("predictions are not drawn: the actions are not hand motions");
   canvas_->set_notes(notes);
   stack_->setCurrentWidget(canvas_);
   place_buttons();
+}
+
+bool ArmView::has_pose() const {
+  const auto* const model = session_->model();
+  return !model || model->layout->has_pose();
 }
 
 void ArmView::contextMenuEvent(QContextMenuEvent* event) {

@@ -66,6 +66,7 @@ class ArmView : public QWidget {
   void build_buttons();
   void place_buttons();
   qint64 shown_frame() const;
+  bool has_pose() const;  ///< the actions are motions of the hand
 
   Session* session_;
   ArmFrames* frames_;

@@ -300,6 +300,9 @@ void BudgetPanel::show_page() {
   const bool ready = model && !missing && budget_->set();
   if (!model) {
     empty_->set(EmptyState::Icon::model, tr("Open a model to turn a budget into thresholds."), tr("Open model…"));
+  } else if (!model->layout->is_deer()) {
+    empty_->set(EmptyState::Icon::model,
+                tr("Budgets need a DeeR model. The actions of this recording are not those of one."));
   } else if (missing) {
     empty_->set(EmptyState::Icon::model,
                 tr("The model of this trace is missing. Open it to turn a budget into thresholds."), tr("Open model…"));

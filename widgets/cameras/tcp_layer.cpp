@@ -62,6 +62,13 @@ TcpMarks tcp_marks(const CameraOverlays& overlays, Camera camera, qint64 frame, 
   TcpMarks out;
   auto* const session = overlays.session();
   auto& track = overlays.track();
+  const auto* const summary = session->model();
+  const bool has_pose = !summary || summary->layout->has_pose();
+  if (!has_pose) {
+    // The path of the hand is shown nevertheless, if it is known.
+    out.problem = words("TCP: the actions of this recording are not hand motions and cannot be drawn");
+    if (!track.has(frame)) return out;
+  }
   if (!track.has(frame)) {
     if (track.lacks(frame)) out.problem = words("TCP: no robot pose in this source");
     return out;
@@ -85,15 +92,14 @@ TcpMarks tcp_marks(const CameraOverlays& overlays, Camera camera, qint64 frame, 
   };
   if (robot.rel_action) out.recorded = led_to(*robot.rel_action);
   const auto record = session->record(frame);
-  const auto* const summary = session->model();
-  if (!record || !summary) return out;
+  if (!record || !summary || !record->layout->has_pose()) return out;
   const int exits = static_cast<int>(summary->exit_layers.size());
   for (int exit = 0; exit < exits; ++exit) {
     const bool executed = exit == record->exit_index;
     const auto* const probe = record->probe_at(summary->exit_layers[static_cast<std::size_t>(exit)]);
     if (!executed && !probe) continue;
     // The exit taken is shown as executed.
-    const auto at = led_to(executed ? as_action(record->command) : as_action(probe->arm));
+    const auto at = led_to(executed ? as_action(record->command) : as_action(probe->arm()));
     if (!at) continue;
     out.predictions.push_back(
         {*at, exit, Theme::instance().exit_color(exit, exits), executed, exit == session->selected_exit()});

@@ -64,6 +64,14 @@ QString EventModel::kind_name(FrameEventKind kind) {
   return {};
 }
 
+QString EventModel::gripper_text(const FrameEvent& event) const {
+  const auto& layout = debugger_->layout();
+  const auto value = format_number(double(event.value), 2);
+  const auto place = static_cast<std::size_t>(event.dimension);
+  if (layout.is_deer() || place >= layout.width()) return tr("probability of opening %1").arg(value);
+  return tr("%1 at %2").arg(QString::fromStdString(layout.dimensions()[place].name), value);
+}
+
 QString EventModel::what(const FrameEvent& event) const {
   const auto exit = [](int place) { return place < 0 ? tr("no exit") : tr("exit %1").arg(place + 1); };
   switch (event.kind) {
@@ -77,7 +85,7 @@ QString EventModel::what(const FrameEvent& event) const {
                        .arg(exit(event.exit), format_number(double(event.value)), format_number(double(event.limit)));
     case FrameEventKind::gripper_opens:
     case FrameEventKind::gripper_closes:
-      return tr("probability of opening %1").arg(format_number(double(event.value), 2));
+      return gripper_text(event);
     case FrameEventKind::forced:
       return tr("%1, forced").arg(exit(event.exit));
     case FrameEventKind::gap:

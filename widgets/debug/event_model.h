@@ -36,6 +36,7 @@ class EventModel : public QAbstractTableModel {
 
  private:
   QString what(const FrameEvent& event) const;
+  QString gripper_text(const FrameEvent& event) const;
   void renew();
 
   Session* session_;

@@ -47,9 +47,11 @@ class WordCompleter : public QCompleter {
 
 }  // namespace
 
-QString expression_help() {
+QString expression_help(const ActionLayout& layout) {
   QString out = QStringLiteral("<table>");
-  for (const auto& info : FrameValues::infos()) {
+  auto infos = FrameValues::infos();
+  for (auto& info : FrameValues::dimension_infos(layout)) infos.push_back(std::move(info));
+  for (const auto& info : infos) {
     out += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>")
                .arg(QString::fromStdString(info.name), QString::fromStdString(info.meaning).toHtmlEscaped());
   }
@@ -65,13 +67,12 @@ ExpressionEdit::ExpressionEdit(Debugger* debugger, const QString& name, const QS
     : QWidget(parent), debugger_(debugger), line_(new QLineEdit), error_(new QLabel) {
   line_->setAccessibleName(name);
   line_->setPlaceholderText(placeholder);
-  line_->setToolTip(expression_help());
   line_->setClearButtonEnabled(true);
   line_->setMinimumWidth(80);
   line_->setFont(Theme::number_font(Theme::instance().body_font()));
-  QStringList words{QStringLiteral("and"), QStringLiteral("or"), QStringLiteral("not"), QStringLiteral("abs(")};
-  for (const auto& info : FrameValues::infos()) words << QString::fromStdString(info.name);
-  line_->setCompleter(new WordCompleter(words, line_));
+  name_values();
+  // Another model may have other actions; breakpoints are then compiled again.
+  connect(debugger, &Debugger::breakpoints_changed, this, &ExpressionEdit::name_values);
   error_->setAccessibleName(tr("Error in the expression"));
   error_->setWordWrap(true);
   error_->setTextFormat(Qt::PlainText);
@@ -109,6 +110,18 @@ ExpressionEdit::ExpressionEdit(Debugger* debugger, const QString& name, const QS
   connect(line_, &QLineEdit::textEdited, this, [this] { set_error({}); });
   connect(&Theme::instance(), &Theme::changed, this, &ExpressionEdit::restyle);
   restyle();
+}
+
+void ExpressionEdit::name_values() {
+  QStringList words{QStringLiteral("and"), QStringLiteral("or"), QStringLiteral("not"), QStringLiteral("abs(")};
+  for (const auto& info : FrameValues::infos()) words << QString::fromStdString(info.name);
+  for (const auto& info : FrameValues::dimension_infos(debugger_->layout())) words << QString::fromStdString(info.name);
+  if (words == words_) return;
+  words_ = words;
+  line_->setToolTip(expression_help(debugger_->layout()));
+  auto* const old = line_->completer();
+  line_->setCompleter(new WordCompleter(words, line_));
+  delete old;
 }
 
 QString ExpressionEdit::error() const { return error_->text(); }

@@ -32,6 +32,7 @@ class ExpressionEdit : public QWidget {
   void entered(const QString& text);
 
  private:
+  void name_values();
   void enter();
   void restyle();
   void set_error(const QString& error);
@@ -39,9 +40,10 @@ class ExpressionEdit : public QWidget {
   Debugger* debugger_;
   QLineEdit* line_;
   QLabel* error_;
+  QStringList words_;  ///< of the completer
 };
 
 /// All names for expressions with their meanings, for a tooltip.
-QString expression_help();
+QString expression_help(const ActionLayout& layout);
 
 }  // namespace deer

@@ -6,6 +6,7 @@
 #include <QScrollArea>
 #include <QVBoxLayout>
 
+#include "widgets/actions/dimension_text.h"
 #include "widgets/analysis/stage_bars.h"
 #include "widgets/base/form_field.h"
 #include "widgets/base/number_format.h"
@@ -36,7 +37,7 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   column->setSpacing(spacing::kSmall);
   column->addWidget(title_);
   column->addWidget(exit_);
-  auto* form = new QFormLayout;
+  auto* form = form_ = new QFormLayout;
   form->setHorizontalSpacing(spacing::kMedium);
   form->setVerticalSpacing(spacing::kTiny);
   form->setRowWrapPolicy(QFormLayout::WrapLongRows);
@@ -50,6 +51,8 @@ FrameInspector::FrameInspector(Session* session, QWidget* parent)
   move_ = add_form_field(form, tr("move, mm"), tr("Commanded movement for this step, in the world frame."));
   turn_ =
       add_form_field(form, tr("turn, °"), tr("Commanded rotation for this step, about the axes of the world frame."));
+  action_ = add_form_field(form, tr("action"), tr("Executed action, one line per dimension."));
+  chunk_ = add_form_field(form, tr("chunk"), tr("Each prediction of this recording holds several steps."));
   time_ = add_form_field(form, tr("time"), tr("Time since the start of the episode."));
   frame_id_ = add_form_field(form, tr("frame id"), tr("Number of this frame in the dataset."));
   step_ = add_form_field(form, tr("step"), tr("Steps since the history was last reset."));
@@ -74,6 +77,24 @@ QString FrameInspector::value(const QString& field) const {
   return {};
 }
 
+void FrameInspector::show_action(const FrameRecord& record) {
+  const auto& layout = *record.layout;
+  for (auto* const field : {gripper_, move_, turn_}) form_->setRowVisible(field, layout.is_deer());
+  form_->setRowVisible(action_, !layout.is_deer());
+  form_->setRowVisible(chunk_, layout.steps() > 1);
+  if (!layout.is_deer()) {
+    action_->setText(action_lines(layout, record.command));
+    chunk_->setText(tr("step 1 of %1; the others are in the Actions view").arg(layout.steps()));
+    return;
+  }
+  gripper_->setText(
+      tr("%1 % open: %2")
+          .arg(format_fixed(record.gripper_probability() * 100.0, 0), record.opens(6) ? tr("opens") : tr("closes")));
+  const std::span<const float, 6> sent(record.command.data(), 6);
+  move_->setText(deer_axes_text(sent, 0));
+  turn_->setText(deer_axes_text(sent, 3));
+}
+
 void FrameInspector::show_record(const FrameRecordPtr& record) {
   const ModelSummary* model = session()->model();
   const ObservationPtr observation = session()->observation(record->frame);
@@ -88,20 +109,7 @@ void FrameInspector::show_record(const FrameRecordPtr& record) {
                         : tr("%1 (%2)").arg(record->depth()).arg(exit));
   reason_->setText(DeltaView::reason_sentence(*record, session()->policy()));
   step_->setText(format_count(record->step));
-  gripper_->setText(tr("%1 % open: %2")
-                        .arg(format_fixed(record->gripper_probability * 100.0, 0),
-                             record->command[6] > 0 ? tr("opens") : tr("closes")));
-  // CALVIN's scaling: 1 is 20 mm, and 1/20 rad.
-  constexpr double kMillimetres = 20, kDegrees = 57.29577951308232 / 20;
-  QStringList position, turn;
-  for (std::size_t i = 0; i < 3; ++i) {
-    const QString axis = QString(QChar(u'x' + static_cast<char16_t>(i))) + QChar(0x00a0);
-    position << axis + format_fixed(record->command[i] * kMillimetres, 1);
-    turn << axis + format_fixed(record->command[i + 3] * kDegrees, 2);
-  }
-  const QString gap(QStringLiteral("  "));
-  move_->setText(position.join(gap));
-  turn_->setText(turn.join(gap));
+  show_action(*record);
   exit_->show_exit(*record, model, session()->selected_exit());
   stages_->set_times(record->times);
 }

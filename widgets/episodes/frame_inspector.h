@@ -25,6 +25,8 @@ class FrameInspector : public FrameView {
   void show_record(const FrameRecordPtr& record) override;
 
  private:
+  void show_action(const FrameRecord& record);
+
   QLabel* title_;
   QLabel* frame_id_;
   QLabel* time_;
@@ -35,6 +37,9 @@ class FrameInspector : public FrameView {
   QLabel* gripper_;
   QLabel* move_;
   QLabel* turn_;
+  QLabel* action_;  ///< of other layouts than DeeR's
+  QLabel* chunk_;
+  QFormLayout* form_;
   ExitDetails* exit_;
   StageBars* stages_;
 };

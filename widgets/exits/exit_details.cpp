@@ -8,7 +8,7 @@
 #include "core/base/error.h"
 #include "core/budget/cost_model.h"
 #include "core/debug/frame_values.h"
-#include "widgets/actions/action_model.h"
+#include "widgets/actions/dimension_text.h"
 #include "widgets/base/form_field.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
@@ -79,16 +79,14 @@ void ExitDetails::show_exit(const FrameRecord& record, const ModelSummary* model
   const auto* const probe = record.probe_at(layer);
   if (!probe) return text_->setText(tr("Not evaluated (model already exited)."));
   QStringList lines{comparison(*probe) + QStringLiteral(": ") + decision(record, *probe)};
-  QStringList position;
-  for (std::size_t i = 0; i < 3; ++i) {
-    position << QString(QChar(u'x' + static_cast<char16_t>(i))) + QChar(0x00a0) +
-                    format_fixed(double(probe->arm[i]) * ActionModel::unit_scale(static_cast<int>(i)), 1);
-  }
-  lines << tr("step %1 mm, gripper %2 % open")
-               .arg(position.join(QStringLiteral("  ")), format_fixed(double(probe->gripper_probability) * 100, 0));
+  const auto& layout = *record.layout;
+  lines << (layout.is_deer()
+                ? tr("step %1 mm, gripper %2 % open")
+                      .arg(deer_axes_text(probe->arm(), 0), format_fixed(double(probe->gripper_probability()) * 100, 0))
+                : action_lines(layout, probe->action));
   lines << tr("%1 from the executed action, %2 from the deepest exit’s")
-               .arg(format_number(action_distance(probe->arm, record.arm)),
-                    format_number(action_distance(probe->arm, record.exits.back().arm)));
+               .arg(format_number(action_distance(layout, probe->action, record.action)),
+                    format_number(action_distance(layout, probe->action, record.exits.back().action)));
   if (const auto so_far = cost(record, *model, layer); !so_far.isEmpty()) lines << so_far;
   text_->setText(lines.join(u'\n'));
 }

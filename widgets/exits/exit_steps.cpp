@@ -8,10 +8,12 @@
 #include <QTableView>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/model/model_config.h"
 #include "widgets/actions/action_model.h"
+#include "widgets/actions/dimension_text.h"
 #include "widgets/base/form_field.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/table_style.h"
@@ -104,7 +106,8 @@ void ExitSteps::show_record(const FrameRecordPtr& record) {
   const auto* const model = session()->model();
   if (!model) return;
   const int rows = model_->rowCount();
-  model_->set(frame_steps(*record, model->exit_layers, session()->policy(), costs_ ? &*costs_ : nullptr));
+  model_->set(frame_steps(*record, model->exit_layers, session()->policy(), costs_ ? &*costs_ : nullptr),
+              record->layout);
   title_->setText(
       tr("frame %1 · %2").arg(format_count(record->frame), exit_name(record->exit_index, record->exit_layer)));
   // As high as its rows, so that the details of the selected one follow directly below.
@@ -123,18 +126,40 @@ QString ExitSteps::next_text(const FrameStep& step, int row) const {
   if (row + 1 >= model_->rowCount()) return tr("none: this is the deepest");
   const auto& next = model_->steps()[static_cast<std::size_t>(row + 1)];
   if (!step.evaluated || !next.evaluated) return tr("not evaluated");
-  QStringList position, turn;
-  for (std::size_t i = 0; i < 3; ++i) {
-    const QString axis = QString(QChar(u'x' + static_cast<char16_t>(i))) + QChar(0x00a0);
-    const auto moved = [&](std::size_t value) { return static_cast<double>(next.arm[value] - step.arm[value]); };
-    position << axis + format_fixed(moved(i) * ActionModel::unit_scale(ActionModel::kX), 1);
-    turn << axis + format_fixed(moved(i + 3) * ActionModel::unit_scale(ActionModel::kRotationX), 2);
+  if (!model_->layout().is_deer()) {
+    return tr("exit %1 differs by %2; grippers %3; %4")
+        .arg(next.exit_index + 1)
+        .arg(format_number(step.next_difference), step.next_turns_gripper ? tr("reversed") : tr("the same"),
+             ExitStepsModel::why(next));
   }
-  const QString gap(QStringLiteral("  "));
+  std::array<float, 6> moved{};
+  for (std::size_t i = 0; i < moved.size(); ++i) moved[i] = next.action[i] - step.action[i];
   return tr("exit %1 differs by %2: %3 mm, %4 °; gripper %5; %6")
       .arg(next.exit_index + 1)
-      .arg(format_number(step.next_difference), position.join(gap), turn.join(gap),
+      .arg(format_number(step.next_difference), deer_axes_text(moved, 0), deer_axes_text(moved, 3),
            step.next_turns_gripper ? tr("reversed") : tr("the same"), ExitStepsModel::why(next));
+}
+
+QString ExitSteps::action_text(const FrameStep& step) const {
+  if (!step.evaluated) return tr("not evaluated");
+  if (!model_->layout().is_deer()) return action_lines(model_->layout(), step.action);
+  const std::span<const float, 6> arm(step.action.data(), 6);
+  return tr("%1 mm\n%2 °").arg(deer_axes_text(arm, 0), deer_axes_text(arm, 3));
+}
+
+QString ExitSteps::gripper_text(const FrameStep& step) const {
+  if (!step.evaluated) return tr("not evaluated");
+  if (!model_->layout().is_deer()) {
+    QStringList parts;
+    for (const auto gripper : model_->layout().grippers()) {
+      const auto value = static_cast<double>(step.action[gripper]);
+      parts << tr("%1 %2").arg(dimension_name(model_->layout().dimensions()[gripper]),
+                               model_->layout().opens(gripper, value) ? tr("opens") : tr("closes"));
+    }
+    return parts.isEmpty() ? tr("none") : parts.join(QStringLiteral(", "));
+  }
+  const auto probability = static_cast<double>(step.action[ActionModel::kGripper]);
+  return tr("%1 % open: %2").arg(format_fixed(probability * 100, 0), probability > 0.5 ? tr("opens") : tr("closes"));
 }
 
 void ExitSteps::show_row() {
@@ -148,19 +173,8 @@ void ExitSteps::show_row() {
   hidden_->setText(std::isnan(step.change)
                        ? tr("not evaluated")
                        : tr("changed by %1 % of its length").arg(format_fixed(step.change * 100, 1)));
-  QStringList position, turn;
-  for (std::size_t i = 0; step.evaluated && i < 3; ++i) {
-    const QString axis = QString(QChar(u'x' + static_cast<char16_t>(i))) + QChar(0x00a0);
-    position << axis + format_fixed(static_cast<double>(step.arm[i]) * ActionModel::unit_scale(ActionModel::kX), 1);
-    turn << axis + format_fixed(static_cast<double>(step.arm[i + 3]) * ActionModel::unit_scale(ActionModel::kRotationX),
-                                2);
-  }
-  const QString gap(QStringLiteral("  "));
-  action_->setText(step.evaluated ? tr("%1 mm\n%2 °").arg(position.join(gap), turn.join(gap)) : tr("not evaluated"));
-  gripper_->setText(step.evaluated ? tr("%1 % open: %2")
-                                         .arg(format_fixed(step.gripper_probability * 100, 0),
-                                              step.gripper_probability > 0.5 ? tr("opens") : tr("closes"))
-                                   : tr("not evaluated"));
+  action_->setText(action_text(step));
+  gripper_->setText(gripper_text(step));
   QStringList costs;
   if (std::isfinite(step.llm_gflops)) {
     costs << tr("%1 in the LLM").arg(format_quantity(step.llm_gflops, tr("GFLOPs")))

@@ -38,6 +38,8 @@ class ExitSteps : public FrameView {
  private:
   void show_row();
   QString next_text(const FrameStep& step, int row) const;
+  QString action_text(const FrameStep& step) const;
+  QString gripper_text(const FrameStep& step) const;
 
   QLabel* title_;
   QTableView* table_;

@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "widgets/actions/action_model.h"
+#include "widgets/actions/dimension_text.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 
 namespace deer {
 
-void ExitStepsModel::set(std::vector<FrameStep> steps) {
-  const bool same_rows = steps.size() == steps_.size();
+void ExitStepsModel::set(std::vector<FrameStep> steps, ActionLayoutPtr layout) {
+  const bool same_rows = steps.size() == steps_.size() && *layout == *layout_;
   if (!same_rows) beginResetModel();
   steps_ = std::move(steps);
+  layout_ = std::move(layout);
   if (!same_rows) return endResetModel();
   if (!steps_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumnCount - 1));
 }
@@ -68,14 +69,21 @@ QString ExitStepsModel::why(const FrameStep& step) {
   return {};
 }
 
+const ActionDimension* ExitStepsModel::dimension(int column) const {
+  const auto place = static_cast<std::size_t>(column - kX);
+  return column >= kX && column <= kGripper && place < layout_->width() ? &layout_->dimensions()[place] : nullptr;
+}
+
 QString ExitStepsModel::text(const FrameStep& step, int column) const {
   const QString none(QChar(0x2013));
   const auto number = [](double value) { return format_short(value); };
-  if (column >= kX && column <= kRotationZ) {
-    if (!step.evaluated) return none;
-    const int row = column - kX;
-    return format_fixed(static_cast<double>(step.arm[static_cast<std::size_t>(row)]) * ActionModel::unit_scale(row),
-                        row <= ActionModel::kZ ? 1 : 2);
+  if (column >= kX && column <= kGripper) {
+    const auto* const shown = dimension(column);
+    const auto place = static_cast<std::size_t>(column - kX);
+    if (!shown || place >= step.action.size()) return none;
+    const auto value = static_cast<double>(step.action[place]);
+    if (column == kGripper && layout_->is_deer()) return tr("%1 %").arg(format_fixed(value * 100, 0));
+    return dimension_text(*shown, value);
   }
   switch (column) {
     case kExit:
@@ -90,8 +98,6 @@ QString ExitStepsModel::text(const FrameStep& step, int column) const {
       return std::isnan(step.threshold) ? none : format_threshold(step.threshold);
     case kDecision:
       return decision_word(step.decision);
-    case kGripper:
-      return step.evaluated ? tr("%1 %").arg(format_fixed(step.gripper_probability * 100, 0)) : none;
     case kLlmGflops:
       return number(step.llm_gflops);
     case kTotalGflops:
@@ -146,6 +152,13 @@ QVariant ExitStepsModel::headerData(int section, Qt::Orientation orientation, in
     return QVariant::fromValue(Qt::Alignment((words ? Qt::AlignLeading : Qt::AlignTrailing) | Qt::AlignVCenter));
   }
   if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
+  if (section >= kX && section <= kGripper && (section != kGripper || !layout_->is_deer())) {
+    const auto* const shown = dimension(section);
+    if (!shown) return QString();
+    if (!layout_->is_deer()) return say(dimension_label(*shown), tr("Value of the action, first step."));
+    return say(dimension_label(*shown), section <= kZ ? tr("Movement in one step, in the world frame.")
+                                                      : tr("Rotation in one step, in the world frame."));
+  }
   switch (section) {
     case kExit:
       return say(tr("exit"), tr("From shallow to deep."));
@@ -160,18 +173,6 @@ QVariant ExitStepsModel::headerData(int section, Qt::Orientation orientation, in
       return say(tr("decision"), tr("The policy’s decision at this exit."));
     case kDepth:
       return say(tr("depth"), tr("Layers of the language model up to this exit."));
-    case kX:
-      return say(tr("x, mm"), tr("Movement in one step, in the world frame."));
-    case kY:
-      return say(tr("y, mm"), tr("Movement in one step, in the world frame."));
-    case kZ:
-      return say(tr("z, mm"), tr("Movement in one step, in the world frame."));
-    case kRotationX:
-      return say(tr("turn x, °"), tr("Rotation in one step, in the world frame."));
-    case kRotationY:
-      return say(tr("turn y, °"), tr("Rotation in one step, in the world frame."));
-    case kRotationZ:
-      return say(tr("turn z, °"), tr("Rotation in one step, in the world frame."));
     case kGripper:
       return say(tr("gripper, % open"), tr("Predicted probability that the gripper opens."));
     case kLlmGflops:

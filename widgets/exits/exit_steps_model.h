@@ -8,7 +8,8 @@
 
 namespace deer {
 
-/// The exits of one frame as a table: one row per exit, shallow to deep.
+/// The exits of one frame as a table: one row per exit, shallow to deep. Shows the first seven dimensions of an action,
+/// which are all of DeeR's; of a chunk the first step.
 class ExitStepsModel : public QAbstractTableModel {
   Q_OBJECT
 
@@ -36,7 +37,8 @@ class ExitStepsModel : public QAbstractTableModel {
 
   using QAbstractTableModel::QAbstractTableModel;
 
-  void set(std::vector<FrameStep> steps);
+  void set(std::vector<FrameStep> steps, ActionLayoutPtr layout = ActionLayout::deer());
+  const ActionLayout& layout() const { return *layout_; }
   const std::vector<FrameStep>& steps() const { return steps_; }
 
   int rowCount(const QModelIndex& parent = {}) const override;
@@ -51,7 +53,11 @@ class ExitStepsModel : public QAbstractTableModel {
  private:
   QString text(const FrameStep& step, int column) const;
 
+  /// The dimension of a column; null if it has none.
+  const ActionDimension* dimension(int column) const;
+
   std::vector<FrameStep> steps_;
+  ActionLayoutPtr layout_ = ActionLayout::deer();
 };
 
 }  // namespace deer

@@ -278,8 +278,6 @@ void ThresholdEditor::start_anew() {
   }
   auto* const pages = static_cast<QStackedLayout*>(layout());
   pages->setCurrentIndex(model ? 1 : 0);
-  // Without a trace's model, only the recorded policy can be shown.
-  pages->widget(1)->setEnabled(!session_->model_missing());
   known_ = session_->policy();
   show_policy();
   update_result();

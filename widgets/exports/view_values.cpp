@@ -2,6 +2,7 @@
 #include "widgets/exports/view_values.h"
 
 #include <QAbstractItemModel>
+#include <algorithm>
 #include <array>
 #include <functional>
 
@@ -18,7 +19,13 @@
 namespace deer {
 namespace {
 
-constexpr std::array<const char*, 7> kActionNames{"x", "y", "z", "turn_x", "turn_y", "turn_z", "gripper"};
+// "turn_x"; of a chunk's later steps "turn_x step 2".
+std::string value_name(const ActionLayout& layout, std::size_t place) {
+  auto name = layout.dimensions()[place % layout.width()].name;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  const auto step = place / layout.width();
+  return step > 0 ? name + " step " + std::to_string(step + 1) : name;
+}
 
 std::string exit_text(std::size_t exit) { return "exit " + std::to_string(exit + 1); }
 
@@ -44,7 +51,8 @@ ValueTable timeline_values(const Session& session) {
     deltas.push_back({"delta " + exit_text(i), {}, {}});
     thresholds.push_back({"threshold " + exit_text(i), {}, {}});
   }
-  for (const auto* const name : kActionNames) actions.push_back({std::string("executed ") + name, {}, {}});
+  const auto layout = model ? model->layout : ActionLayout::deer();
+  for (std::size_t i = 0; i < layout->size(); ++i) actions.push_back({"executed " + value_name(*layout, i), {}, {}});
   for (const auto* const name : {"preprocess", "vision", "resampler", "llm", "head"}) {
     times.push_back({std::string(name) + ", ms", {}, {}});
   }
@@ -60,8 +68,10 @@ ValueTable timeline_values(const Session& session) {
       deltas[e].numbers.push_back(static_cast<double>(probe ? probe->delta : kNotEvaluated));
       thresholds[e].numbers.push_back(static_cast<double>(probe ? probe->threshold : kNotEvaluated));
     }
-    for (std::size_t a = 0; a < 6; ++a) actions[a].numbers.push_back(static_cast<double>(record->arm[a]));
-    actions[6].numbers.push_back(static_cast<double>(record->gripper_probability));
+    for (std::size_t a = 0; a < actions.size(); ++a) {
+      const bool known = a < record->action.size();
+      actions[a].numbers.push_back(static_cast<double>(known ? record->action[a] : kNotEvaluated));
+    }
     const auto& t = record->times;
     const std::array<double, 5> ms{t.preprocess_ms, t.vision_ms, t.resampler_ms, t.llm_ms, t.head_ms};
     for (std::size_t s = 0; s < ms.size(); ++s) times[s].numbers.push_back(ms[s]);
@@ -133,12 +143,13 @@ ValueTable exit_step_values(const ExitStepsModel& model) {
   ValueColumn decisions{"decision", {}, {}};
   for (const auto& step : model.steps()) decisions.texts.push_back(ExitStepsModel::why(step).toStdString());
   table.columns.push_back(std::move(decisions));
-  for (std::size_t i = 0; i < 6; ++i) {
-    column(kActionNames[i], [i](const FrameStep& step) {
-      return step.evaluated ? static_cast<double>(step.arm[i]) : FrameStep::kUnknown;
+  const auto& layout = model.layout();
+  for (std::size_t i = 0; i < layout.size(); ++i) {
+    const bool is_deer_gripper = layout.is_deer() && i + 1 == layout.size();
+    column(is_deer_gripper ? "gripper, probability of opening" : value_name(layout, i), [i](const FrameStep& step) {
+      return i < step.action.size() ? static_cast<double>(step.action[i]) : FrameStep::kUnknown;
     });
   }
-  column("gripper, probability of opening", [](const FrameStep& step) { return step.gripper_probability; });
   column("LLM, GFLOPs", [](const FrameStep& step) { return step.llm_gflops; });
   column("step, GFLOPs", [](const FrameStep& step) { return step.total_gflops; });
   column("step, ms", [](const FrameStep& step) { return step.total_ms; });
@@ -149,8 +160,8 @@ ValueTable exit_step_values(const ExitStepsModel& model) {
 ValueTable action_values(const ActionPlots& view) {
   const auto& series = view.series();
   ValueTable table{{frames_column(series.frames())}};
-  for (std::size_t i = 0; i < ActionSeries::kDimensions; ++i) {
-    const std::string name = kActionNames[i];
+  for (std::size_t i = 0; i < series.dimensions(); ++i) {
+    const auto name = value_name(series.layout(), i);
     for (std::size_t exit = 0; exit < series.exits(); ++exit) {
       table.columns.push_back(numbers(name + " " + exit_text(exit), series.exit(exit, i)));
     }
@@ -158,7 +169,8 @@ ValueTable action_values(const ActionPlots& view) {
     table.columns.push_back(numbers(name + " recorded", series.recorded(i)));
   }
   for (std::size_t exit = 0; exit < series.exits(); ++exit) {
-    table.columns.push_back(numbers("arm error " + exit_text(exit), series.arm_error(exit)));
+    table.columns.push_back(
+        numbers((series.layout().is_deer() ? "arm error " : "total error ") + exit_text(exit), series.arm_error(exit)));
   }
   return table;
 }

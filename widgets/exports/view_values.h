@@ -17,15 +17,15 @@ class SimilarityView;
 
 /// Values of each view for export, with all digits and with units in the names.
 
-/// One row per frame: exit, depth, reason, deltas and thresholds of every exit, the executed action in the model's
-/// units, stage times.
+/// One row per frame: exit, depth, reason, deltas and thresholds of every exit, the executed action as stored (of a
+/// chunk all steps), stage times.
 ValueTable timeline_values(const Session& session);
 /// One row per exit of the frame shown: delta, threshold, evaluated by the policy or not.
 ValueTable delta_values(const Session& session, qint64 frame);
 /// The matrix shown, one column per exit, then each exit's similarity to the deepest by frame.
 ValueTable similarity_values(const SimilarityView& view);
 ValueTable exit_step_values(const ExitStepsModel& model);
-/// One row per frame: the seven values of every exit, executed and recorded, in the model's units.
+/// One row per frame: the values of every exit, executed and recorded, as stored; of a chunk the first step.
 ValueTable action_values(const ActionPlots& view);
 /// One row per exit, and the quantile curves.
 ValueTable calibration_values(const CalibrationWatch& watch);

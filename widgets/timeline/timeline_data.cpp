@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "core/debug/frame_values.h"
-#include "widgets/actions/action_model.h"
 
 namespace deer {
 
@@ -19,12 +18,17 @@ void TimelineData::grow(qint64 frames) {
   for (auto& column : recorded_) column.grow(frames);
 }
 
-void TimelineData::reset(qint64 frames, std::vector<int> exit_layers) {
+void TimelineData::reset(qint64 frames, std::vector<int> exit_layers, ActionLayoutPtr layout) {
   for (auto& column : recorded_) column.reset(frames);
-  set_exits(frames, std::move(exit_layers));
+  set_exits(frames, std::move(exit_layers), std::move(layout));
 }
 
-void TimelineData::set_exits(qint64 frames, std::vector<int> exit_layers) {
+void TimelineData::set_exits(qint64 frames, std::vector<int> exit_layers, ActionLayoutPtr layout) {
+  if (*layout != *layout_) {
+    predicted_.assign(layout->width(), {});
+    recorded_.assign(layout->width(), {});
+  }
+  layout_ = std::move(layout);
   exit_layers_ = std::move(exit_layers);
   depth_.reset(frames);
   regret_.reset(frames);
@@ -49,19 +53,22 @@ void TimelineData::set_record(qint64 frame, const FrameRecord* record) {
     const ExitProbe* probe = record ? record->probe_at(exit_layers_[exit]) : nullptr;
     deltas_[exit].set(frame, probe ? probe->delta : kNone);
   }
-  for (std::size_t i = 0; i < 6; ++i) {
-    const auto scale = static_cast<float>(ActionModel::unit_scale(static_cast<int>(i)));
-    predicted_[i].set(frame, record ? record->arm[i] * scale : kNone);
+  for (std::size_t i = 0; i < predicted_.size(); ++i) {
+    const bool known = record && i < record->action.size();
+    predicted_[i].set(frame, known ? record->action[i] * static_cast<float>(scale_of(i)) : kNone);
   }
-  predicted_[kGripper].set(frame, record ? record->gripper_probability : kNone);
 }
 
-void TimelineData::set_recorded(qint64 frame, const std::array<double, 7>& action) {
-  if (frame < 0 || frame >= frames()) return;
-  for (std::size_t i = 0; i < 6; ++i) {
-    recorded_[i].set(frame, static_cast<float>(action[i] * ActionModel::unit_scale(static_cast<int>(i))));
+double TimelineData::scale_of(std::size_t dimension) const {
+  return is_deer_gripper(static_cast<int>(dimension)) ? 1 : layout_->dimensions()[dimension].scale;
+}
+
+void TimelineData::set_recorded(qint64 frame, std::span<const double> action) {
+  if (frame < 0 || frame >= frames() || action.size() < recorded_.size()) return;
+  for (std::size_t i = 0; i < recorded_.size(); ++i) {
+    const double value = is_deer_gripper(static_cast<int>(i)) ? (action[i] + 1) / 2 : action[i] * scale_of(i);
+    recorded_[i].set(frame, static_cast<float>(value));
   }
-  recorded_[kGripper].set(frame, static_cast<float>((action[6] + 1) / 2));
 }
 
 void TimelineData::set_exit_costs(std::vector<double> costs) {

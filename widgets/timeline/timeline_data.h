@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
+#include <span>
 #include <vector>
 
 #include "core/exits/frame_record.h"
@@ -12,17 +12,14 @@ namespace deer {
 /// Data of the timeline by frame: the few numbers it needs from each record.
 class TimelineData {
  public:
-  static constexpr int kDimensions = 7;
-  static constexpr int kGripper = 6;
-
-  /// Clears everything, but keeps recorded actions if the number of frames is unchanged.
-  void set_exits(qint64 frames, std::vector<int> exit_layers);
+  /// Clears everything, but keeps recorded actions if the number of frames and the layout are unchanged.
+  void set_exits(qint64 frames, std::vector<int> exit_layers, ActionLayoutPtr layout);
   /// More frames of the same episode.
   void grow(qint64 frames);
   /// Clears everything.
-  void reset(qint64 frames, std::vector<int> exit_layers);
-  void set_record(qint64 frame, const FrameRecord* record);  ///< null: no result
-  void set_recorded(qint64 frame, const std::array<double, 7>& action);
+  void reset(qint64 frames, std::vector<int> exit_layers, ActionLayoutPtr layout = ActionLayout::deer());
+  void set_record(qint64 frame, const FrameRecord* record);         ///< null: no result
+  void set_recorded(qint64 frame, std::span<const double> action);  ///< one step of the layout
 
   qint64 frames() const { return depth_.size(); }
   const std::vector<int>& exit_layers() const { return exit_layers_; }
@@ -39,7 +36,10 @@ class TimelineData {
   /// Costs by exit, in any unit.
   void set_exit_costs(std::vector<double> costs);
 
-  /// Position in mm, angles in degrees, gripper as probability of opening.
+  const ActionLayout& layout() const { return *layout_; }
+  int dimensions() const { return static_cast<int>(layout_->width()); }
+  bool is_deer_gripper(int dimension) const { return layout_->is_deer() && dimension + 1 == dimensions(); }
+  /// In the dimension's unit, but DeeR's gripper as probability of opening. Of chunks the first step.
   const MinMaxColumn& predicted(int dimension) const { return predicted_[static_cast<std::size_t>(dimension)]; }
   const MinMaxColumn& recorded(int dimension) const { return recorded_[static_cast<std::size_t>(dimension)]; }
 
@@ -58,8 +58,11 @@ class TimelineData {
   mutable MinMaxColumn mean_cost_;
   mutable std::vector<Spent> spent_;
   mutable qint64 spent_known_ = 0;  ///< number of frames for which they are valid
-  std::array<MinMaxColumn, kDimensions> predicted_;
-  std::array<MinMaxColumn, kDimensions> recorded_;
+  double scale_of(std::size_t dimension) const;
+
+  ActionLayoutPtr layout_ = ActionLayout::deer();
+  std::vector<MinMaxColumn> predicted_ = std::vector<MinMaxColumn>(7);
+  std::vector<MinMaxColumn> recorded_ = std::vector<MinMaxColumn>(7);
 };
 
 }  // namespace deer

@@ -215,10 +215,11 @@ void TimelinePlot::fit_action_range() {
   Extent all = data_->predicted(dimension_).all();
   all.add(data_->recorded(dimension_).all());
   QCPAxis* axis = rect_of(Track::action)->axis(QCPAxis::atLeft);
-  if (dimension_ == TimelineData::kGripper) return axis->setRange(-0.08, 1.08);
+  if (data_->is_deer_gripper(dimension_)) return axis->setRange(-0.08, 1.08);
   // Always includes zero, and is never so narrow that noise looks like movement.
-  const double low = std::min(all.count > 0 ? static_cast<double>(all.min) : 0.0, -0.5);
-  const double high = std::max(all.count > 0 ? static_cast<double>(all.max) : 0.0, 0.5);
+  const double least = data_->layout().is_deer() ? 0.5 : 0.01;
+  const double low = std::min(all.count > 0 ? static_cast<double>(all.min) : 0.0, -least);
+  const double high = std::max(all.count > 0 ? static_cast<double>(all.max) : 0.0, least);
   const double margin = 0.06 * (high - low);
   axis->setRange(low - margin, high + margin);
 }
@@ -270,7 +271,7 @@ void TimelinePlot::set_cost(TimelineCost cost) {
 void TimelinePlot::set_action_dimension(int dimension, const QString& label) {
   action_name_ = label;
   name_tracks(rects_, action_name_);
-  dimension_ = std::clamp(dimension, 0, TimelineData::kDimensions - 1);
+  dimension_ = std::clamp(dimension, 0, data_->dimensions() - 1);
   action_->set_dimension(dimension_);
   data_changed();
 }

@@ -11,6 +11,7 @@
 
 #include "sessions/frames/playback.h"
 #include "sessions/series/record_slices.h"
+#include "widgets/actions/dimension_text.h"
 #include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
@@ -43,8 +44,7 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
       content_(new QWidget),
       empty_(new EmptyState) {
   setAccessibleName(tr("Episode over time"));
-  dimension_->addItems({tr("x, mm"), tr("y, mm"), tr("z, mm"), tr("turn x, °"), tr("turn y, °"), tr("turn z, °"),
-                        tr("gripper, probability of opening")});
+  fill_dimensions();
   dimension_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   dimension_->setMinimumContentsLength(9);
   dimension_->setAccessibleName(tr("Action value"));
@@ -117,8 +117,17 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
   slices_->start();
 }
 
+void TimelineView::fill_dimensions() {
+  const QSignalBlocker blocker(dimension_);
+  dimension_->clear();
+  for (int i = 0; i < data_->dimensions(); ++i) {
+    const auto& one = data_->layout().dimensions()[static_cast<std::size_t>(i)];
+    dimension_->addItem(data_->is_deer_gripper(i) ? tr("gripper, probability of opening") : dimension_label(one));
+  }
+}
+
 QString TimelineView::axis_label(int dimension) const {
-  return dimension == TimelineData::kGripper ? tr("gripper") : dimension_->itemText(dimension);
+  return data_->is_deer_gripper(dimension) ? tr("gripper") : dimension_->itemText(dimension);
 }
 
 void TimelineView::resizeEvent(QResizeEvent* event) {
@@ -169,10 +178,16 @@ void TimelineView::start_anew(bool same_episode) {
   }
   const ModelSummary* model = session_->model();
   const auto exits = model ? model->exit_layers : std::vector<int>{};
-  same_episode ? data_->set_exits(frames, exits) : data_->reset(frames, exits);
+  const auto action_layout = model ? model->layout : ActionLayout::deer();
+  const bool other_layout = *action_layout != data_->layout();
+  same_episode ? data_->set_exits(frames, exits, action_layout) : data_->reset(frames, exits, action_layout);
+  if (other_layout) {
+    fill_dimensions();
+    plot_->set_action_dimension(0, axis_label(0));
+  }
   legend_->set_exits(data_->exit_count());
   data_->set_exit_costs(plot_->cost().by_exit);
-  if (!same_episode) {
+  if (!same_episode || other_layout) {
     asked_.assign(static_cast<std::size_t>(frames), false);
     awaited_ = -1;
     asking_->start();
@@ -227,8 +242,8 @@ void TimelineView::take_observation(qint64 frame) {
   if (frame == awaited_) awaited_ = -1;
   if (frame < static_cast<qint64>(asked_.size())) asked_[static_cast<std::size_t>(frame)] = true;
   const ObservationPtr observation = session_->observation(frame);
-  if (!observation || !observation->rel_action) return;
-  data_->set_recorded(frame, *observation->rel_action);
+  if (!observation || recorded_action(*observation).empty()) return;
+  data_->set_recorded(frame, recorded_action(*observation));
   if (!drawing_->isActive()) drawing_->start();
 }
 
@@ -241,7 +256,8 @@ void TimelineView::update_header() {
   if (record) {
     parts << exit_name(record->exit_index, record->exit_layer) << tr("depth %1").arg(record->depth());
     const int dimension = action_dimension();
-    const int decimals = dimension <= 2 ? 1 : 2;
+    const auto& shown = data_->layout().dimensions()[static_cast<std::size_t>(dimension)];
+    const int decimals = data_->is_deer_gripper(dimension) ? 2 : dimension_decimals(shown);
     const auto predicted = static_cast<double>(data_->predicted(dimension).at(frame));
     const auto recorded = static_cast<double>(data_->recorded(dimension).at(frame));
     parts << (std::isnan(recorded) ? tr("executed %1").arg(format_fixed(predicted, decimals))

@@ -61,6 +61,7 @@ class TimelineView : public QWidget {
   void ask_for_recorded();
   void update_header();
   void share_header(const QString& text);  ///< between the readout and the legend
+  void fill_dimensions();
   QString axis_label(int dimension) const;
 
   Session* session_;

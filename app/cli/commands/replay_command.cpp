@@ -15,6 +15,8 @@
 #include "core/base/error.h"
 #include "core/budget/model_fingerprint.h"
 #include "core/exits/policy_json.h"
+#include "core/exits/recorded_replay.h"
+#include "core/trace/describe_model.h"
 #include "core/trace/trace_reader.h"
 
 namespace deer::cli {
@@ -74,12 +76,33 @@ std::unique_ptr<Engine> open_model(const Arguments& a, const fs::path& trace, co
   return engine;
 }
 
+// Why the trace's action head cannot be run; empty if it can. A model that is named must be the right one.
+std::string why_recorded(const Arguments& a, const TraceMetadata& m) {
+  if (!m.layout->is_deer()) {
+    if (!a.model.empty()) throw Error("the trace's actions are not those of a DeeR model: leave --model out");
+    return "its actions are not those of a DeeR model";
+  }
+  if (!a.model.empty()) return {};
+  if (m.model_path.empty()) return "it does not name its model (give it with --model for an exact replay)";
+  if (!fs::exists(m.model_path)) {
+    return "its model " + printable(m.model_path, 500) + " does not exist (give it with --model for an exact replay)";
+  }
+  return {};
+}
+
+std::unique_ptr<Engine> open_engine(const Arguments& a, const fs::path& trace, const TraceMetadata& m,
+                                    const std::string& why_recorded, std::stop_token stop) {
+  if (why_recorded.empty()) return open_model(a, trace, m, std::move(stop));
+  return make_recorded_engine(recorded_model(m),
+                              m.policy.is_object() ? policy_from_json(trace, m.policy) : ExitPolicy());
+}
+
 // Numbers frames by their position in the trace, which may hold several episodes.
-ReplayFrames frames_of(const TraceReader& trace) {
+ReplayFrames frames_of(const TraceReader& trace, bool features) {
   ReplayFrames out;
   out.steps = trace.steps(0, trace.frames());
-  out.read = [&trace](std::int64_t first, std::int64_t count) {
-    auto records = trace.records(first, count);
+  out.read = [&trace, features](std::int64_t first, std::int64_t count) {
+    auto records = trace.records(first, count, features);
     for (std::size_t i = 0; i < records.size(); ++i) {
       auto numbered = *records[i];
       numbered.frame = first + static_cast<std::int64_t>(i);
@@ -125,8 +148,8 @@ TraceMetadata check(const std::vector<fs::path>& files) {
     const auto trace = TraceReader::open(file);
     const auto& m = trace->metadata();
     if (trace->frames() == 0) throw FileError(file, "holds no frames");
-    if (first &&
-        (m.model_hash != first->model_hash || m.exit_layers != first->exit_layers || m.d_model != first->d_model)) {
+    if (first && (m.model_hash != first->model_hash || m.exit_layers != first->exit_layers ||
+                  m.d_model != first->d_model || *m.layout != *first->layout)) {
       throw FileError(file, "was recorded with a different model than " + printable(files.front().string()));
     }
     if (!first) first = m;
@@ -140,16 +163,22 @@ class Replay {
       : a_(a),
         files_(std::move(files)),
         metadata_(check(files_)),
-        engine_(open_model(a, files_.front(), metadata_, signals_.token())),
+        from_recorded_(why_recorded(a, metadata_)),
+        engine_(open_engine(a, files_.front(), metadata_, from_recorded_, signals_.token())),
         policy_(a.policy.apply(engine_->policy(), engine_->summary().exit_layers)),
         total_(engine_->summary(), a.close_percent / 100) {}
 
   void run() {
     if (files_.size() > 1 && !a_.force.empty())
       throw Error("--force refers to the frames of one trace: give only one TRACE");
+    if (!from_recorded_.empty()) {
+      std::cerr << "deer: note: " << kReplayedFromRecordedActions << ": " << from_recorded_
+                << "; the history is not modelled\n";
+    }
     for (const auto& file : files_) one(file);
     if (!a_.json.empty()) write_file_atomically(a_.json, json().dump(1) + "\n");
     if (a_.lines) return;
+    if (!from_recorded_.empty()) std::cout << kReplayedFromRecordedActions << '\n' << std::flush;
     if (traces_.size() > 1) print_table(traces_);
     print_summary(total_.summaries());
   }
@@ -157,8 +186,9 @@ class Replay {
  private:
   void one(const fs::path& file) {
     const auto trace = TraceReader::open(file);
-    ReplayedTrace result{file, trace->metadata().features == FeatureType::float32, {}};
-    if (!result.exact) {
+    const bool rounded = trace->metadata().features == FeatureType::float16;
+    ReplayedTrace result{file, !rounded && from_recorded_.empty(), {}};
+    if (rounded && from_recorded_.empty()) {
       std::cerr << "deer: note: " << printable(file.string()) << " has float16 features: the replay is not exact\n";
     }
     policy_.forced_layers = parse_forced(a_.force, trace->frames());
@@ -186,7 +216,7 @@ class Replay {
                                                std::to_string(files_.size()) + ", "
                                          : std::string();
     engine_->replay_many(
-        frames_of(trace), std::span(&policy_, 1),
+        frames_of(trace, from_recorded_.empty()), std::span(&policy_, 1),
         [&](std::size_t, std::int64_t place, FrameRecordPtr record) {
           records[static_cast<std::size_t>(place)] = std::move(record);
           const auto total = trace.frames();
@@ -202,9 +232,10 @@ class Replay {
   void print_line(const fs::path& file, const FrameRecord& record, const TraceFrame& details) const {
     Observation seen;
     seen.frame_id = details.frame_id;
-    seen.rel_action = details.recorded_action;
+    seen.other_action = details.recorded_action;
     auto line = deer::cli::to_json(record, seen, details.instruction);
     line["episode"] = details.episode;
+    if (!from_recorded_.empty()) line["replay"] = kReplayedFromRecordedActions;
     if (files_.size() > 1) line["trace"] = file.string();
     std::cout << line.dump() << '\n';
   }
@@ -220,6 +251,7 @@ class Replay {
     // Frame numbers are meaningless across traces.
     total["summary"]["close"].erase("frames");
     Json out = {{"exact", exact},
+                {"replay", from_recorded_.empty() ? "replayed by the action head" : kReplayedFromRecordedActions},
                 {"policy", policy_to_json(policy_)},
                 {"model", {{"name", engine_->summary().name}, {"hash", metadata_.model_hash}}},
                 {"cost_unit", "LLM GFLOPs, multiply-add = 1"},
@@ -234,6 +266,7 @@ class Replay {
   const StopOnSignal signals_{"step"};
   std::vector<fs::path> files_;
   TraceMetadata metadata_;
+  std::string from_recorded_;  // why it is replayed from recorded actions; empty: it is not
   std::unique_ptr<Engine> engine_;
   ExitPolicy policy_;
   SummaryBuilder total_;
@@ -244,8 +277,10 @@ class Replay {
 
 void add_replay(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  auto* command =
-      app.add_subcommand("replay", "Replay traces with another policy, exactly, without running the language model");
+  auto* command = app.add_subcommand(
+      "replay",
+      "Replay traces with another policy without running the language model: exactly with the model's "
+      "action head, or else from the recorded actions of each exit");
   command->add_option("TRACE", a->traces, "Trace written by deer trace, or a folder of .h5 files")->required();
   command->add_option("--model", a->model, "Model folder the trace was recorded with, if it has moved");
   command->add_option("--force", a->force,

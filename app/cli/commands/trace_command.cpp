@@ -148,7 +148,8 @@ void trace(const Arguments& a) {
       frame.episode = static_cast<std::int32_t>(chosen[e]);
       frame.frame_id = seen->frame_id;
       frame.instruction = instruction;
-      frame.recorded_action = seen->rel_action;
+      const auto action = recorded_action(*seen);
+      frame.recorded_action.assign(action.begin(), action.end());
       if (a.thumbnails > 0) frame.thumbnail = jpeg_thumbnail(*seen->rgb_static, a.thumbnails);
       writer->append(*record, frame);
       const auto count = static_cast<double>(writer->frames());

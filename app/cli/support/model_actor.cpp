@@ -22,7 +22,7 @@ std::array<double, 7> ModelActor::act(PlayTable& table, SubtaskResult& account) 
   const auto images = table.render();
   const auto record = engine_->step({frame_++, images.rgb_static, images.rgb_gripper, instruction_}, RunMode::policy);
   std::array<double, 7> action{};
-  std::copy(record->command.begin(), record->command.end(), action.begin());
+  std::copy_n(record->command.data(), action.size(), action.begin());
   if (record->reason == ExitReason::repeated) return action;
 
   const auto cost = cost_.step(*record);

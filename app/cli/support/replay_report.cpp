@@ -43,7 +43,7 @@ SummaryBuilder::SummaryBuilder(const ModelSummary& model, double close_share)
     : llm_(model.exit_layers, costs(model, false), close_share),
       whole_(model.exit_layers, costs(model, true), close_share) {}
 
-void SummaryBuilder::add(const FrameRecord& record, const std::optional<std::array<double, 7>>& recorded) {
+void SummaryBuilder::add(const FrameRecord& record, std::span<const double> recorded) {
   llm_.add(record, recorded);
   whole_.add(record, recorded);
 }

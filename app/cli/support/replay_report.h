@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <span>
 #include <vector>
 
 #include "core/base/json_file.h"
@@ -21,7 +21,7 @@ struct Summaries {
 class SummaryBuilder {
  public:
   SummaryBuilder(const ModelSummary& model, double close_share);
-  void add(const FrameRecord& record, const std::optional<std::array<double, 7>>& recorded);
+  void add(const FrameRecord& record, std::span<const double> recorded);
   Summaries summaries() const { return {llm_.summary(), whole_.summary()}; }
 
  private:

@@ -29,6 +29,19 @@ std::vector<Episode> episodes_of(const TraceReader& trace) {
   return out;
 }
 
+// "14 values in 8 steps: left waist (joint, rad), …"
+std::string describe(const ActionLayout& layout) {
+  std::string out = std::to_string(layout.width()) + " values";
+  if (layout.steps() > 1) out += " in " + std::to_string(layout.steps()) + " steps";
+  out += ":";
+  for (const auto& one : layout.dimensions()) {
+    out += " " + printable(one.name) + " (" + std::string(to_string(one.kind)) +
+           (one.unit.empty() ? "" : ", " + printable(one.unit)) + "),";
+  }
+  out.pop_back();
+  return out;
+}
+
 }  // namespace
 
 void print_trace(const std::filesystem::path& path, bool as_json, std::size_t limit) {
@@ -45,6 +58,10 @@ void print_trace(const std::filesystem::path& path, bool as_json, std::size_t li
   if (as_json) {
     Json counts = Json::object();
     for (const auto& [layer, count] : by_layer) counts[std::to_string(layer)] = count;
+    Json action = {{"steps", m.layout->steps()}, {"dimensions", Json::array()}};
+    for (const auto& one : m.layout->dimensions()) {
+      action["dimensions"].push_back({{"name", one.name}, {"unit", one.unit}, {"kind", to_string(one.kind)}});
+    }
     std::cout << Json{{"kind", "trace"},
                       {"frames", trace->frames()},
                       {"episodes", episodes.size()},
@@ -53,6 +70,7 @@ void print_trace(const std::filesystem::path& path, bool as_json, std::size_t li
                       {"model", {{"path", m.model_path}, {"name", m.model_name}, {"hash", m.model_hash}}},
                       {"exit_layers", m.exit_layers},
                       {"d_model", m.d_model},
+                      {"action", action},
                       {"device", m.device},
                       {"dtype", m.dtype},
                       {"exact", m.features == FeatureType::float32},
@@ -68,8 +86,10 @@ void print_trace(const std::filesystem::path& path, bool as_json, std::size_t li
   std::printf("model        %s (%s), %s, %s, %s\n", printable(m.model_name).c_str(), printable(m.family).c_str(),
               printable(m.device).c_str(), printable(m.dtype).c_str(), printable(m.model_path, 500).c_str());
   std::printf("fingerprint  %s\n", printable(m.model_hash).c_str());
-  std::printf("features     %s\n",
-              m.features == FeatureType::float32 ? "float32: replays are exact" : "float16: replays are not exact");
+  std::printf("action       %s\n", describe(*m.layout).c_str());
+  std::printf("features     %s\n", !m.layout->is_deer()                 ? "replayed from recorded actions"
+                                   : m.features == FeatureType::float32 ? "float32: replays are exact"
+                                                                        : "float16: replays are not exact");
   std::printf("mean depth   %.2f of %d layers\n", depth, m.layers);
   for (const auto& [layer, count] : by_layer) {
     std::printf("exit         after layer %2d: %lld frames\n", layer, static_cast<long long>(count));

@@ -7,6 +7,7 @@
 
 #include "core/base/json_file.h"
 #include "core/trace/trace_reader.h"
+#include "tests/core/trace/chunk_trace.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -69,6 +70,8 @@ class CliTraceTest : public QObject {
   void several_traces_are_summed();
   void an_interrupted_trace_goes_on_data();
   void an_interrupted_trace_goes_on();
+  void without_its_model_recorded_actions_are_replayed();
+  void a_trace_of_another_robot();
   void errors_are_one_line();
 
  private:
@@ -266,6 +269,60 @@ void CliTraceTest::an_interrupted_trace_goes_on() {
   QCOMPARE(deer_program(command + QStringList{"--resume"}).code, 0);
   const auto other = deer_program(command + QStringList{"--resume", "--exit", "3"});
   QVERIFY(other.code == 1 && other.err.contains("other settings"));
+}
+
+void CliTraceTest::without_its_model_recorded_actions_are_replayed() {
+  fs::copy(kModel.toStdString(), folder_ / "gone");
+  const auto file = folder_ / "gone.h5";
+  QCOMPARE(deer_program({"trace", text(folder_ / "gone"), kEpisodes, "--out", text(file), "--frames", "9"}).code, 0);
+  fs::remove_all(folder_ / "gone");
+  const auto recorded = TraceReader::open(file)->records(0, 9);
+  const QStringList policy{"--thresholds", "always,always,always", "--force", "3=5"};
+  const auto result = deer_program(QStringList{"replay", text(file), "--lines"} + policy);
+  QVERIFY2(result.code == 0, qPrintable(result.err));
+  QVERIFY2(result.err.contains("replayed from recorded actions") && result.err.count('\n') == 1,
+           qPrintable(result.err));
+  const auto lines = lines_of(result);
+  QCOMPARE(lines.size(), std::size_t{9});
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::size_t exit = i == 3 ? 2 : 0;
+    QCOMPARE(lines[i].at("exit_index").get<std::size_t>(), exit);
+    QCOMPARE(lines[i].at("replay").get<std::string>(), std::string("replayed from recorded actions"));
+    for (std::size_t k = 0; k < 6; ++k) {
+      QCOMPARE(lines[i].at("action")[k].get<float>(), recorded[i]->exits[exit].action[k]);
+    }
+  }
+  const auto summary = deer_program(QStringList{"replay", text(file), "--json", text(folder_ / "gone.json")} + policy);
+  QVERIFY2(summary.out.startsWith("replayed from recorded actions\n9 frames\n"), qPrintable(summary.out));
+  QVERIFY(!read_json(folder_ / "gone.json").at("exact").get<bool>());
+}
+
+void CliTraceTest::a_trace_of_another_robot() {
+  const auto file = folder_ / "arms.h5";
+  test::write_two_arm_trace(file, 30);
+  const auto json = Json::parse(deer_program({"info", text(file), "--json"}).out.toStdString());
+  QCOMPARE(json.at("action").at("steps").get<int>(), 8);
+  QCOMPARE(json.at("action").at("dimensions").size(), std::size_t{14});
+  QCOMPARE(json.at("action").at("dimensions")[6].at("kind").get<std::string>(), std::string("gripper"));
+  const auto table = deer_program({"info", text(file)});
+  QVERIFY2(table.out.contains("14 values in 8 steps: left waist (joint, rad)"), qPrintable(table.out));
+
+  const auto never = deer_program({"replay", text(file), "--lines", "--thresholds",
+                                   "never,never,never,never,never,never,never,never,never,always"});
+  QVERIFY2(never.code == 0 && never.err.contains("replayed from recorded actions"), qPrintable(never.err));
+  const auto lines = lines_of(never);
+  QCOMPARE(lines.size(), std::size_t{30});
+  QCOMPARE(lines[11].at("exit_index").get<int>(), 9);
+  QCOMPARE(lines[11].at("action").size(), std::size_t{8});
+  QCOMPARE(lines[11].at("action")[7].size(), std::size_t{14});
+  QCOMPARE(lines[11].at("action")[7][2].get<float>(), test::two_arm_value(11, 9, 7, 2));
+  QCOMPARE(lines[11].at("recorded_action").size(), std::size_t{14});
+  QVERIFY(!lines[11].contains("gripper_logit"));
+  const auto summary = deer_program({"replay", text(file), "--json", text(folder_ / "arms.json")});
+  QVERIFY2(summary.code == 0, qPrintable(summary.err));
+  const auto& numbers = read_json(folder_ / "arms.json").at("summary");
+  QVERIFY(numbers.at("error_to_deepest").at("mean").get<double>() > 0);
+  QVERIFY(numbers.at("error_to_recorded").at("mean").get<double>() > 0);
 }
 
 void CliTraceTest::errors_are_one_line() {

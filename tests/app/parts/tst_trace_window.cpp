@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QAction>
 #include <QApplication>
+#include <QComboBox>
+#include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QLabel>
 #include <QMimeData>
+#include <QSpinBox>
 #include <QTableView>
 #include <QTest>
 #include <QToolButton>
+#include <cmath>
 
 #include "app/gui/bars/headline.h"
 #include "app/gui/bars/message_bar.h"
@@ -16,16 +20,22 @@
 #include "app/gui/start/launch_options.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/open_files.h"
+#include "core/debug/frame_values.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/recording/recorder.h"
 #include "sessions/traces/trace_episodes.h"
+#include "tests/core/trace/chunk_trace.h"
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/temporary_folder.h"
+#include "widgets/actions/action_model.h"
+#include "widgets/actions/action_view.h"
 #include "widgets/analysis/compare_view.h"
 #include "widgets/base/number_format.h"
 #include "widgets/cameras/camera_view.h"
+#include "widgets/episodes/frame_inspector.h"
 #include "widgets/exits/threshold_editor.h"
+#include "widgets/exports/view_values.h"
 #include "widgets/timeline/timeline_view.h"
 
 namespace deer::test {
@@ -109,7 +119,8 @@ class TraceWindowTest : public QObject {
   void opens_when_dropped_and_from_the_recent_list();
   void the_command_line_names_a_trace();
   void another_threshold_moves_its_exits();
-  void a_missing_model_is_named_and_nothing_can_be_changed();
+  void a_missing_model_is_named_and_recorded_actions_are_replayed();
+  void a_trace_of_another_robot_is_shown();
   void what_is_no_trace_is_said();
   void a_run_is_recorded_and_its_state_is_shown();
   void a_run_is_saved_and_opens_again();
@@ -220,20 +231,105 @@ void TraceWindowTest::another_threshold_moves_its_exits() {
   QCOMPARE(f.session.policy(), fake_policy(0.05));
 }
 
-void TraceWindowTest::a_missing_model_is_named_and_nothing_can_be_changed() {
+void TraceWindowTest::a_missing_model_is_named_and_recorded_actions_are_replayed() {
   Fixture f;
   f.session.open_source(f.trace("/models/bad/deer-lost").toStdString());
   QVERIFY(f.wait_trace(true));
   const auto texts = labels(f.window.get());
   QVERIFY2(texts.contains("missing") && texts.contains("/models/bad/deer-lost"), qPrintable(texts));
+  QVERIFY2(texts.contains("replayed from recorded actions"), qPrintable(texts));
   auto* const table = f.view<ThresholdEditor>()->findChild<QTableView*>();
-  QVERIFY(table && !table->isEnabled());
+  QVERIFY(table && table->isEnabled());
   QVERIFY(middle(f.camera()).green() > 170);
-  // Once it is there, thresholds are free.
+  const auto before = f.session.record(7);
+  auto forced = fake_policy(0.05);
+  forced.forced_layers[7] = 7;
+  f.session.set_policy(forced);
+  QVERIFY(f.wait([&] { return f.idle() && f.session.records_current(); }));
+  QVERIFY(f.session.record(7)->action == before->exits[3].action);
+  f.session.set_policy(fake_policy(0.05));
+  QVERIFY(f.wait([&] { return f.idle() && f.session.records_current(); }));
+  // Once it is there, replays are exact.
   f.session.open_model("/moved/deer-nano");
   QVERIFY(f.wait_trace(false));
   QVERIFY(table->isEnabled());
   QVERIFY(!labels(f.window.get()).contains("missing"));
+  QVERIFY(f.window->messages()->count() == 0);
+}
+
+void TraceWindowTest::a_trace_of_another_robot_is_shown() {
+  Fixture f;
+  const auto file = f.folder / "arms.h5";
+  write_two_arm_trace(file, 60);
+  f.session.open_source(file);
+  QVERIFY(f.wait_trace(true));
+  const auto notes = labels(f.window.get());
+  QVERIFY2(notes.contains("replayed from recorded actions") && notes.contains("not those of a DeeR model"),
+           qPrintable(notes));
+  f.session.set_current_frame(20);
+  QVERIFY(f.wait([&] { return f.session.observation(20) != nullptr; }));
+  const auto record = f.session.record(20);
+
+  // The action table: a row a dimension with its unit, a column an exit, and each step of the chunk.
+  auto* const dock = f.window->findChild<QDockWidget*>(QStringLiteral("actions"));
+  QVERIFY(dock);
+  dock->show();
+  dock->raise();
+  auto* const actions = f.view<ActionView>();
+  QVERIFY(actions && f.wait([&] { return actions->isVisible() && actions->model()->rowCount() == 14; }));
+  const auto& model = *actions->model();
+  QCOMPARE(model.columnCount(), 10 + 3);
+  QCOMPARE(model.headerData(0, Qt::Vertical, Qt::DisplayRole).toString(), QStringLiteral("left waist, rad"));
+  QCOMPARE(model.headerData(13, Qt::Vertical, Qt::DisplayRole).toString(), QStringLiteral("right gripper, %"));
+  const auto cell = [&](int row, int column) { return model.index(row, column).data().toString(); };
+  QCOMPARE(cell(3, 4), format_fixed(double(record->exits[4].action[3]), 3));
+  QCOMPARE(cell(6, model.executed_column()), format_fixed(double(record->action[6]) * 100, 0));
+  QCOMPARE(cell(2, model.recorded_column()), format_fixed(double(two_arm_value(20, 20, 0, 2)), 3));
+  QVERIFY(actions->step_box()->isVisible());
+  QCOMPARE(actions->step_box()->maximum(), 8);
+  actions->step_box()->setValue(8);
+  QCOMPARE(cell(3, 4), format_fixed(double(record->exits[4].action[7 * 14 + 3]), 3));
+  QCOMPARE(cell(2, model.recorded_column()), QString(QChar(0x2013)));
+
+  // The timeline's action track, of any dimension.
+  auto* const timeline = f.view<TimelineView>();
+  auto* const choice = timeline->findChild<QComboBox*>();
+  QVERIFY(choice);
+  QCOMPARE(choice->count(), 14);
+  QCOMPARE(choice->itemText(8), QStringLiteral("right shoulder, rad"));
+  timeline->set_action_dimension(8);
+  QVERIFY(f.wait([&] {
+    return labels(timeline).contains(QStringLiteral("executed ") + format_fixed(double(record->action[8]), 3));
+  }));
+
+  // The inspector names every value of the first step.
+  auto* const inspector = f.view<FrameInspector>();
+  QVERIFY(inspector);
+  const auto text = inspector->value("action");
+  QCOMPARE(text.count(u'\n') + 1, 14);
+  QVERIFY2(text.contains("left elbow " + format_fixed(double(record->command[2]), 3)), qPrintable(text));
+  QVERIFY2(inspector->value("chunk").startsWith("step 1 of 8"), qPrintable(inspector->value("chunk")));
+
+  // Breakpoints name any dimension.
+  FrameValues values({f.session.model()->exit_layers, nullptr, f.session.model()->layout});
+  values.set(*record, nullptr);
+  QVERIFY(std::abs(Expression("right_shoulder", values.variables()).value() - double(record->action[8])) < 1e-6);
+
+  // All steps of what was executed are exported.
+  const auto table = timeline_values(f.session);
+  QVERIFY(std::any_of(table.columns.begin(), table.columns.end(),
+                      [](const auto& one) { return one.name == "executed right_gripper step 8"; }));
+  const auto csv = to_csv(table);
+  const auto header = csv.substr(0, csv.find('\n'));
+  QVERIFY2(header.find("executed left_forearm_roll") != std::string::npos, header.c_str());
+  QCOMPARE(std::count(csv.begin(), csv.end(), '\n'), std::ptrdiff_t{61});
+
+  // Other thresholds choose among the recorded exits.
+  auto policy = f.session.policy();
+  for (auto& threshold : policy.thresholds) threshold *= 0.2;
+  f.session.set_policy(policy);
+  QVERIFY(f.wait([&] { return f.idle() && f.session.records_current(); }));
+  QVERIFY(f.session.record(20)->exit_index > record->exit_index);
   QVERIFY(f.window->messages()->count() == 0);
 }
 

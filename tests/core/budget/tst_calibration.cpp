@@ -111,10 +111,10 @@ class TestCalibration : public QObject {
       for (std::size_t i = 6; i < records_.size(); ++i) {
         const auto* probe = replayed[i]->probe_at(exits[exit]);
         QCOMPARE(set.errors[exit][i - 6],
-                 action_delta(DeltaType::l2, probe->arm, replayed[i]->probe_at(exits.back())->arm));
+                 action_delta(DeltaType::l2, probe->arm(), replayed[i]->probe_at(exits.back())->arm()));
         QCOMPARE(std::isnan(set.recorded_errors[exit][i - 6]), i != 7);
         if (i == 7) {
-          QCOMPARE(set.recorded_errors[exit][1], action_delta(DeltaType::l2, probe->arm, *recorded[7]));
+          QCOMPARE(set.recorded_errors[exit][1], action_delta(DeltaType::l2, probe->arm(), *recorded[7]));
         }
       }
     }
@@ -236,7 +236,7 @@ class TestCalibration : public QObject {
       const auto record = engine->step(
           {static_cast<std::int64_t>(i), seen->rgb_static, seen->rgb_gripper, "open the drawer"}, RunMode::policy);
       QCOMPARE(record->exit_layer, replayed[i]->exit_layer);
-      for (std::size_t k = 0; k < 6; ++k) QVERIFY(std::abs(record->arm[k] - replayed[i]->arm[k]) < 1e-5F);
+      for (std::size_t k = 0; k < 6; ++k) QVERIFY(std::abs(record->action[k] - replayed[i]->action[k]) < 1e-5F);
     }
     policy.forced_layers = {{0, 99}};
     QVERIFY_THROWS_EXCEPTION(Error, engine->set_policy(policy));

@@ -4,6 +4,7 @@
 
 #include "core/budget/frame_steps.h"
 #include "core/exits/exit_policy.h"
+#include "tests/support/action_edits.h"
 
 using namespace deer;
 
@@ -24,8 +25,7 @@ FrameRecord probe_run() {
     ExitProbe probe;
     probe.layer = kLayers[static_cast<std::size_t>(i)];
     probe.feature = {1, static_cast<float>(i + 1)};
-    probe.arm.fill(0.1F * static_cast<float>(i));
-    probe.gripper_probability = i < 2 ? 0.2F : 0.9F;
+    probe.action = test::filled_action(0.1F * static_cast<float>(i), i < 2 ? 0.2F : 0.9F);
     probe.delta = 0.3F / static_cast<float>(i + 1);
     probe.evaluated_by_policy = i < 2;
     record.exits.push_back(probe);

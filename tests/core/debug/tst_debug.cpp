@@ -8,6 +8,8 @@
 #include "core/debug/frame_values.h"
 #include "core/exits/exit_policy.h"
 #include "core/model/model_config.h"
+#include "tests/core/trace/chunk_trace.h"
+#include "tests/support/action_edits.h"
 
 namespace deer::test {
 
@@ -26,6 +28,8 @@ class DebugTest : public QObject {
   void policy_mode_has_no_regret();
   void knows_what_a_layer_costs();
   void finds_events();
+  void names_every_dimension();
+  void two_grippers_tell_which_one_moved();
 };
 
 namespace {
@@ -51,16 +55,14 @@ FrameRecord some_record(std::int64_t frame) {
   for (int i = 0; i < 3; ++i) {
     ExitProbe probe;
     probe.layer = 2 * i + 1;
-    probe.arm.fill(0.5F - 0.1F * static_cast<float>(i));
+    probe.action = test::filled_action(0.5F - 0.1F * static_cast<float>(i), 0);
     probe.delta = 0.04F / static_cast<float>(i + 1);
     probe.threshold = i == 2 ? static_cast<float>(kAlwaysLeave) : 0.025F;
     probe.evaluated_by_policy = i <= 1;
     record.exits.push_back(probe);
   }
-  record.arm = record.exits[1].arm;
-  std::copy(record.arm.begin(), record.arm.end(), record.command.begin());
-  record.gripper_probability = 0.75F;
-  record.command[6] = 1;
+  record.action = deer_action(record.exits[1].arm(), 0.75F);
+  record.command = deer_action(record.exits[1].arm(), 1);
   record.times = {1, 10, 2, 5, 0.5};
   return record;
 }
@@ -186,7 +188,7 @@ void DebugTest::values_of_a_frame() {
   FrameValues values({{1, 3, 5}, nullptr});
   auto before = some_record(41);
   before.exit_layer = 5;
-  before.command[6] = -1;
+  before.command = test::with_number(before.command, 6, -1);
   const auto record = some_record(42);
   values.set(record, &before);
   const auto close = [&](const char* text, double expected) {
@@ -279,7 +281,7 @@ void DebugTest::finds_events() {
 
   record.exit_layer = 5;
   record.exits[1].delta = 0.03F;  // above 0.025 now
-  record.command[6] = -1;
+  record.command = test::with_number(record.command, 6, -1);
   record.reason = ExitReason::forced;
   append_events(record, &before, layers, events);
   QCOMPARE(events.size(), std::size_t(4));
@@ -302,6 +304,49 @@ void DebugTest::finds_events() {
 }
 
 }  // namespace deer::test
+
+void DebugTest::names_every_dimension() {
+  FrameValues deer({{1, 3, 5}, nullptr});
+  const auto record = some_record(42);
+  deer.set(record, nullptr);
+  QCOMPARE(value_of(deer, "x"), static_cast<double>(record.action[0]) * 20);
+  QVERIFY(std::abs(value_of(deer, "turn_z") - static_cast<double>(record.action[5]) * 57.29578 / 20) < 1e-4);
+
+  const auto metadata = test::two_arm_metadata();
+  FrameValues arms({metadata.exit_layers, nullptr, metadata.layout});
+  const auto frame = test::two_arm_record(metadata, 9);
+  arms.set(frame, nullptr);
+  QCOMPARE(value_of(arms, "left_forearm_roll"), static_cast<double>(frame.action[3]));
+  QCOMPARE(value_of(arms, "right_gripper"), static_cast<double>(frame.action[13]) * 100);
+  QCOMPARE(value_of(arms, "delta10"), static_cast<double>(frame.exits[9].delta));
+  QVERIFY(value_of(arms, "regret") > 0);
+
+  // Names that are taken, are no words, or fall together.
+  const auto infos = FrameValues::dimension_infos(ActionLayout({{"step", "", DimensionKind::joint},
+                                                                {"delta2", "", DimensionKind::joint},
+                                                                {"2nd elbow", "rad", DimensionKind::joint},
+                                                                {"a b", "", DimensionKind::joint},
+                                                                {"a-b", "", DimensionKind::joint},
+                                                                {"ä", "", DimensionKind::other}}));
+  std::vector<std::string> names;
+  for (const auto& info : infos) names.push_back(info.name);
+  QCOMPARE(names,
+           (std::vector<std::string>{"action_step", "action_delta2", "action_2nd_elbow", "a_b", "a_b_2", "action_"}));
+  QCOMPARE(infos[2].meaning, std::string("executed 2nd elbow, rad"));
+}
+
+void DebugTest::two_grippers_tell_which_one_moved() {
+  const auto metadata = test::two_arm_metadata();
+  const auto before = test::two_arm_record(metadata, 0);
+  auto now = before;
+  now.frame = 1;
+  now.command = test::with_number(now.command, 13, before.opens(13) ? 0.0F : 1.0F);
+  std::vector<FrameEvent> events;
+  append_events(now, &before, metadata.exit_layers, events);
+  QCOMPARE(events.size(), std::size_t(1));
+  QVERIFY(events[0].kind == (before.opens(13) ? FrameEventKind::gripper_closes : FrameEventKind::gripper_opens));
+  QCOMPARE(events[0].dimension, std::int16_t(13));
+}
 
 QTEST_GUILESS_MAIN(deer::test::DebugTest)
 #include "tst_debug.moc"

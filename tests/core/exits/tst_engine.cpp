@@ -77,7 +77,7 @@ void EngineTest::replay_equals_running_again() {
     const auto& what_if = *replayed[static_cast<std::size_t>(i)];
     QCOMPARE(what_if.exit_layer, again->exit_layer);
     QCOMPARE(what_if.frame, again->frame);
-    for (std::size_t k = 0; k < 6; ++k) QVERIFY(std::abs(what_if.arm[k] - again->arm[k]) <= 1e-5F);
+    for (std::size_t k = 0; k < 6; ++k) QVERIFY(std::abs(what_if.action[k] - again->action[k]) <= 1e-5F);
     changed |= what_if.exit_layer != records[static_cast<std::size_t>(i)]->exit_layer;
   }
   QVERIFY2(changed, "the two policies never differed: the comparison shows nothing");
@@ -108,7 +108,7 @@ void EngineTest::the_head_alone_replays() {
     const auto b = head->replay(records, policy);
     for (std::size_t i = 0; i < a.size(); ++i) {
       QCOMPARE(a[i]->exit_layer, b[i]->exit_layer);
-      QCOMPARE(a[i]->arm, b[i]->arm);
+      QCOMPARE(a[i]->action, b[i]->action);
     }
   }
   DEER_VERIFY_ERROR(head->step(input(0), RunMode::probe), "only the action heads");
@@ -140,7 +140,7 @@ void EngineTest::a_new_instruction_starts_anew() {
   const auto switched = engine->step(input(7, "close the drawer"), RunMode::policy);
   QCOMPARE(switched->step, 0);
   engine->reset();
-  QCOMPARE(engine->step(input(7, "close the drawer"), RunMode::policy)->arm, switched->arm);
+  QCOMPARE(engine->step(input(7, "close the drawer"), RunMode::policy)->action, switched->action);
 }
 
 void EngineTest::cancel_leaves_the_state() {
@@ -150,7 +150,7 @@ void EngineTest::cancel_leaves_the_state() {
   stop.request_stop();
   for (int i = 0; i < 3; ++i) {
     QVERIFY_EXCEPTION_THROWN(engine->step(input(9), RunMode::probe, stop.get_token()), Cancelled);
-    QCOMPARE(engine->step(input(i), RunMode::probe)->arm, quiet->step(input(i), RunMode::probe)->arm);
+    QCOMPARE(engine->step(input(i), RunMode::probe)->action, quiet->step(input(i), RunMode::probe)->action);
   }
 }
 
@@ -210,7 +210,7 @@ void EngineTest::a_model_without_a_shared_head_can_be_probed() {
 void EngineTest::only_the_first_line_of_an_instruction_counts() {
   const auto engine = Engine::load(kDemo);
   const auto plain = engine->step(input(0, "open the drawer"), RunMode::policy);
-  QCOMPARE(engine->step(input(0, "open the drawer\nnow"), RunMode::policy)->arm, plain->arm);
+  QCOMPARE(engine->step(input(0, "open the drawer\nnow"), RunMode::policy)->action, plain->action);
 }
 
 void EngineTest::a_model_too_large_says_what_it_needs() {

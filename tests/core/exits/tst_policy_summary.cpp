@@ -4,6 +4,7 @@
 
 #include "core/exits/policy_json.h"
 #include "core/exits/policy_summary.h"
+#include "tests/support/action_edits.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -15,8 +16,7 @@ ExitProbe probe_at(int layer, float delta, float threshold, float x, bool by_pol
   probe.layer = layer;
   probe.delta = delta;
   probe.threshold = threshold;
-  probe.arm[0] = x;
-  probe.gripper_probability = x;
+  probe.action = deer_action(std::array<float, 6>{x}, x);
   probe.evaluated_by_policy = by_policy;
   return probe;
 }
@@ -26,9 +26,8 @@ FrameRecord record_of(std::int64_t frame, int layer, float x) {
   record.frame = frame;
   record.exit_layer = layer;
   record.exit_index = (layer - 1) / 2;
-  record.arm[0] = x;
-  record.command[0] = x;
-  record.command[6] = x > 0.5F ? 1.0F : -1.0F;
+  record.action = deer_action(std::array<float, 6>{x}, 0);
+  record.command = deer_action(std::array<float, 6>{x}, x > 0.5F ? 1.0F : -1.0F);
   return record;
 }
 
@@ -94,10 +93,9 @@ void PolicySummaryTest::nothing_to_add_up() {
 
 void PolicySummaryTest::an_ensembles_action_is_the_one_sent() {
   auto record = record_of(0, 1, 0.3F);
-  record.arm[1] = 0.1F;  // not a half; the command is rounded
-  record.command[0] = 0.5F;
-  record.command[1] = 0.0999755859375F;
-  const auto arm = executed_arm(record);
+  record.action = test::with_number(record.action, 1, 0.1F);  // not a half; the command is rounded
+  record.command = deer_action(std::array<float, 6>{0.5F, 0.0999755859375F}, -1);
+  const auto arm = executed_action(record);
   QCOMPARE(arm[0], 0.5F);
   QCOMPARE(arm[1], 0.1F);
 }

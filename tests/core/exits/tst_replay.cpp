@@ -87,23 +87,24 @@ std::string difference(const FrameRecord& found, const FrameRecord& expected) {
   if (found.reason != expected.reason) return at + "reason " + std::string(to_string(found.reason));
   if (found.mode != expected.mode) return at + "mode";
   for (std::size_t i = 0; i < 6; ++i) {
-    if (!near(found.arm[i], expected.arm[i])) return at + "arm " + std::to_string(found.arm[i] - expected.arm[i]);
+    if (!near(found.action[i], expected.action[i]))
+      return at + "arm " + std::to_string(found.action[i] - expected.action[i]);
     // Half precision: neighbours at most.
     if (std::abs(found.command[i] - expected.command[i]) > 1e-3F) return at + "command";
   }
   if (found.command[6] != expected.command[6]) return at + "gripper";
-  if (!near(found.gripper_probability, expected.gripper_probability)) return at + "gripper probability";
+  if (!near(found.gripper_probability(), expected.gripper_probability())) return at + "gripper probability";
   if (found.exits.size() != expected.exits.size()) return at + "number of exits";
   for (std::size_t i = 0; i < found.exits.size(); ++i) {
     const auto& a = found.exits[i];
     const auto& b = expected.exits[i];
     const bool same = a.layer == b.layer && a.evaluated_by_policy == b.evaluated_by_policy && near(a.delta, b.delta) &&
-                      near(a.threshold, b.threshold) && near(a.gripper_probability, b.gripper_probability) &&
-                      near(a.arm[3], b.arm[3]);
+                      near(a.threshold, b.threshold) && near(a.gripper_probability(), b.gripper_probability()) &&
+                      near(a.action[3], b.action[3]);
     if (!same) return at + "exit " + std::to_string(i) + ", delta " + std::to_string(a.delta - b.delta);
     if (!a.feature.empty()) return at + "features were copied";
   }
-  if (!near(found.predecessor.arm[0], expected.predecessor.arm[0])) return at + "predecessor";
+  if (!near(found.predecessor.action[0], expected.predecessor.action[0])) return at + "predecessor";
   return {};
 }
 
@@ -261,7 +262,7 @@ void ReplayTest::a_replay_is_the_whole_model() {
     for (std::size_t i = 0; i < really.size(); ++i) {
       QCOMPARE(found[p][i]->exit_layer, really[i].exit_layer);
       QCOMPARE(found[p][i]->reason, really[i].reason);
-      for (std::size_t k = 0; k < 6; ++k) QVERIFY(near(found[p][i]->arm[k], really[i].arm[k]));
+      for (std::size_t k = 0; k < 6; ++k) QVERIFY(near(found[p][i]->action[k], really[i].action[k]));
     }
   }
 }

@@ -180,7 +180,7 @@ void RolloutTest::probe_mode_decides_as_policy_mode() {
     QCOMPARE(b.exit_layer, a.exit_layer);
     QCOMPARE(b.reason, a.reason);
     QCOMPARE(b.command, a.command);
-    QCOMPARE(b.arm, a.arm);
+    QCOMPARE(b.action, a.action);
     QCOMPARE(b.exits.size(), kExits.size());
     for (const auto& exit : b.exits) QCOMPARE(exit.feature.size(), std::size_t{32});
   }
@@ -200,7 +200,7 @@ void RolloutTest::a_replay_equals_the_run() {
     RecordedFeatures features(recorded[static_cast<std::size_t>(i)], at::kCPU);
     const auto replayed = rollout.step(features, RunMode::policy);
     QCOMPARE(replayed.exit_layer, really[static_cast<std::size_t>(i)].exit_layer);
-    QCOMPARE(replayed.arm, really[static_cast<std::size_t>(i)].arm);
+    QCOMPARE(replayed.action, really[static_cast<std::size_t>(i)].action);
   }
 }
 
@@ -272,8 +272,8 @@ void RolloutTest::refresh_forgets() {
   fresh.set_policy(policy);
   RandomFeatures features(6);
   const auto first = fresh.step(features, RunMode::policy);
-  QCOMPARE(refreshed[6].arm, first.arm);
-  QVERIFY(run(dynamic_policy(), RunMode::policy)[6].arm != first.arm);
+  QCOMPARE(refreshed[6].action, first.action);
+  QVERIFY(run(dynamic_policy(), RunMode::policy)[6].action != first.action);
 }
 
 void RolloutTest::time_step_deepens() {
@@ -299,7 +299,7 @@ void RolloutTest::a_failed_step_changes_nothing() {
       QVERIFY_EXCEPTION_THROWN(disturbed.step(failing, mode), Cancelled);
       RandomFeatures a(step);
       RandomFeatures b(step);
-      QCOMPARE(disturbed.step(a, mode).arm, quiet.step(b, mode).arm);
+      QCOMPARE(disturbed.step(a, mode).action, quiet.step(b, mode).action);
     }
   }
 }

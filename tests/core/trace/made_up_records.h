@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -31,12 +32,16 @@ inline TraceMetadata made_up_metadata(int width = 8) {
 inline FrameRecord made_up_record(std::int64_t frame, int width = 8) {
   std::mt19937 random(static_cast<unsigned>(frame));
   const auto number = [&] { return static_cast<float>(random() % 2000) / 1000.0F - 1.0F; };
+  const auto action = [&] {
+    std::array<float, 7> all{};
+    for (auto& value : all) value = number();
+    return ActionValues(all);
+  };
   const auto probe = [&](int layer) {
     ExitProbe p;
     p.layer = layer;
     for (int i = 0; i < width; ++i) p.feature.push_back(number());
-    for (auto& value : p.arm) value = number();
-    p.gripper_probability = number();
+    p.action = action();
     p.gripper_logit = number();
     p.delta = frame % 3 == 0 ? kNotEvaluated : number();
     p.threshold = frame % 3 == 1 ? kNotEvaluated : number();
@@ -49,9 +54,11 @@ inline FrameRecord made_up_record(std::int64_t frame, int width = 8) {
   r.prompt_tokens = 11;
   r.reason = static_cast<ExitReason>(frame % 7);
   r.times = {0.5, 1.5, 2.5, 3.5, static_cast<double>(frame)};
-  for (auto& value : r.arm) value = number();
-  for (auto& value : r.command) value = number();
-  r.gripper_probability = number();
+  // In the order that tests/data/old_trace was made in.
+  std::array<float, 6> arm{};
+  for (auto& value : arm) value = number();
+  r.command = action();
+  r.action = deer_action(arm, number());
   r.gripper_logit = number();
   if (frame % 5 == 4) {
     // Left after a layer that is no exit, without probing.
@@ -84,20 +91,23 @@ bool same_bits(const T& a, const T& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
 }
 
+inline bool same_numbers(const ActionValues& a, const ActionValues& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
 inline bool same(const ExitProbe& a, const ExitProbe& b) {
-  return a.layer == b.layer && a.feature == b.feature && same_bits(a.arm, b.arm) &&
-         same_bits(a.gripper_probability, b.gripper_probability) && same_bits(a.gripper_logit, b.gripper_logit) &&
-         std::isnan(a.delta) == std::isnan(b.delta) && (std::isnan(a.delta) || a.delta == b.delta) &&
-         std::isnan(a.threshold) == std::isnan(b.threshold) &&
+  return a.layer == b.layer && a.feature == b.feature && same_numbers(a.action, b.action) &&
+         same_bits(a.gripper_logit, b.gripper_logit) && std::isnan(a.delta) == std::isnan(b.delta) &&
+         (std::isnan(a.delta) || a.delta == b.delta) && std::isnan(a.threshold) == std::isnan(b.threshold) &&
          (std::isnan(a.threshold) || a.threshold == b.threshold) && a.evaluated_by_policy == b.evaluated_by_policy;
 }
 
 inline bool same(const FrameRecord& a, const FrameRecord& b) {
   bool equal = a.frame == b.frame && a.step == b.step && a.mode == b.mode && a.prompt_tokens == b.prompt_tokens &&
                a.exit_layer == b.exit_layer && a.exit_index == b.exit_index && a.reason == b.reason &&
-               a.exits.size() == b.exits.size() && same(a.predecessor, b.predecessor) && same_bits(a.arm, b.arm) &&
-               same_bits(a.gripper_probability, b.gripper_probability) && same_bits(a.gripper_logit, b.gripper_logit) &&
-               same_bits(a.command, b.command) && same_bits(a.times, b.times);
+               a.exits.size() == b.exits.size() && same(a.predecessor, b.predecessor) &&
+               same_numbers(a.action, b.action) && same_bits(a.gripper_logit, b.gripper_logit) &&
+               same_numbers(a.command, b.command) && *a.layout == *b.layout && same_bits(a.times, b.times);
   for (std::size_t i = 0; equal && i < a.exits.size(); ++i) equal = same(a.exits[i], b.exits[i]);
   return equal;
 }

@@ -8,6 +8,7 @@
 
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
+#include "tests/core/trace/chunk_trace.h"
 #include "tests/core/trace/made_up_records.h"
 #include "tests/support/temporary_folder.h"
 
@@ -56,6 +57,9 @@ class TraceTest : public QObject {
   void broken_files_are_refused();
   void files_of_other_kinds();
   void changed_files_answer();
+  void an_old_trace_opens_unchanged();
+  void other_layouts_are_kept();
+  void layouts_that_are_no_good_are_refused();
 };
 
 void TraceTest::what_is_written_is_read() {
@@ -97,7 +101,7 @@ void TraceTest::half_precision_rounds_features_only() {
   bool rounded = false;
   for (std::size_t i = 0; i < 10; ++i) {
     const auto original = test::made_up_record(static_cast<std::int64_t>(i), 100);
-    QCOMPARE(records[i]->arm, original.arm);
+    QVERIFY(records[i]->action == original.action);
     for (std::size_t k = 0; k < 100; ++k) {
       const float found = records[i]->exits[0].feature[k];
       const float expected = original.exits[0].feature[k];
@@ -325,6 +329,91 @@ void TraceTest::changed_files_answer() {
     refused += test::error_of([&] { read_everything(file); }).empty() ? 0 : 1;
   }
   QVERIFY2(refused > 20, std::to_string(refused).c_str());
+}
+
+// Written by a program that knew DeeR's actions alone.
+void TraceTest::an_old_trace_opens_unchanged() {
+  const auto trace = TraceReader::open(DEER_TEST_DATA "/old_trace/deer.h5");
+  QCOMPARE(trace->frames(), 12);
+  QVERIFY(trace->metadata().layout->is_deer());
+  const auto records = trace->records(0, 12);
+  const auto details = trace->details(0, 12, true);
+  for (std::size_t i = 0; i < 12; ++i) {
+    const auto frame = static_cast<std::int64_t>(i);
+    QVERIFY2(test::same(*records[i], test::made_up_record(frame, 4)), std::to_string(i).c_str());
+    QVERIFY2(test::same(details[i], test::made_up_details(frame)), std::to_string(i).c_str());
+  }
+  // It can be gone on with, too.
+  test::TemporaryFolder folder;
+  fs::copy_file(trace->path(), folder / "old.h5");
+  fs::permissions(folder / "old.h5", fs::perms::owner_read | fs::perms::owner_write);
+  const auto writer = TraceWriter::append_to(folder / "old.h5");
+  writer->append(test::made_up_record(12, 4), test::made_up_details(12));
+  writer->close();
+  QVERIFY(test::same(*TraceReader::open(folder / "old.h5")->records(12, 1)[0], test::made_up_record(12, 4)));
+}
+
+void TraceTest::other_layouts_are_kept() {
+  test::TemporaryFolder folder;
+  constexpr std::int64_t kFrames = 70;
+  const auto metadata = test::two_arm_metadata();
+  test::write_two_arm_trace(folder / "arms.h5", kFrames);
+  const auto trace = TraceReader::open(folder / "arms.h5");
+  QCOMPARE(trace->frames(), kFrames);
+  const auto& layout = *trace->metadata().layout;
+  QVERIFY(layout == *metadata.layout && !layout.is_deer());
+  QCOMPARE(layout.width(), std::size_t{14});
+  QCOMPARE(layout.steps(), std::size_t{8});
+  QCOMPARE(layout.dimensions()[13].scale, 100.0);
+  QCOMPARE(trace->metadata().d_model, 0);
+  const auto records = trace->records(0, kFrames);
+  const auto details = trace->details(0, kFrames);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto frame = static_cast<std::int64_t>(i);
+    QVERIFY2(test::same(*records[i], test::two_arm_record(metadata, frame)), std::to_string(i).c_str());
+    QVERIFY2(test::same(details[i], test::two_arm_details(frame)), std::to_string(i).c_str());
+    QCOMPARE(records[i]->exits.size(), std::size_t{10});
+    QCOMPARE(records[i]->exits[9].action.size(), std::size_t{112});
+  }
+  // Actions of one record lie in one block.
+  QCOMPARE(records[3]->command.data(), records[3]->action.data() + 112);
+  QCOMPARE(trace->deltas(0, 5).size(), std::size_t{50});
+
+  // DeeR's records do not fit, nor do actions of another size.
+  const auto writer = TraceWriter::append_to(folder / "arms.h5");
+  QVERIFY_EXCEPTION_THROWN(writer->append(test::made_up_record(0)), FileError);
+  auto short_one = test::two_arm_record(metadata, 0);
+  short_one.exits[2].action = short_one.exits[2].action = ActionValues(std::vector<float>(14, 0));
+  QVERIFY_EXCEPTION_THROWN(writer->append(short_one), FileError);
+  auto details_of_seven = test::two_arm_details(0);
+  details_of_seven.recorded_action.resize(7);
+  QVERIFY_EXCEPTION_THROWN(writer->append(test::two_arm_record(metadata, 0), details_of_seven), FileError);
+  QCOMPARE(writer->frames(), kFrames);
+}
+
+void TraceTest::layouts_that_are_no_good_are_refused() {
+  test::TemporaryFolder folder;
+  const auto good = folder / "good.h5";
+  test::write_two_arm_trace(good, 2);
+  const auto bytes = bytes_of(good);
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    auto changed = bytes;
+    const auto at = changed.find(from);
+    if (at == std::string::npos || from.size() != to.size()) return false;
+    changed.replace(at, from.size(), to);
+    folder.write("changed.h5", changed);
+    try {
+      (void)TraceReader::open(folder / "changed.h5");
+    } catch (const FileError& error) {
+      return std::string(error.what()).find('\n') == std::string::npos;
+    }
+    return false;
+  };
+  QVERIFY(refused(R"("steps":8)", R"("steps":0)"));
+  QVERIFY(refused(R"("steps":8)", R"("steps":9)"));  // the columns are of another size
+  QVERIFY(refused(R"("kind":"joint")", R"("kind":"jaunt")"));
+  QVERIFY(refused("left waist", "left elbow"));  // two of a name
+  QVERIFY(refused(R"("version":2)", R"("version":1)"));
 }
 
 QTEST_GUILESS_MAIN(TraceTest)

@@ -78,7 +78,7 @@ LiveFrame drawn(int number, const std::string& instruction, bool starts = false)
   seen->instruction = instruction;
   seen->starts_episode = starts;
   auto record = std::make_shared<FrameRecord>();
-  record->command = {0.5F, 0, 0, 0, 0, 0, -1};
+  record->command = deer_action(std::array<float, 6>{0.5F}, -1);
   return {seen, record};
 }
 

@@ -67,7 +67,7 @@ struct Fixture {
     for (qint64 i = 0; i < session->frame_count(); ++i) {
       const auto record = session->record(i);
       if (!record) continue;
-      if (record->frame != i || next >= sent.size() || sent[next++] != record->command) return false;
+      if (record->frame != i || next >= sent.size() || ActionValues(sent[next++]) != record->command) return false;
     }
     return next == sent.size();
   }

@@ -131,13 +131,14 @@ class FakeEngine final : public Engine {
     for (std::size_t i = 0; i < record.exits.size(); ++i) {
       auto& probe = record.exits[i];
       double sum = 0;
+      std::array<float, 6> arm{};
       for (std::size_t a = 0; a < 6; ++a) {
-        probe.arm[a] = float(0.5 * std::tanh(probe.feature[a] + 0.3 * rollout.memory));
-        sum += (probe.arm[a] - before[a]) * (probe.arm[a] - before[a]);
+        arm[a] = float(0.5 * std::tanh(probe.feature[a] + 0.3 * rollout.memory));
+        sum += (arm[a] - before[a]) * (arm[a] - before[a]);
       }
-      before = probe.arm;
+      before = arm;
       probe.gripper_logit = probe.feature[6];
-      probe.gripper_probability = 1.0F / (1.0F + std::exp(-probe.gripper_logit));
+      probe.action = deer_action(arm, 1.0F / (1.0F + std::exp(-probe.gripper_logit)));
       probe.delta = float(std::sqrt(sum / 6));
       probe.threshold = float(policy.thresholds[i]);
       probe.evaluated_by_policy = record.exit_index < 0;
@@ -154,11 +155,9 @@ class FakeEngine final : public Engine {
       record.reason = ExitReason::forced;
     }
     const auto& taken = record.exits[std::size_t(record.exit_index)];
-    record.arm = taken.arm;
+    record.action = taken.action;
     record.gripper_logit = taken.gripper_logit;
-    record.gripper_probability = taken.gripper_probability;
-    for (std::size_t a = 0; a < 6; ++a) record.command[a] = taken.arm[a];
-    record.command[6] = taken.gripper_probability > 0.5F ? 1 : -1;
+    record.command = deer_action(taken.arm(), taken.gripper_probability() > 0.5F ? 1.0F : -1.0F);
     rollout.memory = 0.8 * rollout.memory + 0.1 * taken.feature[0] + 0.05 * record.exit_index;
     ++rollout.step;
   }
@@ -307,7 +306,7 @@ bool same_record(const FrameRecord& a, const FrameRecord& b) {
     return false;
   }
   for (std::size_t i = 0; i < a.exits.size(); ++i) {
-    if (a.exits[i].arm != b.exits[i].arm || a.exits[i].delta != b.exits[i].delta ||
+    if (a.exits[i].action != b.exits[i].action || a.exits[i].delta != b.exits[i].delta ||
         a.exits[i].threshold != b.exits[i].threshold) {
       return false;
     }

@@ -9,6 +9,7 @@
 #include "sessions/session/session.h"
 #include "sessions/traces/recorded_run.h"
 #include "sessions/traces/trace_episodes.h"
+#include "tests/core/trace/chunk_trace.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
@@ -131,7 +132,8 @@ class TraceSessionTest : public QObject {
 
   void a_trace_is_shown_as_it_was_recorded();
   void another_policy_is_replayed_exactly();
-  void a_trace_without_its_model_is_shown_and_stays_as_it_is();
+  void a_trace_without_its_model_is_replayed_from_recorded_actions();
+  void a_trace_of_another_robot();
   void the_model_can_be_opened_later();
   void another_model_is_not_taken_for_it();
   void the_model_that_was_open_comes_back();
@@ -198,7 +200,7 @@ void TraceSessionTest::another_policy_is_replayed_exactly() {
   QVERIFY(f.shows(fake_records(fake_policy(0.05))));
 }
 
-void TraceSessionTest::a_trace_without_its_model_is_shown_and_stays_as_it_is() {
+void TraceSessionTest::a_trace_without_its_model_is_replayed_from_recorded_actions() {
   Fixture f;
   auto metadata = fake_metadata(fake_policy(0.05));
   metadata.model_path = "/models/bad";
@@ -206,16 +208,63 @@ void TraceSessionTest::a_trace_without_its_model_is_shown_and_stays_as_it_is() {
   write_fake_trace(file, metadata, fake_policy(0.05));
   QVERIFY(f.open(file));
   QVERIFY(f.session.model_missing());
-  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+  const auto recorded = fake_records(fake_policy(0.05));
+  QVERIFY(f.shows(recorded));
   QCOMPARE(f.session.model()->exit_layers, metadata.exit_layers);
-  QVERIFY(f.session.model()->note.find("missing") != std::string::npos);
-  QVERIFY(f.session.model()->note.find("/models/bad") != std::string::npos);
+  const auto& note = f.session.model()->note;
+  QVERIFY(note.find("missing") != std::string::npos);
+  QVERIFY(note.find("replayed from recorded actions") != std::string::npos);
+  QVERIFY(note.find("/models/bad") != std::string::npos);
   QVERIFY(f.problems.empty());  // the note says it as long as it holds
-  f.session.set_policy(fake_policy(0.2));
-  QCOMPARE(f.problems.size(), std::size_t{1});
-  QVERIFY(f.problems[0].details.contains("deer-nano"));
-  QCOMPARE(f.session.policy(), fake_policy(0.05));
-  QVERIFY(f.shows(fake_records(fake_policy(0.05))));
+
+  // Thresholds and forced exits choose among what was recorded at each exit.
+  auto other = fake_policy(0.2);
+  other.forced_layers[3] = 7;
+  f.session.set_policy(other);
+  QVERIFY(f.wait([&] { return f.session.records_current() && f.idle(); }));
+  QCOMPARE(f.session.policy(), other);
+  QVERIFY(f.problems.empty());
+  int moved = 0;
+  for (const auto& before : recorded) {
+    const auto now = f.session.record(before->frame);
+    std::size_t exit = 0;
+    while (exit < 3 && before->exits[exit].delta > 0.2F) ++exit;
+    if (before->frame == 3) exit = 3;
+    QCOMPARE(now->exit_index, static_cast<int>(exit));
+    QVERIFY(now->action == before->exits[exit].action);
+    moved += now->exit_index != before->exit_index ? 1 : 0;
+  }
+  QVERIFY(moved > 0);
+  QVERIFY(f.session.record(3)->reason == ExitReason::forced);
+  QCOMPARE(f.control->steps.load(), 0);
+  f.session.set_policy(fake_policy(0.05));
+  QVERIFY(f.wait([&] { return f.session.records_current() && f.idle(); }));
+  QVERIFY(f.shows(recorded));
+}
+
+void TraceSessionTest::a_trace_of_another_robot() {
+  Fixture f;
+  const auto file = f.folder / "arms.h5";
+  write_two_arm_trace(file, 50);
+  // A model that happens to be open is not taken for its own.
+  f.session.open_model("/models/mine");
+  QVERIFY(f.open(file));
+  const auto& model = *f.session.model();
+  QCOMPARE(model.name, std::string("two-arm policy"));
+  QCOMPARE(model.layout->size(), std::size_t{112});
+  QVERIFY(model.note.find("replayed from recorded actions") != std::string::npos);
+  QCOMPARE(f.observation(4)->other_action.size(), std::size_t{14});
+  QVERIFY(!f.observation(4)->rel_action);
+  const auto before = f.session.record(20);
+  QCOMPARE(before->action.size(), std::size_t{112});
+  auto policy = f.session.policy();
+  for (auto& threshold : policy.thresholds) threshold *= 0.2;
+  f.session.set_policy(policy);
+  QVERIFY(f.wait([&] { return f.session.records_current() && f.idle(); }));
+  const auto after = f.session.record(20);
+  QVERIFY(after->exit_index > before->exit_index);
+  QVERIFY(after->action == before->exits[static_cast<std::size_t>(after->exit_index)].action);
+  QVERIFY(f.problems.empty());
 }
 
 void TraceSessionTest::the_model_can_be_opened_later() {

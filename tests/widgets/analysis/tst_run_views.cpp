@@ -158,7 +158,8 @@ void RunViewsTest::actions_over_time() {
   view.set_value(ActionPlots::kAll);
   QTRY_COMPARE(view.plots().size(), std::size_t(7));
   QCOMPARE(view.plots()[5]->yAxis->label(), QString("turn z, °"));
-  QTRY_VERIFY(std::abs(view.plots()[6]->value(0, 10) - session->record(10)->exits[0].gripper_probability * 100) < 1e-3);
+  QTRY_VERIFY(std::abs(view.plots()[6]->value(0, 10) - session->record(10)->exits[0].gripper_probability() * 100) <
+              1e-3);
   // One stretch of frames in all.
   view.plots()[3]->xAxis->setRange(10, 20);
   QCOMPARE(view.plots()[0]->xAxis->range().upper, 20.0);
@@ -441,7 +442,7 @@ void RunViewsTest::values_in_files() {
   const auto deltas = npz.array("delta_exit_3", 1 << 20);
   QCOMPARE(deltas.shape(), std::vector<std::uint64_t>{120});
   QCOMPARE(float(deltas.number(42)), float(Scene::delta(42, 2)));
-  QCOMPARE(npz.array("executed_x", 1 << 20).number(42), double(session->record(42)->arm[0]));
+  QCOMPARE(npz.array("executed_x", 1 << 20).number(42), double(session->record(42)->action[0]));
   QCOMPARE(npz.array("reason", 1 << 20).text(42), std::string(to_string(session->record(42)->reason)));
 }
 

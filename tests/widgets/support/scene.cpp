@@ -61,8 +61,8 @@ class SceneEngine final : public Engine {
       const double angle = scene_.turns_with_frame ? 0.25 * std::sin(0.3 * double(input.frame)) : 0.25;
       probe.feature[0] = float(std::cos(angle * exit));
       probe.feature[1] = float(std::sin(angle * exit));
-      probe.arm = Scene::arm(input.frame, exit);
-      probe.gripper_probability = float(0.5 + 0.45 * std::sin(0.06 * double(input.frame) + 0.1 * exit));
+      probe.action = deer_action(Scene::arm(input.frame, exit),
+                                 float(0.5 + 0.45 * std::sin(0.06 * double(input.frame) + 0.1 * exit)));
       probe.delta = float(Scene::delta(input.frame, exit));
       record->exits.push_back(std::move(probe));
     }
@@ -120,10 +120,8 @@ class SceneEngine final : public Engine {
       record.exits[exit].evaluated_by_policy = int(exit) <= taken;
     }
     const ExitProbe& probe = record.exits[std::size_t(taken)];
-    record.arm = probe.arm;
-    record.gripper_probability = probe.gripper_probability;
-    std::copy(record.arm.begin(), record.arm.end(), record.command.begin());
-    record.command[6] = record.gripper_probability > 0.5F ? 1.0F : -1.0F;
+    record.action = probe.action;
+    record.command = deer_action(probe.arm(), probe.gripper_probability() > 0.5F ? 1.0F : -1.0F);
   }
 
   Scene scene_;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "sessions/analysis/budget.h"
+#include "tests/support/action_edits.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/base/theme.h"
@@ -265,10 +266,10 @@ void TimelineTest::extremes_survive_a_million_frames() {
 
 void TimelineTest::lines_stop_at_missing_values() {
   TimelineData data;
-  data.reset(60, {1});
+  data.reset(60, {1}, ActionLayout::deer());
   FrameRecord record;
   record.exit_layer = 1;
-  record.arm = {};
+  record.action = test::filled_action(0, 0);
   for (int frame = 0; frame < 60; ++frame) {
     if (frame < 20 || frame >= 40) data.set_record(frame, &record);
   }
@@ -316,7 +317,7 @@ void TimelineTest::a_million_frames_draw_fast() {
   for (qint64 frame = 0; frame < kFrames; ++frame) {
     record.exit_index = int(frame * 2654435761U % 12);
     record.exit_layer = layers[std::size_t(record.exit_index)];
-    record.arm[0] = float(std::sin(double(frame) * 0.001));
+    record.action = test::with_number(record.action, 0, float(std::sin(double(frame) * 0.001)));
     for (auto& probe : record.exits) probe.delta = 0.01F;
     data.set_record(frame, &record);
   }
