@@ -4,6 +4,7 @@
 #include <QTest>
 #include <memory>
 
+#include "sessions/session/session.h"
 #include "tests/sessions/support/fakes.h"
 
 namespace deer::test {
