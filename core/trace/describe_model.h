@@ -6,8 +6,7 @@
 
 namespace deer {
 
-/// The metadata of a trace that begins now, of runs of this model: all but the model's hash, the policy and the
-/// versions of libraries.
+/// Metadata for a new trace of this model, without the model's hash, the policy and the versions of libraries.
 TraceMetadata describe_model(const ModelSummary& model);
 
 /// What a trace says of its model: all that views, and a replay of its recorded actions, need.

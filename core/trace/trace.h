@@ -15,10 +15,10 @@ namespace deer {
 /// How pooled features are stored. Only float32 makes a replay exact.
 enum class FeatureType { float32, float16 };
 
-/// What a trace says of the run as a whole.
+/// Information about the run in a trace.
 struct TraceMetadata {
-  std::string model_path;        ///< as it was opened
-  std::string model_name;        ///< to show
+  std::string model_path;        ///< as opened
+  std::string model_name;        ///< display name
   std::string model_hash;        ///< identifies the weights; may be empty
   std::string family;            ///< "MPT-1b" or "MPT-7b"
   std::vector<int> exit_layers;  ///< zero-based, shallow to deep; at least one
@@ -28,31 +28,31 @@ struct TraceMetadata {
   std::string dtype;
   FeatureType features = FeatureType::float32;
   ActionLayoutPtr layout = ActionLayout::deer();  ///< of every action; never null
-  Json policy;                                    ///< in force during the run
+  Json policy;                                    ///< active during the run
   std::map<std::string, std::string> versions;    ///< program or library to version
   std::string created;                            ///< ISO 8601, UTC
 };
 
-/// A stretch of frames of one episode with one instruction, numbered without gaps.
+/// Consecutive frames of one episode with one instruction.
 struct TraceSpan {
-  std::int64_t first = 0;        ///< its first frame, counted through the trace
+  std::int64_t first = 0;        ///< its first frame, counted over the whole trace
   std::int64_t count = 0;        ///< frames; at least one
   std::int64_t first_frame = 0;  ///< FrameRecord::frame of its first frame
-  std::string source;            ///< as TraceFrame has it
-  std::int32_t episode = -1;     ///< likewise
+  std::string source;            ///< as in TraceFrame
+  std::int32_t episode = -1;     ///< as in TraceFrame
   std::string instruction;
-  bool starts_episode = false;  ///< it does not go on with the episode of the span before
+  bool starts_episode = false;  ///< does not continue the episode of the previous span
 };
 
-/// Where a frame came from, and what else is to be kept of it. The observation itself is not copied.
+/// Origin of a frame and additional data to store. The observation itself is not copied.
 struct TraceFrame {
-  std::string source;          ///< path that was opened; empty: none (live)
+  std::string source;          ///< opened path; empty: none (live)
   std::int32_t episode = -1;   ///< index in that source's collection of episodes
   std::int64_t frame_id = -1;  ///< the source's own number
   std::string instruction;
   /// The data's action of one step, as the layout orders it; empty: none. DeeR's is as Observation::rel_action.
   std::vector<double> recorded_action;
-  std::vector<std::uint8_t> thumbnail;  ///< bytes of a picture file (JPEG); may be empty
+  std::vector<std::uint8_t> thumbnail;  ///< contents of an image file (JPEG); may be empty
 };
 
 }  // namespace deer

@@ -13,12 +13,12 @@
 
 namespace deer {
 
-/// The open data sets of a trace. Not thread-safe; call with HDF5 locked. Every failure is a FileError.
+/// The open datasets of a trace. Not thread-safe; call with HDF5 locked. Every failure is a FileError.
 class TraceFile {
  public:
-  /// Lays out a new trace beside `file`, opens it for writing and moves it to `file`.
+  /// Creates a new trace next to `file`, opens it for writing and renames it to `file`.
   static TraceFile create(const std::filesystem::path& file, const TraceMetadata& metadata);
-  /// Checks everything: what is not as create() would make it is refused.
+  /// Checks everything: refuses files that create() would not have made.
   static TraceFile open(const std::filesystem::path& file, bool for_writing);
 
   TraceFile(TraceFile&&) = default;
@@ -39,16 +39,16 @@ class TraceFile {
 
   // For writing.
   void write(trace_format::Column column, std::int64_t first, std::int64_t count, const void* data);
-  /// A row that is only partly there, at one slot: [first, first + count) of the feature column.
+  /// One slot of rows [first, first + count) of the feature column, whose rows may be partial.
   void write_features(std::size_t slot, std::int64_t first, std::int64_t count, const float* data);
   void grow(trace_format::Column column, std::int64_t rows);
   void add_text(const std::string& text);
   void add_thumbnails(std::span<const std::uint8_t> bytes);
-  /// All of the above to the file, and then the number of rows that count.
+  /// Flushes everything to the file, and then the number of valid rows.
   void commit(std::int64_t frames);
-  /// Frames from `frames` on no longer count, and are written over.
+  /// Discards frames from `frames` on; they will be overwritten.
   void drop_after(std::int64_t frames);
-  /// Throws if HDF5 could not write all to the end.
+  /// Throws if HDF5 could not write everything.
   void close();
 
   [[noreturn]] void fail(const std::string& what) const;
@@ -64,7 +64,7 @@ class TraceFile {
   [[noreturn]] void fail_writing(const std::string& what) const;
 
   std::filesystem::path path_;
-  h5::Id file_;  // first: closed last
+  h5::Id file_;  // first member: closed last
   std::array<h5::Id, trace_format::kColumns> columns_;
   std::array<hsize_t, trace_format::kColumns> rows_{};  // in the file
   h5::Id count_, text_bytes_, text_end_, thumbnails_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Opening a trace that somebody else may have made: nothing in it is believed before it is checked.
+// Opening a trace from an untrusted source: everything is checked before use.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ constexpr std::size_t kMaxMetadata = std::size_t{16} << 20;  // bytes
 constexpr hsize_t kMaxChunk = hsize_t{64} << 20;             // bytes
 constexpr hsize_t kMaxTexts = hsize_t{1} << 24;
 
-// Bytes that the numbers of one data set may take, going by the file: a small file that claims many rows is
+// Maximum bytes of one dataset, given the file size: a small file that claims many rows is
 // not given the memory for them. Holes do not count, but file systems may compress.
 hsize_t plausible_bytes(const fs::path& path) {
   struct stat status {};
@@ -75,7 +75,7 @@ TraceFile TraceFile::open(const fs::path& file, bool for_writing) {
   return out;
 }
 
-// Opens what must be a plain data set of this very file.
+// Opens a plain dataset stored in this file.
 h5::Id TraceFile::open_dataset(const std::string& name, bool chunked, hid_t expected_type,
                                std::span<const hsize_t> row) const {
   const RawHdf5 raw(path_);
@@ -83,7 +83,7 @@ h5::Id TraceFile::open_dataset(const std::string& name, bool chunked, hid_t expe
     end = name.find('/', end + 1);
     H5L_info_t link{};
     if (H5Lget_info(file_.get(), name.substr(0, end).c_str(), &link, H5P_DEFAULT) < 0) fail(name + " is missing");
-    if (link.type != H5L_TYPE_HARD) fail(name + " is a link, expected a data set of this file");
+    if (link.type != H5L_TYPE_HARD) fail(name + " is a link, expected a dataset of this file");
     raw.check_object(link.u.address, name.substr(0, end));
     if (end != std::string::npos) check_group(name.substr(0, end));
   }
@@ -92,14 +92,14 @@ h5::Id TraceFile::open_dataset(const std::string& name, bool chunked, hid_t expe
   constexpr std::size_t kFeatureCache = std::size_t{16} << 20;
   if (is_feature) H5Pset_chunk_cache(cache.get(), 521, kFeatureCache, 1);
   h5::Id dataset(H5Dopen2(file_.get(), name.c_str(), is_feature ? cache.get() : H5P_DEFAULT));
-  if (!dataset) fail(name + " cannot be opened as a data set: " + h5::last_error());
+  if (!dataset) fail(name + " cannot be opened as a dataset: " + h5::last_error());
   const h5::Id how(H5Dget_create_plist(dataset.get()));
   if (H5Pget_layout(how.get()) != (chunked ? H5D_CHUNKED : H5D_CONTIGUOUS) || H5Pget_external_count(how.get()) != 0) {
-    fail(name + " is not laid out as expected: " + (chunked ? "in chunks" : "in one piece") + ", in this file");
+    fail(name + " has an unexpected layout, expected " + (chunked ? "in chunks" : "in one piece") + ", in this file");
   }
   if (H5Pget_nfilters(how.get()) != 0) fail(name + " is compressed or filtered, expected plain numbers");
   const h5::Id type(H5Dget_type(dataset.get()));
-  if (H5Tequal(type.get(), expected_type) <= 0) fail(name + " holds numbers of another type than expected");
+  if (H5Tequal(type.get(), expected_type) <= 0) fail(name + " has the wrong number type");
   const h5::Id space(H5Dget_space(dataset.get()));
   std::array<hsize_t, H5S_MAX_RANK> size{};
   const int rank = H5Sget_simple_extent_dims(space.get(), size.data(), nullptr);
@@ -123,7 +123,7 @@ h5::Id TraceFile::open_dataset(const std::string& name, bool chunked, hid_t expe
   return dataset;
 }
 
-// Links beside each other in the header, as create() leaves them: an index over them is one more thing to trust.
+// Links stored in the header, as written by create(): an index over them would be one more thing to check.
 void TraceFile::check_group(const std::string& name) const {
   H5G_info_t group{};
   if (H5Gget_info_by_name(file_.get(), name.c_str(), &group, H5P_DEFAULT) < 0 ||
@@ -150,12 +150,12 @@ void TraceFile::open_column(Column column) {
   if (rows_[index] < count) {
     fail(name + " has " + std::to_string(rows_[index]) + " rows, frame_count says " + std::to_string(frames_));
   }
-  // Features may have holes, and are only ever read a few frames at a time.
+  // Features may have holes, and are only read a few frames at a time.
   if (column == Column::probe_feature) return;
   hsize_t row_bytes = H5Tget_size(type.get());
   for (const auto size : row) row_bytes *= size;
   if (count > plausible_bytes(path_) / row_bytes) {
-    fail("frame_count says " + std::to_string(frames_) + " frames, for which the file is too small");
+    fail("frame_count says " + std::to_string(frames_) + " frames, but the file is too small for them");
   }
 }
 
@@ -163,7 +163,7 @@ void TraceFile::read_metadata() {
   const RawHdf5 raw(path_);
   H5L_info_t link{};
   if (H5Lget_info(file_.get(), kMetadata, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) {
-    fail("is an HDF5 file of another kind than a trace: it has no metadata");
+    fail("is an HDF5 file but not a trace: it has no metadata");
   }
   raw.check_object(link.u.address, kMetadata);
   const h5::Id dataset(H5Dopen2(file_.get(), kMetadata, H5P_DEFAULT));
@@ -191,7 +191,7 @@ void TraceFile::read_texts() {
   text_bytes_rows_ = rows_of(text_bytes_.get(), kTextBytes);
   text_rows_ = rows_of(text_end_.get(), kTextEnd);
   if (text_rows_ > kMaxTexts) fail("texts holds " + std::to_string(text_rows_) + " texts, which is absurd");
-  // Rows that the file is too small for do not count: the last ones of a run that was killed may be half there.
+  // Rows beyond the file size are ignored: the last ones of a killed run may be incomplete.
   const auto limit = plausible_bytes(path_);
   const auto usable_ends = std::min(text_rows_, limit / sizeof(std::uint64_t));
   const auto usable_bytes = std::min(text_bytes_rows_, limit);

@@ -21,16 +21,16 @@ inline constexpr const char* kFormat = "deer trace";
 inline constexpr int kVersion = 1;                         // of traces with DeeR's actions
 inline constexpr int kLayoutVersion = 2;                   // of traces with another layout
 inline constexpr const char* kMetadata = "metadata";       // one text, JSON
-inline constexpr const char* kFrameCount = "frame_count";  // one int64: rows that count
-inline constexpr const char* kTextBytes = "texts/bytes";   // UTF-8, one after the other
-inline constexpr const char* kTextEnd = "texts/end";       // where each ends
+inline constexpr const char* kFrameCount = "frame_count";  // one int64: number of valid rows
+inline constexpr const char* kTextBytes = "texts/bytes";   // UTF-8, concatenated
+inline constexpr const char* kTextEnd = "texts/end";       // end of each
 inline constexpr const char* kThumbnails = "thumbnails/bytes";
 
-// Sizes beyond which a file is not one of ours.
+// Limits of valid files.
 inline constexpr int kMaxExits = 256;
 inline constexpr int kMaxWidth = 1 << 16;
 
-/// What is kept of every frame: a data set each, one row a frame.
+/// Columns of a trace: one dataset each, one row per frame.
 enum class Column {
   frame,
   step,
@@ -74,14 +74,14 @@ enum class Number { u8, i32, i64, u64, f16, f32, f64 };
 struct ColumnInfo {
   const char* name;      ///< path in the file
   Number number;         ///< as stored
-  bool per_slot;         ///< a row has one entry a slot
+  bool per_slot;         ///< a row has one entry per slot
   std::size_t width;     ///< numbers an entry, or one of the following
-  const char* meanings;  ///< of codes, for people; or null
+  const char* meanings;  ///< of codes, for readers; or null
 };
 const ColumnInfo& info(Column column);
 
-/// Slots of a frame's probes: the exits in order, then the layer below the first exit, then a layer that is no
-/// exit (a fixed or forced one).
+/// Slots of a frame's probes: the exits in order, then the layer below the first exit, then a layer that is not an exit
+/// (fixed or forced).
 inline std::size_t slots(const TraceMetadata& metadata) { return metadata.exit_layers.size() + 2; }
 
 /// Whether a trace has this column: those of DeeR's actions and those of other layouts take each other's place, and
@@ -91,7 +91,7 @@ bool is_present(Column column, const TraceMetadata& metadata);
 /// Dimensions of a row (none for a single number).
 std::vector<hsize_t> row_shape(Column column, const TraceMetadata& metadata);
 
-/// Rows of a chunk: some 16 kB of a small column, some 128 kB of features, which have a chunk of their own a slot.
+/// Rows of a chunk: about 16 kB of a small column, about 128 kB of features, with separate chunks per slot.
 std::vector<hsize_t> chunk_shape(Column column, const TraceMetadata& metadata);
 
 /// Type in the file, and type in memory (f16 is float there).
@@ -106,7 +106,7 @@ inline constexpr std::uint8_t kByPolicy = 2;
 inline constexpr std::uint8_t kHasFeature = 4;
 inline constexpr std::uint8_t kAllBits = 7;
 
-/// Codes of the enumerations in the file: they never change, whatever happens to the enumerations here.
+/// Codes of the enumerations in the file: they never change, independent of the enumerations here.
 std::uint8_t code_of(ExitReason reason);
 std::uint8_t code_of(RunMode mode);
 inline constexpr std::array kReasons = {ExitReason::within_threshold, ExitReason::deepest_allowed, ExitReason::held,

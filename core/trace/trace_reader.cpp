@@ -108,7 +108,7 @@ class Reader final : public TraceReader {
     std::vector<TraceSpan> out;
     for (std::size_t i = 0; i < frame.size(); ++i) {
       const auto row = static_cast<std::int64_t>(i);
-      // Frame numbers come from the file: the one before any may follow on the largest.
+      // Frame numbers come from the file and may overflow.
       const bool starts = i == 0 || source[i] != source[i - 1] || episode[i] != episode[i - 1] ||
                           frame[i] == INT64_MIN || frame[i] - 1 != frame[i - 1];
       if (!starts && instruction[i] == instruction[i - 1]) {
@@ -205,7 +205,7 @@ class Reader final : public TraceReader {
 
   template <typename T>
   std::vector<T> column(Column which, std::int64_t first, std::int64_t count) const {
-    // Before memory is taken for them.
+    // Checked before memory is allocated.
     if (first < 0 || count < 0 || first > frames() - count) {
       file_.fail("has " + std::to_string(frames()) + " frames; asked for " + std::to_string(count) + " from frame " +
                  std::to_string(first));
@@ -256,7 +256,7 @@ class Reader final : public TraceReader {
         record.exits.push_back(std::move(probe));
       }
     }
-    // The layer that is no exit comes last in the file.
+    // The layer that is not an exit comes last in the file.
     std::sort(record.exits.begin(), record.exits.end(),
               [](const ExitProbe& a, const ExitProbe& b) { return a.layer < b.layer; });
   }

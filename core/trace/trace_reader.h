@@ -11,9 +11,9 @@
 
 namespace deer {
 
-/// Reads a trace, closed or left by a program that was killed, or one that is being written (it then shows the
-/// frames of the last flush before it was opened). Opening reads no frame: its time hardly depends on their number.
-/// All calls may throw FileError naming the data set, what was found and what was expected. Thread-safe.
+/// Reads a trace: closed, left by a killed program, or being written (with the frames of the last flush before
+/// opening). Opening reads no frames, so its time hardly depends on their number. All calls may throw FileError naming
+/// the dataset, what was found and what was expected. Thread-safe.
 class TraceReader {
  public:
   static std::unique_ptr<TraceReader> open(const std::filesystem::path& file);
@@ -26,16 +26,16 @@ class TraceReader {
   virtual const TraceMetadata& metadata() const = 0;
   virtual std::int64_t frames() const = 0;
 
-  /// Frames [first, first + count), as they were appended (exactly so with float32 features).
-  /// Without `features` those of the probes are empty: less to read by far.
+  /// Frames [first, first + count), as appended (exactly, with float32 features). Without `features` the probes have no
+  /// features, which is much faster.
   virtual std::vector<FrameRecordPtr> records(std::int64_t first, std::int64_t count, bool features = true) const = 0;
-  /// What append() was given beside them.
+  /// The TraceFrame passed to append() for each.
   virtual std::vector<TraceFrame> details(std::int64_t first, std::int64_t count, bool thumbnails = false) const = 0;
 
-  /// All frames as stretches in order, the first of which starts an episode.
+  /// All frames as consecutive spans; the first starts an episode.
   virtual std::vector<TraceSpan> spans() const = 0;
 
-  // Columns in bulk, for time lines: one number a frame, or one a frame and exit (row-major, NaN where not evaluated).
+  // Columns in bulk, for timelines: one number per frame, or per frame and exit (row-major, NaN where not evaluated).
   virtual std::vector<std::int32_t> steps(std::int64_t first, std::int64_t count) const = 0;
   virtual std::vector<RunMode> modes(std::int64_t first, std::int64_t count) const = 0;
   virtual std::vector<std::int32_t> exit_layers(std::int64_t first, std::int64_t count) const = 0;

@@ -28,7 +28,7 @@ constexpr ActionColumns kFrameAction{Column::arm, Column::gripper_probability, C
 constexpr ActionColumns kProbeAction{Column::probe_arm, Column::probe_gripper_probability, Column::probe_gripper_logit,
                                      Column::probe_action};
 
-// Rows of all columns that wait to be written.
+// Rows of all columns waiting to be written.
 class Rows {
  public:
   explicit Rows(std::size_t slots) : features_(slots) {}
@@ -111,7 +111,7 @@ class Rows {
 
  private:
   struct Features {
-    std::vector<std::int64_t> rows;  // counted from the first one that waits
+    std::vector<std::int64_t> rows;  // counted from the first waiting row
     std::vector<float> values;
   };
   std::array<std::vector<std::byte>, kColumns> columns_;
@@ -182,7 +182,7 @@ class Writer final : public TraceWriter {
  private:
   using BySlot = std::vector<const ExitProbe*>;
 
-  // Where each probe belongs. Throws if there is no such place.
+  // Slot of each probe. Throws if there is none.
   BySlot check(const FrameRecord& record) const {
     const auto& m = file_.metadata();
     BySlot out(slots(m), nullptr);
@@ -193,7 +193,7 @@ class Writer final : public TraceWriter {
       const auto slot =
           place != m.exit_layers.end() ? static_cast<std::size_t>(place - m.exit_layers.begin()) : out.size() - 1;
       if (probe.layer <= before || probe.layer >= m.layers || out[slot] != nullptr) {
-        file_.fail(where + " has a probe of layer " + std::to_string(probe.layer) + " that does not fit the trace");
+        file_.fail(where + " has a probe of layer " + std::to_string(probe.layer) + " that does not match the trace");
       }
       before = probe.layer;
       out[slot] = &probe;
@@ -221,7 +221,7 @@ class Writer final : public TraceWriter {
     }
     if (record.exit_index < -1 || record.exit_index >= static_cast<int>(m.exit_layers.size()) ||
         record.exit_layer < 0 || record.exit_layer >= m.layers) {
-      file_.fail(where + " left after layer " + std::to_string(record.exit_layer) + " at exit " +
+      file_.fail(where + " exited after layer " + std::to_string(record.exit_layer) + " at exit " +
                  std::to_string(record.exit_index) + ", which the trace's model does not have");
     }
     return out;
@@ -322,7 +322,7 @@ class Writer final : public TraceWriter {
   mutable std::mutex mutex_;
   std::condition_variable_any waiting_;
   Rows rows_;
-  std::vector<std::uint8_t> thumbnails_;  // that wait
+  std::vector<std::uint8_t> thumbnails_;  // waiting
   std::uint64_t thumbnail_end_ = 0;
   std::vector<std::string> new_texts_;
   std::unordered_map<std::string, std::int32_t> text_numbers_;
@@ -330,7 +330,7 @@ class Writer final : public TraceWriter {
   Clock::time_point oldest_;
   std::exception_ptr failure_;
   bool closed_ = false;
-  std::jthread thread_;  // last: it uses all of the above
+  std::jthread thread_;  // last member: uses all of the above
 };
 
 }  // namespace

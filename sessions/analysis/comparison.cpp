@@ -86,7 +86,7 @@ void Comparison::keep_trace(const std::filesystem::path& file) {
   const auto frames = session_->shared_episode();
   if (!frames) {
     Q_EMIT problem({tr("There is nothing to compare the trace with"),
-                    tr("%1 can stand beside a run over the recorded episode that it is of.").arg(name),
+                    tr("%1 can only be compared with a run of the same episode.").arg(name),
                     tr("Open that episode first.")});
     return;
   }
