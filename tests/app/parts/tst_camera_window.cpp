@@ -116,7 +116,7 @@ class CameraWindowTest : public QObject {
     QVERIFY(named<QLabel>(f.strip(), "Skew of the pair")->text().startsWith("skew "));
     // A loss is said, with what comes next, in the colour of warnings.
     f.fixed->plugged = false;
-    QVERIFY(f.wait_text(0, "lost, next try in"));
+    QVERIFY(f.wait_text(0, "lost, retrying in"));
     auto* const state = named<QLabel>(f.strip(), "Static camera: state");
     QCOMPARE(state->palette().color(QPalette::WindowText), Theme::instance().colors().warning);
     QVERIFY2(state->toolTip().contains("pulled") || state->toolTip().contains("plugged"), qPrintable(state->toolTip()));
@@ -235,7 +235,7 @@ class CameraWindowTest : public QObject {
     dialog.show();
     auto* const note = named<QLabel>(&dialog, "What will happen");
     auto* const open = dialog.findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Open);
-    QVERIFY(note->text().contains("No camera is plugged in"));
+    QVERIFY(note->text().contains("No camera found"));
     QVERIFY(!open->isEnabled());
     auto* const source = named<QComboBox>(&dialog, "Static camera: source");
     source->setEditText("rtsp://10.0.0.1/live");

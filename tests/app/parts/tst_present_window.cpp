@@ -371,8 +371,8 @@ class PresentWindowTest : public QObject {
     QCOMPARE(what->itemText(1), QStringLiteral("The whole window"));
     QCOMPARE(first->value(), 10);
     QCOMPARE(last->value(), 19);
-    QVERIFY(note->text().startsWith("10 frames, 0.333 s at 30.0 frames a second."));
-    QVERIFY(note->text().contains("has not been run on 60 of 60 frames"));
+    QVERIFY(note->text().startsWith("10 frames, 0.333 s at 30.0 frames per second."));
+    QVERIFY(note->text().contains("60 of 60 frames are not evaluated"));
     QVERIFY(file->text().endsWith("fake-episode-of-60-frames-presentation.mp4"));
     QCOMPARE(size->currentText(), QStringLiteral("1920 × 1080"));
     what->setCurrentIndex(1);

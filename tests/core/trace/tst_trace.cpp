@@ -239,7 +239,7 @@ void TraceTest::frames_that_do_not_fit_are_refused() {
   DEER_VERIFY_ERROR(writer->append(wrong), "a probe of layer 6");
   wrong = test::made_up_record(0);
   std::swap(wrong.exits[0], wrong.exits[1]);
-  DEER_VERIFY_ERROR(writer->append(wrong), "does not fit");
+  DEER_VERIFY_ERROR(writer->append(wrong), "does not match");
   wrong = test::made_up_record(0);
   wrong.exit_index = 3;
   DEER_VERIFY_ERROR(writer->append(wrong), "at exit 3");
