@@ -3,7 +3,7 @@
 #include <random>
 
 #include "core/base/error.h"
-#include "core/exits/batch_replay.h"
+#include "core/exits/replayer.h"
 #include "core/exits/rollout.h"
 #include "core/model/model_loader.h"
 #include "tests/support/temporary_folder.h"

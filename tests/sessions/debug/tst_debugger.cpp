@@ -12,36 +12,13 @@
 #include "sessions/debug/frame_set.h"
 #include "sessions/frames/playback.h"
 #include "sessions/store/session_store.h"
-#include "tests/sessions/support/fake_live.h"
-#include "tests/sessions/support/session_fixture.h"
+#include "tests/sessions/debug/debugger_fixture.h"
 #include "tests/support/log_guard.h"
 
 namespace deer::test {
 namespace {
 
-/// A session with an episode that was run, and what debugs it.
-struct Fixture : SessionFixture {
-  explicit Fixture(int frames = 60) : SessionFixture(frames), debugger(&session) {}
-
-  bool open_and_scan() { return open_and_run() && scanned(); }
-  bool scanned() {
-    return QTest::qWaitFor([this] { return !debugger.scanning(); }, kPatienceMs);
-  }
-  bool open_fake_live(qint64 frames) { return open_live(fake_live_opener(live), frames); }
-  /// Frames where `holds` says so of the record and the one before.
-  template <typename Holds>
-  std::vector<qint64> frames_where(Holds holds) const {
-    std::vector<qint64> out;
-    for (qint64 i = 0; i < session.frame_count(); ++i) {
-      const auto record = session.record(i), before = session.record(i - 1);
-      if (record && holds(*record, before.get())) out.push_back(i);
-    }
-    return out;
-  }
-
-  FakeLivePtr live = std::make_shared<FakeLive>();
-  Debugger debugger;
-};
+using Fixture = DebuggerFixture;
 
 bool flips(const FrameRecord& record, const FrameRecord* before) {
   return before && (before->command[6] > 0) != (record.command[6] > 0);
@@ -69,13 +46,7 @@ class DebuggerTest : public QObject {
   void runs_to_landmarks();
   void steps_through_exits();
   void a_changed_policy_changes_hits_and_events();
-  void live_stops_before_the_next_step();
-  void live_runs_to_a_landmark_and_steps();
-  void missing_live_frames_are_logged();
   void errors_are_logged();
-  void forced_exits_are_replayed_exactly();
-  void forced_exits_stay_with_their_episode();
-  void bookmarks_stay_with_their_episode();
   void flips_are_those_of_the_other_thresholds();
   void thresholds_that_do_not_fit_are_refused();
   void a_million_frames_do_not_block();
@@ -319,71 +290,6 @@ void DebuggerTest::a_changed_policy_changes_hits_and_events() {
   QCOMPARE(f.debugger.exit_changes().count(), 0);
 }
 
-void DebuggerTest::live_stops_before_the_next_step() {
-  Fixture f;
-  f.debugger.set_breakpoints({{"frame == 12"}});
-  QVERIFY(f.open_fake_live(1));
-  QSignalSpy stopped(&f.debugger, &Debugger::stopped);
-  QVERIFY(QTest::qWaitFor([&] { return stopped.size() == 1; }, kPatienceMs));
-  QVERIFY(f.wait_idle());
-  QTest::qWait(100);
-  QCOMPARE(f.session.frame_count(), 13);
-  QCOMPARE(f.control->steps.load(), 13);
-  QCOMPARE(f.live->commands().size(), std::size_t(13));
-  QCOMPARE(f.session.current_frame(), 12);
-  QVERIFY(f.session.following());
-  QCOMPARE(stopped[0][1].toString(), QStringLiteral("breakpoint 1: frame == 12"));
-  // It goes on, and stops at a breakpoint that is added while it runs.
-  f.session.run_episode();
-  QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() > 20; }, kPatienceMs));
-  f.debugger.set_breakpoints({{"frame == 12"}, {"depth >= 0"}});
-  QVERIFY(QTest::qWaitFor([&] { return stopped.size() == 2; }, kPatienceMs));
-  QVERIFY(f.wait_idle());
-  QCOMPARE(stopped[1][0].toLongLong(), f.session.frame_count() - 1);
-}
-
-void DebuggerTest::live_runs_to_a_landmark_and_steps() {
-  Fixture f;
-  QVERIFY(f.open_fake_live(5));
-  f.session.pause_live();
-  QVERIFY(f.wait_idle());
-  QTest::qWait(50);
-  const auto count = f.session.frame_count();
-  f.session.set_current_frame(count - 1);
-  QSignalSpy stopped(&f.debugger, &Debugger::stopped);
-  f.debugger.step_frame();
-  QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() == count + 1; }, kPatienceMs));
-  QVERIFY(f.wait_idle());
-  QTest::qWait(50);
-  QCOMPARE(f.session.frame_count(), count + 1);
-  QCOMPARE(f.session.current_frame(), count);
-  f.debugger.run_to(Landmark::exit_change, 1);
-  QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() > count + 1; }, kPatienceMs));
-  QVERIFY(f.wait_idle());
-  const auto last = f.session.frame_count() - 1;
-  QVERIFY(f.session.record(last)->exit_layer != f.session.record(last - 1)->exit_layer);
-  for (auto i = count + 1; i < last; ++i) {
-    QCOMPARE(f.session.record(i)->exit_layer, f.session.record(i - 1)->exit_layer);
-  }
-  QVERIFY(stopped.isEmpty());  // no breakpoint was hit
-  // Only that once.
-  f.session.run_episode();
-  QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() > last + 40; }, kPatienceMs));
-  QVERIFY(f.session.activity() == Session::Activity::live);
-}
-
-void DebuggerTest::missing_live_frames_are_logged() {
-  Fixture f;
-  f.live->gap_at = 8;
-  QVERIFY(f.open_fake_live(20));
-  const auto kind = kind_bit(FrameEventKind::gap);
-  QCOMPARE(f.debugger.events().count(kind), 1);
-  const auto event = f.debugger.events().at(kind, 0);
-  QCOMPARE(event.frame, std::int64_t(8));
-  QVERIFY(std::abs(event.value - 4.0F / 30) < 1e-4F);
-  QVERIFY(f.debugger.events().text(event).contains("3 frame"));
-}
-
 void DebuggerTest::errors_are_logged() {
   Fixture f;
   f.control->bad_frame = 7;
@@ -391,74 +297,6 @@ void DebuggerTest::errors_are_logged() {
   const auto kind = kind_bit(FrameEventKind::error);
   QVERIFY(QTest::qWaitFor([&] { return f.debugger.events().count(kind) == 1; }, kPatienceMs));
   QVERIFY(f.debugger.events().text(f.debugger.events().at(kind, 0)).startsWith("The run stopped at frame 7: "));
-}
-
-void DebuggerTest::forced_exits_are_replayed_exactly() {
-  Fixture f;
-  ForcedExits forced(&f.session);
-  QVERIFY(!forced.obstacle(3).isEmpty());
-  QVERIFY(f.open_and_scan());
-  QSignalSpy changed(&forced, &ForcedExits::changed);
-  const auto before = f.session.record(10);
-  const int other = before->exit_index == 3 ? 0 : 3;
-  forced.force(10, other);
-  QVERIFY(f.wait_idle() && f.scanned());
-  QCOMPARE(changed.size(), 1);
-  QCOMPARE(f.session.record(10)->exit_index, other);
-  QVERIFY(f.session.record(10)->reason == ExitReason::forced);
-  auto source = f.session.collection()->open(0);
-  const auto expected = fake_run(f.control, *source, f.session.policy());
-  for (qint64 i = 0; i < 60; ++i) QVERIFY(same_record(*f.session.record(i), *expected[std::size_t(i)]));
-  // What follows differs: the memory went on from another exit.
-  bool differs = false;
-  f.debugger.set_watches({"forced"});
-  QVERIFY(f.scanned());
-  QCOMPARE(f.debugger.watch_values(0)[10], 1.0F);
-  forced.remove(10);
-  QVERIFY(f.wait_idle());
-  for (qint64 i = 11; i < 30; ++i) {
-    differs = differs || !same_record(*f.session.record(i), *expected[std::size_t(i)]);
-  }
-  QVERIFY(differs);
-  QVERIFY(forced.layers().empty());
-  forced.force(10, 9);
-  forced.force(1000, 0);
-  QVERIFY(forced.layers().empty());
-}
-
-void DebuggerTest::forced_exits_stay_with_their_episode() {
-  Fixture f;
-  ForcedExits forced(&f.session);
-  QVERIFY(f.open_and_scan());
-  forced.force(3, 0);
-  QSignalSpy swapped(&forced, &ForcedExits::episode_swapped);
-  f.session.open_episode(1);
-  QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() == 30; }, kPatienceMs));
-  QVERIFY(forced.layers().empty());
-  QCOMPARE(swapped.size(), 1);
-  f.session.open_episode(0);
-  QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() == 60; }, kPatienceMs));
-  QCOMPARE(forced.layers(), (std::map<std::int64_t, int>{{3, 1}}));
-}
-
-void DebuggerTest::bookmarks_stay_with_their_episode() {
-  Fixture f;
-  Bookmarks bookmarks(&f.session);
-  QVERIFY(f.open_and_scan());
-  bookmarks.toggle(5);
-  bookmarks.toggle(9);
-  bookmarks.toggle(5);
-  QCOMPARE(bookmarks.frames().members(), (std::vector<qint64>{9}));
-  f.session.open_episode(1);
-  QVERIFY(QTest::qWaitFor([&] { return f.session.frame_count() == 30; }, kPatienceMs));
-  QCOMPARE(bookmarks.frames().count(), 0);
-  bookmarks.toggle(2);
-  const auto all = bookmarks.all();
-  QCOMPARE(all.size(), std::size_t(2));
-  QCOMPARE(all.at("/data/task_D#0"), (std::vector<qint64>{9}));
-  QCOMPARE(all.at("/data/task_D#1"), (std::vector<qint64>{2}));
-  bookmarks.set_all({{"/data/task_D#1", {7, 8, 1000}}});
-  QCOMPARE(bookmarks.frames().members(), (std::vector<qint64>{7, 8}));
 }
 
 void DebuggerTest::flips_are_those_of_the_other_thresholds() {
