@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "sessions/frames/playback_clock.h"
 #include "sessions/frames/played_frames.h"
 
 namespace deer {
@@ -117,23 +118,24 @@ void Playback::tick() {
   if (frames_->frame_count() == 0) return pause();
   if (frames_->current_frame() != shown_frame_) anchor();
   const double fps = frames_->frames_per_second();
-  const double elapsed_s = double(clock_() - anchor_ns_) * 1e-9;
-  qint64 due = anchor_frame_ + static_cast<qint64>(std::floor(elapsed_s * speed_ * (fps > 0 ? fps : 30.0) + 1e-6));
   const auto first = loop_first();
   const auto last = loop_last();
-  if (due > last) {
+  const auto due =
+      advance({anchor_frame_, anchor_ns_, speed_ * (fps > 0 ? fps : 30.0), first, last, looping_}, clock_());
+  if (due.wrapped > 0) {
     if (stops_between(shown_frame_ + 1, last)) return;
-    if (!looping_) {
-      shown_frame_ = last;
-      frames_->set_current_frame(last);
-      return pause();
-    }
-    due = first + (due - first) % (last - first + 1);
-    if (stops_between(first, due)) return;
+    if (due.wrapped > 1 && stops_between(first, last)) return;
+    if (stops_between(first, due.frame)) return;
+    anchor_frame_ = due.frame;
+    anchor_ns_ = due.anchor_ns;
+  } else if (due.frame == shown_frame_ && !due.ended) {
+    return;
+  } else if (stops_between(shown_frame_ + 1, due.frame)) {
+    return;
   }
-  if (due == shown_frame_ || stops_between(shown_frame_ + 1, due)) return;
-  shown_frame_ = due;
-  frames_->set_current_frame(due);
+  shown_frame_ = due.frame;
+  frames_->set_current_frame(due.frame);
+  if (due.ended) pause();
 }
 
 }  // namespace deer

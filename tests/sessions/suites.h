@@ -57,6 +57,9 @@ class PlaybackTest : public QObject {
   void speed_scales_time_and_keeps_the_frame();
   void stops_at_the_end_and_starts_over();
   void loops_within_a_range();
+  void advances_by_the_clock_data();
+  void advances_by_the_clock();
+  void a_loop_stops_only_at_what_it_reaches();
   void scrubbing_while_playing_goes_on_from_there();
   void stepping_pauses();
   void runs_on_a_real_clock();

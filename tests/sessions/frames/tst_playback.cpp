@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QSignalSpy>
 #include <QTest>
+#include <cmath>
 
 #include "sessions/frames/playback.h"
+#include "sessions/frames/playback_clock.h"
 #include "tests/sessions/suites.h"
 #include "tests/sessions/support/fakes.h"
 
@@ -86,6 +88,71 @@ void PlaybackTest::loops_within_a_range() {
   QCOMPARE(session_->current_frame(), 20);
   at(0.51);
   QCOMPARE(session_->current_frame(), 25);
+}
+
+void PlaybackTest::advances_by_the_clock_data() {
+  QTest::addColumn<qint64>("anchor");
+  QTest::addColumn<double>("seconds");
+  QTest::addColumn<bool>("looping");
+  QTest::addColumn<qint64>("frame");
+  QTest::addColumn<qint64>("wrapped");
+  QTest::addColumn<bool>("ended");
+  QTest::addColumn<double>("due_at");
+  const auto row = [](const char* name, qint64 anchor, double seconds, bool looping, qint64 frame, qint64 wrapped,
+                      bool ended, double due_at) {
+    QTest::newRow(name) << anchor << seconds << looping << frame << wrapped << ended << due_at;
+  };
+  // Frames 20 to 29, ten a second.
+  row("at once", 22, 0, true, 22, 0, false, 0);
+  row("not yet due", 22, 0.099, true, 22, 0, false, 0);
+  row("due at its very time", 22, 0.1, true, 23, 0, false, 0.1);
+  row("some skipped", 22, 0.55, true, 27, 0, false, 0.5);
+  row("the last", 22, 0.7, true, 29, 0, false, 0.7);
+  row("the first after the last", 22, 0.8, true, 20, 1, false, 0.8);
+  row("a wrap keeps the fraction", 22, 0.95, true, 21, 1, false, 0.9);
+  row("a whole turn", 22, 1.0, true, 22, 1, false, 1.0);
+  row("two turns", 22, 1.8, true, 20, 2, false, 1.8);
+  row("the end", 22, 0.7, false, 29, 0, false, 0.7);
+  row("past the end", 22, 0.8, false, 29, 0, true, 0.8);
+  row("from behind the loop", 85, 0.1, true, 26, 1, false, 0.1);
+  row("from before the loop", 10, 0.5, true, 15, 0, false, 0.5);
+}
+
+void PlaybackTest::advances_by_the_clock() {
+  QFETCH(qint64, anchor);
+  QFETCH(double, seconds);
+  QFETCH(bool, looping);
+  constexpr qint64 kAnchorNs = 5'000'000'000;
+  const auto due = advance({anchor, kAnchorNs, 10, 20, 29, looping}, kAnchorNs + std::llround(seconds * 1e9));
+  QTEST(qint64(due.frame), "frame");
+  QTEST(qint64(due.wrapped), "wrapped");
+  QTEST(due.ended, "ended");
+  QFETCH(double, due_at);
+  QCOMPARE(qint64(due.anchor_ns), kAnchorNs + std::llround(due_at * 1e9));
+}
+
+void PlaybackTest::a_loop_stops_only_at_what_it_reaches() {
+  std::vector<std::pair<qint64, qint64>> asked;
+  playback_->set_gate([&](qint64 first, qint64 last) -> std::optional<qint64> {
+    asked.emplace_back(first, last);
+    return first <= 58 && 58 <= last ? std::optional<qint64>(58) : std::nullopt;
+  });
+  playback_->set_looping(true);
+  session_->set_current_frame(70);
+  playback_->play();
+  QSignalSpy frames(session_.get(), &Session::current_frame_changed);
+  for (int tick = 1; playback_->playing() && tick < 600; ++tick) at(tick * 0.008);
+  // 71 to 89, then every frame from 0 to the breakpoint, each asked about once.
+  QCOMPARE(session_->current_frame(), 58);
+  QVERIFY(!playback_->playing());
+  QCOMPARE(frames.size(), 19 + 59);
+  qint64 next = 71;
+  for (const auto& [first, last] : asked) {
+    if (last < first) continue;
+    QCOMPARE(first, next);
+    next = last == 89 ? 0 : last + 1;
+  }
+  QCOMPARE(next, 59);
 }
 
 void PlaybackTest::scrubbing_while_playing_goes_on_from_there() {
