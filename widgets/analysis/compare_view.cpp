@@ -145,7 +145,7 @@ void CompareView::show_empty() {
                          "a trace of this "
                          "episode.")
                     : tr("Run the model, then use the run as a baseline to compare others with."),
-              there ? tr("Use as baseline") : QString());
+              there ? tr("Use this run as baseline") : QString());
   stack_->setCurrentIndex(0);
 }
 
