@@ -85,7 +85,7 @@ void Comparison::keep_trace(const std::filesystem::path& file) {
   const auto name = to_qstring(file.filename());
   const auto frames = session_->shared_episode();
   if (!frames) {
-    Q_EMIT problem({tr("There is nothing to compare the trace with"),
+    Q_EMIT problem({tr("No run to compare the trace with"),
                     tr("%1 can only be compared with a run of the same episode.").arg(name),
                     tr("Open that episode first.")});
     return;
@@ -118,7 +118,7 @@ void Comparison::keep_trace(const std::filesystem::path& file) {
           if (side) return take_trace(file, std::move(*side));
           Q_EMIT reading_changed();
           Q_EMIT problem({tr("The trace cannot be compared"), failure,
-                          tr("Choose a trace of the episode that is open, or open the episode that it is of.")});
+                          tr("Choose a trace of the open episode, or open the trace's episode.")});
         },
         Qt::QueuedConnection);
   });

@@ -60,10 +60,10 @@ void LiveRecording::told(quint64 number, const RecordingStatus& status) {
     if (!status.problem.empty()) {
       Q_EMIT problem({tr("The recording stopped after %1 frames").arg(status.written),
                       QString::fromStdString(status.problem),
-                      tr("What was written before stays. Choose another folder, or make room on the disk.")});
+                      tr("The frames already written are kept. Choose another folder or free disk space.")});
     } else {
       if (status.left_out > 0) {
-        Q_EMIT problem({tr("%1 frames are missing in the recording").arg(status.left_out),
+        Q_EMIT problem({tr("%1 frames are missing from the recording").arg(status.left_out),
                         tr("%1: the disk was too slow for them; a new play segment begins after each gap.")
                             .arg(to_qstring(status.folder)),
                         tr("Crop the pictures, or record to a faster disk.")});

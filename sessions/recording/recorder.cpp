@@ -49,9 +49,9 @@ void Recorder::check_model() {
   if (model->path == model_ && model->exit_layers == exit_layers_) return;
   stop();
   Q_EMIT problem({tr("Recording has ended"),
-                  tr("A trace holds runs of one model, and another one was opened: %1. %2 keeps what was recorded.")
+                  tr("A trace holds runs of one model, and another model was opened: %1. The frames so far are in %2.")
                       .arg(QString::fromStdString(model->name), to_qstring(file_.filename())),
-                  tr("Record to another file to go on.")});
+                  tr("Record to another file to continue.")});
 }
 
 std::vector<TraceRecording::Frame> Recorder::frames_from(qint64& next) const {
@@ -100,11 +100,11 @@ void Recorder::take() {
   state_.waiting += static_cast<std::int64_t>(frames.size());
   if (!recording_->push(std::move(frames))) {
     stop();
-    Q_EMIT problem(
-        {tr("Recording has stopped"),
-         tr("The disk is slower than the model, and no more frames can wait in memory. %1 keeps those before.")
-             .arg(to_qstring(file_.filename())),
-         tr("Record to a faster disk.")});
+    Q_EMIT problem({tr("Recording has stopped"),
+                    tr("The disk is slower than the model, and the memory for waiting frames is full. The earlier "
+                       "frames are in %1.")
+                        .arg(to_qstring(file_.filename())),
+                    tr("Record to a faster disk.")});
   }
   Q_EMIT changed();
 }
@@ -140,7 +140,7 @@ QString Recorder::amount(qint64 frames, const std::filesystem::path& file) {
 void Recorder::tell_end(const QString& title, const std::filesystem::path& file, const TraceRecording::State& state) {
   if (!state.problem.empty()) {
     Q_EMIT problem({title, QString::fromStdString(state.problem) + u' ' + amount(state.frames, file),
-                    tr("Choose another file, on a disk with more room.")});
+                    tr("Choose another file, or free disk space.")});
   } else if (state.frames > 0) {
     Q_EMIT finished(file, state.frames);
   }

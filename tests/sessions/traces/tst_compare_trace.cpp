@@ -197,7 +197,7 @@ void CompareTraceTest::what_cannot_be_read_or_compared_is_said() {
   Fixture f;
   f.comparison.keep_trace(f.folder / "none.h5");  // nothing is open
   QCOMPARE(f.problems.size(), std::size_t{1});
-  QVERIFY(f.problems[0].title.contains("nothing to compare"));
+  QVERIFY(f.problems[0].title.contains("No run to compare"));
   QVERIFY(f.run());
   f.comparison.keep_trace(f.folder / "none.h5");
   QVERIFY(f.wait([&] { return f.problems.size() == 2; }));
