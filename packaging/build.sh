@@ -18,7 +18,7 @@ if [[ -e build/libtorch/share/cmake/Torch/TorchConfig.cmake ]]; then
   export CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$root/build/libtorch"
 fi
 printf 'build: configuring build/dev\n'
-# Another compiler's new warning must not keep a person from building.
+# New warnings of other compilers must not break the build.
 cmake --preset dev --log-level=WARNING -DDEER_WERROR="$([[ ${CI:-} == true ]] && echo ON || echo OFF)"
 printf 'build: compiling with %s jobs (LibTorch makes the first time slow)\n' "$jobs"
 targets=()

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Makes the pictures of docs/guide.md anew, on a virtual screen. What they show is always the same, but for measured
+# Regenerates the pictures of docs/guide.md on a virtual screen. Their contents are always the same, except measured
 # times and memory. Usage: packaging/screenshots.sh [NAME...]
 #   DEER_BUILD=folder  where deerscope and deer were built (build/dev)
-# pngquant makes the files smaller, where it is installed.
+# Uses pngquant to make the files smaller, if installed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 programs=${DEER_BUILD:-$root/build/dev}/bin
@@ -16,7 +16,7 @@ export LIBGL_ALWAYS_SOFTWARE=1 QT_QPA_PLATFORM=xcb QT_SCALE_FACTOR=1 XDG_RUNTIME
 only=" $* "
 mkdir -p "$out"
 
-# shot NAME SIZE ARGUMENT...: one picture of a window of this size.
+# shot NAME SIZE ARGUMENT...: one picture, with this window size.
 shot() {
   local name=$1 size=$2
   shift 2

@@ -3,9 +3,9 @@
 # Installs what Deerscope needs to build, run and be tested, on Debian 12 and Ubuntu 24.04.
 # Usage: packaging/setup.sh [--list]
 #   --list  prints the packages and installs nothing
-# Does nothing where everything is there. A LibTorch of your own, named in CMAKE_PREFIX_PATH, takes
-# the place of the distribution's. Where the distribution has none (Ubuntu 24.04), the official CPU
-# build is downloaded into build/libtorch; DEER_LIBTORCH_URL names another archive.
+# Does nothing if everything is installed. A LibTorch in CMAKE_PREFIX_PATH replaces the distribution's. If the
+# distribution has none (Ubuntu 24.04), the official CPU build is downloaded into build/libtorch; DEER_LIBTORCH_URL
+# selects another archive.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -94,7 +94,7 @@ install_missing() {
   say "installed ${#missing[@]} packages"
 }
 
-# Downloads LibTorch into build/libtorch, whole or not at all.
+# Downloads LibTorch into build/libtorch, completely or not at all.
 download_libtorch() {
   local part=$libtorch.part$$
   local by_hand=("Take LibTorch from https://pytorch.org/get-started/locally/ (C++, cxx11 ABI) or build it, then" \
@@ -115,7 +115,7 @@ download_libtorch() {
   mv "$part/libtorch" "$libtorch"
 }
 
-# The reference BLAS is some fifty times slower than OpenBLAS; any other choice is left alone.
+# The reference BLAS is about fifty times slower than OpenBLAS; any other choice is kept.
 choose_blas() {
   local triplet library current wanted
   triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -dumpmachine)

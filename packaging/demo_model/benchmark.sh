@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Measures the demo model in closed loop: full depth, each exit, thresholds for several average depths, solved and
-# tuned, and the other criteria. Results go to build/demo/benchmark/*.json; a row that is there is not measured again.
+# tuned, and the other criteria. Results go to build/demo/benchmark/*.json; existing rows are not measured again.
 # table.py makes docs/benchmark.md's table and plot of them (needs python3-matplotlib).
 # Usage: packaging/demo_model/benchmark.sh [CHAINS [SEED]]      (200, 1)
 set -euo pipefail
@@ -44,7 +44,7 @@ experts=$root/build/demo/experts.safetensors
 "$deer" solve "$experts" --average-depth 3 --json "$out/experts_3.txt" > "$out/experts_3.log"
 row experts_3 --thresholds "$out/experts_3.txt"
 
-# What closed loop makes of thresholds that were solved offline.
+# Thresholds solved offline, in closed loop.
 tuned=$out/tuned_4.txt
 "$deer" tune "$demo/model" --thresholds "$out/thresholds_4.txt" --out "$tuned" --evaluations 14 --random 6 --chains 16 \
   --eval-seed 100 --tasks "$tasks"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Makes the demo from nothing: demonstrations, training, model, episodes, calibration set. Stopped at any
-# point, the same command goes on from there. Takes about two hours on two cores.
+# Makes the demo from scratch: demonstrations, training, model, episodes, calibration set. If interrupted, run the same
+# command to resume. Takes about two hours on two cores.
 # Usage: packaging/demo_model/make.sh [OUT]      (OUT: resources/demo; work files are kept in build/demo)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -30,8 +30,8 @@ convert() { # convert MODEL OPTION...
   [[ -s $1/model.safetensors ]] || "$deer" convert "$1" --from run --dtype bfloat16 --note 'trained in the simulated world' "${@:2}"
 }
 
-# Thresholds from the experts' states let the model run deeper than was asked, since its own states are harder.
-# So these serve to record where the model gets by itself, and those in turn for the thresholds that it comes with.
+# Thresholds from the experts' states make the model run deeper than requested, since its own states are harder. They
+# are only used to record the model's own states, from which the suggested thresholds are solved.
 convert model
 calibrate model data experts.safetensors
 "$deer" solve experts.safetensors --average-depth 3 --json experts.json
@@ -40,7 +40,7 @@ record own --episodes 300 --split validation --seed 31 --noise-chance 0 --tasks 
 calibrate first own own.safetensors
 "$deer" solve own.safetensors --average-depth 2.5 --json own.json
 
-# With its thresholds the model is another file: the calibration set names that one. The values are the same.
+# With its thresholds the model is a different file, which the calibration set must name. The values are the same.
 convert "$out/model" --thresholds own.json
 calibrate "$out/model" own "$out/calibration.safetensors"
 record "$out/episodes" --episodes 9 --segment 3 --split validation --noise-chance 0.02 --seed 4 --tasks "$tasks"
