@@ -24,7 +24,7 @@ ChildResult run_child(const std::vector<std::string>& arguments) {
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child == 0) {
-    // Only what is safe after a fork of a program with threads.
+    // Only calls that are safe after a fork of a multi-threaded program.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(127);
     ::dup2(ends[1], STDOUT_FILENO);
@@ -51,11 +51,11 @@ ChildResult run_child(const std::vector<std::string>& arguments) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFSIGNALED(status)) {
-    out.end = std::string("was ended by signal ") + ::strsignal(WTERMSIG(status));
+    out.end = std::string("was killed by signal ") + ::strsignal(WTERMSIG(status));
     out.interrupted = WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM;
   } else if (WEXITSTATUS(status) != 0) {
     constexpr int kInterrupted = 130;
-    out.end = "left with status " + std::to_string(WEXITSTATUS(status));
+    out.end = "exited with status " + std::to_string(WEXITSTATUS(status));
     out.interrupted = WEXITSTATUS(status) == kInterrupted;
   }
   return out;

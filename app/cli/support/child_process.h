@@ -6,15 +6,15 @@
 
 namespace deer::cli {
 
-/// What a finished process left.
+/// Result of a finished process.
 struct ChildResult {
-  std::string output;        ///< its standard output; what is beyond 16 MiB is dropped from the front
-  std::string end;           ///< in words, empty if it left with status 0
-  bool interrupted = false;  ///< it left with status 130, or was ended by SIGINT or SIGTERM
+  std::string output;        ///< its standard output; beyond 16 MiB the beginning is dropped
+  std::string end;           ///< how it ended; empty if it exited with status 0
+  bool interrupted = false;  ///< it exited with status 130, or was killed by SIGINT or SIGTERM
 };
 
-/// Runs a program and waits for it. Its standard error is ours; it is asked to end (SIGTERM) if this process dies.
-/// `arguments` begins with the program's path. Throws Error if it cannot be started.
+/// Runs a program and waits for it. It shares our standard error, and gets SIGTERM if this process dies. `arguments`
+/// starts with the program's path. Throws Error if it cannot be started.
 ChildResult run_child(const std::vector<std::string>& arguments);
 
 }  // namespace deer::cli

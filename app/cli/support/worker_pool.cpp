@@ -28,7 +28,7 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-// Notes SIGINT and SIGTERM for as long as it lives, and lets poll() return early.
+// Catches SIGINT and SIGTERM during its lifetime, and makes poll() return early.
 class SignalWatch {
  public:
   SignalWatch() {
@@ -51,7 +51,7 @@ class SignalWatch {
 };
 
 bool send_line(int socket, const Json& message) {
-  // Error text may quote bytes that are no UTF-8.
+  // Error texts may quote bytes that are not UTF-8.
   const auto line = message.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   std::size_t sent = 0;
   while (sent < line.size()) {
@@ -66,7 +66,7 @@ bool send_line(int socket, const Json& message) {
 // Lines that arrive in pieces.
 class LineReader {
  public:
-  /// Reads what is there (waiting if nothing is). False at the end.
+  /// Reads available data, waiting if there is none. False at the end.
   bool receive(int socket) {
     char piece[1 << 16];
     ssize_t count = 0;
@@ -90,8 +90,8 @@ class LineReader {
   std::string buffer_;
 };
 
-// The environment of a worker: as many threads for the arithmetic however many workers there are, so that
-// results do not depend on that, and the CPUs shared out for software rendering.
+// The environment of a worker: a fixed number of arithmetic threads, so that results do not depend on the number of
+// workers, and the CPUs divided among them for software rendering.
 std::vector<std::string> worker_environment(int workers, int threads) {
   std::vector<std::string> out;
   for (const char* name : {"OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "MKL_NUM_THREADS="}) {
@@ -134,7 +134,7 @@ class Worker {
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
-    // What a library prints goes where a person sees it, and not among the results.
+    // Output of libraries goes to standard error, not among the results.
     ::posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     const int error = ::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, pointers(command).data(),
                                     pointers(environment).data());
@@ -145,7 +145,7 @@ class Worker {
       throw Error(std::string("cannot start a worker process: ") + std::strerror(error));
     }
   }
-  // A worker that is still there is ended: what it is at is lost.
+  // Kills a worker that is still running; its job is lost.
   ~Worker() {
     if (pid_ > 0) {
       ::kill(pid_, SIGTERM);
@@ -160,19 +160,19 @@ class Worker {
         socket_(std::exchange(other.socket_, -1)) {}
   Worker& operator=(Worker&&) = delete;
 
-  /// Closes its socket, upon which it leaves, and waits for that.
+  /// Closes its socket, which makes it exit, and waits.
   void finish() {
     ::close(std::exchange(socket_, -1));
     wait();
   }
-  /// Its end in words.
+  /// Describes how the process exited.
   std::string wait() {
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
     pid_ = -1;
-    if (WIFSIGNALED(status)) return std::string("was ended by signal ") + ::strsignal(WTERMSIG(status));
-    return "left with status " + std::to_string(WEXITSTATUS(status));
+    if (WIFSIGNALED(status)) return std::string("was killed by signal ") + ::strsignal(WTERMSIG(status));
+    return "exited with status " + std::to_string(WEXITSTATUS(status));
   }
 
   int socket() const { return socket_; }
@@ -210,7 +210,7 @@ bool WorkerPool::run(const Json& setup, const std::vector<Json>& jobs, const Eve
   pool.reserve(count);
   std::size_t next = 0;
   std::size_t open = jobs.size();
-  // Whoever cannot be written to is found dead when read from.
+  // A failed write is detected when reading from the worker.
   const auto give_job = [&](Worker& worker) {
     worker.job.reset();
     if (next >= jobs.size()) return;
@@ -224,9 +224,9 @@ bool WorkerPool::run(const Json& setup, const std::vector<Json>& jobs, const Eve
   }
   const auto take = [&](Worker& worker, const std::string& line) {
     const Json message = Json::parse(line, nullptr, false);
-    if (!message.is_object()) throw Error("a worker process sent something else than JSON");
+    if (!message.is_object()) throw Error("a worker process sent invalid JSON");
     if (const auto error = message.find("error"); error != message.end()) throw Error(error->get<std::string>());
-    if (!worker.job) throw Error("a worker process sent a result of no job");
+    if (!worker.job) throw Error("a worker process sent a result without a job");
     if (const auto report = message.find("report"); report != message.end()) {
       if (events.report) events.report(*worker.job, *report);
       return;
@@ -255,7 +255,7 @@ bool WorkerPool::run(const Json& setup, const std::vector<Json>& jobs, const Eve
 }
 
 void serve_jobs(const std::function<Job(const Json& setup)>& make_job) {
-  // The terminal's Ctrl-C is for the parent, which ends its workers; so does its death.
+  // Ctrl-C is handled by the parent, which kills its workers; they also exit when it dies.
   std::signal(SIGINT, SIG_IGN);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   constexpr int kSocket = STDIN_FILENO;
@@ -275,7 +275,7 @@ void serve_jobs(const std::function<Job(const Json& setup)>& make_job) {
       if (!send_line(kSocket, {{"result", result}})) return;
     }
   } catch (const std::exception& error) {
-    // The parent shows it. If it cannot be sent, there is no parent.
+    // The parent shows it. If it cannot be sent, the parent is gone.
     if (!send_line(kSocket, {{"error", printable(error.what(), 1000)}})) throw;
   }
 }

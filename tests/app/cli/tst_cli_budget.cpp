@@ -297,7 +297,7 @@ class CliBudgetTest : public QObject {
     verify_error(run("echo hello #"), "'hello'");
     verify_error(run("true"), "expected");
     verify_error(run("echo '{\"success\": 1}' #"), "mean_exit");
-    verify_error(run("exit 3 #"), "left with status 3");
+    verify_error(run("exit 3 #"), "exited with status 3");
     verify_error(run("echo nan 1 #"), "expected");
     verify_error({"tune", "--thresholds", text(start), "--out", text(folder_ / "x")}, "--command");
     verify_error({"tune", kModel, "--thresholds", text(folder_ / "none"), "--out", text(folder_ / "x")}, "none");
