@@ -1,36 +1,55 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/exits/policy_json.h"
 
-#include <climits>
+#include <cstdint>
+#include <map>
 
 #include "core/base/error.h"
 
 namespace deer {
 namespace {
 
+constexpr std::int64_t kMost = 1'000'000;  // steps, layers, repetitions
+
 Json or_null(const std::optional<int>& value) { return value ? Json(*value) : Json(nullptr); }
 
-int whole(const JsonFields& fields, const char* key, int fallback) {
-  return fields.has(key) ? static_cast<int>(fields.integer_in(key, INT_MIN, INT_MAX)) : fallback;
+int whole(const JsonFields& fields, const char* key, int fallback, std::int64_t least) {
+  return fields.has(key) ? static_cast<int>(fields.integer_in(key, least, kMost)) : fallback;
 }
 
-std::optional<int> optional_whole(const JsonFields& fields, const char* key) {
+std::optional<int> optional_whole(const JsonFields& fields, const char* key, std::int64_t least) {
   if (!fields.has(key)) return std::nullopt;
-  return whole(fields, key, 0);
+  return whole(fields, key, 0, least);
+}
+
+std::map<std::int64_t, int> read_forced_layers(const JsonFields& fields) {
+  constexpr const char* kKey = "forced_layers";
+  std::map<std::int64_t, int> out;
+  if (!fields.has(kKey)) return out;
+  const auto& json = fields.json().at(kKey);
+  if (!json.is_array()) fields.fail(kKey, "a list of [frame, layer]");
+  for (const auto& pair : json) {
+    const bool fits = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() && pair[1].is_number_integer();
+    if (!fits) fields.fail(kKey, "a list of [frame, layer]");
+    out[pair[0].get<std::int64_t>()] = pair[1].get<int>();
+  }
+  return out;
 }
 
 }  // namespace
 
 Json policy_to_json(const ExitPolicy& policy) {
-  Json forced = Json::array();
-  for (const auto& [frame, layer] : policy.forced_layers) forced.push_back({frame, layer});
-  return {{"criterion", to_string(policy.criterion)}, {"delta_type", to_string(policy.delta_type)},
-          {"thresholds", policy.thresholds},          {"leave_above", !policy.leq},
-          {"max_layer", or_null(policy.max_layer)},   {"fixed_layer", or_null(policy.fixed_layer)},
-          {"own_head", policy.use_own_head},          {"steps_per_stage", policy.steps_per_stage},
-          {"steps_per_exit", policy.steps_per_exit},  {"ensemble", policy.action_ensemble},
-          {"executions", policy.executions},          {"refresh_every", policy.refresh_every},
-          {"forced_layers", std::move(forced)}};
+  Json out = {{"criterion", to_string(policy.criterion)}, {"delta_type", to_string(policy.delta_type)},
+              {"thresholds", policy.thresholds},          {"leave_above", !policy.leq},
+              {"max_layer", or_null(policy.max_layer)},   {"fixed_layer", or_null(policy.fixed_layer)},
+              {"own_head", policy.use_own_head},          {"steps_per_stage", policy.steps_per_stage},
+              {"steps_per_exit", policy.steps_per_exit},  {"ensemble", policy.action_ensemble},
+              {"executions", policy.executions},          {"refresh_every", policy.refresh_every}};
+  if (!policy.forced_layers.empty()) {
+    auto& forced = out["forced_layers"] = Json::array();
+    for (const auto& [frame, layer] : policy.forced_layers) forced.push_back({frame, layer});
+  }
+  return out;
 }
 
 ExitPolicy policy_from_json(const std::filesystem::path& file, const Json& json) {
@@ -46,23 +65,29 @@ ExitPolicy policy_from_json(const std::filesystem::path& file, const Json& json)
   }
   if (fields.has("thresholds")) policy.thresholds = fields.numbers("thresholds");
   policy.leq = !fields.boolean("leave_above", false);
-  policy.max_layer = optional_whole(fields, "max_layer");
-  policy.fixed_layer = optional_whole(fields, "fixed_layer");
+  policy.max_layer = optional_whole(fields, "max_layer", 1);
+  policy.fixed_layer = optional_whole(fields, "fixed_layer", 0);
   policy.use_own_head = fields.boolean("own_head", false);
-  policy.steps_per_stage = whole(fields, "steps_per_stage", policy.steps_per_stage);
-  policy.steps_per_exit = whole(fields, "steps_per_exit", policy.steps_per_exit);
-  policy.action_ensemble = fields.boolean("ensemble", false);
-  policy.executions = whole(fields, "executions", policy.executions);
-  policy.refresh_every = whole(fields, "refresh_every", policy.refresh_every);
-  if (fields.has("forced_layers")) {
-    for (const auto& pair : json.at("forced_layers")) {
-      const bool fits =
-          pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() && pair[1].is_number_integer();
-      if (!fits) fields.fail("forced_layers", "a list of [frame, layer]");
-      policy.forced_layers[pair[0].get<std::int64_t>()] = pair[1].get<int>();
-    }
-  }
+  policy.steps_per_stage = whole(fields, "steps_per_stage", policy.steps_per_stage, 1);
+  policy.steps_per_exit = whole(fields, "steps_per_exit", policy.steps_per_exit, 1);
+  // Saved sessions and copied policies of earlier versions name it in full.
+  policy.action_ensemble = fields.boolean("ensemble", fields.boolean("action_ensemble", false));
+  policy.executions = whole(fields, "executions", policy.executions, 1);
+  policy.refresh_every = whole(fields, "refresh_every", policy.refresh_every, 0);
+  policy.forced_layers = read_forced_layers(fields);
   return policy;
+}
+
+std::string policy_as_text(const ExitPolicy& policy) { return policy_to_json(policy).dump(2); }
+
+ExitPolicy policy_from_text(std::string_view text) {
+  Json json;
+  try {
+    json = Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw Error("the policy is not valid JSON at byte " + std::to_string(error.byte));
+  }
+  return policy_from_json("policy", json);
 }
 
 }  // namespace deer

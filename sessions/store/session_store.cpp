@@ -10,6 +10,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_file.h"
+#include "core/exits/policy_json.h"
 #include "sessions/base/paths.h"
 #include "sessions/debug/debug_state_json.h"
 
@@ -21,50 +22,6 @@ constexpr const char* kSessionFile = "session.json";
 constexpr const char* kLayoutsFile = "layouts.json";
 
 constexpr std::array<const char*, 3> kEndings{"closed", "open", "restoring"};  // of Ending
-
-Json policy_json(const ExitPolicy& policy) {
-  Json json = {
-      {"criterion", to_string(policy.criterion)}, {"delta_type", to_string(policy.delta_type)},
-      {"thresholds", policy.thresholds},          {"steps_per_stage", policy.steps_per_stage},
-      {"steps_per_exit", policy.steps_per_exit},  {"action_ensemble", policy.action_ensemble},
-      {"executions", policy.executions},          {"refresh_every", policy.refresh_every},
-  };
-  if (!policy.forced_layers.empty()) {
-    auto& forced = json["forced_layers"] = Json::array();
-    for (const auto& [frame, layer] : policy.forced_layers) forced.push_back({frame, layer});
-  }
-  if (policy.max_layer) json["max_layer"] = *policy.max_layer;
-  if (policy.fixed_layer) json["fixed_layer"] = *policy.fixed_layer;
-  return json;
-}
-
-ExitPolicy read_policy(const JsonFields& fields) {
-  constexpr std::int64_t kMost = 1'000'000;
-  const ExitPolicy fallback;
-  const auto count = [&](const char* key, int otherwise, std::int64_t low) {
-    return fields.has(key) ? static_cast<int>(fields.integer_in(key, low, kMost)) : otherwise;
-  };
-  ExitPolicy policy;
-  policy.criterion = parse_criterion(fields.text("criterion", std::string(to_string(fallback.criterion))));
-  policy.delta_type = parse_delta_type(fields.text("delta_type", std::string(to_string(fallback.delta_type))));
-  if (fields.has("thresholds")) policy.thresholds = fields.numbers("thresholds");
-  if (fields.has("max_layer")) policy.max_layer = count("max_layer", 0, 1);
-  if (fields.has("fixed_layer")) policy.fixed_layer = count("fixed_layer", 0, 0);
-  policy.steps_per_stage = count("steps_per_stage", fallback.steps_per_stage, 1);
-  policy.steps_per_exit = count("steps_per_exit", fallback.steps_per_exit, 1);
-  policy.action_ensemble = fields.boolean("action_ensemble", fallback.action_ensemble);
-  policy.executions = count("executions", fallback.executions, 1);
-  if (fields.has("forced_layers")) {
-    for (const auto& pair : fields.json()["forced_layers"]) {
-      const bool fits =
-          pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() && pair[1].is_number_integer();
-      if (!fits) fields.fail("forced_layers", "a list of [frame, layer]");
-      policy.forced_layers[pair[0].get<std::int64_t>()] = pair[1].get<int>();
-    }
-  }
-  policy.refresh_every = count("refresh_every", fallback.refresh_every, 0);
-  return policy;
-}
 
 std::string utf8(const QString& text) { return text.toStdString(); }
 QString qtext(const std::string& text) { return QString::fromStdString(text); }
@@ -149,7 +106,7 @@ SavedSession read_session(const JsonFields& fields) {
     out.episode = static_cast<std::size_t>(std::max<std::int64_t>(source.integer("episode", 0), 0));
     out.frame = std::max<std::int64_t>(source.integer("frame", 0), 0);
   }
-  if (fields.has("policy")) out.policy = read_policy(fields.object("policy"));
+  if (fields.has("policy")) out.policy = policy_from_json(fields.file(), fields.object("policy").json());
   if (fields.has("debug")) out.debug = debug_state_from_json(fields.object("debug"));
   out.window_geometry = read_bytes(fields, "window_geometry");
   out.window_layout = read_bytes(fields, "window_layout");
@@ -239,7 +196,7 @@ void SessionStore::save(const SavedSession& session) {
                       {"frame", session.frame}};
   }
   if (session.debug != DebugState()) json["debug"] = to_json(session.debug);
-  if (session.policy) json["policy"] = policy_json(*session.policy);
+  if (session.policy) json["policy"] = policy_to_json(*session.policy);
   // Instructions come from files and may hold bytes that are not UTF-8: replace those.
   write_file_atomically(make_way(kSessionFile, read_session),
                         json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -274,18 +231,6 @@ void SessionStore::add_recent(QStringList& list, const QString& entry) {
   list.removeAll(kept);
   list.prepend(kept);
   while (list.size() > kRecent) list.removeLast();
-}
-
-std::string policy_as_text(const ExitPolicy& policy) { return policy_json(policy).dump(2); }
-
-ExitPolicy policy_from_text(std::string_view text) {
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    throw Error("the policy is not valid JSON at byte " + std::to_string(error.byte));
-  }
-  return read_policy(JsonFields("policy", json));
 }
 
 }  // namespace deer

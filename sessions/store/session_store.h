@@ -100,8 +100,4 @@ class SessionStore {
   QStringList warnings_;
 };
 
-/// A policy as JSON text, and back. Throws Error naming the field.
-std::string policy_as_text(const ExitPolicy& policy);
-ExitPolicy policy_from_text(std::string_view text);
-
 }  // namespace deer

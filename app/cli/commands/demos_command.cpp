@@ -15,6 +15,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/version.h"
+#include "core/exits/policy_json.h"
 #include "core/sim/recorder.h"
 
 namespace deer::cli {
@@ -57,7 +58,7 @@ Json settings_of(const Arguments& a) {
               {"tasks_a_segment", a.recorder.tasks_a_segment}};
   if (!a.model.empty()) {
     out["model"] = a.model;
-    out["policy"] = to_json(a.policy.apply({}));
+    out["policy"] = policy_to_json(a.policy.apply({}));
     out["learner_steps"] = a.recorder.learner_steps;
   }
   return out;

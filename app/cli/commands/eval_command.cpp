@@ -20,6 +20,7 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/base/version.h"
+#include "core/exits/policy_json.h"
 
 namespace deer::cli {
 namespace {
@@ -98,7 +99,7 @@ Json hashes_of(const fs::path& model) {
 // Everything the results depend on, except the number of chains.
 Json settings_of(const Arguments& a) {
   PolicyOptions given = a.policy;
-  Json policy = to_json(given.apply({}));
+  Json policy = policy_to_json(given.apply({}));
   if (!given.thresholds) policy["thresholds"] = nullptr;
   return {{"version", kVersion},
           {"libtorch", TORCH_VERSION},

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 
+#include "core/exits/policy_json.h"
 #include "core/model/model_loader.h"
 
 namespace deer::cli {
 
 ModelActor::ModelActor(const std::filesystem::path& model, const EngineOptions& engine, const PolicyOptions& policy)
     : engine_(Engine::load(model, engine)), cost_(open_model_files(model).config) {
-  engine_->set_policy(policy.apply(engine_->policy(), engine_->summary().exit_layers));
+  engine_->set_policy(policy.apply(engine_->policy(), &engine_->summary()));
 }
 
 void ModelActor::begin(const Task&, const std::string& instruction, const TableState&) {

@@ -7,10 +7,10 @@
 #include <QUndoStack>
 
 #include "app/gui/commands/command_table.h"
+#include "core/exits/policy_json.h"
 #include "sessions/analysis/budget.h"
 #include "sessions/analysis/calibration_watch.h"
 #include "sessions/base/paths.h"
-#include "sessions/store/session_store.h"
 #include "widgets/budget/budget_panel.h"
 #include "widgets/budget/calibration_view.h"
 #include "widgets/exits/threshold_editor.h"

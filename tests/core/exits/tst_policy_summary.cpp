@@ -113,6 +113,7 @@ void PolicySummaryTest::policies_as_json() {
   policy.refresh_every = 9;
   policy.forced_layers = {{-1, 2}, {5'000'000'000, 3}};
   QVERIFY(policy_from_json("p.json", policy_to_json(policy)) == policy);
+  QVERIFY(policy_from_text(policy_as_text(policy)) == policy);
   policy = {};
   policy.criterion = Criterion::fixed_exit;
   policy.fixed_layer = 3;
@@ -122,7 +123,12 @@ void PolicySummaryTest::policies_as_json() {
   DEER_VERIFY_ERROR(policy_from_json("p.json", {{"criterion", "magic"}}), "p.json: criterion 'magic'");
   DEER_VERIFY_ERROR(policy_from_json("p.json", {{"forced_layers", {1, 2}}}), "forced_layers");
   DEER_VERIFY_ERROR(policy_from_json("p.json", {{"executions", 1e30}}), "executions");
+  DEER_VERIFY_ERROR(policy_from_json("p.json", {{"steps_per_stage", 0}}), "steps_per_stage");
+  DEER_VERIFY_ERROR(policy_from_json("p.json", {{"forced_layers", 3}}), "forced_layers");
   DEER_VERIFY_ERROR(policy_from_json("p.json", Json::array()), "p.json");
+  QVERIFY(policy_from_text("{}") == ExitPolicy());
+  QVERIFY(policy_from_text(R"({"action_ensemble": true})").action_ensemble);
+  DEER_VERIFY_ERROR(policy_from_text("{"), "not valid JSON at byte");
 }
 
 QTEST_GUILESS_MAIN(PolicySummaryTest)

@@ -39,6 +39,9 @@ SavedSession example() {
   policy.action_ensemble = true;
   policy.executions = 2;
   policy.refresh_every = 30;
+  policy.leq = false;
+  policy.use_own_head = true;
+  policy.forced_layers = {{7, 3}};
   session.policy = policy;
   session.window_geometry = QByteArray("\x01\x00\xff geometry", 12);
   session.window_layout = QByteArray("layout");
@@ -237,11 +240,26 @@ void StoreTest::recent_lists_are_short_and_unique() {
   QVERIFY(!list.contains(QString()));
 }
 
-void StoreTest::policies_survive_as_text() {
-  const auto policy = *example().policy;
-  QVERIFY(policy_from_text(policy_as_text(policy)) == policy);
-  QVERIFY(policy_from_text("{}") == ExitPolicy());
-  QVERIFY_EXCEPTION_THROWN(policy_from_text("{"), Error);
+void StoreTest::policies_of_earlier_versions_open() {
+  const auto other = path("earlier");
+  QDir().mkpath(other);
+  write("earlier/session.json", R"({"version": 1, "policy": {"criterion": "action_delta", "delta_type": "mean",
+      "thresholds": [0.5, 100000000.0], "steps_per_stage": 2, "steps_per_exit": 30, "action_ensemble": true,
+      "executions": 3, "refresh_every": 9, "forced_layers": [[4, 1]], "max_layer": 4}})");
+  SessionStore store(other.toStdString());
+  const auto read = store.load_session().policy;
+  QCOMPARE(store.warnings(), QStringList());
+  ExitPolicy policy;
+  policy.delta_type = DeltaType::mean;
+  policy.thresholds = {0.5, 1e8};
+  policy.max_layer = 4;
+  policy.steps_per_stage = 2;
+  policy.steps_per_exit = 30;
+  policy.action_ensemble = true;
+  policy.executions = 3;
+  policy.refresh_every = 9;
+  policy.forced_layers = {{4, 1}};
+  QVERIFY(read && *read == policy);
 }
 
 void StoreTest::the_cache_keeps_its_bounds() {
