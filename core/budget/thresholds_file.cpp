@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/budget/thresholds_file.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/base/version.h"
+#include "core/exits/engine.h"
 
 namespace deer {
 namespace {
@@ -40,6 +42,12 @@ double parse_number(std::string_view word, const std::filesystem::path& file) {
   if (error != std::errc{} || end != word.data() + word.size() || std::isnan(out)) {
     throw FileError(file, "'" + printable(word) + "' is not a threshold: expected a number, 'always' or 'never'");
   }
+  return out;
+}
+
+std::string list(std::span<const int> layers) {
+  std::string out;
+  for (const int layer : layers) out += (out.empty() ? "" : ", ") + std::to_string(layer);
   return out;
 }
 
@@ -144,6 +152,7 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
   if (mapped->size() > kLargest) throw FileError(file, "is too large for thresholds");
   const std::string text(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->size());
   ThresholdsFile out;
+  out.file = file;
   const auto start = text.find_first_not_of(" \t\r\n");
   if (start != std::string::npos && (text[start] == '{' || text[start] == '[')) {
     const Json json = parse_json(text, file);
@@ -180,6 +189,42 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
     if (std::isnan(threshold)) throw FileError(file, "a threshold is not a number");
   }
   return out;
+}
+
+void check_exits(const ThresholdsFile& t, std::span<const int> exit_layers) {
+  const auto& named = t.exit_layers;
+  if (named.size() > exit_layers.size() || !std::equal(named.begin(), named.end(), exit_layers.begin())) {
+    throw FileError(t.file, "'exit_layers' are " + list(named) + ", expected the model's (" + list(exit_layers) +
+                                ") or the first of these");
+  }
+  if (t.thresholds.empty() || t.thresholds.size() > exit_layers.size()) {
+    throw FileError(t.file, "'thresholds' has " + std::to_string(t.thresholds.size()) +
+                                " values, expected at most one for each of the model's " +
+                                std::to_string(exit_layers.size()) + " exits");
+  }
+}
+
+void check_criterion(const ThresholdsFile& t, const CalibrationSet& set) {
+  const auto of_set = thresholds_of({}, {}, set);
+  const auto text = [](const ThresholdsFile& one) {
+    auto out = std::string(to_string(one.criterion));
+    if (one.criterion == Criterion::action_delta) out += " (" + std::string(to_string(one.delta_type)) + ")";
+    return out;
+  };
+  if (!t.names_criterion() || text(t) == text(of_set)) return;
+  throw FileError(t.file, "'criterion' is " + text(t) + ", expected that of the calibration set: " + text(of_set));
+}
+
+ExitPolicy apply(const ThresholdsFile& t, const ModelSummary& model, ExitPolicy policy) {
+  check_exits(t, model.exit_layers);
+  policy.criterion = t.criterion;
+  policy.delta_type = t.delta_type;
+  policy.thresholds = t.thresholds;
+  policy.leq = true;
+  policy.max_layer.reset();
+  const auto count = t.thresholds.size();
+  if (count < model.exit_layers.size()) policy.max_layer = model.exit_layers[count - 1] + 1;
+  return policy;
 }
 
 std::string reference_arguments(const ThresholdsFile& t, int last_exit_layer) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,8 @@
 
 namespace deer {
 
+struct ModelSummary;
+
 /// Thresholds with the information needed to use them.
 struct ThresholdsFile {
   std::vector<int> exit_layers;    ///< allowed exits, shallow to deep; empty if the file does not name them
@@ -21,6 +24,10 @@ struct ThresholdsFile {
   DeltaType delta_type = DeltaType::l2;
   std::map<std::string, std::string> provenance;  ///< of the calibration set, or of the tuner
   Json solution;                                  ///< request and predicted figures; null if there are none
+  std::filesystem::path file = {};                ///< that it was read from, for messages
+
+  /// Whether the file said what its thresholds compare; otherwise criterion and delta_type are the paper's.
+  bool names_criterion() const { return solution.is_object() && solution.contains("criterion"); }
 };
 
 /// From a solution, with the provenance, criterion and delta type of its calibration set.
@@ -33,6 +40,18 @@ void write_thresholds(const std::filesystem::path& file, const ThresholdsFile& t
 /// `--thresholds` on an argument line, or a line of numbers separated by commas or blanks, as its evaluation prints.
 /// "always" and "never" stand for numbers. Throws FileError naming the field.
 ThresholdsFile read_thresholds(const std::filesystem::path& file);
+
+/// Throws FileError unless the thresholds are for `exit_layers`, a model's from shallow to deep, or for the first of
+/// them.
+void check_exits(const ThresholdsFile& thresholds, std::span<const int> exit_layers);
+
+/// Throws FileError if the file names another criterion or delta type than `set` holds values of.
+void check_criterion(const ThresholdsFile& thresholds, const CalibrationSet& set);
+
+/// What a thresholds file means, everywhere: `policy` with the file's thresholds, criterion and delta type, that exits
+/// where a value is at most its threshold, and no deeper than the file's last exit. A file that names no exits is for
+/// the model's first ones. Throws as check_exits() does.
+ExitPolicy apply(const ThresholdsFile& thresholds, const ModelSummary& model, ExitPolicy policy);
 
 /// Arguments for the reference's evaluation (eval_calvin.py) to use these thresholds:
 /// `--thresholds 0.02 0.003 … 100000000.0`, with `--max_layer` if the deepest allowed exit is not the model's,

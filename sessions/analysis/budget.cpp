@@ -473,19 +473,17 @@ void Budget::load_thresholds(const std::filesystem::path& file) {
   if (!model) return;
   try {
     const auto read = read_thresholds(file);
-    const auto& exits = model->exit_layers;
-    if (read.thresholds.size() > exits.size() ||
-        !std::equal(read.exit_layers.begin(), read.exit_layers.end(), exits.begin(),
-                    exits.begin() + static_cast<std::ptrdiff_t>(std::min(read.exit_layers.size(), exits.size())))) {
-      throw FileError(file, "has thresholds for other exits than the model's " + std::to_string(exits.size()));
+    const auto policy = deer::apply(read, *model, session_->policy());
+    if (!set()) {
+      session_->set_policy(policy);
+      return;
     }
+    check_criterion(read, set_->set());
     auto request = request_;
-    request.locked.assign(exits.size(), std::numeric_limits<float>::quiet_NaN());
-    for (std::size_t i = 0; i < read.thresholds.size(); ++i) request.locked[i] = static_cast<float>(read.thresholds[i]);
-    request.max_layer.reset();
-    if (!read.thresholds.empty() && read.thresholds.size() < exits.size()) {
-      request.max_layer = exits[read.thresholds.size() - 1] + 1;
-    }
+    request.locked.assign(model->exit_layers.size(), std::numeric_limits<float>::quiet_NaN());
+    std::transform(policy.thresholds.begin(), policy.thresholds.end(), request.locked.begin(),
+                   [](double threshold) { return static_cast<float>(threshold); });
+    request.max_layer = policy.max_layer;
     set_request(request);
   } catch (const Error& error) {
     Q_EMIT problem({tr("The thresholds could not be read"), QString::fromUtf8(error.what()), {}});

@@ -86,7 +86,8 @@ class Budget : public QObject {
 
   // Thresholds in files. Both answer with problem() if it goes wrong.
   void save_thresholds(const std::filesystem::path& file);
-  void load_thresholds(const std::filesystem::path& file);  ///< locks every exit at the file's threshold
+  /// Locks every exit at the file's threshold; without a calibration set, applies the file's policy.
+  void load_thresholds(const std::filesystem::path& file);
   /// The argument line for the reference's evaluation; empty without a solution.
   QString reference_line() const;
 

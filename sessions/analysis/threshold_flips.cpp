@@ -38,42 +38,36 @@ ThresholdFlips::ThresholdFlips(Session* session, QObject* parent)
 }
 
 void ThresholdFlips::keep_present() {
-  const auto& policy = session_->policy();
-  use(policy.thresholds, policy.max_layer, tr("the thresholds kept"));
+  if (session_->model()) use(session_->policy(), tr("the thresholds kept"));
 }
 
 void ThresholdFlips::use_suggested() {
-  if (const auto* const model = session_->model()) {
-    use(model->suggested_thresholds, session_->policy().max_layer, tr("the suggested thresholds"));
-  }
+  const auto* const model = session_->model();
+  if (!model) return;
+  auto policy = session_->policy();
+  policy.thresholds = model->suggested_thresholds;
+  policy.max_layer.reset();
+  use(std::move(policy), tr("the suggested thresholds"));
 }
 
 void ThresholdFlips::open(const std::filesystem::path& file) {
   const auto* const model = session_->model();
   if (!model) return;
   try {
-    const auto read = read_thresholds(file);
-    std::optional<int> max_layer;
-    if (!read.exit_layers.empty() && read.exit_layers.size() < model->exit_layers.size()) {
-      max_layer = read.exit_layers.back() + 1;
-    }
-    use(read.thresholds, max_layer, to_qstring(file.filename()));
+    use(deer::apply(read_thresholds(file), *model, session_->policy()), to_qstring(file.filename()));
   } catch (const Error& error) {
     fail(QString::fromUtf8(error.what()));
   }
 }
 
-void ThresholdFlips::use(std::vector<double> thresholds, std::optional<int> max_layer, const QString& label) {
-  const auto* const model = session_->model();
-  if (!model) return;
-  const auto exits = model->exit_layers.size();
-  if (thresholds.size() != exits && !(max_layer && thresholds.size() < exits)) {
-    return fail(tr("%1: %2 thresholds, but the model has %3 exits").arg(label).arg(thresholds.size()).arg(exits));
+void ThresholdFlips::use(ExitPolicy other, const QString& label) {
+  const auto exits = session_->model()->exit_layers.size();
+  if (other.thresholds.size() != exits && !(other.max_layer && other.thresholds.size() < exits)) {
+    return fail(tr("%1: %2 thresholds, but the model has %3 exits").arg(label).arg(other.thresholds.size()).arg(exits));
   }
-  // Beyond the deepest exit allowed none is asked for.
-  thresholds.resize(exits, kAlwaysLeave);
-  thresholds_ = std::move(thresholds);
-  max_layer_ = max_layer;
+  // Exits beyond the deepest allowed one are never evaluated.
+  other.thresholds.resize(exits, kAlwaysLeave);
+  other_ = std::move(other);
   label_ = label;
   problem_.clear();
   compare_now();
@@ -97,8 +91,11 @@ void ThresholdFlips::clear() {
 void ThresholdFlips::compare_now() {
   if (label_.isEmpty() || !session_->model()) return;
   auto other = session_->policy();
-  other.thresholds = thresholds_;
-  other.max_layer = max_layer_;
+  other.criterion = other_.criterion;
+  other.delta_type = other_.delta_type;
+  other.thresholds = other_.thresholds;
+  other.leq = other_.leq;
+  other.max_layer = other_.max_layer;
   compared_frames_ = session_->evaluated_count() - session_->fixed_count();
   comparing_ = true;
   session_->compare(other);

@@ -6,7 +6,6 @@
 #include <QTimer>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "core/exits/exit_policy.h"
@@ -16,8 +15,8 @@ namespace deer {
 
 class Session;
 
-/// A second set of thresholds beside those in force, and the frames that leave elsewhere under it: exact, by replay in
-/// the background. GUI thread only.
+/// A second set of thresholds to compare with the active ones, and the frames whose exit changes under it: exact, by
+/// replay in the background. GUI thread only.
 class ThresholdFlips : public QObject {
   Q_OBJECT
 
@@ -30,7 +29,8 @@ class ThresholdFlips : public QObject {
   void open(const std::filesystem::path& file);  ///< what read_thresholds() takes
   void clear();
 
-  QString label() const { return label_; }  ///< empty: there is no second set
+  QString label() const { return label_; }            ///< empty: there is no second set
+  const ExitPolicy& other() const { return other_; }  ///< of which criterion, thresholds and depth limit count
   QString problem_text() const { return problem_; }
   bool comparing() const { return comparing_; }
   const std::vector<ExitFlip>& flips() const { return *flips_; }
@@ -40,13 +40,12 @@ class ThresholdFlips : public QObject {
   void changed();
 
  private:
-  void use(std::vector<double> thresholds, std::optional<int> max_layer, const QString& label);
+  void use(ExitPolicy other, const QString& label);
   void fail(const QString& problem);
   void compare_now();
 
   Session* session_;
-  std::vector<double> thresholds_;
-  std::optional<int> max_layer_;
+  ExitPolicy other_;
   QString label_;
   QString problem_;
   bool comparing_ = false;

@@ -165,7 +165,7 @@ class Replay {
         metadata_(check(files_)),
         from_recorded_(why_recorded(a, metadata_)),
         engine_(open_engine(a, files_.front(), metadata_, from_recorded_, signals_.token())),
-        policy_(a.policy.apply(engine_->policy(), engine_->summary().exit_layers)),
+        policy_(a.policy.apply(engine_->policy(), &engine_->summary())),
         total_(engine_->summary(), a.close_percent / 100) {}
 
   void run() {

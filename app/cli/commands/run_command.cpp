@@ -93,7 +93,7 @@ void print_totals(const Totals& totals, const ModelSummary& model) {
 
 std::unique_ptr<Engine> load_engine(const Arguments& arguments) {
   auto engine = Engine::load(arguments.model, arguments.engine);
-  engine->set_policy(arguments.policy.apply(engine->policy(), engine->summary().exit_layers));
+  engine->set_policy(arguments.policy.apply(engine->policy(), &engine->summary()));
   const auto& unused = engine->summary().unused_tensors;
   if (!unused.empty()) {
     std::cerr << "deer: note: " << unused.size() << " unused tensors in the model, for example '"

@@ -170,15 +170,8 @@ void solve(Arguments& a) {
     solution = solve_budget(prepared, costs, request);
   } else {
     const auto given = read_thresholds(a.thresholds);
-    if (!given.exit_layers.empty()) check_exit_layers(a.thresholds, given, costs.exit_layers);
-    const auto made = thresholds_of({}, {}, set);
-    const bool says = given.solution.is_object() && given.solution.contains("criterion");
-    if (says && (given.criterion != made.criterion || given.delta_type != made.delta_type)) {
-      throw FileError(a.thresholds, "'criterion' is " + std::string(to_string(given.criterion)) + " (" +
-                                        std::string(to_string(given.delta_type)) + "), expected that of " + a.file +
-                                        ": " + std::string(to_string(made.criterion)) + " (" +
-                                        std::string(to_string(made.delta_type)) + ")");
-    }
+    check_exits(given, costs.exit_layers);
+    check_criterion(given, set);
     solution = evaluate_thresholds(prepared, costs, {given.thresholds.begin(), given.thresholds.end()}, request);
   }
   const auto file = thresholds_of(solution, request, set);

@@ -117,7 +117,7 @@ void trace(const Arguments& a) {
   const auto chosen = chosen_episodes(*data, a);
   const auto source_name = fs::absolute(a.source).lexically_normal().string();
   const auto engine = Engine::load(a.model, a.engine, {}, signals.token());
-  engine->set_policy(a.policy.apply(engine->policy(), engine->summary().exit_layers));
+  engine->set_policy(a.policy.apply(engine->policy(), &engine->summary()));
 
   const auto metadata = describe(*engine, a);
   Done done;

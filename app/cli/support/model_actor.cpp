@@ -52,7 +52,7 @@ Json ModelActor::description() const {
           {"weight_bytes", model.weight_bytes},
           {"device", model.device},
           {"dtype", model.dtype},
-          {"policy", to_json(engine_->policy())}};
+          {"policy", policy_to_json(engine_->policy())}};
 }
 
 }  // namespace deer::cli

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/support/policy_options.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -12,15 +11,17 @@
 namespace deer::cli {
 namespace {
 
-// "0.02,0.03,always", or a file readable by read_thresholds().
-ThresholdsFile parse_thresholds(const std::string& text) {
+std::optional<ThresholdsFile> thresholds_file(const std::string& text) {
   std::error_code error;
   const auto kind = std::filesystem::status(text, error).type();
   if (kind == std::filesystem::file_type::regular) return read_thresholds(text);
-  if (kind != std::filesystem::file_type::not_found && kind != std::filesystem::file_type::none) {
-    throw FileError(text, "is not a thresholds file");
-  }
-  ThresholdsFile out;
+  if (kind == std::filesystem::file_type::not_found || kind == std::filesystem::file_type::none) return std::nullopt;
+  throw FileError(text, "is not a thresholds file");
+}
+
+// "0.02,0.03,always"
+std::vector<double> parse_thresholds(const std::string& text) {
+  std::vector<double> out;
   std::istringstream words(text + ",");
   std::string word;
   while (std::getline(words, word, ',')) {
@@ -31,14 +32,8 @@ ThresholdsFile parse_thresholds(const std::string& text) {
     if ((end != nullptr && (end == word.c_str() || *end != '\0')) || std::isnan(value)) {
       throw Error("threshold '" + printable(word) + "' is not a number, 'always' or 'never' (and no such file exists)");
     }
-    out.thresholds.push_back(value);
+    out.push_back(value);
   }
-  return out;
-}
-
-std::string list(std::span<const int> layers) {
-  std::string out;
-  for (const int layer : layers) out += (out.empty() ? "" : ", ") + std::to_string(layer);
   return out;
 }
 
@@ -69,26 +64,24 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
   command.add_option("--load-layers", options.max_layer, "Load only the first N layers");
 }
 
-void check_exit_layers(const std::string& file, const ThresholdsFile& thresholds, std::span<const int> exit_layers) {
-  const auto& found = thresholds.exit_layers;
-  if (found.size() <= exit_layers.size() && std::equal(found.begin(), found.end(), exit_layers.begin())) return;
-  throw FileError(file, "'exit_layers' are " + list(found) + ", expected the model's (" + list(exit_layers) +
-                            ") or the first of these");
-}
-
-ExitPolicy PolicyOptions::apply(ExitPolicy policy, std::span<const int> exit_layers) const {
+ExitPolicy PolicyOptions::apply(ExitPolicy policy, const ModelSummary* model) const {
   policy.delta_type = DeltaType::l2;
-  policy.max_layer = max_layer;
+  policy.max_layer.reset();
   if (thresholds) {
-    const auto given = parse_thresholds(*thresholds);
-    policy.thresholds = given.thresholds;
-    policy.criterion = given.criterion;
-    policy.delta_type = given.delta_type;
-    if (!exit_layers.empty() && !given.exit_layers.empty()) {
-      check_exit_layers(*thresholds, given, exit_layers);
-      if (!max_layer && given.exit_layers.size() < exit_layers.size()) policy.max_layer = given.exit_layers.back() + 1;
+    policy.criterion = Criterion::action_delta;
+    if (const auto file = thresholds_file(*thresholds)) {
+      if (model) {
+        policy = deer::apply(*file, *model, std::move(policy));
+      } else {
+        policy.thresholds = file->thresholds;
+        policy.criterion = file->criterion;
+        policy.delta_type = file->delta_type;
+      }
+    } else {
+      policy.thresholds = parse_thresholds(*thresholds);
     }
   }
+  if (max_layer) policy.max_layer = max_layer;
   if (!criterion.empty()) policy.criterion = parse_criterion(criterion);
   if (!delta_type.empty()) policy.delta_type = parse_delta_type(delta_type);
   policy.steps_per_stage = steps_per_stage;
@@ -103,16 +96,6 @@ ExitPolicy PolicyOptions::apply(ExitPolicy policy, std::span<const int> exit_lay
   policy.use_own_head = own_head;
   policy.leq = !leave_above;
   return policy;
-}
-
-Json to_json(const ExitPolicy& policy) {
-  const auto or_null = [](const std::optional<int>& value) { return value ? Json(*value) : Json(nullptr); };
-  return {{"criterion", to_string(policy.criterion)}, {"delta_type", to_string(policy.delta_type)},
-          {"thresholds", policy.thresholds},          {"leave_above", !policy.leq},
-          {"max_layer", or_null(policy.max_layer)},   {"fixed_layer", or_null(policy.fixed_layer)},
-          {"own_head", policy.use_own_head},          {"steps_per_stage", policy.steps_per_stage},
-          {"steps_per_exit", policy.steps_per_exit},  {"ensemble", policy.action_ensemble},
-          {"executions", policy.executions},          {"refresh_every", policy.refresh_every}};
 }
 
 }  // namespace deer::cli

@@ -3,10 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <optional>
-#include <span>
 #include <string>
 
-#include "core/base/json_file.h"
 #include "core/budget/thresholds_file.h"
 #include "core/exits/engine.h"
 
@@ -30,16 +28,10 @@ struct PolicyOptions {
   void add_to(CLI::App& command);
 
   /// Applies the options to a policy. A thresholds file also sets criterion, delta type and maximum depth, unless
-  /// options override them; given the model's `exit_layers`, a file for other exits is refused. Throws Error.
-  ExitPolicy apply(ExitPolicy policy, std::span<const int> exit_layers = {}) const;
+  /// options override them (deer::apply()); without a model its exits are not checked. Throws Error.
+  ExitPolicy apply(ExitPolicy policy, const ModelSummary* model = nullptr) const;
 };
 
-/// Throws FileError if the thresholds of `file` are not for the model's `exit_layers` or the first of them.
-void check_exit_layers(const std::string& file, const ThresholdsFile& thresholds, std::span<const int> exit_layers);
-
 void add_engine_options(CLI::App& command, EngineOptions& options);
-
-/// The policy as written to result files.
-Json to_json(const ExitPolicy& policy);
 
 }  // namespace deer::cli

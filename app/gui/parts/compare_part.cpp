@@ -4,6 +4,7 @@
 #include <QFileDialog>
 
 #include "app/gui/commands/command_table.h"
+#include "core/base/error.h"
 #include "core/budget/thresholds_file.h"
 #include "sessions/analysis/comparison.h"
 #include "sessions/base/paths.h"
@@ -13,24 +14,6 @@
 #include "widgets/exports/view_values.h"
 
 namespace deer {
-namespace {
-
-/// `policy` with the thresholds of `file`.
-ExitPolicy with_thresholds(ExitPolicy policy, const ThresholdsFile& file, const ModelSummary* model) {
-  policy.criterion = file.criterion;
-  policy.delta_type = file.delta_type;
-  policy.thresholds = file.thresholds;
-  policy.max_layer.reset();
-  const auto exits = model ? model->exit_layers : std::vector<int>{};
-  // Fewer thresholds than exits: the budget they were solved for excludes the deeper ones.
-  if (!policy.thresholds.empty() && policy.thresholds.size() < exits.size()) {
-    policy.max_layer = exits[policy.thresholds.size() - 1] + 1;
-  }
-  return policy;
-}
-
-}  // namespace
-
 ComparePart::ComparePart(Session* session, QWidget* window)
     : QObject(window),
       session_(session),
@@ -86,7 +69,13 @@ void ComparePart::compare_with_thresholds(const QString& file) {
         [this, read, failure, stop] {
           if (stop.stop_requested()) return;
           if (!read) return Q_EMIT problem({tr("The thresholds could not be read"), failure, {}});
-          compare_with(with_thresholds(session_->policy(), *read, session_->model()));
+          const auto* const model = session_->model();
+          if (!model) return;
+          try {
+            compare_with(deer::apply(*read, *model, session_->policy()));
+          } catch (const Error& error) {
+            Q_EMIT problem({tr("The thresholds do not fit the model"), QString::fromUtf8(error.what()), {}});
+          }
         },
         Qt::QueuedConnection);
   });

@@ -8,6 +8,7 @@
 #include "core/budget/budget_solver.h"
 #include "core/budget/family_search.h"
 #include "core/budget/thresholds_file.h"
+#include "core/exits/engine.h"
 #include "core/model/weights/tensor_archive.h"
 #include "tests/core/budget/make_set.h"
 #include "tests/support/temporary_folder.h"
@@ -357,6 +358,43 @@ class TestBudgetSolver : public QObject {
              std::string("--thresholds -100000000.0 100000000.0"));
     QVERIFY(reference_arguments({{}, {0.5}, Criterion::feature_similarity, DeltaType::l2, {}, {}}, 3)
                 .ends_with("--value_type sim"));
+  }
+
+  void a_thresholds_file_has_one_meaning() {
+    const TemporaryFolder folder;
+    ModelSummary model;
+    model.exit_layers = {1, 3, 5};
+    ExitPolicy before;
+    before.criterion = Criterion::fixed_exit;
+    before.leq = false;
+    before.max_layer = 2;
+    before.steps_per_stage = 3;
+    before.forced_layers = {{5, 1}};
+    const auto read = [&](const char* text) { return read_thresholds(folder.write("t.json", std::string_view(text))); };
+    auto wanted = before;
+    wanted.criterion = Criterion::feature_similarity;
+    wanted.thresholds = {0.5, 1e8};
+    wanted.leq = true;
+    wanted.max_layer = 4;
+    QVERIFY(apply(read(R"({"thresholds": [0.5, 1e8], "exit_layers": [1, 3], "criterion": "feature_similarity"})"),
+                  model, before) == wanted);
+    wanted.criterion = Criterion::action_delta;
+    QVERIFY(apply(read("[0.5, 1e8]"), model, before) == wanted);  // the first exits, if none are named
+    wanted.delta_type = DeltaType::max;
+    wanted.thresholds = {0.5, 0.25, 1e8};
+    wanted.max_layer.reset();
+    QVERIFY(apply(read(R"({"thresholds": [0.5, 0.25, 1e8], "delta_type": "max"})"), model, before) == wanted);
+    DEER_VERIFY_ERROR(apply(read(R"({"thresholds": [1, 2], "exit_layers": [1, 5]})"), model, before),
+                      "t.json: 'exit_layers' are 1, 5, expected the model's (1, 3, 5)");
+    DEER_VERIFY_ERROR(apply(read("[1, 2, 3, 4]"), model, before),
+                      "t.json: 'thresholds' has 4 values, expected at most");
+
+    CalibrationSet set;
+    set.provenance = {{"criterion", "feature_similarity"}};
+    check_criterion(read("[1]"), set);
+    check_criterion(read(R"({"thresholds": [1], "criterion": "feature_similarity", "delta_type": "max"})"), set);
+    DEER_VERIFY_ERROR(check_criterion(read(R"({"thresholds": [1], "criterion": "action_delta"})"), set),
+                      "t.json: 'criterion' is action_delta (L2), expected that of the calibration set: feature_sim");
   }
 
   void broken_threshold_files_are_refused() {
