@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "core/budget/family_search.h"
@@ -342,9 +343,9 @@ class Solver {
   // Which constraints are met, and which are binding.
   void check_constraints(bool solved) {
     std::string problem;
-    const auto add = [&](const ConstraintState& state, bool more_with_others = false) {
+    const auto add = [&](const ConstraintState& state) {
       if (!state.met) problem += (problem.empty() ? "" : "; ") + unmet_text(state, solved);
-      if (!state.met && solved && more_with_others) {
+      if (state.least_is_of_method) {
         problem +=
             " with " + std::string(to_string(request_.method)) + (has_locked() ? " and the locked thresholds" : "");
       }
@@ -363,7 +364,8 @@ class Solver {
       // Binding if one more sample at the deepest exit would violate it (or ten, with rounding).
       const double step = 10 * (costs.back() - costs.front()) / static_cast<double>(set_.samples());
       state.binds = !state.met || (!fits(costs.back(), average.most) && got + step > average.most);
-      add(state, !fits(average.least, costs.front()));
+      state.least_is_of_method = !state.met && solved && !fits(average.least, costs.front());
+      add(state);
     }
     solution_.problem = std::move(problem);
   }
@@ -379,6 +381,16 @@ class Solver {
 };
 
 }  // namespace
+
+bool BudgetRequest::operator==(const BudgetRequest& other) const {
+  const auto limits = [](const BudgetRequest& r) {
+    return std::tie(r.average_gflops, r.average_depth, r.average_ms, r.peak_gflops, r.peak_ms, r.memory_bytes,
+                    r.max_layer, r.scope, r.method, r.skip_first, r.quick);
+  };
+  return limits(*this) == limits(other) &&
+         std::equal(locked.begin(), locked.end(), other.locked.begin(), other.locked.end(),
+                    [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); });
+}
 
 ThresholdMethod parse_threshold_method(std::string_view name) {
   for (const auto& [known, method] : kMethods) {

@@ -48,6 +48,8 @@ struct BudgetRequest {
   /// Locked thresholds, one per exit of the calibration set, NaN: not locked. Empty: none is locked.
   std::vector<float> locked;
   bool quick = false;  ///< ThresholdMethod::optimal: less search, for estimates
+
+  bool operator==(const BudgetRequest& other) const;  ///< NaN equals NaN
 };
 
 enum class Constraint { average_gflops, average_depth, average_ms, peak_gflops, peak_ms, memory, max_layer };
@@ -61,6 +63,8 @@ struct ConstraintState {
   double least = 0;  ///< minimum: no exit, or no member of the family, costs less
   bool met = true;
   bool binds = false;  ///< without it, the solution would go deeper
+  /// `least` is the method's, with what is locked: another method or fewer locked thresholds may go below it.
+  bool least_is_of_method = false;
 };
 
 /// Mean and peak of one cost; NaN if unknown.
@@ -71,8 +75,8 @@ struct MeanAndPeak {
 
 /// Thresholds for a request, and their costs.
 struct BudgetSolution {
-  bool feasible = false;
-  std::string problem;  ///< one line: the unmet constraint and its minimum; empty if feasible
+  bool feasible = false;  ///< if not, although every constraint is met: they cannot be met together
+  std::string problem;    ///< one line: the unmet constraint and its minimum; empty if feasible
 
   /// Of the closest possible solution if the request is infeasible; empty if no exit is allowed at all.
   std::vector<int> exit_layers;      ///< allowed exits, shallow to deep

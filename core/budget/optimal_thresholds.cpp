@@ -187,11 +187,13 @@ CalibrationOutcome optimal_thresholds(const PreparedCalibration& set, std::span<
 }
 
 std::vector<ParetoPoint> family_curve(const PreparedCalibration& set, std::span<const double> costs,
-                                      ExitDistribution family, int points, bool skip_first) {
+                                      ExitDistribution family, int points, bool skip_first,
+                                      const std::stop_token& stop) {
   check(set, costs);
   const auto range = parameter_range(family, costs.size());
   std::vector<ParetoPoint> out;
   for (int i = 0; i < points; ++i) {
+    if (stop.stop_requested()) throw Cancelled();
     const double parameter = range.at(points > 1 ? static_cast<double>(i) / (points - 1) : 0.5);
     const auto shares = target_shares(family, parameter, static_cast<std::int64_t>(costs.size()), skip_first);
     out.push_back(point_of(set.solve(shares), costs, parameter));

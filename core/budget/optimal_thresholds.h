@@ -41,9 +41,11 @@ struct ParetoPoint {
   std::vector<float> thresholds;
 };
 
-/// The curve of a family of exit distributions over the range of its parameter. Throws Error if the set has no errors.
+/// The curve of a family of exit distributions over the range of its parameter. Throws Error if the set has no errors;
+/// Cancelled.
 std::vector<ParetoPoint> family_curve(const PreparedCalibration& set, std::span<const double> costs,
-                                      ExitDistribution family, int points = 40, bool skip_first = false);
+                                      ExitDistribution family, int points = 40, bool skip_first = false,
+                                      const std::stop_token& stop = {});
 
 /// The lower hull of optimal thresholds, by increasing cost: each point is cheaper or better than every other. Between
 /// two of them only a mixture of both lies on the hull. Throws Error if the set has no errors.

@@ -122,13 +122,22 @@ Json to_json(const BudgetSolution& s, const BudgetRequest& request) {
   return out;
 }
 
-ThresholdsFile thresholds_of(const BudgetSolution& solution, const BudgetRequest& request, const CalibrationSet& set) {
+namespace {
+
+ThresholdsFile without_figures(const BudgetSolution& solution, const CalibrationSet& set) {
   ThresholdsFile out;
   out.exit_layers = solution.exit_layers;
   out.thresholds.assign(solution.thresholds.begin(), solution.thresholds.end());
   out.provenance = set.provenance;
   if (const auto name = value_of(set.provenance, "criterion"); !name.empty()) out.criterion = parse_criterion(name);
   if (const auto name = value_of(set.provenance, "delta_type"); !name.empty()) out.delta_type = parse_delta_type(name);
+  return out;
+}
+
+}  // namespace
+
+ThresholdsFile thresholds_of(const BudgetSolution& solution, const BudgetRequest& request, const CalibrationSet& set) {
+  auto out = without_figures(solution, set);
   out.solution = to_json(solution, request);
   return out;
 }
@@ -205,7 +214,7 @@ void check_exits(const ThresholdsFile& t, std::span<const int> exit_layers) {
 }
 
 void check_criterion(const ThresholdsFile& t, const CalibrationSet& set) {
-  const auto of_set = thresholds_of({}, {}, set);
+  const auto of_set = without_figures({}, set);
   const auto text = [](const ThresholdsFile& one) {
     auto out = std::string(to_string(one.criterion));
     if (one.criterion == Criterion::action_delta) out += " (" + std::string(to_string(one.delta_type)) + ")";
@@ -225,6 +234,11 @@ ExitPolicy apply(const ThresholdsFile& t, const ModelSummary& model, ExitPolicy 
   const auto count = t.thresholds.size();
   if (count < model.exit_layers.size()) policy.max_layer = model.exit_layers[count - 1] + 1;
   return policy;
+}
+
+ExitPolicy apply(const BudgetSolution& solution, const CalibrationSet& set, const ModelSummary& model,
+                 ExitPolicy policy) {
+  return apply(without_figures(solution, set), model, std::move(policy));
 }
 
 std::string reference_arguments(const ThresholdsFile& t, int last_exit_layer) {

@@ -52,6 +52,9 @@ void check_criterion(const ThresholdsFile& thresholds, const CalibrationSet& set
 /// where a value is at most its threshold, and no deeper than the file's last exit. A file that names no exits is for
 /// the model's first ones. Throws as check_exits() does.
 ExitPolicy apply(const ThresholdsFile& thresholds, const ModelSummary& model, ExitPolicy policy);
+/// The same for a solution with the calibration set `set`, which says what is compared.
+ExitPolicy apply(const BudgetSolution& solution, const CalibrationSet& set, const ModelSummary& model,
+                 ExitPolicy policy);
 
 /// Arguments for the reference's evaluation (eval_calvin.py) to use these thresholds:
 /// `--thresholds 0.02 0.003 … 100000000.0`, with `--max_layer` if the deepest allowed exit is not the model's,

@@ -36,6 +36,15 @@ auto value_in(const Table& table, std::string_view name, const char* what) {
 
 }  // namespace
 
+ExitPolicy with_thresholds_of(const ExitPolicy& rule, ExitPolicy policy) {
+  policy.criterion = rule.criterion;
+  policy.delta_type = rule.delta_type;
+  policy.thresholds = rule.thresholds;
+  policy.leq = rule.leq;
+  policy.max_layer = rule.max_layer;
+  return policy;
+}
+
 std::string_view to_string(DeltaType type) { return name_in(kDeltaTypes, type); }
 std::string_view to_string(Criterion criterion) { return name_in(kCriteria, criterion); }
 

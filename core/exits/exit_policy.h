@@ -77,6 +77,9 @@ struct ExitPolicy {
   bool operator==(const ExitPolicy&) const = default;
 };
 
+/// `policy` with the criterion, delta type, thresholds and depth limit of `rule`: where it exits, not how it acts.
+ExitPolicy with_thresholds_of(const ExitPolicy& rule, ExitPolicy policy);
+
 std::string_view to_string(DeltaType type);
 std::string_view to_string(Criterion criterion);
 
