@@ -40,56 +40,66 @@ void EventModel::set_kinds(EventKinds kinds) {
   renew();
 }
 
-QString EventModel::kind_name(FrameEventKind kind) {
-  switch (kind) {
-    case FrameEventKind::exit_change:
-      return tr("exit change");
-    case FrameEventKind::threshold_crossing:
-      return tr("threshold crossing");
-    case FrameEventKind::gripper_opens:
-      return tr("gripper opens");
-    case FrameEventKind::gripper_closes:
-      return tr("gripper closes");
-    case FrameEventKind::forced:
-      return tr("forced exit");
-    case FrameEventKind::breakpoint:
-      return tr("breakpoint");
-    case FrameEventKind::status:
-      return tr("status");
-    case FrameEventKind::gap:
-      return tr("dropped frames");
-    case FrameEventKind::error:
-      return tr("error");
-  }
-  return {};
+QString EventModel::kind_name(FrameEventKind kind, Language language) {
+  const auto text = [kind] {
+    switch (kind) {
+      case FrameEventKind::exit_change:
+        return QT_TR_NOOP("exit change");
+      case FrameEventKind::threshold_crossing:
+        return QT_TR_NOOP("threshold crossing");
+      case FrameEventKind::gripper_opens:
+        return QT_TR_NOOP("gripper opens");
+      case FrameEventKind::gripper_closes:
+        return QT_TR_NOOP("gripper closes");
+      case FrameEventKind::forced:
+        return QT_TR_NOOP("forced exit");
+      case FrameEventKind::breakpoint:
+        return QT_TR_NOOP("breakpoint");
+      case FrameEventKind::status:
+        return QT_TR_NOOP("status");
+      case FrameEventKind::gap:
+        return QT_TR_NOOP("dropped frames");
+      case FrameEventKind::error:
+        return QT_TR_NOOP("error");
+    }
+    return "";
+  };
+  return in(language, text());
 }
 
-QString EventModel::gripper_text(const FrameEvent& event) const {
+QString EventModel::gripper_text(const FrameEvent& event, Language language) const {
   const auto& layout = debugger_->layout();
   const auto value = format_number(double(event.value), 2);
   const auto place = static_cast<std::size_t>(event.dimension);
-  if (layout.is_deer() || place >= layout.width()) return tr("probability of opening %1").arg(value);
-  return tr("%1 at %2").arg(QString::fromStdString(layout.dimensions()[place].name), value);
+  if (layout.is_deer() || place >= layout.width()) {
+    return in(language, QT_TR_NOOP("probability of opening %1")).arg(value);
+  }
+  return in(language, QT_TR_NOOP("%1 at %2")).arg(QString::fromStdString(layout.dimensions()[place].name), value);
 }
 
-QString EventModel::what(const FrameEvent& event) const {
-  const auto exit = [](int place) { return place < 0 ? tr("no exit") : tr("exit %1").arg(place + 1); };
+QString EventModel::in(Language language, const char* text) {
+  return language == Language::users ? tr(text) : QString::fromUtf8(text);
+}
+
+QString EventModel::what(const FrameEvent& event, Language language) const {
+  const auto word = [language](const char* text) { return in(language, text); };
+  const auto exit = [&word](int place) {
+    return place < 0 ? word(QT_TR_NOOP("no exit")) : word(QT_TR_NOOP("exit %1")).arg(place + 1);
+  };
   switch (event.kind) {
     case FrameEventKind::exit_change:
-      return tr("%1 → %2").arg(exit(event.other), exit(event.exit));
+      return QStringLiteral("%1 → %2").arg(exit(event.other), exit(event.exit));
     case FrameEventKind::threshold_crossing:
-      return event.value <= event.limit
-                 ? tr("%1: delta %2 fell to its threshold %3")
-                       .arg(exit(event.exit), format_number(double(event.value)), format_number(double(event.limit)))
-                 : tr("%1: delta %2 rose above its threshold %3")
-                       .arg(exit(event.exit), format_number(double(event.value)), format_number(double(event.limit)));
+      return word(event.value <= event.limit ? QT_TR_NOOP("%1: delta %2 fell to its threshold %3")
+                                             : QT_TR_NOOP("%1: delta %2 rose above its threshold %3"))
+          .arg(exit(event.exit), format_number(double(event.value)), format_number(double(event.limit)));
     case FrameEventKind::gripper_opens:
     case FrameEventKind::gripper_closes:
-      return gripper_text(event);
+      return gripper_text(event, language);
     case FrameEventKind::forced:
-      return tr("%1, forced").arg(exit(event.exit));
+      return word(QT_TR_NOOP("%1, forced")).arg(exit(event.exit));
     case FrameEventKind::gap:
-      return tr("%1: %2 since the previous frame")
+      return word(QT_TR_NOOP("%1: %2 since the previous frame"))
           .arg(debugger_->events().text(event), format_quantity(double(event.value), QStringLiteral("s")));
     case FrameEventKind::breakpoint:
     case FrameEventKind::status:
@@ -111,9 +121,10 @@ QString EventModel::csv_header() { return QStringLiteral("frame,kind,what\n"); }
 
 QString EventModel::csv_line(int row) const {
   const auto event = debugger_->events().at(kinds_, row);
-  auto text = what(event);
+  auto text = what(event, Language::files);
   text.replace(u'"', QStringLiteral("\"\""));
-  return QStringLiteral("%1,%2,\"%3\"\n").arg(QString::number(event.frame), kind_name(event.kind), text);
+  return QStringLiteral("%1,%2,\"%3\"\n")
+      .arg(QString::number(event.frame), kind_name(event.kind, Language::files), text);
 }
 
 int EventModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : rows_; }

@@ -21,7 +21,8 @@ class EventModel : public QAbstractTableModel {
 
   EventKinds kinds() const { return kinds_; }
   void set_kinds(EventKinds kinds);
-  static QString kind_name(FrameEventKind kind);
+  enum class Language { users, files };  ///< files keep English words, so that programs can read them
+  static QString kind_name(FrameEventKind kind, Language language = Language::users);
 
   qint64 frame_of(int row) const;
   int row_of(qint64 frame) const;  ///< the first at or after it; rowCount() if none
@@ -35,8 +36,9 @@ class EventModel : public QAbstractTableModel {
   QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
  private:
-  QString what(const FrameEvent& event) const;
-  QString gripper_text(const FrameEvent& event) const;
+  static QString in(Language language, const char* text);
+  QString what(const FrameEvent& event, Language language = Language::users) const;
+  QString gripper_text(const FrameEvent& event, Language language) const;
   void renew();
 
   Session* session_;
