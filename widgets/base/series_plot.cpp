@@ -9,6 +9,7 @@
 #include "widgets/base/frame_ticker.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
+#include "widgets/base/tickers.h"
 
 namespace deer {
 namespace {
@@ -17,12 +18,6 @@ constexpr int kLeastWidth = 50;      // of a plot before its first layout, pixel
 constexpr int kRoomForXLabel = 110;  // of the height, pixels
 constexpr int kRoomForLegend = 72;   // of the height, pixels
 constexpr int kReach = 4;            // pixels the pointer may move during a click
-
-class ValueTicker : public QCPAxisTicker {
- protected:
-  int getSubTickCount(double) override { return 0; }
-  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_number(tick, 3); }
-};
 
 }  // namespace
 
@@ -33,7 +28,7 @@ SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
   axisRect()->setRangeZoom(Qt::Horizontal);
   axisRect()->setMinimumMargins({4, 4, 4, 2});
   xAxis->setTicker(QSharedPointer<FrameTicker>::create());
-  yAxis->setTicker(QSharedPointer<ValueTicker>::create());
+  yAxis->setTicker(QSharedPointer<NumberTicker>::create());
   yAxis->ticker()->setTickCount(4);
   // The cursor moves with every frame, so it has its own layer and the lines are not redrawn.
   addLayer(QStringLiteral("cursor"), layer(QStringLiteral("main")));

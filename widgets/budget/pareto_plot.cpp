@@ -7,17 +7,12 @@
 
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
+#include "widgets/base/tickers.h"
 
 namespace deer {
 namespace {
 
 constexpr double kReach = 8;  // pixels from a mark at which its tip shows
-
-class NumberTicker : public QCPAxisTicker {
- protected:
-  int getSubTickCount(double) override { return 0; }
-  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_number(tick, 3); }
-};
 
 }  // namespace
 

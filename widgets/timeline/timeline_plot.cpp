@@ -9,6 +9,7 @@
 #include "widgets/base/frame_ticker.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
+#include "widgets/base/tickers.h"
 #include "widgets/timeline/cost_layer.h"
 #include "widgets/timeline/timeline_axes.h"
 #include "widgets/timeline/timeline_cost.h"
@@ -30,30 +31,14 @@ constexpr double kWheelStep = 0.8;
 constexpr qint64 kFirstRoom = 300;  // 10 s
 constexpr double kMoreRoom = 1.5;   // growth factor; large enough that the axis changes rarely
 
-/// As many decimals as the tick distance needs.
-class ValueTicker : public QCPAxisTicker {
- protected:
-  double getTickStep(const QCPRange& range) override {
-    const double step = QCPAxisTicker::getTickStep(range);
-    decimals_ = 0;
-    for (double scaled = step; decimals_ < 6 && std::abs(scaled - std::round(scaled)) > 1e-6; scaled *= 10) ++decimals_;
-    return step;
-  }
-  int getSubTickCount(double) override { return 0; }
-  QString getTickLabel(double tick, const QLocale&, QChar, int) override { return format_fixed(tick, decimals_); }
-
- protected:
-  int decimals_ = 0;
-};
-
 /// As many values as fit below each other.
-class RoomyTicker : public ValueTicker {
+class RoomyTicker : public DecimalTicker {
  public:
   explicit RoomyTicker(const QCPAxis* axis) : axis_(axis) {}
 
  protected:
   double getTickStep(const QCPRange& range) override {
-    double step = ValueTicker::getTickStep(range);
+    double step = DecimalTicker::getTickStep(range);
     const double room = axis_->axisRect()->height() / (1.1 * QFontMetrics(axis_->tickLabelFont()).height());
     while (range.size() / step > std::max(room, 1.0)) step *= 2;
     return step;
@@ -64,7 +49,7 @@ class RoomyTicker : public ValueTicker {
 };
 
 /// Zero and one round value near the top, for tracks with room for two labels.
-class EndsTicker : public ValueTicker {
+class EndsTicker : public DecimalTicker {
  protected:
   QVector<double> createTickVector(double, const QCPRange& range) override {
     if (range.upper <= 0) return {0};
