@@ -3,170 +3,127 @@
 
 #include <QObject>
 #include <QString>
-#include <condition_variable>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <stop_token>
-#include <thread>
-#include <vector>
 
-#include "core/budget/budget_solver.h"
-#include "core/budget/optimal_thresholds.h"
-#include "sessions/analysis/calibration_finder.h"
-#include "sessions/series/record_slices.h"
+#include "core/budget/cost_unit.h"
+#include "sessions/analysis/budget_search.h"
+#include "sessions/analysis/calibration_loader.h"
+#include "sessions/analysis/cost_meter.h"
+#include "sessions/analysis/run_tally.h"
 #include "sessions/session/session.h"
+#include "sessions/threads/task_queue.h"
 
 namespace deer {
 
-/// A curve of mean cost against mean action error, and the one below which no thresholds are known.
-struct BudgetCurves {
-  std::vector<ParetoPoint> family;   ///< of the exit distribution that was asked for; empty for `optimal`
-  std::vector<ParetoPoint> optimal;  ///< from a subsample
-};
+struct ThresholdsFile;
 
 /// What the policy did over the frames evaluated so far, in the terms of a budget.
-struct BudgetReality {
+struct MeasuredResult {
   qint64 frames = 0;
-  double mean_depth = 0;
-  double mean_llm_gflops = 0;  ///< NaN if the model's sizes are not known
-  double mean_error = 0;       ///< of the executed actions against the deepest exit's; NaN if exits are missing
+  double mean_depth = 0;  ///< layers
+  double mean_cost = 0;   ///< in the unit asked for; NaN if it is not known
+  double mean_error = 0;  ///< of the executed actions against the deepest exit's; NaN if exits are missing
 };
 
-/// Thresholds for what a person can afford: the calibration set that is open, what is asked, and what that gives.
-/// Solving happens on a thread of its own, the newest request first; no call waits. GUI thread only.
+/// Thresholds for what a person can afford: the calibration set that is open, the request, and its solution. A request
+/// goes one way, from set_request() to solution_changed(); what changes it here (a set or a file that was opened, undo)
+/// is told by request_replaced(). Files, measuring and solving are on other threads; no call waits. GUI thread only.
 class Budget : public QObject {
   Q_OBJECT
 
  public:
   /// `session` must outlive it. A model brings the set that find_calibration() finds, unless a person chose one for it;
-  /// the request then begins at the mean depth that the thresholds in force come to.
+  /// the request then begins at the mean depth that the active thresholds come to.
   explicit Budget(Session* session, QObject* parent = nullptr);
-  ~Budget() override;
 
   // The calibration set. Null until one is open and a model with the same exits is.
   void open_calibration(const std::filesystem::path& file);
-  const CalibrationSet* set() const;
-  std::filesystem::path calibration_file() const { return file_; }
-  /// Where the open set comes from, to read; empty without one.
-  QString set_origin() const { return set() ? describe_calibration(file_, origin_) : QString(); }
-  bool opening() const { return opening_; }
+  std::shared_ptr<const PreparedCalibration> calibration() const { return fits_ ? calibration_.found.set : nullptr; }
+  const CalibrationSet* set() const { return fits_ ? &calibration_.found.set->set() : nullptr; }
+  std::filesystem::path calibration_file() const { return calibration_.found.file; }
+  QString set_origin() const;  ///< where the open set comes from, to read; empty without one
+  bool opening() const { return loader_.busy(); }
 
   // Costs of the open model, empty where they are not known, for prompts of prompt_tokens().
   const ExitCosts& costs() const { return costs_; }
   int prompt_tokens() const { return tokens_; }
-  /// Measures milliseconds on this device, with a second copy of the model. cancel_measuring() stops it.
+  /// Measures milliseconds on this device; meter() tells how it goes and stops it.
   void measure_timings();
-  void cancel_measuring();
-  bool measuring() const { return measuring_; }
-  double measuring_progress() const { return measured_share_; }
+  CostMeter* meter() { return &meter_; }
 
   // The request, and the newest solution: null before the first, or after the set or the model changed.
   const BudgetRequest& request() const { return request_; }
-  void set_request(const BudgetRequest& request);  ///< solves anew
+  void set_request(const BudgetRequest& request);  ///< solves it
   const BudgetSolution* solution() const { return solution_ ? &*solution_ : nullptr; }
-  bool solving() const { return solved_number_ != wanted_number_; }
+  bool solving() const { return search_.busy(); }
   const BudgetCurves& curves() const { return curves_; }
 
-  /// The policy in force with the solution's thresholds. Nothing if there is no feasible solution.
+  /// There is a feasible solution: policy() is the active policy with its thresholds.
+  bool has_policy() const { return thresholds_.has_value(); }
   std::optional<ExitPolicy> policy() const;
-  /// Puts it in force; false if there is none, or thresholds are frozen.
-  bool apply();
-  /// While frozen, budgets move only the estimate: apply() does nothing and the thresholds in force stay.
+  /// Makes it the session's, as a step to undo with this text (PolicyUndo). False if there is none, or thresholds are
+  /// frozen.
+  bool apply(const QString& text, quint64 step = 0);
+  /// The session's policy is policy().
+  bool applied() const;
+  /// While frozen, budgets only change the estimate: apply() does nothing and the active thresholds stay.
   bool frozen() const { return frozen_; }
   void set_frozen(bool frozen);
-  /// Whether the session's policy is the solution's.
-  bool applied() const;
 
-  /// Over the session's records: exact, since they were replayed under the policy in force. Where many come at once, it
-  /// follows in a moment, and reality_changed() tells.
-  BudgetReality reality() const;
-  bool counting() const { return slices_->busy(); }  ///< reality() is of the records before, in part
+  /// Over the session's records: exact, as they were replayed under the active policy. measured_changed() follows.
+  MeasuredResult measured(CostUnit unit = CostUnit::layers) const;
+  bool counting() const { return !tally_->settled(); }  ///< measured() is of the records before, in part
 
-  // Thresholds in files. Both answer with problem() if it goes wrong.
+  // Thresholds in files, read and written in the background. Both answer with problem() if it goes wrong.
   void save_thresholds(const std::filesystem::path& file);
-  /// Locks every exit at the file's threshold; without a calibration set, applies the file's policy.
+  /// Locks every exit at the file's threshold; without a calibration set, makes the file's policy the active one.
   void load_thresholds(const std::filesystem::path& file);
   /// The argument line for the reference's evaluation; empty without a solution.
   QString reference_line() const;
 
  Q_SIGNALS:
-  void set_changed();  ///< the calibration set, or the model's costs
-  void request_changed();
-  void solution_changed();  ///< also when a solve begins
+  void set_changed();        ///< the calibration set, or the model's costs
+  void request_replaced();   ///< not by set_request(): a set or a file was opened, or a change undone
+  void thresholds_loaded();  ///< of a file into the request
+  void solution_changed();   ///< also when a search begins
   void curves_changed();
-  void measuring_changed();
   void frozen_changed(bool frozen);
-  void reality_changed();
+  void measured_changed();
   void problem(const deer::Problem& problem);
 
  private:
-  struct Task;
-  struct Seen {
-    int depth = 0;  ///< 0: no record
-    int exit = -1;
-    float error = 0;  ///< NaN: the deepest exit was not evaluated
-  };
-
-  void see(qint64 frame, const FrameRecord* record);
-  void count(const Seen& seen, int sign);
-  void work(std::stop_token stop);
-  void serve(const Task& task);
-  void post(Task task);
-  void open(const Task& task);
-  void begin_opening(Task task);
-  std::optional<double> depth_in_force() const;  ///< mean over the set; none if its thresholds are of another kind
-  void measure(const Task& task, std::stop_token stop);
-  void model_changed();
+  void change_model();
+  void use_calibration(const LoadedCalibration& calibration);
+  void take_timings(const StageTimings& timings);
+  void note_prompt(qint64 first, qint64 last);
   void update_costs();
-  void start_anew();
   void solve();
-  template <typename Function>
-  void answer(Function function);
-  static ExitCosts costs_of(const ModelSummary& model, int tokens);
+  void take_solution(const BudgetSolution& solution);
+  void replace_request(const BudgetRequest& request);
+  void use_thresholds(const ThresholdsFile& file);
+  std::optional<double> active_depth() const;
 
   Session* session_;
-  std::filesystem::path file_;
-  CalibrationOrigin origin_ = CalibrationOrigin::chosen;
-  std::filesystem::path chosen_file_;                 ///< by a person
-  std::filesystem::path chosen_model_;                ///< and for which model
-  std::shared_ptr<const PreparedCalibration> set_;    ///< as read
-  std::shared_ptr<const PreparedCalibration> small_;  ///< a subsample, for curves and quick answers
-  bool fits_ = false;                                 ///< the model has the set's exits
-  bool opening_ = false;
+  RunTally* tally_;
+  CalibrationLoader loader_;
+  CostMeter meter_;
+  BudgetSearch search_;
+  TaskQueue files_;
+  std::filesystem::path chosen_file_;   ///< calibration set that a person opened
+  std::filesystem::path chosen_model_;  ///< and for which model
+  LoadedCalibration calibration_;       ///< as read; empty if none is open
+  bool fits_ = false;                   ///< the model has the set's exits
   bool frozen_ = false;
-  bool measuring_ = false;
-  double measured_share_ = 0;
   std::optional<StageTimings> timings_;
   ExitCosts costs_;
   int tokens_ = 0;
-  bool tokens_seen_ = false;  ///< tokens_ is that of a record, not a guess
-  RecordSlices* slices_ = nullptr;
-  std::vector<Seen> seen_;  ///< by frame
-  qint64 seen_count_ = 0;
-  qint64 depth_sum_ = 0;
-  std::vector<qint64> seen_by_exit_;  ///< the last: after a layer that is no exit
-  double error_sum_ = 0;
-  qint64 error_count_ = 0;
+  bool tokens_known_ = false;  ///< tokens_ is that of a record, not a guess
   BudgetRequest request_;
   std::optional<BudgetSolution> solution_;
+  std::optional<ExitPolicy> thresholds_;  ///< of a feasible solution: with_thresholds_of() takes them
   BudgetCurves curves_;
-  quint64 wanted_number_ = 0;
-  quint64 solved_number_ = 0;
-  quint64 open_number_ = 0;
-  quint64 curve_number_ = 0;
-
-  std::mutex mutex_;  // guards the block below
-  std::condition_variable_any wake_;
-  std::unique_ptr<Task> open_task_;
-  std::unique_ptr<Task> solve_task_;
-  std::unique_ptr<Task> curve_task_;
-  std::stop_source solve_stop_;
-  std::stop_source measure_stop_;
-
-  std::jthread thread_;
-  std::jthread measure_thread_;
 };
 
 }  // namespace deer

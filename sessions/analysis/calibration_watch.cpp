@@ -27,13 +27,14 @@ bool same_criterion(const CalibrationSet& set, const ExitPolicy& policy) {
 }  // namespace
 
 CalibrationWatch::CalibrationWatch(Session* session, Budget* budget, QObject* parent)
-    : QObject(parent), session_(session), budget_(budget) {
+    : QObject(parent), session_(session), budget_(budget), tally_(RunTally::of(session)) {
   later_.setSingleShot(true);
   later_.setInterval(kDelayMs);
   connect(&later_, &QTimer::timeout, this, &CalibrationWatch::compare);
   const auto soon = [this] {
     if (!later_.isActive()) later_.start();
   };
+  connect(tally_, &RunTally::changed, this, soon);
   connect(budget, &Budget::set_changed, this, &CalibrationWatch::start_anew);
   connect(session, &Session::model_changed, this, &CalibrationWatch::start_anew);
   connect(session, &Session::episode_changed, this, &CalibrationWatch::start_anew);
@@ -42,38 +43,6 @@ CalibrationWatch::CalibrationWatch(Session* session, Budget* budget, QObject* pa
     if (session_->activity() == Session::Activity::idle) soon();
   });
   start_anew();
-  slices_ = new RecordSlices(session,
-                             {.start_anew =
-                                  [this](qint64 frames) {
-                                    const auto* const model = session_->model();
-                                    deltas_.assign(model ? model->exit_layers.size() : 0,
-                                                   std::vector<float>(static_cast<std::size_t>(frames), kNotEvaluated));
-                                    probed_.assign(static_cast<std::size_t>(frames), false);
-                                    probed_count_ = 0;
-                                  },
-                              .grow =
-                                  [this](qint64 frames) {
-                                    for (auto& column : deltas_)
-                                      column.resize(static_cast<std::size_t>(frames), kNotEvaluated);
-                                    probed_.resize(static_cast<std::size_t>(frames), false);
-                                  },
-                              .take = [this](qint64 frame, const FrameRecordPtr& record) { see(frame, record.get()); },
-                              .taken = soon,
-                              .lose = [this](qint64 frame) { see(frame, nullptr); }},
-                             this);
-  slices_->start();
-}
-
-void CalibrationWatch::see(qint64 frame, const FrameRecord* record) {
-  const auto place = static_cast<std::size_t>(frame);
-  // A frame that stopped early only shows the deltas of hard or easy frames, exit by exit.
-  const bool probed = record && record->mode == RunMode::probe;
-  probed_count_ += (probed ? 1 : 0) - (probed_[place] ? 1 : 0);
-  probed_[place] = probed;
-  for (std::size_t exit = 0; exit < deltas_.size(); ++exit) {
-    const auto* const probe = probed ? record->probe_at(session_->model()->exit_layers[exit]) : nullptr;
-    deltas_[exit][place] = probe ? probe->delta : kNotEvaluated;
-  }
 }
 
 std::vector<int> CalibrationWatch::drifted() const {
@@ -102,44 +71,40 @@ void CalibrationWatch::set_state(State state) {
 }
 
 void CalibrationWatch::compare() {
+  const auto calibration = budget_->calibration();
   const auto* const set = budget_->set();
   const auto* const model = session_->model();
   if (!set || !model || set->exit_layers.size() != model->exit_layers.size()) return set_state(State::no_set);
   if (!same_criterion(*set, session_->policy())) return set_state(State::other_criterion);
 
-  // What is left is handed over first; a copy for every slice would take longer than the slices.
-  if (slices_->busy()) return later_.start();
-  const auto frames = probed_count_;
+  // A copy for every slice of the records would take longer than the slices.
+  if (!tally_->settled()) return later_.start();
+  const auto frames = tally_->probed();
   if (frames == 0) return set_state(State::no_frames);
   if (state_ != State::known) set_state(State::computing);
   std::vector<double> thresholds = session_->policy().thresholds;
-  const bool again = prepared_of_ == set && prepared_;
   const auto number = ++wanted_;
-  task_.ask([this, number, frames, set_address = set, seen = deltas_, thresholds = std::move(thresholds),
-             prepared = again ? prepared_ : nullptr, copy = again ? CalibrationSet() : *set](const std::stop_token&) {
-    std::vector<ExitHealth> health;
-    auto ready = prepared;
-    try {
-      if (!ready) ready = std::make_shared<const PreparedCalibration>(copy);
-      health = calibration_health(*ready, seen, thresholds);
-    } catch (const Error& error) {
-      qWarning("%s", error.what());
-    }
-    QMetaObject::invokeMethod(
-        this,
-        [this, number, frames, set_address, ready, health = std::move(health)] {
-          if (number != wanted_) return;
-          prepared_of_ = set_address;
-          prepared_ = ready;
-          health_ = health;
-          frames_ = frames;
-          set_state(health_.empty() ? State::no_set : State::known);
-          if (told_ || drifted().empty() || session_->activity() != Session::Activity::idle) return;
-          told_ = true;
-          Q_EMIT drift_found();
-        },
-        Qt::QueuedConnection);
-  });
+  task_.ask(
+      [this, number, frames, calibration, seen = tally_->probed_deltas(), thresholds = std::move(thresholds)](const std::stop_token&) {
+        std::vector<ExitHealth> health;
+        try {
+          health = calibration_health(*calibration, seen, thresholds);
+        } catch (const Error& error) {
+          qWarning("%s", error.what());
+        }
+        QMetaObject::invokeMethod(
+            this,
+            [this, number, frames, health = std::move(health)] {
+              if (number != wanted_) return;
+              health_ = health;
+              frames_ = frames;
+              set_state(health_.empty() ? State::no_set : State::known);
+              if (told_ || drifted().empty() || session_->activity() != Session::Activity::idle) return;
+              told_ = true;
+              Q_EMIT drift_found();
+            },
+            Qt::QueuedConnection);
+      });
 }
 
 }  // namespace deer

@@ -8,7 +8,6 @@
 
 #include "core/budget/calibration_health.h"
 #include "sessions/analysis/budget.h"
-#include "sessions/series/record_slices.h"
 #include "sessions/session/session.h"
 #include "sessions/threads/newest_task.h"
 
@@ -22,7 +21,7 @@ class CalibrationWatch : public QObject {
  public:
   enum class State {
     no_set,           ///< none is open, or it is of another model
-    other_criterion,  ///< the set holds values of another criterion or delta type than the policy in force
+    other_criterion,  ///< the set holds values of another criterion or delta type than the active policy
     no_frames,        ///< no frame was run through every exit
     computing,        ///< for the first time since it was one of the above
     known,
@@ -46,24 +45,17 @@ class CalibrationWatch : public QObject {
  private:
   void start_anew();
   void compare();
-  void see(qint64 frame, const FrameRecord* record);
   void set_state(State state);
 
   Session* session_;
   Budget* budget_;
-  // Deltas of the frames that were run through every exit, by exit and frame; NaN where there is none.
-  std::vector<std::vector<float>> deltas_;
-  std::vector<bool> probed_;
-  qint64 probed_count_ = 0;
-  RecordSlices* slices_ = nullptr;
+  RunTally* tally_;
   QTimer later_;
   State state_ = State::no_set;
   std::vector<ExitHealth> health_;
   qint64 frames_ = 0;
   bool told_ = false;
   quint64 wanted_ = 0;
-  const CalibrationSet* prepared_of_ = nullptr;
-  std::shared_ptr<const PreparedCalibration> prepared_;
   NewestTask task_;
 };
 

@@ -51,13 +51,17 @@ void ThresholdFlips::use_suggested() {
 }
 
 void ThresholdFlips::open(const std::filesystem::path& file) {
-  const auto* const model = session_->model();
-  if (!model) return;
-  try {
-    use(deer::apply(read_thresholds(file), *model, session_->policy()), to_qstring(file.filename()));
-  } catch (const Error& error) {
-    fail(QString::fromUtf8(error.what()));
-  }
+  files_.post([file] { return read_thresholds(file); },
+              [this](const ThresholdsFile& read) {
+                const auto* const model = session_->model();
+                if (!model) return;
+                try {
+                  use(deer::apply(read, *model, session_->policy()), to_qstring(read.file.filename()));
+                } catch (const Error& error) {
+                  fail(QString::fromUtf8(error.what()));
+                }
+              },
+              [this](const QString& reason) { fail(reason); });
 }
 
 void ThresholdFlips::use(ExitPolicy other, const QString& label) {
@@ -90,15 +94,9 @@ void ThresholdFlips::clear() {
 
 void ThresholdFlips::compare_now() {
   if (label_.isEmpty() || !session_->model()) return;
-  auto other = session_->policy();
-  other.criterion = other_.criterion;
-  other.delta_type = other_.delta_type;
-  other.thresholds = other_.thresholds;
-  other.leq = other_.leq;
-  other.max_layer = other_.max_layer;
   compared_frames_ = session_->evaluated_count() - session_->fixed_count();
   comparing_ = true;
-  session_->compare(other);
+  session_->compare(with_thresholds_of(other_, session_->policy()));
   Q_EMIT changed();
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/exits/exit_policy.h"
 #include "sessions/frames/exit_flip.h"
+#include "sessions/threads/task_queue.h"
 
 namespace deer {
 
@@ -26,7 +27,7 @@ class ThresholdFlips : public QObject {
   // The second set; each answers with changed(), and problem_text() if it does not fit.
   void keep_present();
   void use_suggested();
-  void open(const std::filesystem::path& file);  ///< what read_thresholds() takes
+  void open(const std::filesystem::path& file);  ///< what read_thresholds() takes, read in the background
   void clear();
 
   QString label() const { return label_; }            ///< empty: there is no second set
@@ -52,6 +53,7 @@ class ThresholdFlips : public QObject {
   qint64 compared_frames_ = 0;
   std::shared_ptr<const std::vector<ExitFlip>> flips_;
   QTimer later_;
+  TaskQueue files_;
 };
 
 }  // namespace deer

@@ -2,6 +2,7 @@
 #include "sessions/debug/episode_marks.h"
 
 #include "sessions/base/paths.h"
+#include "sessions/session/policy_undo.h"
 #include "sessions/session/session.h"
 
 namespace deer {
@@ -76,8 +77,9 @@ void ForcedExits::begin_episode() {
   const auto kept = key->isEmpty() ? others_.end() : others_.find(*key);
   const auto wanted = kept == others_.end() ? std::map<std::int64_t, int>() : kept->second;
   if (wanted == layers()) return;
-  set(wanted);
-  Q_EMIT episode_swapped();
+  set(wanted, tr("Forced exits"));
+  // Steps back would mix those of two episodes.
+  PolicyUndo::of(session_)->clear();
 }
 
 QString ForcedExits::obstacle(qint64 frame) const {
@@ -88,10 +90,10 @@ QString ForcedExits::obstacle(qint64 frame) const {
   return {};
 }
 
-void ForcedExits::set(std::map<std::int64_t, int> layers) {
+void ForcedExits::set(std::map<std::int64_t, int> layers, const QString& text) {
   auto policy = session_->policy();
   policy.forced_layers = std::move(layers);
-  session_->set_policy(policy);
+  PolicyUndo::of(session_)->change(policy, text);
 }
 
 void ForcedExits::force(qint64 frame, int exit_index) {
@@ -100,16 +102,16 @@ void ForcedExits::force(qint64 frame, int exit_index) {
   if (!obstacle(frame).isEmpty()) return;
   auto wanted = layers();
   wanted[frame] = model->exit_layers[static_cast<std::size_t>(exit_index)];
-  set(std::move(wanted));
+  set(std::move(wanted), tr("Forced exit of frame %1").arg(frame));
 }
 
 void ForcedExits::remove(qint64 frame) {
   auto wanted = layers();
-  if (wanted.erase(frame) > 0) set(std::move(wanted));
+  if (wanted.erase(frame) > 0) set(std::move(wanted), tr("Forced exit of frame %1").arg(frame));
 }
 
 void ForcedExits::remove_all() {
-  if (!layers().empty()) set({});
+  if (!layers().empty()) set({}, tr("Forced exits"));
 }
 
 }  // namespace deer

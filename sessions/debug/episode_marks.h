@@ -63,12 +63,10 @@ class ForcedExits : public QObject {
 
  Q_SIGNALS:
   void changed();
-  /// Those of another episode came into force: steps back to the ones before would mix them.
-  void episode_swapped();
 
  private:
   void begin_episode();
-  void set(std::map<std::int64_t, int> layers);
+  void set(std::map<std::int64_t, int> layers, const QString& text);
 
   Session* session_;
   std::optional<QString> key_;  ///< none while no episode was open

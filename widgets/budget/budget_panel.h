@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QTimer>
 #include <QWidget>
 
 #include "sessions/analysis/budget.h"
 
 class QCheckBox;
-class QComboBox;
 class QLabel;
 class QPushButton;
-class QTableView;
-class QTimer;
 class QToolButton;
 
 namespace deer {
 
-class BudgetRow;
+class BudgetControls;
+class BudgetResult;
 class BudgetThresholds;
 class EmptyState;
-class ExitHistogram;
 class ParetoPlot;
 
-/// What a person can afford, by sliders that move together; the thresholds that follow; what they are expected to
-/// do (estimate, from the calibration set) and what they did on the episode (exact, by replay).
+/// A budget from its limits to what its thresholds do: BudgetControls over BudgetResult, and the buttons that apply,
+/// save and load thresholds. Requests go from the controls to the budget, solutions back.
 class BudgetPanel : public QWidget {
   Q_OBJECT
 
@@ -30,15 +28,19 @@ class BudgetPanel : public QWidget {
   BudgetPanel(Session* session, Budget* budget, QWidget* parent = nullptr);
 
   Budget* budget() const { return budget_; }
-  BudgetThresholds* thresholds() const { return thresholds_; }
-  ParetoPlot* plot() const { return plot_; }
+  BudgetThresholds* thresholds() const;
+  ParetoPlot* plot() const;
   QString headline() const;
   QString estimate_text() const;
   QString exact_text() const;
   QString message() const;
 
-  /// Puts the thresholds in force a moment after each change. On unless set.
+  /// Applies the thresholds a moment after each change. On unless set.
   void set_applies_while_moving(bool applies);
+  /// There is something to apply: the panel shows other thresholds than the active ones.
+  bool can_apply() const;
+  /// Makes the thresholds shown the active ones.
+  void apply();
 
  Q_SIGNALS:
   void open_model_requested();
@@ -47,53 +49,34 @@ class BudgetPanel : public QWidget {
   void load_thresholds_requested();
 
  private:
-  enum Average { kAverageDepth, kAverageGflops, kAverageMs };
-  enum Peak { kPeakDepth, kPeakGflops };
-
-  void build_rows();
-  void build_result();
+  void connect_budget();
   QWidget* build_buttons();
+  QToolButton* build_menu();
   void show_page();
-  void show_costs();
-  void show_request();
+  void show_set();
+  void show_replaced();
   void show_solution();
-  void show_exact();
-  void show_curves();
   void show_measuring();
-  void ask();  ///< the sliders, as a request
-  void take_preset(int index);
+  void show_buttons();
+  void request(const BudgetRequest& request, quint64 step);
   void lock(int exit, double threshold);
-  void keep_point();
+  void unlock_all();
+  void take_policy();
   void restyle();
   void set_message(const QString& message);
-  std::vector<double> average_costs() const;
 
   Session* session_;
   Budget* budget_;
   EmptyState* empty_;
-  QWidget* content_;
-  QComboBox* presets_;
-  QComboBox* method_;
-  BudgetRow* average_;
-  BudgetRow* peak_;
-  BudgetRow* memory_;
-  BudgetRow* latency_;
-  QPushButton* measure_;
-  QLabel* headline_;
-  QLabel* estimate_;
-  QLabel* exact_;
-  QLabel* origin_;
+  BudgetControls* controls_;
+  BudgetResult* result_;
   QLabel* message_;
-  ExitHistogram* histogram_;
-  BudgetThresholds* thresholds_;
-  QTableView* table_;
-  ParetoPlot* plot_;
   QCheckBox* follow_;
   QPushButton* apply_;
-  QTimer* apply_later_;
-  QTimer* exact_later_;
-  bool showing_ = false;  // controls are being set from the request
-  bool asked_ = false;    // the person moved something since the set was opened
+  QTimer apply_later_;
+  bool wants_apply_ = false;  ///< a request that was made is still to be applied
+  bool applying_ = false;
+  quint64 step_ = 0;  ///< of that request
 };
 
 }  // namespace deer

@@ -60,6 +60,7 @@ BudgetRow::BudgetRow(const QString& name, const QString& tip, QWidget* parent)
     show_asked();
     Q_EMIT value_changed();
   });
+  connect(slider_, &QSlider::sliderPressed, this, &BudgetRow::drag_started);
   connect(units_, &QComboBox::currentIndexChanged, this, &BudgetRow::unit_changed);
   connect(&Theme::instance(), &Theme::changed, this, &BudgetRow::restyle);
   restyle();
@@ -173,6 +174,8 @@ void BudgetRow::restyle() {
   result_->setPalette(palette);
   show_asked();
 }
+
+bool BudgetRow::slider_down() const { return slider_->isSliderDown(); }
 
 QString BudgetRow::asked_text() const { return asked_->text(); }
 QString BudgetRow::result_text() const { return result_->text(); }

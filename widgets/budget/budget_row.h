@@ -12,8 +12,8 @@ class QSlider;
 
 namespace deer {
 
-/// One thing a person can afford: a name, a slider, what is asked and what the solution gives. The slider's right
-/// end is "no limit". It is either continuous between two values or has a stop at each of a few.
+/// One limit of a budget: a name, a slider, the limit and what the solution comes to. The slider's right end is "no
+/// limit". It is either continuous between two values or has a stop at each of a few.
 class BudgetRow : public QWidget {
   Q_OBJECT
 
@@ -42,10 +42,12 @@ class BudgetRow : public QWidget {
   void set_formatter(std::function<QString(double)> formatter);
 
   QSlider* slider() const { return slider_; }
+  bool slider_down() const;  ///< a drag is under way
   QString asked_text() const;
   QString result_text() const;
 
  Q_SIGNALS:
+  void drag_started();
   void value_changed();
   void unit_changed(int index);
 

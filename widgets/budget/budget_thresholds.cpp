@@ -87,17 +87,17 @@ QVariant BudgetThresholds::data(const QModelIndex& index, int role) const {
       break;
     case Qt::AccessibleTextRole:
       if (index.column() == kExit) return exit_name(row, exit_layers_[place]);
-      if (index.column() == kLock) return is_locked(row) ? tr("locked") : tr("free");
+      if (index.column() == kLock) return is_locked(row) ? tr("locked") : tr("unlocked");
       break;
     case Qt::FontRole:
       return Theme::number_font(theme.body_font());
     case Qt::ToolTipRole:
       if (beyond(row)) return tr("Deeper than the budget allows.");
-      if (deepest(row)) return tr("The deepest exit allowed is taken whatever its threshold says.");
+      if (deepest(row)) return tr("Every frame that reaches the deepest allowed exit exits there.");
       if (index.column() == kThreshold)
-        return tr("The model leaves here if the delta is at most this. An entry locks it.");
+        return tr("A frame exits here if its value is at most this. An entry locks it.");
       if (index.column() == kLock) return tr("Keep this threshold while the others are solved.");
-      if (index.column() == kShare) return tr("Share of the calibration samples that leaves here.");
+      if (index.column() == kShare) return tr("Share of the calibration samples that exit here.");
       break;
   }
   return {};
@@ -140,7 +140,7 @@ bool BudgetThresholds::setData(const QModelIndex& index, const QVariant& value, 
     if (value.toInt() == Qt::Checked) {
       Q_EMIT locked(index.row(), static_cast<double>(thresholds_[static_cast<std::size_t>(index.row())]));
     } else {
-      Q_EMIT freed(index.row());
+      Q_EMIT unlocked(index.row());
     }
     return true;
   }

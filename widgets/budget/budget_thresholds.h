@@ -8,9 +8,9 @@
 
 namespace deer {
 
-/// A solution's thresholds as a table, a row an exit, with the share that leaves there. A threshold that is entered, or
-/// whose box is ticked, is locked: solving leaves it alone. The model shows a solution and a request and never
-/// changes them: entries are announced.
+/// A solution's thresholds as a table: a row for each exit, with the share of samples that exit there. A threshold that
+/// is entered, or whose box is ticked, is locked: solving leaves it alone. The model shows a solution and a request and
+/// never changes them: entries are announced.
 class BudgetThresholds : public QAbstractTableModel {
   Q_OBJECT
 
@@ -19,7 +19,7 @@ class BudgetThresholds : public QAbstractTableModel {
 
   using QAbstractTableModel::QAbstractTableModel;
 
-  /// `solution` may be null. `locked`: one per exit, NaN: free; may be empty.
+  /// `solution` may be null. `locked`: one per exit, NaN: unlocked; may be empty.
   void set(const std::vector<int>& exit_layers, const BudgetSolution* solution, const std::vector<float>& locked);
 
   int rowCount(const QModelIndex& parent = {}) const override;
@@ -31,7 +31,7 @@ class BudgetThresholds : public QAbstractTableModel {
 
  Q_SIGNALS:
   void locked(int exit_index, double threshold);
-  void freed(int exit_index);
+  void unlocked(int exit_index);
   void rejected(const QString& message);
 
  private:

@@ -116,7 +116,7 @@ void CalibrationView::show_empty() {
     case State::other_criterion:
       offers_opening_ = true;
       empty_->set(EmptyState::Icon::chart,
-                  tr("The calibration set was made with another criterion than the policy in force: their values "
+                  tr("The calibration set was made with another criterion than the active policy: their values "
                      "cannot be compared."),
                   tr("Open calibration set…"));
       break;

@@ -5,6 +5,7 @@
 #include <QScrollArea>
 #include <QVBoxLayout>
 
+#include "sessions/session/policy_undo.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 #include "widgets/exits/delta_rows.h"
@@ -53,7 +54,7 @@ DeltaView::DeltaView(Session* session, QWidget* parent)
     ExitPolicy policy = this->session()->policy();
     if (exit < 0 || exit >= static_cast<int>(policy.thresholds.size())) return;
     policy.thresholds[static_cast<std::size_t>(exit)] = threshold;
-    this->session()->set_policy(policy);
+    PolicyUndo::of(this->session())->change(policy, tr("Threshold of exit %1").arg(exit + 1));
   });
 }
 

@@ -3,7 +3,6 @@
 
 #include <QComboBox>
 #include <QFormLayout>
-#include <QHeaderView>
 #include <QLabel>
 #include <QPushButton>
 #include <QScopedValueRollback>
@@ -11,66 +10,24 @@
 #include <QSignalBlocker>
 #include <QSpinBox>
 #include <QStackedLayout>
-#include <QTableView>
-#include <QUndoStack>
 #include <QVBoxLayout>
 
-#include "sessions/series/record_slices.h"
+#include "sessions/analysis/run_tally.h"
+#include "sessions/session/policy_undo.h"
 #include "widgets/base/empty_state.h"
+#include "widgets/base/fitted_table.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 #include "widgets/exits/exit_histogram.h"
 #include "widgets/exits/threshold_model.h"
 
 namespace deer {
-namespace {
-
-constexpr int kStageGroup = 1;
-constexpr int kStepsPerExitGroup = 2;
-
-class PolicyStep : public QUndoCommand {
- public:
-  using Apply = std::function<void(const ExitPolicy&)>;
-
-  PolicyStep(ExitPolicy before, ExitPolicy after, const QString& what, int group, Apply apply)
-      : QUndoCommand(what),
-        before_(std::move(before)),
-        after_(std::move(after)),
-        group_(group),
-        apply_(std::move(apply)) {}
-
-  void undo() override { apply_(before_); }
-  void redo() override { apply_(after_); }
-  int id() const override { return group_ > 0 ? group_ : -1; }
-  bool mergeWith(const QUndoCommand* other) override {
-    after_ = static_cast<const PolicyStep*>(other)->after_;
-    if (after_ == before_) setObsolete(true);
-    return true;
-  }
-
- private:
-  ExitPolicy before_, after_;
-  int group_;
-  Apply apply_;
-};
-
-/// As tall as its rows, without scroll bar and empty space.
-class FittedTable : public QTableView {
- public:
-  using QTableView::QTableView;
-  QSize sizeHint() const override {
-    const int rows = model() ? model()->rowCount() : 0;
-    return {240, horizontalHeader()->sizeHint().height() + rows * verticalHeader()->defaultSectionSize() + 2};
-  }
-  QSize minimumSizeHint() const override { return {120, sizeHint().height()}; }
-};
-
-}  // namespace
 
 ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
     : QWidget(parent),
       session_(session),
-      undo_(new QUndoStack(this)),
+      undo_(PolicyUndo::of(session)),
+      tally_(RunTally::of(session)),
       model_(new ThresholdModel(this)),
       content_(new QWidget),
       empty_(new EmptyState),
@@ -84,24 +41,8 @@ ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
   setAccessibleName(tr("Exit policy"));
   const Theme& theme = Theme::instance();
 
-  table_->setModel(model_);
   table_->setAccessibleName(tr("Thresholds"));
-  table_->verticalHeader()->hide();
-  table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + spacing::kSmall);
-  table_->setShowGrid(false);
-  table_->setSelectionMode(QAbstractItemView::SingleSelection);
-  table_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::SelectedClicked |
-                          QAbstractItemView::EditKeyPressed | QAbstractItemView::AnyKeyPressed);
-  table_->setTabKeyNavigation(false);
-  table_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  table_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-  table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
-  for (const int column : {ThresholdModel::kExit, ThresholdModel::kDepth}) {
-    table_->horizontalHeader()->setSectionResizeMode(column, QHeaderView::ResizeToContents);
-  }
-  table_->horizontalHeader()->setHighlightSections(false);
-  table_->horizontalHeader()->setMinimumSectionSize(24);
-  Theme::instance().style_view(table_);
+  table_->show_model(model_, {ThresholdModel::kExit, ThresholdModel::kDepth});
 
   message_->setAccessibleName(tr("Input error"));
   message_->setWordWrap(true);
@@ -151,28 +92,24 @@ ThresholdEditor::ThresholdEditor(Session* session, QWidget* parent)
     // Shallower exits without a threshold get "never".
     if (policy.thresholds.size() <= place) policy.thresholds.resize(place + 1, kNeverLeave);
     policy.thresholds[place] = threshold;
-    change(policy, tr("Threshold of exit %1").arg(exit + 1));
+    undo_->change(policy, tr("Threshold of exit %1").arg(exit + 1));
   });
   connect(model_, &ThresholdModel::rejected, this, &ThresholdEditor::set_message);
   connect(reset_, &QPushButton::clicked, this, &ThresholdEditor::reset_to_suggested);
   connect(empty_, &EmptyState::action_triggered, this, &ThresholdEditor::open_model_requested);
   connect(session, &Session::model_changed, this, &ThresholdEditor::start_anew);
-  connect(session, &Session::policy_changed, this, &ThresholdEditor::take_policy);
+  connect(session, &Session::policy_changed, this, [this] {
+    show_policy();
+    update_result();
+  });
+  connect(tally_, &RunTally::started_anew, this, &ThresholdEditor::update_result);
+  connect(tally_, &RunTally::changed, this, &ThresholdEditor::update_result);
   connect(session, &Session::activity_changed, this, &ThresholdEditor::update_result);
   connect(&Theme::instance(), &Theme::changed, this, [this] {
     set_message(message_->text());
     update_result();
   });
   start_anew();
-  auto* const slices =
-      new RecordSlices(session,
-                       {.start_anew = [this](qint64 frames) { forget_counts(frames); },
-                        .grow = [this](qint64 frames) { taken_.resize(static_cast<std::size_t>(frames), -1); },
-                        .take = [this](qint64 frame, const FrameRecordPtr& record) { count(frame, record.get()); },
-                        .taken = [this] { update_result(); },
-                        .lose = [this](qint64 frame) { count(frame, nullptr); }},
-                       this);
-  slices->start();
 }
 
 void ThresholdEditor::build_controls() {
@@ -193,7 +130,7 @@ void ThresholdEditor::build_controls() {
       if (showing_ || index < 0) return;
       ExitPolicy policy = session_->policy();
       chosen(policy, combo->itemData(index));
-      change(policy, name);
+      undo_->change(policy, name);
     });
     return combo;
   };
@@ -221,7 +158,7 @@ void ThresholdEditor::build_controls() {
     p.max_layer = v.isValid() ? std::optional<int>(v.toInt()) : std::nullopt;
   });
 
-  const auto add_spin = [this](const QString& name, const QString& tip, int group, int ExitPolicy::*field) {
+  const auto add_spin = [this](const QString& name, const QString& tip, int ExitPolicy::*field) {
     auto* spin = new QSpinBox;
     spin->setAccessibleName(name);
     spin->setToolTip(tip);
@@ -231,18 +168,18 @@ void ThresholdEditor::build_controls() {
     connect(spin, &QSpinBox::valueChanged, spin, name_unit);
     name_unit(1);
     form_->addRow(name, spin);
-    connect(spin, &QSpinBox::valueChanged, this, [this, name, group, field](int value) {
+    // Turns of the same box that follow each other are one step.
+    connect(spin, &QSpinBox::valueChanged, this, [this, name, step = PolicyUndo::new_step(), field](int value) {
       if (showing_) return;
       ExitPolicy policy = session_->policy();
       policy.*field = value;
-      change(policy, name, group);
+      undo_->change(policy, name, step);
     });
     return spin;
   };
-  stage_ = add_spin(tr("Decide every"), tr("Re-evaluate the exit every N steps."), kStageGroup,
-                    &ExitPolicy::steps_per_stage);
-  steps_per_exit_ = add_spin(tr("Deepen every"), tr("Use the next deeper exit every N steps."), kStepsPerExitGroup,
-                             &ExitPolicy::steps_per_exit);
+  stage_ = add_spin(tr("Decide every"), tr("Re-evaluate the exit every N steps."), &ExitPolicy::steps_per_stage);
+  steps_per_exit_ =
+      add_spin(tr("Deepen every"), tr("Use the next deeper exit after N steps."), &ExitPolicy::steps_per_exit);
 }
 
 void ThresholdEditor::resizeEvent(QResizeEvent* event) {
@@ -258,7 +195,6 @@ void ThresholdEditor::show_columns() {
 }
 
 void ThresholdEditor::start_anew() {
-  undo_->clear();
   set_message({});
   const ModelSummary* model = session_->model();
   if (!model) {
@@ -278,31 +214,8 @@ void ThresholdEditor::start_anew() {
   }
   auto* const pages = static_cast<QStackedLayout*>(layout());
   pages->setCurrentIndex(model ? 1 : 0);
-  known_ = session_->policy();
   show_policy();
   update_result();
-}
-
-void ThresholdEditor::take_policy() {
-  const ExitPolicy before = std::exchange(known_, session_->policy());
-  if (!applying_ && before != known_ && session_->model()) {
-    // Changed elsewhere, for example by dragging a mark: already active, but also undoable.
-    QScopedValueRollback applying(applying_, true);
-    undo_->push(new PolicyStep(before, known_, tr("Policy"), 0, [this](const ExitPolicy& policy) {
-      QScopedValueRollback nested(applying_, true);
-      session_->set_policy(policy);
-    }));
-  }
-  show_policy();
-  update_result();
-}
-
-void ThresholdEditor::change(const ExitPolicy& policy, const QString& what, int group) {
-  if (policy == session_->policy()) return;
-  undo_->push(new PolicyStep(session_->policy(), policy, what, group, [this](const ExitPolicy& p) {
-    QScopedValueRollback applying(applying_, true);
-    session_->set_policy(p);
-  }));
 }
 
 void ThresholdEditor::reset_to_suggested() {
@@ -311,7 +224,7 @@ void ThresholdEditor::reset_to_suggested() {
   set_message({});
   ExitPolicy policy = session_->policy();
   policy.thresholds = model->suggested_thresholds;
-  change(policy, tr("Suggested thresholds"));
+  undo_->change(policy, tr("Suggested thresholds"));
 }
 
 void ThresholdEditor::show_policy() {
@@ -354,59 +267,33 @@ void ThresholdEditor::show_policy() {
   show_row(steps_per_exit_, policy.criterion == Criterion::time_step);
 }
 
-void ThresholdEditor::forget_counts(qint64 frames) {
-  const ModelSummary* model = session_->model();
-  counts_.assign(model ? model->exit_layers.size() : 0, 0);
-  depth_sum_ = evaluated_ = 0;
-  taken_.assign(static_cast<std::size_t>(frames), -1);
-}
-
-void ThresholdEditor::count(qint64 frame, const FrameRecord* record) {
-  // taken_ holds depth * 256 + exit + 1, so that a frame can be removed without its old record.
-  int& taken = taken_[static_cast<std::size_t>(frame)];
-  const auto add = [this](int code, int sign) {
-    if (code < 0) return;
-    evaluated_ += sign;
-    depth_sum_ += sign * (code / 256);
-    const auto exit = static_cast<std::size_t>(code % 256);
-    if (exit >= 1 && exit <= counts_.size()) counts_[exit - 1] += sign;
-  };
-  add(taken, -1);
-  taken = record ? record->depth() * 256 + std::clamp(record->exit_index + 1, 0, 255) : -1;
-  add(taken, +1);
-}
-
 void ThresholdEditor::update_result() {
   const ModelSummary* model = session_->model();
   if (!model) return;
   const bool current = session_->records_current();
-  if (evaluated_ == 0) {
-    mean_depth_->setText(tr("Mean depth – of %1").arg(model->layers));
-  } else {
-    const double mean = static_cast<double>(depth_sum_) / static_cast<double>(evaluated_);
-    mean_depth_->setText(tr("Mean depth %1 of %2").arg(format_number(mean)).arg(model->layers));
-  }
+  mean_depth_->setText(tr("Mean depth %1 of %2").arg(format_short(tally_->mean_depth())).arg(model->layers));
   result_->setText(result_text());
   QPalette palette = result_->palette();
   palette.setColor(QPalette::WindowText, Theme::instance().colors().muted_text);
   result_->setPalette(palette);
-  histogram_->set_counts(counts_, current);
+  histogram_->set_counts(tally_->by_exit(), current);
 }
 
 QString ThresholdEditor::result_text() const {
-  if (evaluated_ == 0 && session_->is_live()) return tr("start the live run to see the effect of this policy");
-  if (evaluated_ == 0) return tr("run the model to see the effect of this policy");
-  if (!session_->records_current()) return tr("applying the change to %1 frames…").arg(format_count(evaluated_));
+  const auto evaluated = tally_->evaluated();
+  if (evaluated == 0 && session_->is_live()) return tr("start the live run to see the effect of this policy");
+  if (evaluated == 0) return tr("run the model to see the effect of this policy");
+  if (!session_->records_current()) return tr("applying the change to %1 frames…").arg(format_count(evaluated));
   if (session_->is_live() && session_->activity() == Session::Activity::live) {
-    return tr("as executed, %1 frames").arg(format_count(evaluated_));
+    return tr("as executed, %1 frames").arg(format_count(evaluated));
   }
   if (session_->several_policies())
-    return tr("as executed under several policies, %1 frames").arg(format_count(evaluated_));
+    return tr("as executed under several policies, %1 frames").arg(format_count(evaluated));
   if (session_->fixed_count() > 0) {
     return tr("exact, %1 frames; %2 of them as executed, without all exits")
-        .arg(format_count(evaluated_), format_count(session_->fixed_count()));
+        .arg(format_count(evaluated), format_count(session_->fixed_count()));
   }
-  return tr("exact, %1 frames").arg(format_count(evaluated_));
+  return tr("exact, %1 frames").arg(format_count(evaluated));
 }
 
 QString ThresholdEditor::message() const { return message_->text(); }

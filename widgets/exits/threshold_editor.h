@@ -11,24 +11,24 @@ class QFormLayout;
 class QLabel;
 class QPushButton;
 class QSpinBox;
-class QTableView;
-class QUndoStack;
 
 namespace deer {
 
 class EmptyState;
 class ExitHistogram;
+class FittedTable;
+class PolicyUndo;
+class RunTally;
 class ThresholdModel;
 
 /// Editor for the exit policy: thresholds, criterion, delta type, depth limit, and their result on the evaluated
-/// frames. Every change can be undone.
+/// frames. Every change is a step of the session's PolicyUndo.
 class ThresholdEditor : public QWidget {
   Q_OBJECT
 
  public:
   explicit ThresholdEditor(Session* session, QWidget* parent = nullptr);
 
-  QUndoStack* undo_stack() const { return undo_; }
   ThresholdModel* model() const { return model_; }
   /// "exact, 214 frames", or what is missing.
   QString result_text() const;
@@ -50,20 +50,16 @@ class ThresholdEditor : public QWidget {
   void start_anew();
   void show_policy();
   void show_columns();
-  void take_policy();
-  void count(qint64 frame, const FrameRecord* record);
-  void forget_counts(qint64 frames);
   void update_result();
-  /// One undo step. Steps of the same `group` that follow each other become one; 0 never does.
-  void change(const ExitPolicy& policy, const QString& what, int group = 0);
   void set_message(const QString& message);
 
   Session* session_;
-  QUndoStack* undo_;
+  PolicyUndo* undo_;
+  RunTally* tally_;
   ThresholdModel* model_;
   QWidget* content_;
   EmptyState* empty_;
-  QTableView* table_;
+  FittedTable* table_;
   QComboBox* criterion_;
   QComboBox* delta_type_;
   QComboBox* max_layer_;
@@ -77,13 +73,7 @@ class ThresholdEditor : public QWidget {
   ExitHistogram* histogram_;
   QFormLayout* form_;
 
-  ExitPolicy known_;        // the policy as last seen, to make other views' changes undoable
-  bool applying_ = false;   // the change under way is an undo step's own
-  bool showing_ = false;    // controls are being set from the policy
-  std::vector<int> taken_;  // exit by frame, -1 for none yet
-  std::vector<qint64> counts_;
-  qint64 depth_sum_ = 0;
-  qint64 evaluated_ = 0;
+  bool showing_ = false;  // controls are being set from the policy
 };
 
 }  // namespace deer

@@ -4,7 +4,6 @@
 #include <QDockWidget>
 #include <QFileDialog>
 #include <QLineEdit>
-#include <QUndoStack>
 #include <algorithm>
 
 #include "app/gui/commands/command_table.h"
@@ -46,7 +45,7 @@ QString missing_text(Landmark landmark, int direction) {
 
 }  // namespace
 
-DebugPart::DebugPart(Session* session, Budget* budget, TimelineView* timeline, QUndoStack* undo, QWidget* window)
+DebugPart::DebugPart(Session* session, Budget* budget, TimelineView* timeline, QWidget* window)
     : QObject(window),
       session_(session),
       budget_(budget),
@@ -85,7 +84,6 @@ DebugPart::DebugPart(Session* session, Budget* budget, TimelineView* timeline, Q
   connect(session, &Session::activity_changed, this, [this, resumed] {
     if (session_->activity() == Session::Activity::live) resumed();
   });
-  connect(forced_, &ForcedExits::episode_swapped, undo, &QUndoStack::clear);
   connect(what_if_panel_, &WhatIfPanel::open_thresholds_requested, this, &DebugPart::choose_thresholds);
   connect(event_log_, &EventLog::csv_requested, this, &DebugPart::choose_csv);
   connect(event_log_, &EventLog::problem, this, &DebugPart::problem);

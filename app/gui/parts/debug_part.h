@@ -9,7 +9,6 @@
 #include "sessions/session/session.h"
 
 class QDockWidget;
-class QUndoStack;
 
 namespace deer {
 
@@ -33,7 +32,7 @@ class DebugPart : public QObject {
 
  public:
   /// `window` owns it, and dialogs appear over it.
-  DebugPart(Session* session, Budget* budget, TimelineView* timeline, QUndoStack* undo, QWidget* window);
+  DebugPart(Session* session, Budget* budget, TimelineView* timeline, QWidget* window);
 
   /// A view that wants a dock of its own.
   struct Panel {

@@ -4,13 +4,13 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QFileDialog>
-#include <QUndoStack>
 
 #include "app/gui/commands/command_table.h"
 #include "core/exits/policy_json.h"
 #include "sessions/analysis/budget.h"
 #include "sessions/analysis/calibration_watch.h"
 #include "sessions/base/paths.h"
+#include "sessions/session/policy_undo.h"
 #include "widgets/budget/budget_panel.h"
 #include "widgets/budget/calibration_view.h"
 #include "widgets/exits/threshold_editor.h"
@@ -37,22 +37,20 @@ ModelPart::ModelPart(Session* session, QWidget* window)
   connect(watch_, &CalibrationWatch::drift_found, this, &ModelPart::warn_of_drift);
 }
 
-QUndoStack* ModelPart::undo() const { return thresholds_->undo_stack(); }
-
 void ModelPart::add_edit_commands(CommandTable* commands) {
-  auto* const undo = this->undo();
+  auto* const undo = PolicyUndo::of(session_);
   commands->add(tr("&Edit"), {{.id = "edit.undo",
                                .text = tr("&Undo"),
                                .tip = tr("Undo the last change of the policy."),
                                .shortcuts = {QKeySequence::Undo},
                                .run = [undo] { undo->undo(); },
-                               .enabled = [undo] { return undo->canUndo(); }},
+                               .enabled = [undo] { return undo->can_undo(); }},
                               {.id = "edit.redo",
                                .text = tr("&Redo"),
                                .tip = tr("Redo the change."),
                                .shortcuts = {QKeySequence::Redo},
                                .run = [undo] { undo->redo(); },
-                               .enabled = [undo] { return undo->canRedo(); }},
+                               .enabled = [undo] { return undo->can_redo(); }},
                               {.id = "edit.copy_policy",
                                .text = tr("&Copy policy"),
                                .tip = tr("Copy the exit policy as JSON."),
@@ -64,12 +62,19 @@ void ModelPart::add_edit_commands(CommandTable* commands) {
                                    },
                                .enabled = [this] { return session_->model() != nullptr; },
                                .separator_before = true}});
-  connect(undo, &QUndoStack::indexChanged, commands, &CommandTable::update);
+  connect(undo, &PolicyUndo::changed, commands, [undo, commands] {
+    const auto name = [commands](const char* id, const QString& text, const QString& step) {
+      commands->action(QLatin1String(id))->setText(step.isEmpty() ? text : tr("%1: %2").arg(text, step));
+    };
+    name("edit.undo", tr("&Undo"), undo->undo_text());
+    name("edit.redo", tr("&Redo"), undo->redo_text());
+    commands->update();
+  });
 }
 
 void ModelPart::add_model_commands(CommandTable* commands) {
   const auto has_model = [this] { return session_->model() != nullptr; };
-  const auto solved = [this] { return budget_->policy().has_value(); };
+  const auto solved = [this] { return budget_->has_policy(); };
   commands->add(tr("&Model"),
                 {{.id = "model.run",
                   .text = tr("&Run the model"),
@@ -100,8 +105,8 @@ void ModelPart::add_model_commands(CommandTable* commands) {
                   .text = tr("&Apply the budget"),
                   .tip = tr("Apply the budget's thresholds."),
                   .shortcuts = {QKeySequence(tr("Ctrl+B"))},
-                  .run = [this] { budget_->apply(); },
-                  .enabled = solved},
+                  .run = [this] { budget_panel_->apply(); },
+                  .enabled = [this] { return budget_panel_->can_apply(); }},
                  {.id = "budget.save",
                   .text = tr("Sa&ve thresholds…"),
                   .tip = tr("Save the budget's thresholds to a file for deer run and deer eval."),

@@ -5,8 +5,6 @@
 
 #include "sessions/session/session.h"
 
-class QUndoStack;
-
 namespace deer {
 
 class Budget;
@@ -30,7 +28,6 @@ class ModelPart : public QObject {
   Budget* budget() const { return budget_; }
   BudgetPanel* budget_panel() const { return budget_panel_; }
   CalibrationView* calibration() const { return calibration_; }
-  QUndoStack* undo() const;
 
   void add_edit_commands(CommandTable* commands);
   void add_model_commands(CommandTable* commands);

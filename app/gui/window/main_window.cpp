@@ -9,7 +9,6 @@
 #include <QStatusBar>
 #include <QToolBar>
 #include <QToolButton>
-#include <QUndoStack>
 #include <QVBoxLayout>
 
 #include "app/gui/bars/live_bar.h"
@@ -47,6 +46,7 @@
 #include "app/gui/window/workbench.h"
 #include "sessions/analysis/budget.h"
 #include "sessions/frames/playback.h"
+#include "sessions/session/policy_undo.h"
 #include "widgets/actions/action_plots.h"
 #include "widgets/actions/action_view.h"
 #include "widgets/analysis/compare_view.h"
@@ -88,7 +88,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
       live_(new LivePart(session, this)),
       exits_(new ExitPart(session, this)),
       compare_(new ComparePart(session, this)),
-      debug_(new DebugPart(session, model_->budget(), workbench_->timeline(), model_->undo(), this)),
+      debug_(new DebugPart(session, model_->budget(), workbench_->timeline(), this)),
       present_(new PresentPart(session, this)),
       modes_(new ModeSwitch(session, compare_, this)),
       exports_(new ExportPart(session, this)),
@@ -129,7 +129,7 @@ MainWindow::~MainWindow() {
   session_->disconnect(this);
   for (auto* const dock : layouts_->docks()) dock->disconnect();
   // Parts are destroyed before the panels: their signals must not reach them.
-  model_->undo()->disconnect(commands_);
+  PolicyUndo::of(session_)->disconnect(commands_);
   model_->budget()->disconnect();
 }
 

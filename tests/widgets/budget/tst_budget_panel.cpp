@@ -2,20 +2,25 @@
 #include <QAbstractItemModelTester>
 #include <QComboBox>
 #include <QLabel>
+#include <QMenu>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSlider>
 #include <QTableView>
 #include <QTest>
+#include <QToolButton>
 #include <cmath>
 #include <random>
+#include <semaphore>
 
 #include "core/budget/model_fingerprint.h"
 #include "core/budget/thresholds_file.h"
 #include "core/model/model_config.h"
+#include "sessions/session/policy_undo.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/widgets/support/scene.h"
+#include "widgets/base/budget_text.h"
 #include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
@@ -112,7 +117,7 @@ class BudgetPanelTest : public QObject {
     QCOMPARE(set_asked.size(), 1);
   }
 
-  // What the slider asks for is solved as the solver solves it, put in force, and replayed.
+  // What the slider asks for is solved as the solver solves it, applied, and replayed.
   void an_average_becomes_a_policy() {
     QVERIFY(open());
     QCOMPARE(panel_->headline(), QStringLiteral("Mean depth %1 of 12").arg(format_number(12)));
@@ -130,7 +135,8 @@ class BudgetPanelTest : public QObject {
     QVERIFY(expected.feasible);
     QCOMPARE(budget_->solution()->thresholds, expected.thresholds);
     QCOMPARE(panel_->headline(), QStringLiteral("Mean depth %1 of 12").arg(format_number(expected.depth.mean)));
-    QVERIFY(panel_->estimate_text().contains("3 000") || panel_->estimate_text().contains(format_count(3000)));
+    QCOMPARE(panel_->estimate_text(),
+             QStringLiteral("%1 (estimate, %2 samples)").arg(BudgetText::saving(expected.saving), format_count(3000)));
     auto* const histogram = panel_->findChild<ExitHistogram*>();
     QCOMPARE(std::vector<std::int64_t>(histogram->counts().begin(), histogram->counts().end()), expected.counts);
 
@@ -144,7 +150,7 @@ class BudgetPanelTest : public QObject {
     depth /= static_cast<double>(session_->frame_count());
     QTRY_VERIFY2(panel_->exact_text().startsWith(QStringLiteral("Exact: mean depth %1").arg(format_number(depth))),
                  qPrintable(panel_->exact_text()));
-    QVERIFY(near(budget_->reality().mean_depth, depth));
+    QVERIFY(near(budget_->measured().mean_depth, depth));
   }
 
   void a_drag_ends_with_the_newest() {
@@ -193,6 +199,143 @@ class BudgetPanelTest : public QObject {
     QCOMPARE(budget_->costs().llm_gflops.back(), CostModel(ModelConfig()).llm_gflops(11, budget_->prompt_tokens()));
   }
 
+  void another_unit_of_the_peak_asks_for_the_same_exit() {
+    QVERIFY(open());
+    named<QSlider>(panel_.get(), "Peak")->setValue(2);
+    QTRY_VERIFY(!budget_->solving() && budget_->solution()->deepest_layer() == 5);
+    auto* const units = named<QComboBox>(panel_.get(), "Unit of Peak");
+    units->setCurrentIndex(1);
+    QTRY_VERIFY(!budget_->solving());
+    QCOMPARE(units->currentIndex(), 1);
+    QCOMPARE(budget_->request().peak_gflops, std::optional<double>(budget_->costs().llm_gflops[2]));
+    QVERIFY(!budget_->request().max_layer);
+    QCOMPARE(budget_->solution()->deepest_layer(), 5);
+  }
+
+  void a_drag_is_one_step_to_undo() {
+    QVERIFY(open());
+    auto* const undo = PolicyUndo::of(session_.get());
+    auto* const slider = named<QSlider>(panel_.get(), "Average");
+    const auto first = session_->policy();
+    const auto drag = [&](int from, int to) {
+      slider->setSliderDown(true);
+      slider->setValue(from);
+      // Thresholds are applied in the middle of the drag too.
+      if (!QTest::qWaitFor([&] { return budget_->applied(); })) return false;
+      slider->setValue(to);
+      slider->setSliderDown(false);
+      return QTest::qWaitFor([&] { return !budget_->solving() && budget_->applied(); });
+    };
+    QVERIFY(drag(500, 300));
+    QCOMPARE(undo->count(), 1);
+    const auto second = session_->policy();
+    const auto headline = panel_->headline();
+    const auto position = slider->value();
+    QVERIFY2(undo->undo_text().startsWith("Budget "), qPrintable(undo->undo_text()));
+    QVERIFY(drag(150, 100));
+    QCOMPARE(undo->count(), 2);
+    QVERIFY(panel_->headline() != headline);
+
+    undo->undo();
+    QCOMPARE(session_->policy(), second);
+    QCOMPARE(slider->value(), position);
+    QTRY_COMPARE(panel_->headline(), headline);
+    QVERIFY(budget_->applied());
+    undo->undo();
+    QCOMPARE(session_->policy(), first);
+    QVERIFY(!undo->can_undo());
+    QCOMPARE(slider->value(), slider->maximum());  // no limit, as when the set was opened
+    undo->redo();
+    QCOMPARE(session_->policy(), second);
+    QCOMPARE(slider->value(), position);
+    QTRY_COMPARE(panel_->headline(), headline);
+
+    // Thresholds by hand: what the panel shows can be applied, and is not by itself.
+    auto other = session_->policy();
+    other.thresholds[0] = 0.5;
+    session_->set_policy(other);
+    auto* const apply = named_button("Apply");
+    QTRY_VERIFY(apply->isEnabled());
+    QCOMPARE(panel_->exact_text(), QStringLiteral("Different thresholds are active."));
+    QTest::mouseClick(apply, Qt::LeftButton);
+    QCOMPARE(session_->policy(), second);
+    QVERIFY(!apply->isEnabled());
+  }
+
+  void milliseconds_do_not_take_the_plot_away() {
+    QVERIFY(open());
+    QTRY_VERIFY_WITH_TIMEOUT(!budget_->curves().family.empty(), 20'000);
+    StageTimings timings;
+    for (const int layer : budget_->costs().exit_layers) {
+      timings.exits.push_back({layer, {}, {}, {5.0 + layer, 5.0, 6.0}});
+    }
+    Q_EMIT budget_->meter()->measured(timings);
+    QVERIFY(!budget_->costs().milliseconds.empty());
+    QVERIFY(panel_->plot()->isVisible() && !budget_->curves().family.empty());
+    QTRY_VERIFY(budget_->solution() && !budget_->solving());
+    QVERIFY(!budget_->curves().family.empty());
+    // In milliseconds, too.
+    named<QSlider>(panel_.get(), "Average")->setValue(300);
+    QTRY_VERIFY(!budget_->solving());
+    QSignalSpy drawn(budget_.get(), &Budget::curves_changed);
+    named<QComboBox>(panel_.get(), "Unit of Average")->setCurrentIndex(2);
+    QVERIFY(budget_->request().average_ms.has_value());
+    QTRY_VERIFY_WITH_TIMEOUT(!drawn.empty(), 20'000);
+    QVERIFY(budget_->curves().family.front().cost >= 6);
+    QCOMPARE(panel_->plot()->xAxis->label(), QStringLiteral("ms per step"));
+  }
+
+  // A measurement that does not notice at once that it was cancelled holds nobody up.
+  void measuring_again_does_not_wait() {
+    std::counting_semaphore<> begun(0), go_on(0);
+    CostMeter meter([&](const auto&, const auto&, const auto&, std::stop_token) -> std::unique_ptr<Engine> {
+      begun.release();
+      go_on.acquire();
+      throw Error("cannot be loaded");
+    });
+    QSignalSpy failed(&meter, &CostMeter::failed);
+    meter.start("model", {});
+    begun.acquire();
+    meter.cancel();
+    QVERIFY(!meter.running());
+    meter.start("model", {});
+    QVERIFY(meter.running());
+    go_on.release(2);
+    QTRY_COMPARE(failed.size(), 1);  // the first was cancelled
+    QVERIFY(!meter.running());
+  }
+
+  void the_first_answer_comes_before_the_curves() {
+    const auto set = std::make_shared<const PreparedCalibration>(some_set());
+    const std::vector<int> layers = set->set().exit_layers;
+    BudgetSearch search;
+    QStringList order;
+    connect(&search, &BudgetSearch::solved, this, [&] { order << QStringLiteral("solved"); });
+    connect(&search, &BudgetSearch::drawn, this, [&] { order << QStringLiteral("drawn"); });
+    BudgetRequest request;
+    request.average_depth = 4;
+    search.ask({set, set, exit_costs(layers), request});
+    QTRY_COMPARE_WITH_TIMEOUT(order.size(), 2, 20'000);
+    QCOMPARE(order, (QStringList{"solved", "drawn"}));
+    request.average_depth = 5;
+    search.ask({set, set, exit_costs(layers), request});
+    QTRY_COMPARE(order.size(), 3);  // the curves are still right
+    std::stop_source stop;
+    stop.request_stop();
+    QVERIFY_THROWS_EXCEPTION(Cancelled, family_curve(*set, std::vector<double>{2, 4, 6, 8, 10, 12},
+                                                     ExitDistribution::exponential, 40, false, stop.get_token()));
+  }
+
+  void without_a_set_a_file_becomes_the_policy() {
+    QVERIFY(test::open_all(session_.get()));
+    folder_->write("two.json", std::string_view("{\"thresholds\": [0.1, 1e8], \"exit_layers\": [1, 3], "
+                                                "\"criterion\": \"feature_similarity\"}"));
+    budget_->load_thresholds(*folder_ / "two.json");
+    QTRY_COMPARE(session_->policy().max_layer, std::optional<int>(4));
+    QVERIFY(session_->policy().criterion == Criterion::feature_similarity);
+    QCOMPARE(PolicyUndo::of(session_.get())->count(), 1);
+  }
+
   void a_locked_threshold_stays() {
     QVERIFY(open());
     auto* const table = named<QTableView>(panel_.get(), "Thresholds of the budget");
@@ -229,10 +372,11 @@ class BudgetPanelTest : public QObject {
     named<QSlider>(panel_.get(), "Average")->setValue(100);
     QTRY_VERIFY(budget_->solution() && !budget_->solving());
     QVERIFY(!budget_->solution()->feasible);
-    QVERIFY2(panel_->message().contains("average"), qPrintable(panel_->message()));
+    QVERIFY2(panel_->message().startsWith("An average of ") && panel_->message().contains("infeasible; the minimum is"),
+             qPrintable(panel_->message()));
     QVERIFY(!budget_->policy());
     QTest::qWait(250);
-    QVERIFY(session_->policy() == policy);  // nothing impossible was put in force
+    QVERIFY(session_->policy() == policy);  // nothing infeasible was applied
   }
 
   void least_error_is_first_quick_then_thorough() {
@@ -279,11 +423,14 @@ class BudgetPanelTest : public QObject {
     const auto thresholds = budget_->solution()->thresholds;
     const auto file = *folder_ / "t.json";
     budget_->save_thresholds(file);
+    QTRY_VERIFY(std::filesystem::exists(file));
     QCOMPARE(read_thresholds(file).thresholds.size(), thresholds.size());
     named<QSlider>(panel_.get(), "Average")->setValue(900);
     QTRY_VERIFY(!budget_->solving() && budget_->solution()->thresholds != thresholds);
     named<QSlider>(panel_.get(), "Average")->setValue(1001);
+    QSignalSpy loaded(budget_.get(), &Budget::thresholds_loaded);
     budget_->load_thresholds(file);
+    QTRY_COMPARE(loaded.size(), 1);
     QTRY_VERIFY(!budget_->solving());
     for (std::size_t i = 0; i + 1 < thresholds.size(); ++i) QCOMPARE(budget_->solution()->thresholds[i], thresholds[i]);
     QVERIFY(budget_->reference_line().startsWith("--thresholds "));
@@ -291,10 +438,15 @@ class BudgetPanelTest : public QObject {
     QSignalSpy problems(budget_.get(), &Budget::problem);
     folder_->write("bad.json", std::string_view("{\"thresholds\": [\"many\"]}"));
     budget_->load_thresholds(*folder_ / "bad.json");
-    QCOMPARE(problems.size(), 1);
+    QTRY_COMPARE(problems.size(), 1);
     QVERIFY(problems.front().front().value<Problem>().details.contains("bad.json"));
     budget_->save_thresholds(*folder_ / "no such folder" / "t.json");
-    QCOMPARE(problems.size(), 2);
+    QTRY_COMPARE(problems.size(), 2);
+    // Thresholds of other values than the calibration set's would be locked at numbers without meaning.
+    folder_->write("similar.json", std::string_view("{\"thresholds\": [0.1], \"criterion\": \"feature_similarity\"}"));
+    budget_->load_thresholds(*folder_ / "similar.json");
+    QTRY_COMPARE(problems.size(), 3);
+    QVERIFY(problems.back().front().value<Problem>().details.contains("similar.json: 'criterion' is"));
   }
 
   void sets_that_do_not_fit_are_refused() {
@@ -326,7 +478,7 @@ class BudgetPanelTest : public QObject {
     QTRY_VERIFY(budget_->solution());
     QVERIFY(named<QSlider>(panel_.get(), "Average")->isVisible());
     QVERIFY(!budget_->applied());  // nothing was asked
-    // It begins where the thresholds in force are.
+    // It begins where the active thresholds are.
     const auto& set = *budget_->set();
     const auto thresholds = Scene::thresholds();
     double layers = 0;
@@ -392,15 +544,27 @@ class BudgetPanelTest : public QObject {
 
   void a_preset_and_a_dark_theme() {
     QVERIFY(open());
-    auto* const presets = named<QComboBox>(panel_.get(), "Preset");
-    Q_EMIT presets->activated(3);  // a sixth of 12 layers: the first exit alone
+    auto* const presets = named<QToolButton>(panel_.get(), "Preset");
+    QVERIFY(presets && presets->menu() && presets->menu()->actions().size() == 6);
+    auto* const sixth = presets->menu()->actions().at(2);  // of 12 layers: the first exit alone
+    sixth->trigger();
     QTRY_VERIFY(budget_->solution() && !budget_->solving() && budget_->solution()->exit_layers.size() == 1);
+    QCOMPARE(presets->text(), sixth->text());  // while its limits are those shown
+    named<QSlider>(panel_.get(), "Peak")->setValue(3);
+    QVERIFY(presets->text() != sixth->text());
     Theme::instance().set_mode(Theme::Mode::dark);
     QTRY_VERIFY(panel_->grab().toImage().pixelColor(2, 2).lightness() < 80);
     Theme::instance().set_mode(Theme::Mode::light);
   }
 
  private:
+  QPushButton* named_button(const QString& text) const {
+    for (auto* const button : panel_->findChildren<QPushButton*>()) {
+      if (button->text() == text) return button;
+    }
+    return nullptr;
+  }
+
   bool open() {
     if (!test::open_all(session_.get())) return false;
     budget_->open_calibration(file_);

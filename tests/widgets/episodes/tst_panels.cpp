@@ -13,6 +13,7 @@
 #include <QTreeView>
 #include <QUndoStack>
 
+#include "sessions/session/policy_undo.h"
 #include "tests/support/log_guard.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/actions/action_model.h"
@@ -112,7 +113,7 @@ void PanelsTest::a_bad_entry_is_refused() {
   QVERIFY(!editor.model()->setData(cell, "lots", Qt::EditRole));
   QVERIFY2(editor.message().contains("lots") && editor.message().contains("always"), qPrintable(editor.message()));
   QCOMPARE(session->policy(), before);
-  QCOMPARE(editor.undo_stack()->count(), 0);
+  QCOMPARE(PolicyUndo::of(session.get())->count(), 0);
   QVERIFY(editor.model()->setData(cell, "0.5", Qt::EditRole));
   QVERIFY(editor.message().isEmpty());
   QVERIFY(!editor.model()->setData(editor.model()->index(0, ThresholdModel::kDepth), "3", Qt::EditRole));
@@ -128,23 +129,23 @@ void PanelsTest::undo_and_reset() {
   QVERIFY(editor.model()->setData(editor.model()->index(0, ThresholdModel::kThreshold), "0.5", Qt::EditRole));
   QVERIFY(editor.model()->setData(editor.model()->index(2, ThresholdModel::kThreshold), "never", Qt::EditRole));
   const ExitPolicy third = session->policy();
-  QCOMPARE(editor.undo_stack()->count(), 2);
-  editor.undo_stack()->undo();
+  QCOMPARE(PolicyUndo::of(session.get())->count(), 2);
+  PolicyUndo::of(session.get())->undo();
   QCOMPARE(session->policy().thresholds[2], 0.02);
-  editor.undo_stack()->undo();
+  PolicyUndo::of(session.get())->undo();
   QCOMPARE(session->policy(), first);
-  editor.undo_stack()->redo();
-  editor.undo_stack()->redo();
+  PolicyUndo::of(session.get())->redo();
+  PolicyUndo::of(session.get())->redo();
   QCOMPARE(session->policy(), third);
   editor.reset_to_suggested();
   QCOMPARE(session->policy().thresholds, Scene::thresholds());
-  editor.undo_stack()->undo();
+  PolicyUndo::of(session.get())->undo();
   QCOMPARE(session->policy(), third);
   // A change made elsewhere can be undone here.
   ExitPolicy other = third;
   other.thresholds[4] = 0.25;
   session->set_policy(other);
-  editor.undo_stack()->undo();
+  PolicyUndo::of(session.get())->undo();
   QCOMPARE(session->policy(), third);
 }
 
@@ -169,7 +170,7 @@ void PanelsTest::controls_write_the_policy() {
   stage->setValue(3);
   stage->setValue(5);
   QCOMPARE(session->policy().steps_per_stage, 5);
-  QCOMPARE(editor.undo_stack()->count(), 3);  // both steps of the spin box are one
+  QCOMPARE(PolicyUndo::of(session.get())->count(), 3);  // both steps of the spin box are one
   QVERIFY(choose("Criterion", "Fixed exit"));
   QVERIFY(!named<QComboBox>(&editor, "Deepest")->isVisible());
   QVERIFY(!named<QTableView>(&editor, "Thresholds")->isEnabled());
