@@ -32,6 +32,7 @@ ExportPart::ExportPart(Session* session, QWidget* window)
     : QObject(window), session_(session), window_(window), exports_(new ViewExports(window)) {
   connect(exports_, &ViewExports::problem, this, &ExportPart::problem);
   connect(exports_, &ViewExports::saved, this, [this](const QString& path) {
+    Q_EMIT settled(ProblemId::file_saved);
     Q_EMIT note({.title = tr("File saved"), .details = path, .advice = {}, .id = ProblemId::file_saved});
   });
 }

@@ -28,6 +28,7 @@ class ExportPart : public QObject {
  Q_SIGNALS:
   void problem(const deer::Problem& problem);
   void note(const deer::Problem& note);
+  void settled(deer::ProblemId id);  ///< notes of this kind are out of date
 
  private:
   void save_window();
