@@ -303,8 +303,6 @@ void DebugTest::finds_events() {
   QVERIFY(events[2].kind == FrameEventKind::gripper_opens);
 }
 
-}  // namespace deer::test
-
 void DebugTest::names_every_dimension() {
   FrameValues deer({{1, 3, 5}, nullptr});
   const auto record = some_record(42);
@@ -312,9 +310,9 @@ void DebugTest::names_every_dimension() {
   QCOMPARE(value_of(deer, "x"), static_cast<double>(record.action[0]) * 20);
   QVERIFY(std::abs(value_of(deer, "turn_z") - static_cast<double>(record.action[5]) * 57.29578 / 20) < 1e-4);
 
-  const auto metadata = test::two_arm_metadata();
+  const auto metadata = two_arm_metadata();
   FrameValues arms({metadata.exit_layers, nullptr, metadata.layout});
-  const auto frame = test::two_arm_record(metadata, 9);
+  const auto frame = two_arm_record(metadata, 9);
   arms.set(frame, nullptr);
   QCOMPARE(value_of(arms, "left_forearm_roll"), static_cast<double>(frame.action[3]));
   QCOMPARE(value_of(arms, "right_gripper"), static_cast<double>(frame.action[13]) * 100);
@@ -336,17 +334,19 @@ void DebugTest::names_every_dimension() {
 }
 
 void DebugTest::two_grippers_tell_which_one_moved() {
-  const auto metadata = test::two_arm_metadata();
-  const auto before = test::two_arm_record(metadata, 0);
+  const auto metadata = two_arm_metadata();
+  const auto before = two_arm_record(metadata, 0);
   auto now = before;
   now.frame = 1;
-  now.command = test::with_number(now.command, 13, before.opens(13) ? 0.0F : 1.0F);
+  now.command = with_number(now.command, 13, before.opens(13) ? 0.0F : 1.0F);
   std::vector<FrameEvent> events;
   append_events(now, &before, metadata.exit_layers, events);
   QCOMPARE(events.size(), std::size_t(1));
   QVERIFY(events[0].kind == (before.opens(13) ? FrameEventKind::gripper_closes : FrameEventKind::gripper_opens));
   QCOMPARE(events[0].dimension, std::int16_t(13));
 }
+
+}  // namespace deer::test
 
 QTEST_GUILESS_MAIN(deer::test::DebugTest)
 #include "tst_debug.moc"
