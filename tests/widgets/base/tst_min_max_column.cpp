@@ -18,7 +18,6 @@ class MinMaxColumnTest : public QObject {
  private Q_SLOTS:
   void extents_match_a_plain_search();
   void columns_grow();
-  void buckets_are_aligned();
 };
 
 void MinMaxColumnTest::extents_match_a_plain_search() {
@@ -67,21 +66,6 @@ void MinMaxColumnTest::columns_grow() {
   }
   QCOMPARE(column.size(), kFrames);
   QCOMPARE(column.all().count, whole.all().count);
-}
-
-void MinMaxColumnTest::buckets_are_aligned() {
-  const Buckets all = Buckets::of({-0.5, 999'999.5}, 1000, 1'000'000);
-  QCOMPARE(all.size, 1024);
-  QCOMPARE(all.first, 0);
-  QCOMPARE(all.end(all.count - 1), 999'999);
-  // A small shift keeps the borders where they were.
-  const Buckets shifted = Buckets::of({1700.5, 900'000.5}, 1000, 1'000'000);
-  QCOMPARE(shifted.first % shifted.size, 0);
-  const Buckets few = Buckets::of({2.5, 6.5}, 1000, 20);
-  QCOMPARE(few.size, 1);
-  QCOMPARE(few.first, 3);
-  QCOMPARE(few.count, 4);
-  QCOMPARE(Buckets::of({-0.5, 0.5}, 1000, 0).count, 0);
 }
 
 }  // namespace deer

@@ -11,6 +11,7 @@
 #include "widgets/base/theme.h"
 #include "widgets/exits/delta_scale.h"
 #include "widgets/timeline/timeline_budget.h"
+#include "widgets/timeline/timeline_cost.h"
 #include "widgets/timeline/timeline_data.h"
 #include "widgets/timeline/timeline_layers.h"
 #include "widgets/timeline/timeline_plot.h"
@@ -52,6 +53,7 @@ class TimelineTest : public QObject {
  private Q_SLOTS:
   void initTestCase();
   void cleanup();
+  void buckets_are_aligned();
   void bars_have_their_exits_colour();
   void heat_has_its_deltas_colour();
   void unevaluated_is_hatched();
@@ -76,6 +78,21 @@ void TimelineTest::initTestCase() {
 }
 
 void TimelineTest::cleanup() { QCOMPARE(log_.unexpected(), QStringList()); }
+
+void TimelineTest::buckets_are_aligned() {
+  const Buckets all = Buckets::of({-0.5, 999'999.5}, 1000, 1'000'000);
+  QCOMPARE(all.size, 1024);
+  QCOMPARE(all.first, 0);
+  QCOMPARE(all.end(all.count - 1), 999'999);
+  // A small shift keeps the borders where they were.
+  const Buckets shifted = Buckets::of({1700.5, 900'000.5}, 1000, 1'000'000);
+  QCOMPARE(shifted.first % shifted.size, 0);
+  const Buckets few = Buckets::of({2.5, 6.5}, 1000, 20);
+  QCOMPARE(few.size, 1);
+  QCOMPARE(few.first, 3);
+  QCOMPARE(few.count, 4);
+  QCOMPARE(Buckets::of({-0.5, 0.5}, 1000, 0).count, 0);
+}
 
 void TimelineTest::bars_have_their_exits_colour() {
   Scene scene;
