@@ -52,9 +52,10 @@ WhatIfPanel::WhatIfPanel(Session* session, ForcedExits* forced, ThresholdFlips* 
   jumps(forced_table_, [this, go_to](const QModelIndex& index) { go_to(forced_model_->frame_of(index.row())); });
   jumps(flip_table_, [this, go_to](const QModelIndex& index) { go_to(flip_model_->frame_of(index.row())); });
   connect(session, &Session::model_changed, this, &WhatIfPanel::fill_exits);
-  for (const auto signal : {&Session::activity_changed, &Session::model_changed, &Session::episode_changed}) {
+  for (const auto signal : {&Session::activity_changed, &Session::model_changed}) {
     connect(session, signal, this, &WhatIfPanel::update_forced);
   }
+  connect(session, &Session::episode_changed, this, &WhatIfPanel::update_forced);
   connect(session, &Session::current_frame_changed, this, &WhatIfPanel::update_forced);
   connect(session, &Session::records_changed, this, &WhatIfPanel::update_forced);
   connect(session, &Session::selected_exit_changed, this, [this](int exit) {

@@ -368,10 +368,10 @@ void MainWindow::connect_session() {
   connect(traces_, &TracePart::open_requested, files_, [this](const QString& path) { files_->open_paths({path}); });
   connect(new DropFrame(this), &DropFrame::dropped, files_, &OpenFiles::open_paths);
   connect(session_, &Session::activity_changed, this, &MainWindow::update_page);
-  for (const auto signal :
-       {&Session::activity_changed, &Session::policy_changed, &Session::model_changed, &Session::episode_changed}) {
+  for (const auto signal : {&Session::activity_changed, &Session::policy_changed, &Session::model_changed}) {
     connect(session_, signal, commands_, &CommandTable::update);
   }
+  connect(session_, &Session::episode_changed, commands_, &CommandTable::update);
   connect(session_, &Session::current_frame_changed, commands_, &CommandTable::update);
   connect(session_, &Session::model_changed, this, [this] {
     restore_->model_opened();

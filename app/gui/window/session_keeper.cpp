@@ -11,10 +11,10 @@ SessionKeeper::SessionKeeper(Session* session, StoreWriter* writer, std::functio
   timer_.setSingleShot(true);
   timer_.setInterval(kEveryMs);
   connect(&timer_, &QTimer::timeout, this, &SessionKeeper::save);
-  for (const auto signal :
-       {&Session::model_changed, &Session::collection_changed, &Session::episode_changed, &Session::policy_changed}) {
+  for (const auto signal : {&Session::model_changed, &Session::collection_changed, &Session::policy_changed}) {
     connect(session_, signal, this, &SessionKeeper::note_change);
   }
+  connect(session_, &Session::episode_changed, this, &SessionKeeper::note_change);
   connect(session_, &Session::current_frame_changed, this, &SessionKeeper::note_change);
 }
 
