@@ -2,7 +2,6 @@
 #include "sessions/inference/inference_worker.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "core/base/error.h"
 #include "sessions/base/paths.h"
@@ -12,7 +11,6 @@ namespace {
 
 constexpr auto kReplayTime = std::chrono::microseconds(8);  // a frame
 constexpr int kMostRecordsOut = 2;
-constexpr auto kSignalInterval = std::chrono::milliseconds(34);  // at most 30 signals a second
 
 }  // namespace
 
@@ -37,7 +35,7 @@ void InferenceWorker::load(quint64 command, const std::filesystem::path& path, c
       source_.reset();
       forget_records(rollout_);
     }
-    Q_EMIT loaded(command, engine_->summary(), engine_->policy());
+    Q_EMIT loaded(command, engine_->summary(), engine_->policy(), options);
   } catch (const Cancelled&) {
     Q_EMIT finished(command);
   } catch (const OutOfMemory& error) {
@@ -192,19 +190,32 @@ void InferenceWorker::run(const Advance& task) {
 }
 
 void InferenceWorker::send(const Advance& task, const std::vector<FrameRecordPtr>& batch) {
-  ++records_out_;
+  {
+    const std::scoped_lock lock(records_mutex_);
+    ++records_out_;
+  }
   Q_EMIT records(rollout_, task.policy_id, batch);
 }
 
 void InferenceWorker::send_replayed(const Advance& task, const std::vector<FrameRecordPtr>& batch) {
   // A replay is faster than views can follow: what waited for them would be taken in one go, and hold up a drag.
   const auto due = last_batch_ + batch.size() * kReplayTime;
-  while (records_out_ >= kMostRecordsOut || Clock::now() < due) {
-    if (task.stop.stop_requested()) throw Cancelled();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  {
+    std::unique_lock lock(records_mutex_);
+    records_taken_.wait_until(lock, task.stop, due, [] { return false; });
+    records_taken_.wait(lock, task.stop, [this] { return records_out_ < kMostRecordsOut; });
   }
+  if (task.stop.stop_requested()) throw Cancelled();
   send(task, batch);
   last_batch_ = Clock::now();
+}
+
+void InferenceWorker::records_taken() {
+  {
+    const std::scoped_lock lock(records_mutex_);
+    --records_out_;
+  }
+  records_taken_.notify_one();
 }
 
 void InferenceWorker::publish(const Advance& task) {

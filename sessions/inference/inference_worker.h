@@ -5,6 +5,7 @@
 #include <QString>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <memory>
@@ -47,7 +48,7 @@ class InferenceWorker : public QObject {
   /// A batch of live_frames() was taken. While two are not, the next waits and grows. From any thread.
   void batch_taken() { --batches_out_; }
   /// Likewise of records(): of a replay, no more than a few wait to be taken.
-  void records_taken() { --records_out_; }
+  void records_taken();
   /// Who takes the frames of live runs from now on; null: nobody. From any thread, also while one runs.
   void set_sink(LiveSinkPtr sink);
 
@@ -103,7 +104,8 @@ class InferenceWorker : public QObject {
 
  Q_SIGNALS:
   void progress(quint64 command, const QString& what, qint64 done, qint64 total);
-  void loaded(quint64 command, const deer::ModelSummary& summary, const deer::ExitPolicy& policy);
+  void loaded(quint64 command, const deer::ModelSummary& summary, const deer::ExitPolicy& policy,
+              const deer::EngineOptions& options);
   void records(quint64 rollout, quint64 policy_id, const std::vector<deer::FrameRecordPtr>& batch);
   /// Every record there is was sent under the policy of this command, save `fixed` of a live run whose
   /// features were not all computed: they stay as they were.
@@ -185,7 +187,13 @@ class InferenceWorker : public QObject {
   LiveBatch live_batch_;
   std::deque<Clock::time_point> live_times_;
   std::atomic<int> batches_out_{0};
-  std::atomic<int> records_out_{0};
+
+  static constexpr auto kSignalInterval = std::chrono::milliseconds(30);  // below a frame's time: each is shown
+
+  std::mutex records_mutex_;  // guards the block below
+  std::condition_variable_any records_taken_;
+  int records_out_ = 0;
+
   std::mutex attend_mutex_;
   std::optional<Attend> attend_;
 

@@ -9,7 +9,6 @@
 namespace deer {
 namespace {
 
-constexpr auto kSignalInterval = std::chrono::milliseconds(30);  // below a frame's time: each is shown as it comes
 constexpr int kMostBatchesOut = 2;
 constexpr std::size_t kMostWaitingPictures = 64;
 constexpr auto kRateWindow = std::chrono::seconds(1);

@@ -111,7 +111,6 @@ void Session::Private::begin_load(const std::filesystem::path& path, const Engin
   stop_worker();
   policy_timer.stop();
   job = Job::load;
-  options_wanted = wanted;
   load_name = to_qstring(path.filename().empty() ? path.parent_path().filename() : path.filename());
   load_what.clear();
   load_done = load_total = 0;
@@ -222,10 +221,11 @@ void Session::Private::start_rollout() {
   if (had > 0 && !records.empty()) Q_EMIT q->records_changed(0, static_cast<qint64>(records.size()) - 1);
 }
 
-void Session::Private::on_loaded(quint64 from, const ModelSummary& loaded_summary, const ExitPolicy& model_policy) {
+void Session::Private::on_loaded(quint64 from, const ModelSummary& loaded_summary, const ExitPolicy& model_policy,
+                                 const EngineOptions& loaded_options) {
   // The engine has changed even if this answer is late, so that it must be known here in any case.
   summary = loaded_summary;
-  options = options_wanted;
+  options = loaded_options;
   if (from == command) job = Job::none;
   if (run) return on_loaded_beside_trace(model_policy);
   policy = accepted_policy = model_policy;

@@ -40,7 +40,8 @@ class Session::Private : public QObject {
   static QString tr(const char* text, const char* hint = nullptr, int n = -1) { return Session::tr(text, hint, n); }
 
   // Answers of the worker and the loader.
-  void on_loaded(quint64 command, const ModelSummary& loaded_summary, const ExitPolicy& model_policy);
+  void on_loaded(quint64 command, const ModelSummary& loaded_summary, const ExitPolicy& model_policy,
+                 const EngineOptions& loaded_options);
   void on_records(quint64 from_rollout, quint64 from_policy, const std::vector<FrameRecordPtr>& batch);
   void on_replayed(quint64 command, qint64 fixed_records);
   void on_finished(quint64 command);
@@ -85,7 +86,6 @@ class Session::Private : public QObject {
 
   std::optional<ModelSummary> summary;
   EngineOptions options;
-  EngineOptions options_wanted;
 
   std::shared_ptr<const EpisodeCollection> collection;
   OpenSourceOptions source_options;

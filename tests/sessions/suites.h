@@ -25,6 +25,7 @@ class SessionTest : public QObject {
   void run_without_anything_says_what_is_missing();
   void cancel_is_immediate_with_a_blocked_engine();
   void cancel_stops_a_load_and_keeps_the_old_model();
+  void a_late_model_keeps_the_options_that_it_was_opened_with();
   void a_cancelled_run_goes_on_where_it_stopped();
   void destruction_with_a_blocked_engine_returns();
   void policy_change_replays_exactly();

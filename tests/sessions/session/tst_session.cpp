@@ -2,6 +2,7 @@
 #include <QElapsedTimer>
 #include <QSignalSpy>
 #include <QTest>
+#include <QThread>
 
 #include "sessions/frames/playback.h"
 #include "sessions/session/session.h"
@@ -170,6 +171,25 @@ void SessionTest::cancel_stops_a_load_and_keeps_the_old_model() {
   QCOMPARE(f.session.model()->name, std::string("deer-nano"));
   QVERIFY(f.run());
   QVERIFY(f.matches_fresh_run());
+}
+
+void SessionTest::a_late_model_keeps_the_options_that_it_was_opened_with() {
+  // The engine is there, and its answer still on the way, when another model is asked for that cannot be opened. Until
+  // the engine answers in time its load is stopped instead; then it is given longer.
+  for (int attempt = 1; attempt <= 20; ++attempt) {
+    Fixture f;
+    EngineOptions first, second;
+    first.dtype = "float32";
+    second.dtype = "bfloat16";
+    f.session.open_model("/models/deer-nano", first);
+    QThread::msleep(static_cast<unsigned long>(20 * attempt));
+    f.session.open_model("/models/bad", second);
+    QVERIFY(QTest::qWaitFor([&] { return f.idle() && f.problems.size() == 1; }, kPatienceMs));
+    if (!f.session.model()) continue;
+    QCOMPARE(f.session.engine_options().dtype, std::string("float32"));
+    return;
+  }
+  QFAIL("No answer came late.");
 }
 
 void SessionTest::a_cancelled_run_goes_on_where_it_stopped() {
