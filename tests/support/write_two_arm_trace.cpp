@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/episodes/media/thumbnail.h"
-#include "tests/core/trace/chunk_trace.h"
+#include "tests/support/two_arm_trace.h"
 
 using namespace deer;
 

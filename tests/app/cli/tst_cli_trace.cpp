@@ -7,8 +7,8 @@
 
 #include "core/base/json_file.h"
 #include "core/trace/trace_reader.h"
-#include "tests/core/trace/chunk_trace.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/two_arm_trace.h"
 
 namespace fs = std::filesystem;
 using namespace deer;

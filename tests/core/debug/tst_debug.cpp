@@ -8,8 +8,8 @@
 #include "core/debug/frame_values.h"
 #include "core/exits/exit_policy.h"
 #include "core/model/model_config.h"
-#include "tests/core/trace/chunk_trace.h"
 #include "tests/support/action_edits.h"
+#include "tests/support/two_arm_trace.h"
 
 namespace deer::test {
 

@@ -4,7 +4,7 @@
 #include "core/base/error.h"
 #include "core/exits/criterion.h"
 #include "core/exits/recorded_replay.h"
-#include "tests/core/trace/chunk_trace.h"
+#include "tests/support/two_arm_trace.h"
 
 using namespace deer;
 

@@ -8,9 +8,9 @@
 
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
-#include "tests/core/trace/chunk_trace.h"
 #include "tests/core/trace/made_up_records.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/two_arm_trace.h"
 
 namespace fs = std::filesystem;
 using namespace deer;

@@ -9,11 +9,11 @@
 #include "sessions/session/session.h"
 #include "sessions/traces/recorded_run.h"
 #include "sessions/traces/trace_episodes.h"
-#include "tests/core/trace/chunk_trace.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/two_arm_trace.h"
 
 namespace deer::test {
 namespace {
