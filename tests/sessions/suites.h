@@ -123,7 +123,7 @@ class StoreTest : public QObject {
   void missing_fields_take_their_defaults();
   void a_folder_that_cannot_be_written_is_named();
   void recent_lists_are_short_and_unique();
-  void policies_survive_as_text();
+  void policies_of_earlier_versions_open();
   void the_cache_keeps_its_bounds();
 
  private:
