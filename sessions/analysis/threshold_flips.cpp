@@ -38,7 +38,7 @@ ThresholdFlips::ThresholdFlips(Session* session, QObject* parent)
 }
 
 void ThresholdFlips::keep_present() {
-  if (session_->model()) use(session_->policy(), tr("the thresholds kept"));
+  if (session_->model()) use(session_->policy(), tr("the baseline thresholds"));
 }
 
 void ThresholdFlips::use_suggested() {

@@ -90,7 +90,7 @@ void InferenceWorker::run_live(const Advance& task) {
     publish_live(true);
     Q_EMIT failed(task.command, {in_model ? tr("The model stopped at frame %1").arg(frame)
                                           : tr("The live source stopped at frame %1").arg(frame),
-                                 details, tr("The frames before it stay. Start again to go on from here.")});
+                                 details, tr("The frames before it stay. Start again to resume from here.")});
   }
   // Changes that came too late for a step are no reason to replay what is already there.
   published_policy_ = task.control->policy_id();

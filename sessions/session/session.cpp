@@ -68,7 +68,7 @@ QString Session::frame_problem(qint64 frame) const {
   if (d_->run && d_->loader.problem(frame).isEmpty()) return trace_picture_problem(frame);
   if (!d_->live) return d_->loader.problem(frame);
   if (!d_->live_frames.picture_dropped(frame)) return {};
-  return tr("This picture was let go to make room for newer ones. The preferences say how much memory they may take.");
+  return tr("This frame was evicted from memory. Raise the limit in Preferences.");
 }
 
 void Session::set_cache_bytes(std::size_t bytes) {

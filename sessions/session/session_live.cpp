@@ -214,7 +214,7 @@ void Session::Private::on_live_policy_refused(quint64 from, quint64 id, const QS
     post_policy();
     Q_EMIT q->policy_changed();
   }
-  report({tr("The policy does not fit the model"), reason, tr("The policy before stays in force.")});
+  report({tr("The policy does not fit the model"), reason, tr("The previous policy remains active.")});
 }
 
 void Session::Private::on_live_report(quint64 source, const CameraSourceReport& report) {

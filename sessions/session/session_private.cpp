@@ -315,7 +315,7 @@ void Session::Private::on_policy_refused(quint64 from, const QString& reason) {
   catch_up();
   start_run_if_ready();
   notify();
-  report({tr("The policy does not fit the model"), reason, tr("The policy before stays in force.")});
+  report({tr("The policy does not fit the model"), reason, tr("The previous policy remains active.")});
 }
 
 void Session::Private::on_opened(quint64 request, std::shared_ptr<const EpisodeCollection> opened, std::size_t index,
