@@ -65,7 +65,7 @@ class Budget : public QObject {
   std::optional<ExitPolicy> policy() const;
   /// Makes it the session's, as a step to undo with this text (PolicyUndo). False if there is none, or thresholds are
   /// frozen.
-  bool apply(const QString& text, quint64 step = 0);
+  bool apply(const QString& text = {}, quint64 step = 0);
   /// The session's policy is policy().
   bool applied() const;
   /// While frozen, budgets only change the estimate: apply() does nothing and the active thresholds stay.

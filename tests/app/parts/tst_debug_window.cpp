@@ -8,6 +8,7 @@
 #include <QPushButton>
 #include <QTableView>
 #include <QTest>
+#include <QTranslator>
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/debug_part.h"
@@ -34,6 +35,15 @@
 
 namespace deer::test {
 namespace {
+
+/// Another language: every text in capitals.
+class Capitals : public QTranslator {
+ public:
+  QString translate(const char*, const char* text, const char*, int) const override {
+    return QString::fromUtf8(text).toUpper();
+  }
+  bool isEmpty() const override { return false; }
+};
 
 struct DebugFixture : WindowFixture {
   DebugFixture() : WindowFixture({1600, 1000}) {}
@@ -218,7 +228,12 @@ void DebugWindowTest::the_log_lists_filters_jumps_and_copies() {
                     log->table()->visualRect(log->model()->index(1, 0)).center());
   QCOMPARE(f.session.current_frame(), changes[1]);
   log->table()->selectRow(0);
+  // Programs read the file: it is the same in every language.
+  Capitals capitals;
+  QCoreApplication::installTranslator(&capitals);
+  QCOMPARE(EventModel::kind_name(FrameEventKind::exit_change), QStringLiteral("EXIT CHANGE"));
   log->copy();
+  QCoreApplication::removeTranslator(&capitals);
   const auto lines = QApplication::clipboard()->text().split(u'\n', Qt::SkipEmptyParts);
   QCOMPARE(lines.size(), 2);
   QCOMPARE(lines[0], QStringLiteral("frame,kind,what"));

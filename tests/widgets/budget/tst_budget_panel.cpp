@@ -256,7 +256,7 @@ class BudgetPanelTest : public QObject {
     session_->set_policy(other);
     auto* const apply = named_button("Apply");
     QTRY_VERIFY(apply->isEnabled());
-    QCOMPARE(panel_->exact_text(), QStringLiteral("Different thresholds are active."));
+    QTRY_COMPARE(panel_->exact_text(), QStringLiteral("Different thresholds are active."));
     QTest::mouseClick(apply, Qt::LeftButton);
     QCOMPARE(session_->policy(), second);
     QVERIFY(!apply->isEnabled());
@@ -281,7 +281,7 @@ class BudgetPanelTest : public QObject {
     named<QComboBox>(panel_.get(), "Unit of Average")->setCurrentIndex(2);
     QVERIFY(budget_->request().average_ms.has_value());
     QTRY_VERIFY_WITH_TIMEOUT(!drawn.empty(), 20'000);
-    QVERIFY(budget_->curves().family.front().cost >= 6);
+    QVERIFY(budget_->curves().family.front().cost > 5.99);
     QCOMPARE(panel_->plot()->xAxis->label(), QStringLiteral("ms per step"));
   }
 
