@@ -4,13 +4,11 @@
 
 #include "core/base/error.h"
 #include "core/episodes/open/open_source.h"
-#include "sessions/analysis/similarity.h"
-#include "sessions/series/record_slices.h"
 #include "sessions/session/session.h"
 #include "sessions/traces/recorded_run.h"
 #include "sessions/traces/trace_episodes.h"
 #include "tests/sessions/support/fake_live.h"
-#include "tests/sessions/support/made_trace.h"
+#include "tests/sessions/traces/trace_fixture.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/two_arm_trace.h"
@@ -18,107 +16,9 @@
 namespace deer::test {
 namespace {
 
-constexpr int kPatienceMs = 20000;
+using Fixture = TraceFixture;
+constexpr int kPatienceMs = Fixture::kPatienceMs;
 const std::filesystem::path kDemo = std::filesystem::path(DEER_SOURCE_DIR) / "resources" / "demo";
-
-/// More features than fit in memory, as it says.
-class LargeRun final : public FrameSource, public RecordedRun {
- public:
-  static constexpr std::int64_t kFrames = 20000;
-
-  LargeRun() : records_(fake_records(fake_policy(0.02))) {
-    info_.title = "large";
-    metadata_ = fake_metadata(fake_policy(0.02));
-    metadata_.d_model = 65536;
-    metadata_.model_path.clear();
-  }
-  const SourceInfo& info() const override { return info_; }
-  std::optional<std::int64_t> length() const override { return kFrames; }
-  const std::vector<InstructionSpan>& instructions() const override { return spans_; }
-  ObservationPtr read(std::int64_t) override { return std::make_shared<Observation>(); }
-  ObservationPtr next(std::stop_token) override { return nullptr; }
-  const TraceMetadata& metadata() const override { return metadata_; }
-  std::int64_t frames() const override { return kFrames; }
-  std::int32_t source_episode() const override { return -1; }
-  std::int64_t first_frame() const override { return 0; }
-  const std::string& source() const override { return source_; }
-  std::vector<std::int32_t> steps() const override { return std::vector<std::int32_t>(kFrames); }
-  std::vector<RunMode> modes() const override { return std::vector<RunMode>(kFrames, RunMode::probe); }
-  std::vector<FrameRecordPtr> records(std::int64_t first, std::int64_t count, bool features) const override {
-    std::vector<FrameRecordPtr> out;
-    for (auto i = first; i < first + count; ++i) {
-      const auto& one = *records_[static_cast<std::size_t>(i) % records_.size()];
-      auto record = std::make_shared<FrameRecord>(features ? one : *without_features(one));
-      record->frame = i;
-      out.push_back(std::move(record));
-    }
-    return out;
-  }
-
- private:
-  std::vector<FrameRecordPtr> records_;
-  TraceMetadata metadata_;
-  SourceInfo info_;
-  std::string source_;
-  std::vector<InstructionSpan> spans_;
-};
-
-class OneEpisode final : public EpisodeCollection {
- public:
-  std::string kind() const override { return "trace"; }
-  const std::filesystem::path& path() const override { return path_; }
-  const std::vector<EpisodeEntry>& episodes() const override { return entries_; }
-  const std::vector<std::string>& warnings() const override { return warnings_; }
-  FrameSourcePtr open(std::size_t) const override { return std::make_shared<LargeRun>(); }
-
- private:
-  std::filesystem::path path_ = "/traces/large.h5";
-  std::vector<EpisodeEntry> entries_{EpisodeEntry{}};
-  std::vector<std::string> warnings_;
-};
-
-struct Fixture {
-  Fixture() : control(std::make_shared<FakeControl>()), session(fake_engine_factory(control), opener(control)) {
-    QObject::connect(&session, &Session::problem, &session, [this](const Problem& p) { problems.push_back(p); });
-  }
-
-  static SourceOpener opener(const FakeControlPtr& control) {
-    return [fake = fake_source_opener(control)](
-               const std::filesystem::path& path,
-               const OpenSourceOptions& options) -> std::shared_ptr<const EpisodeCollection> {
-      if (path == "/traces/large.h5") return std::make_shared<OneEpisode>();
-      return path.extension() == ".h5" ? open_recording(path, options) : fake(path, options);
-    };
-  }
-  bool idle() const { return session.activity() == Session::Activity::idle; }
-  bool wait(const std::function<bool()>& done) {
-    return QTest::qWaitFor([&] { return done() && idle(); }, kPatienceMs);
-  }
-  /// With all records, and its model looked for.
-  bool open(const std::filesystem::path& file, std::size_t episode = 0) {
-    QSignalSpy model(&session, &Session::model_changed);
-    session.open_source(file, {}, episode);
-    return wait(
-        [&] { return session.trace() && session.evaluated_count() == session.frame_count() && model.count() >= 2; });
-  }
-  bool shows(const std::vector<FrameRecordPtr>& wanted) const {
-    if (session.frame_count() != static_cast<qint64>(wanted.size())) return false;
-    for (qint64 i = 0; i < session.frame_count(); ++i) {
-      if (!session.record(i) || !same_record(*session.record(i), *wanted[static_cast<std::size_t>(i)])) return false;
-    }
-    return true;
-  }
-  ObservationPtr observation(qint64 frame) {
-    ObservationPtr seen;
-    return QTest::qWaitFor([&] { return (seen = session.observation(frame)) != nullptr; }, kPatienceMs) ? seen
-                                                                                                        : nullptr;
-  }
-
-  TemporaryFolder folder;
-  FakeControlPtr control;
-  Session session;
-  std::vector<Problem> problems;
-};
 
 }  // namespace
 
@@ -139,10 +39,6 @@ class TraceSessionTest : public QObject {
   void the_model_that_was_open_comes_back();
   void episodes_of_a_trace_share_the_policy();
   void frames_that_stopped_early_stay_as_they_were_run();
-  void cancelled_reading_goes_on();
-  void features_come_for_the_frame_that_is_shown();
-  void similarity_reads_features_that_are_not_kept();
-  void views_get_long_traces_in_slices();
   void pictures_come_from_the_data_or_the_thumbnails();
   void live_runs_follow_a_trace();
   void files_that_are_no_traces_data();
@@ -381,104 +277,6 @@ void TraceSessionTest::frames_that_stopped_early_stay_as_they_were_run() {
     const auto& wanted = i < 20 ? recorded : replayed;
     QCOMPARE(f.session.record(i)->exit_index, wanted[static_cast<std::size_t>(i)]->exit_index);
   }
-}
-
-void TraceSessionTest::cancelled_reading_goes_on() {
-  Fixture f;
-  f.session.open_source("/traces/large.h5");
-  QVERIFY(QTest::qWaitFor([&] { return f.session.activity() == Session::Activity::reading; }, kPatienceMs));
-  QVERIFY(f.session.activity_text().contains("Reading the trace"));
-  f.session.cancel();
-  QVERIFY(f.idle());
-  QTest::qWait(100);
-  const auto before = f.session.evaluated_count();
-  QVERIFY(before < LargeRun::kFrames);
-  f.session.run_episode();
-  QVERIFY(f.wait([&] { return f.session.evaluated_count() == LargeRun::kFrames; }));
-}
-
-void TraceSessionTest::features_come_for_the_frame_that_is_shown() {
-  Fixture f;
-  f.session.open_source("/traces/large.h5");
-  QVERIFY(f.wait([&] { return f.session.evaluated_count() == LargeRun::kFrames; }));
-  QVERIFY(QTest::qWaitFor([&] { return has_features(*f.session.record(0)); }, kPatienceMs));
-  QVERIFY(!has_features(*f.session.record(1234)));
-  f.session.set_current_frame(1234);
-  QVERIFY(QTest::qWaitFor([&] { return has_features(*f.session.record(1234)); }, kPatienceMs));
-  QVERIFY(!has_features(*f.session.record(1235)));
-  // Those of long ago make room.
-  for (qint64 frame = 300; frame < 600; ++frame) {
-    f.session.set_current_frame(frame);
-    QVERIFY(QTest::qWaitFor([&] { return has_features(*f.session.record(frame)); }, kPatienceMs));
-  }
-  QVERIFY(!has_features(*f.session.record(1234)));
-  QVERIFY(has_features(*f.session.record(599)));
-}
-
-void TraceSessionTest::similarity_reads_features_that_are_not_kept() {
-  Fixture f;
-  Similarity similarity(&f.session);
-  f.session.open_source("/traces/large.h5");
-  QVERIFY(QTest::qWaitFor([&] { return similarity.known_count() == LargeRun::kFrames; }, kPatienceMs));
-  QVERIFY(!has_features(*f.session.record(12345)));
-  const auto whole = fake_records(fake_policy(0.02));
-  const auto& layers = f.session.model()->exit_layers;
-  const auto wanted = feature_cosines(*whole[12345 % whole.size()], layers);
-  for (std::size_t a = 0; a < layers.size(); ++a) {
-    for (std::size_t b = a; b < layers.size(); ++b) {
-      QCOMPARE(similarity.cosine(12345, a, b), static_cast<double>(wanted[pair_place(a, b, layers.size())]));
-    }
-  }
-  QCOMPARE(similarity.mean(0, LargeRun::kFrames - 1).frames, LargeRun::kFrames);
-
-  similarity.ask_cka(100, 5099);
-  QVERIFY(QTest::qWaitFor([&] { return !similarity.computing_cka(); }, kPatienceMs));
-  QCOMPARE(similarity.cka()->matrix.frames, 600);
-  QCOMPARE(similarity.cka()->matrix.frames_offered, 5000);
-  std::vector<FrameRecordPtr> chosen;
-  for (std::size_t i = 0; i < 600; ++i) chosen.push_back(whole[(100 + i * 4999 / 599) % whole.size()]);
-  QCOMPARE(similarity.cka()->matrix.values, linear_cka(chosen, layers).values);
-}
-
-void TraceSessionTest::views_get_long_traces_in_slices() {
-  Fixture f;
-  struct View {
-    std::vector<int> seen;
-    std::unique_ptr<RecordSlices> slices;
-  };
-  std::array<View, 3> views;
-  for (auto& view : views) {
-    view.slices = std::make_unique<RecordSlices>(
-        &f.session,
-        RecordSlices::Calls{
-            .start_anew = [&view](qint64 frames) { view.seen.assign(static_cast<std::size_t>(frames), 0); },
-            .grow = [](qint64) {},
-            .take =
-                [&view](qint64 frame, const FrameRecordPtr& record) {
-                  view.seen[static_cast<std::size_t>(frame)] += record->frame == frame ? 1 : 1000;
-                },
-            .taken = [] {}},
-        nullptr);
-    view.slices->start();
-  }
-  f.session.open_source("/traces/large.h5");
-  QVERIFY(f.wait([&] { return f.session.evaluated_count() == LargeRun::kFrames; }));
-  QVERIFY(QTest::qWaitFor(
-      [&] { return std::none_of(views.begin(), views.end(), [](const View& view) { return view.slices->busy(); }); },
-      kPatienceMs));
-  for (const auto& view : views) {
-    QCOMPARE(view.seen.size(), static_cast<std::size_t>(LargeRun::kFrames));
-    QVERIFY(std::all_of(view.seen.begin(), view.seen.end(), [](int times) { return times >= 1 && times < 1000; }));
-  }
-  // A little comes at once, without a turn of the event loop; much does not, and everybody gets a share.
-  for (auto& view : views) view.seen.assign(view.seen.size(), 0);
-  Q_EMIT f.session.records_changed(5, 9);
-  QVERIFY(views[0].seen[5] == 1 && views[2].seen[9] == 1 && views[1].seen[10] == 0);
-  Q_EMIT f.session.records_changed(0, LargeRun::kFrames - 1);
-  QVERIFY(views[0].slices->busy() && views[0].seen[100] == 0);
-  views[1].slices.reset();  // one that goes meanwhile
-  QVERIFY(QTest::qWaitFor([&] { return !views[0].slices->busy() && !views[2].slices->busy(); }, kPatienceMs));
-  QVERIFY(views[0].seen[19'999] == 1 && views[2].seen[19'999] == 1 && views[1].seen[19'999] == 0);
 }
 
 void TraceSessionTest::pictures_come_from_the_data_or_the_thumbnails() {
