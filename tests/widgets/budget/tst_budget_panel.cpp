@@ -17,9 +17,7 @@
 #include "core/budget/thresholds_file.h"
 #include "core/model/model_config.h"
 #include "sessions/session/policy_undo.h"
-#include "tests/support/log_guard.h"
-#include "tests/support/temporary_folder.h"
-#include "tests/widgets/support/scene.h"
+#include "tests/widgets/budget/budget_fixture.h"
 #include "widgets/base/budget_text.h"
 #include "widgets/base/empty_state.h"
 #include "widgets/base/number_format.h"
@@ -32,70 +30,16 @@
 
 namespace deer {
 
+using test::named;
+using test::near;
 using test::Scene;
+using test::some_set;
 using test::TemporaryFolder;
 
-namespace {
-
-/// Deltas and errors that shrink with depth, as a trained model's do.
-CalibrationSet some_set(int exits = Scene::kExits, int samples = 3000) {
-  std::mt19937 random(7);
-  std::normal_distribution<float> normal;
-  CalibrationSet set;
-  for (int exit = 0; exit < exits; ++exit) {
-    set.exit_layers.push_back(2 * exit + 1);
-    std::vector<float> values, errors;
-    for (int i = 0; i < samples; ++i) {
-      values.push_back(0.1F * std::exp(-0.5F * static_cast<float>(exit) + 0.5F * normal(random)));
-      errors.push_back(exit + 1 == exits ? 0
-                                         : 0.1F * std::exp(-0.6F * static_cast<float>(exit) + 0.4F * normal(random)));
-    }
-    set.values.push_back(std::move(values));
-    set.errors.push_back(std::move(errors));
-  }
-  return set;
-}
-
-template <typename T>
-T* named(QWidget* parent, const QString& name) {
-  for (T* child : parent->findChildren<T*>()) {
-    if (child->accessibleName() == name) return child;
-  }
-  return nullptr;
-}
-
-bool near(double a, double b, double tolerance = 1e-9) { return std::abs(a - b) <= tolerance; }
-
-}  // namespace
-
-class BudgetPanelTest : public QObject {
+class BudgetPanelTest : public test::BudgetPanelFixture {
   Q_OBJECT
 
  private Q_SLOTS:
-  void initTestCase() {
-    Theme::instance().set_mode(Theme::Mode::light);
-    Theme::instance().apply();
-    qRegisterMetaType<Problem>();
-  }
-
-  void init() {
-    session_ = Scene().session();
-    budget_ = std::make_unique<Budget>(session_.get());
-    panel_ = std::make_unique<BudgetPanel>(session_.get(), budget_.get());
-    panel_->resize(400, 1000);
-    panel_->show();
-    folder_ = std::make_unique<TemporaryFolder>();
-    file_ = *folder_ / "some.safetensors";
-    write_calibration(file_, some_set());
-  }
-
-  void cleanup() {
-    panel_.reset();
-    budget_.reset();
-    session_.reset();
-    QCOMPARE(log_.unexpected(), QStringList());
-  }
-
   void it_says_what_is_missing() {
     const auto* const empty = panel_->findChild<EmptyState*>();
     QVERIFY(empty && empty->isVisible());
@@ -449,99 +393,6 @@ class BudgetPanelTest : public QObject {
     QVERIFY(problems.back().front().value<Problem>().details.contains("similar.json: 'criterion' is"));
   }
 
-  void sets_that_do_not_fit_are_refused() {
-    QVERIFY(open());
-    QSignalSpy problems(budget_.get(), &Budget::problem);
-    budget_->open_calibration(folder_->write("broken.safetensors", std::string_view("not a set")));
-    QTRY_COMPARE(problems.size(), 1);
-    QVERIFY(problems.back().front().value<Problem>().details.contains("broken.safetensors"));
-    QVERIFY(budget_->set());  // the one before stays
-    write_calibration(*folder_ / "other.safetensors", some_set(4));
-    budget_->open_calibration(*folder_ / "other.safetensors");
-    QTRY_COMPARE(problems.size(), 2);
-    QVERIFY(!budget_->set());
-    budget_->open_calibration(file_);
-    QTRY_VERIFY(budget_->set());
-    QTRY_VERIFY(budget_->solution());
-  }
-
-  void the_set_beside_a_model_opens_by_itself() {
-    const auto model = some_model();
-    write_calibration(*folder_ / kCalibrationFile, set_of(model));
-    QVERIFY(open_model(model));
-    QVERIFY(budget_->set());
-    QCOMPARE(budget_->calibration_file(), *folder_ / kCalibrationFile);
-    const auto* const origin = named<QLabel>(panel_.get(), "Where the calibration set comes from");
-    QVERIFY(origin && origin->isVisible());
-    QCOMPARE(origin->text(), QStringLiteral("Calibration set: calibration.safetensors, found beside the model"));
-    QVERIFY(origin->toolTip().endsWith("/calibration.safetensors"));
-    QTRY_VERIFY(budget_->solution());
-    QVERIFY(named<QSlider>(panel_.get(), "Average")->isVisible());
-    QVERIFY(!budget_->applied());  // nothing was asked
-    // It begins where the active thresholds are.
-    const auto& set = *budget_->set();
-    const auto thresholds = Scene::thresholds();
-    double layers = 0;
-    for (std::size_t sample = 0; sample < set.values[0].size(); ++sample) {
-      std::size_t exit = 0;
-      while (exit + 1 < set.values.size() && !(set.values[exit][sample] <= float(thresholds[exit]))) ++exit;
-      layers += set.exit_layers[exit] + 1;
-    }
-    const double mean = layers / double(set.values[0].size());
-    QVERIFY(mean > 3 && mean < 11);
-    QVERIFY(budget_->request().average_depth && near(*budget_->request().average_depth, mean));
-    QVERIFY(near(budget_->solution()->depth.mean, mean, 0.1));
-
-    // The one in its folder is nearer, and no part of what makes the model.
-    auto nearer = set_of(model);
-    nearer.provenance["samples"] = "nearer";
-    write_calibration(model / kCalibrationFile, nearer);
-    QVERIFY(open_model(model));
-    QVERIFY(budget_->set());
-    QCOMPARE(budget_->set()->provenance.at("samples"), std::string("nearer"));
-    QCOMPARE(origin->text(), QStringLiteral("Calibration set: calibration.safetensors, found in the model’s folder"));
-  }
-
-  void a_set_of_another_model_is_not_opened() {
-    const auto model = some_model();
-    QSignalSpy problems(budget_.get(), &Budget::problem);
-    auto other = set_of(model);
-    other.provenance["model_hash"] = std::string(40, '0');
-    write_calibration(*folder_ / kCalibrationFile, other);
-    QVERIFY(open_model(model));
-    QVERIFY(!budget_->set() && budget_->calibration_file().empty());
-    other.provenance.erase("model_hash");  // whose it is nobody knows
-    write_calibration(*folder_ / kCalibrationFile, other);
-    QVERIFY(open_model(model));
-    QVERIFY(!budget_->set());
-    folder_->write(kCalibrationFile, std::string_view("something else"));
-    QVERIFY(open_model(model));
-    QVERIFY(!budget_->set());
-    QCOMPARE(problems.size(), 0);
-    bool offered = false;
-    for (auto* const button : panel_->findChildren<QPushButton*>()) {
-      offered |= button->isVisible() && button->text() == QStringLiteral("Open calibration set…");
-    }
-    QVERIFY(offered);
-  }
-
-  void a_set_that_was_chosen_stays() {
-    const auto model = some_model();
-    write_calibration(*folder_ / kCalibrationFile, set_of(model));
-    QVERIFY(open_model(model));
-    QVERIFY(budget_->set());
-    budget_->open_calibration(file_);
-    QTRY_COMPARE(budget_->calibration_file(), file_);
-    QVERIFY(open_model(model));
-    QCOMPARE(budget_->calibration_file(), file_);
-    QCOMPARE(named<QLabel>(panel_.get(), "Where the calibration set comes from")->text(),
-             QStringLiteral("Calibration set: some.safetensors"));
-    // Another model brings its own, or none.
-    folder_->write("elsewhere/model/config.json", std::string_view("{}"));
-    QVERIFY(open_model(*folder_ / "elsewhere" / "model"));
-    QVERIFY(!budget_->set());
-  }
-
   void a_preset_and_a_dark_theme() {
     QVERIFY(open());
     auto* const presets = named<QToolButton>(panel_.get(), "Preset");
@@ -556,42 +407,6 @@ class BudgetPanelTest : public QObject {
     QTRY_VERIFY(panel_->grab().toImage().pixelColor(2, 2).lightness() < 80);
     Theme::instance().set_mode(Theme::Mode::light);
   }
-
- private:
-  QPushButton* named_button(const QString& text) const {
-    for (auto* const button : panel_->findChildren<QPushButton*>()) {
-      if (button->text() == text) return button;
-    }
-    return nullptr;
-  }
-
-  bool open() {
-    if (!test::open_all(session_.get())) return false;
-    budget_->open_calibration(file_);
-    return QTest::qWaitFor([this] { return budget_->set() && budget_->solution() && !budget_->solving(); }, 10'000);
-  }
-
-  std::filesystem::path some_model() {
-    folder_->write("model/config.json", std::string_view("{\"some\": 1}"));
-    return *folder_ / "model";
-  }
-  static CalibrationSet set_of(const std::filesystem::path& model) {
-    auto set = some_set();
-    set.provenance["model_hash"] = model_fingerprint(model);
-    return set;
-  }
-  bool open_model(const std::filesystem::path& path) {
-    QSignalSpy opened(session_.get(), &Session::model_changed);
-    session_->open_model(path);
-    return QTest::qWaitFor([&] { return !opened.empty() && !budget_->opening(); }, 10'000);
-  }
-
-  test::LogGuard log_;
-  std::unique_ptr<Session> session_;
-  std::unique_ptr<Budget> budget_;
-  std::unique_ptr<BudgetPanel> panel_;
-  std::unique_ptr<TemporaryFolder> folder_;
-  std::filesystem::path file_;
 };
 
 }  // namespace deer
