@@ -8,6 +8,7 @@ class QLineEdit;
 
 namespace deer {
 
+class ActionLayout;
 class Debugger;
 
 /// An example expression: "depth at least 10", `depth >= 10`.
