@@ -8,12 +8,11 @@
 #include <random>
 
 #include "core/base/error.h"
+#include "core/budget/threshold_limits.h"
 
 namespace deer {
 namespace {
 
-constexpr float kAlways = static_cast<float>(kAlwaysLeave);
-constexpr float kNever = static_cast<float>(kNeverLeave);
 constexpr std::size_t kMostExits = 255;
 
 double mean_of(double sum, std::int64_t count) { return sum / static_cast<double>(count); }

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <limits>
 
+#include "core/budget/threshold_limits.h"
+
 namespace deer {
 namespace {
 
-constexpr float kAlways = static_cast<float>(kAlwaysLeave);
-constexpr float kNever = static_cast<float>(kNeverLeave);
 constexpr int kMostSweeps = 100;
 // Smaller gains are rounding errors.
 constexpr double kGain = 1e-12;

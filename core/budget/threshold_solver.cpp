@@ -9,15 +9,13 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/budget/threshold_limits.h"
 
 namespace deer {
 namespace {
 
 constexpr std::pair<const char*, ExitDistribution> kNames[] = {
     {"exp", ExitDistribution::exponential}, {"gauss", ExitDistribution::gaussian}, {"gamma", ExitDistribution::gamma}};
-
-constexpr float kAlways = 1e8F;
-constexpr float kNever = -1e8F;
 
 // Natural logarithm of the gamma density with scale 2.
 double log_gamma_density(double x, double shape) {

@@ -22,6 +22,8 @@ target_compile_options(deer_options INTERFACE
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-stringop-overflow>
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
   $<$<BOOL:${DEER_WERROR}>:-Werror>
+  # It fears for types of the sources that are compiled as one, which no other file sees.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${DEER_UNITY}>>:-Wno-subobject-linkage>
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 if(DEER_SANITIZE)
   target_compile_options(deer_options INTERFACE -fsanitize=${DEER_SANITIZE} -fno-omit-frame-pointer)
@@ -39,16 +41,19 @@ function(deer_reuse_torch_header target)
   target_precompile_headers(${target} REUSE_FROM deer_torch_pch)
 endfunction()
 
-# deer_library(NAME SOURCES ... PUBLIC ... PRIVATE ... [TORCH] [PCH header ...])
-# A folder of core/, sessions/ or widgets/ as a static library. PUBLIC and PRIVATE name the targets
-# that it may include; a folder that is not named does not link.
-# TORCH reuses the precompiled LibTorch header; PCH names headers to precompile for this target.
+# deer_library(NAME SOURCES ... PUBLIC ... PRIVATE ... [TORCH | JSON] [PCH header ...])
+# A part of core/, sessions/, widgets/ or app/ as a static library. PUBLIC and PRIVATE name the targets that it may
+# include; tests/architecture checks the includes of every folder.
+# TORCH and JSON reuse the precompiled LibTorch and JSON headers; PCH names headers to precompile for this target.
 function(deer_library name)
-  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;JSON" "" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC deer_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${DEER_UNITY} UNITY_BUILD_BATCH_SIZE ${DEER_UNITY_BATCH})
   if(ARG_TORCH)
     target_precompile_headers(${name} REUSE_FROM deer_torch_pch)
+  elseif(ARG_JSON)
+    target_precompile_headers(${name} REUSE_FROM deer_json_pch)
   elseif(ARG_PCH)
     target_precompile_headers(${name} PRIVATE ${ARG_PCH})
   endif()

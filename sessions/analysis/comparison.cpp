@@ -16,7 +16,7 @@
 namespace deer {
 namespace {
 
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -249,7 +249,7 @@ Comparison::Totals Comparison::totals() const {
     totals.mean_difference += static_cast<double>(difference_[place]);
     totals.most_difference = std::max(totals.most_difference, static_cast<double>(difference_[place]));
   }
-  const auto count = totals.frames > 0 ? static_cast<double>(totals.frames) : kUnknown;
+  const auto count = totals.frames > 0 ? static_cast<double>(totals.frames) : kNotKnown;
   for (const auto side : {kKept, kNow}) {
     totals.mean_depth[side] /= count;
     totals.mean_llm_gflops[side] /= count;

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kAtOnce = 4096;
+constexpr std::int64_t kFramesAtOnce = 4096;
 
 bool same_path(const std::string& a, const std::string& b) {
   std::error_code error;
@@ -88,9 +88,9 @@ TraceSide read_trace_side(const fs::path& file, const TracedEpisode& episode, co
     TraceSide out;
     out.metadata = run->metadata();
     out.records.resize(static_cast<std::size_t>(episode.frames->length().value_or(0)));
-    for (auto first = overlap.first; first <= overlap.last; first += kAtOnce) {
+    for (auto first = overlap.first; first <= overlap.last; first += kFramesAtOnce) {
       if (stop.stop_requested()) throw Cancelled();
-      const auto count = std::min(kAtOnce, overlap.last - first + 1);
+      const auto count = std::min(kFramesAtOnce, overlap.last - first + 1);
       auto some = run->records(first - run->first_frame(), count, false);
       for (std::int64_t k = 0; k < count; ++k) {
         auto record = std::make_shared<FrameRecord>(*some[static_cast<std::size_t>(k)]);

@@ -21,7 +21,7 @@ namespace deer {
 namespace {
 
 constexpr int kDrawEveryMs = 120;
-constexpr int kWideEnough = 620;
+constexpr int kTwoChartsWidth = 620;
 
 }  // namespace
 
@@ -225,7 +225,7 @@ void CompareView::show_frame() {
 
 void CompareView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  both_->setDirection(width() >= kWideEnough ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  both_->setDirection(width() >= kTwoChartsWidth ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
 }
 
 void CompareView::showEvent(QShowEvent* event) {

@@ -20,7 +20,7 @@ namespace deer {
 namespace {
 
 constexpr int kDrawEveryMs = 120;
-constexpr int kWideEnough = 620;
+constexpr int kLegendBesideWidth = 620;
 constexpr int kTallEnough = 220;                                                // for two stacked plots
 constexpr std::array<double, Latency::kTotal> kShades{0.6, 0.35, 0.2, 0, 0.5};  // the LLM has its own colour
 
@@ -206,7 +206,7 @@ void LatencyView::resizeEvent(QResizeEvent* event) {
 }
 
 void LatencyView::arrange() {
-  const bool wide = width() >= kWideEnough;
+  const bool wide = width() >= kLegendBesideWidth;
   both_->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
   plots_->setDirection(wide && height() < kTallEnough ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
   // Next to the plots the table is only as wide as its numbers need.

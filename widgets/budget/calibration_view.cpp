@@ -20,7 +20,7 @@
 namespace deer {
 namespace {
 
-constexpr int kWideEnough = 620;
+constexpr int kSideBySideWidth = 620;
 
 QString share(double value) {
   return std::isnan(value) ? QString(QChar(0x2013)) : CalibrationView::tr("%1 %").arg(format_fixed(value * 100, 0));
@@ -205,7 +205,7 @@ void CalibrationView::show_curves() {
 
 void CalibrationView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  both_->setDirection(width() >= kWideEnough ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  both_->setDirection(width() >= kSideBySideWidth ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
 }
 
 }  // namespace deer

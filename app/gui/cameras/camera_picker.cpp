@@ -20,7 +20,7 @@
 namespace deer {
 namespace {
 
-constexpr int kMostPixels = 65536;
+constexpr int kMostCropPixels = 65536;
 
 }  // namespace
 
@@ -99,7 +99,7 @@ void CameraPicker::build(const QString& title) {
   const QString prefixes[4] = {tr("left "), tr("top "), tr("width "), tr("height ")};
   for (int i = 0; i < 4; ++i) {
     name(crop_[i], edges[i]);
-    crop_[i]->setRange(0, kMostPixels);
+    crop_[i]->setRange(0, kMostCropPixels);
     crop_[i]->setPrefix(prefixes[i]);
     crop_[i]->setSuffix(tr(" px"));
     crop_[i]->setToolTip(

@@ -13,8 +13,8 @@
 namespace deer {
 namespace {
 
-constexpr std::uint64_t kMaxSide = 4096;  // pixels
-constexpr std::uint64_t kMaxPictureBytes = kMaxSide * kMaxSide * 3 + 64 * 1024;
+constexpr std::uint64_t kMaxPictureSide = 4096;  // pixels
+constexpr std::uint64_t kMaxPictureBytes = kMaxPictureSide * kMaxPictureSide * 3 + 64 * 1024;
 constexpr std::uint64_t kMaxVectorBytes = 128 * 1024;
 
 [[noreturn]] void misfit(const NpzFile& file, const char* key, const NpyArray& found, const std::string& expected) {
@@ -25,7 +25,7 @@ ImagePtr picture(const NpzFile& file, const char* key) {
   const auto array = file.array(key, kMaxPictureBytes);
   const auto& shape = array.shape();
   const bool fits = array.type() == NpyType{'u', 1} && shape.size() == 3 && shape[2] == 3 && shape[0] >= 1 &&
-                    shape[0] <= kMaxSide && shape[1] >= 1 && shape[1] <= kMaxSide;
+                    shape[0] <= kMaxPictureSide && shape[1] >= 1 && shape[1] <= kMaxPictureSide;
   if (!fits) misfit(file, key, array, "uint8 [height, width, 3]");
   auto image = std::make_shared<Image>();
   image->height = static_cast<int>(shape[0]);

@@ -13,7 +13,7 @@
 namespace deer {
 namespace {
 
-constexpr std::int64_t kMaxFrameId = 9'999'999;  // seven digits in the file's name
+constexpr std::int64_t kLastFrameId = 9'999'999;  // seven digits in the file's name
 
 NpyView picture(const ImagePtr& image, const char* key) {
   if (!image || image->empty()) throw Error("a step to record has no image '" + std::string(key) + "'");
@@ -59,7 +59,7 @@ std::int64_t CalvinWriter::add(const CalvinStep& step) {
 }
 
 std::int64_t CalvinWriter::add(const Observation& seen) {
-  if (next_id_ < 0 || next_id_ > kMaxFrameId) {
+  if (next_id_ < 0 || next_id_ > kLastFrameId) {
     throw Error("frame " + std::to_string(next_id_) + " cannot be recorded: CALVIN's file names have seven digits");
   }
   std::vector<std::pair<const char*, NpyView>> arrays;
