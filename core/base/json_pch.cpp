@@ -1,2 +1,2 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Only here so that its precompiled header can be shared.
+// Carries the precompiled header that other targets reuse.

@@ -33,12 +33,16 @@ if(DEER_FUZZ)
   target_compile_options(deer_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Lets an executable share the precompiled LibTorch header: it must be compiled like the libraries,
-# with -fPIC where CMake would give an executable -fPIE.
-function(deer_reuse_torch_header target)
+# Lets an executable share a precompiled header: it must be compiled like the libraries, with -fPIC where CMake would
+# give an executable -fPIE.
+function(deer_reuse_header target header)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(${target} PRIVATE -fPIC)
-  target_precompile_headers(${target} REUSE_FROM deer_torch_pch)
+  target_precompile_headers(${target} REUSE_FROM ${header})
+endfunction()
+
+function(deer_reuse_torch_header target)
+  deer_reuse_header(${target} deer_torch_pch)
 endfunction()
 
 # deer_library(NAME SOURCES ... PUBLIC ... PRIVATE ... [TORCH | JSON] [PCH header ...])

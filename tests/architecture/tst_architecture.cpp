@@ -4,6 +4,7 @@
 
 #include "tests/architecture/rules.h"
 #include "tests/architecture/source_tree.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace deer::test {
@@ -243,5 +244,5 @@ class ArchitectureTest : public QObject {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::ArchitectureTest)
+DEER_SUITE(deer::test::ArchitectureTest)
 #include "tst_architecture.moc"

@@ -10,6 +10,7 @@
 #include "app/gui/window/open_files.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 
 namespace deer::test {
@@ -117,13 +118,6 @@ void MessagesTest::stale_messages_go_in_every_language() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::MessagesTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::MessagesTest)
 
 #include "tst_messages.moc"

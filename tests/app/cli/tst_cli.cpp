@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/json_file.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -285,5 +286,5 @@ void CliTest::wrong_usage() {
   QVERIFY(deer_program({"--version"}).out.startsWith("deer 0."));
 }
 
-QTEST_GUILESS_MAIN(CliTest)
+DEER_SUITE(CliTest)
 #include "tst_cli.moc"

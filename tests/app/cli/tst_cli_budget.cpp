@@ -7,6 +7,7 @@
 
 #include "core/base/json_file.h"
 #include "core/base/mapped_file.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -349,5 +350,5 @@ class CliBudgetTest : public QObject {
   fs::path set_;
 };
 
-QTEST_GUILESS_MAIN(CliBudgetTest)
+DEER_SUITE(CliBudgetTest)
 #include "tst_cli_budget.moc"

@@ -7,6 +7,7 @@
 
 #include "core/base/json_file.h"
 #include "core/trace/trace_reader.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/two_arm_trace.h"
 
@@ -357,5 +358,5 @@ void CliTraceTest::errors_are_one_line() {
   QVERIFY(fails({"replay", trace_, text(folder_ / "copy.h5"), "--force", "1=3"}, "give only one TRACE"));
 }
 
-QTEST_GUILESS_MAIN(CliTraceTest)
+DEER_SUITE(CliTraceTest)
 #include "tst_cli_trace.moc"

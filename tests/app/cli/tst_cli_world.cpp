@@ -9,6 +9,7 @@
 #include "core/base/mapped_file.h"
 #include "core/episodes/calvin/calvin_dataset.h"
 #include "core/episodes/calvin/calvin_frame.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -245,5 +246,5 @@ class CliWorldTest : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(CliWorldTest)
+DEER_SUITE(CliWorldTest)
 #include "tst_cli_world.moc"

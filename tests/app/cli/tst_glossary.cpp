@@ -7,6 +7,8 @@
 #include <QTest>
 #include <vector>
 
+#include "tests/support/suite.h"
+
 namespace {
 
 struct Rule {
@@ -198,5 +200,5 @@ void GlossaryTest::every_page_follows_it() {
   verify(texts);
 }
 
-QTEST_GUILESS_MAIN(GlossaryTest)
+DEER_SUITE(GlossaryTest)
 #include "tst_glossary.moc"

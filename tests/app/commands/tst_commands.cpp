@@ -10,6 +10,7 @@
 #include "sessions/frames/playback.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 #include "widgets/exits/threshold_editor.h"
 
@@ -179,13 +180,6 @@ void CommandsTest::list_of_keys_shows_every_shortcut() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::CommandsTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::CommandsTest)
 
 #include "tst_commands.moc"

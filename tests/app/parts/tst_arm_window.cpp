@@ -14,6 +14,7 @@
 #include "sessions/base/paths.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/arm/arm_view.h"
 #include "widgets/base/theme.h"
 #include "widgets/cameras/camera_view.h"
@@ -220,13 +221,6 @@ void ArmWindowTest::the_layout_is_kept() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::ArmWindowTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::ArmWindowTest)
 
 #include "tst_arm_window.moc"

@@ -23,6 +23,7 @@
 #include "sessions/live/cameras.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/virtual_camera.h"
 #include "widgets/base/theme.h"
 #include "widgets/cameras/camera_view.h"
@@ -325,13 +326,6 @@ class CameraWindowTest : public QObject {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::CameraWindowTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::CameraWindowTest)
 
 #include "tst_camera_window.moc"

@@ -19,6 +19,7 @@
 #include "sessions/frames/playback.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 #include "widgets/debug/breakpoint_model.h"
@@ -390,13 +391,6 @@ void DebugWindowTest::setup_survives_a_restart() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::DebugWindowTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::DebugWindowTest)
 
 #include "tst_debug_window.moc"

@@ -7,6 +7,7 @@
 #include "app/gui/window/session_restore.h"
 #include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 #include "widgets/cameras/camera_view.h"
 #include "widgets/cameras/overlay_picker.h"
@@ -157,12 +158,5 @@ class OverlayWindowTest : public QObject {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication app(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::OverlayWindowTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::OverlayWindowTest)
 #include "tst_overlay_window.moc"

@@ -26,6 +26,7 @@
 #include "tests/app/window/window_fixture.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 #include "widgets/cameras/camera_view.h"
 #include "widgets/present/present_view.h"
@@ -402,5 +403,5 @@ class PresentWindowTest : public QObject {
 
 }  // namespace deer::test
 
-QTEST_MAIN(deer::test::PresentWindowTest)
+DEER_SUITE(deer::test::PresentWindowTest)
 #include "tst_present_window.moc"

@@ -26,6 +26,7 @@
 #include "sessions/traces/trace_episodes.h"
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/two_arm_trace.h"
 #include "widgets/actions/action_model.h"
@@ -443,5 +444,5 @@ void TraceWindowTest::a_saved_run_stands_beside_the_present_one() {
 
 }  // namespace deer::test
 
-QTEST_MAIN(deer::test::TraceWindowTest)
+DEER_SUITE(deer::test::TraceWindowTest)
 #include "tst_trace_window.moc"

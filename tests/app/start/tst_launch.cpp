@@ -7,6 +7,7 @@
 #include "app/gui/window/open_files.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 
 namespace deer::test {
@@ -235,13 +236,6 @@ void LaunchTest::command_line_options_are_read() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::LaunchTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::LaunchTest)
 
 #include "tst_launch.moc"

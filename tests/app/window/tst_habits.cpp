@@ -23,6 +23,7 @@
 #include "sessions/store/store_writer.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 
 namespace deer::test {
@@ -428,15 +429,10 @@ void HabitsTest::screenshot_runs_commands_and_takes_the_dialog() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  const auto arguments = QApplication::arguments();
-  if (arguments.value(1) == QLatin1String(deer::test::kVictim)) return deer::test::be_killed(arguments.value(2));
-  deer::test::HabitsTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+static const deer::test::RegisterHelperProcess victim(deer::test::kVictim, [](int argc, char** argv) {
+  return argc == 3 ? deer::test::be_killed(QString::fromLocal8Bit(argv[2])) : 1;
+});
+
+DEER_SUITE(deer::test::HabitsTest)
 
 #include "tst_habits.moc"

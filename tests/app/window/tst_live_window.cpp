@@ -20,6 +20,7 @@
 #include "tests/app/window/window_fixture.h"
 #include "tests/sessions/support/fake_live.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 #include "widgets/cameras/camera_view.h"
 #include "widgets/timeline/playback_bar.h"
@@ -287,13 +288,6 @@ class LiveWindowTest : public QObject {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::LiveWindowTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::LiveWindowTest)
 
 #include "tst_live_window.moc"

@@ -20,6 +20,7 @@
 #include "sessions/frames/playback.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 #include "widgets/exits/threshold_editor.h"
 #include "widgets/timeline/playback_bar.h"
@@ -369,13 +370,6 @@ void WindowTest::a_broken_settings_file_is_said_and_survived() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::WindowTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::WindowTest)
 
 #include "tst_window.moc"

@@ -20,6 +20,7 @@
 #include "app/gui/start/translations.h"
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "widgets/base/theme.h"
 
 namespace deer::test {
@@ -266,13 +267,6 @@ void WordsTest::the_guide_opens_in_the_program() {
 
 }  // namespace deer::test
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::test::WordsTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::test::WordsTest)
 
 #include "tst_words.moc"

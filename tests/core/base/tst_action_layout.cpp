@@ -5,6 +5,7 @@
 #include "core/base/action_layout.h"
 #include "core/base/action_values.h"
 #include "core/base/error.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -112,5 +113,5 @@ void ActionLayoutTest::values_inside_and_in_a_block() {
   QVERIFY(watched.expired());
 }
 
-QTEST_GUILESS_MAIN(ActionLayoutTest)
+DEER_SUITE(ActionLayoutTest)
 #include "tst_action_layout.moc"

@@ -4,6 +4,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/json_file.h"
 #include "core/base/utf8.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -86,5 +87,5 @@ class TestJsonFile : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestJsonFile)
+DEER_SUITE(TestJsonFile)
 #include "tst_json_file.moc"

@@ -3,6 +3,7 @@
 
 #include "core/base/pickle.h"
 #include "tests/support/make_zip.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -148,5 +149,5 @@ class TestPickle : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestPickle)
+DEER_SUITE(TestPickle)
 #include "tst_pickle.moc"

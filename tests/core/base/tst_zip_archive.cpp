@@ -5,6 +5,7 @@
 
 #include "core/base/zip_archive.h"
 #include "tests/support/make_zip.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -134,5 +135,5 @@ class TestZipArchive : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestZipArchive)
+DEER_SUITE(TestZipArchive)
 #include "tst_zip_archive.moc"

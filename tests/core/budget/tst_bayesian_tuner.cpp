@@ -8,6 +8,7 @@
 #include "core/budget/bayesian_tuner.h"
 #include "core/budget/gaussian_process.h"
 #include "core/exits/exit_policy.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -203,5 +204,5 @@ class TestBayesianTuner : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestBayesianTuner)
+DEER_SUITE(TestBayesianTuner)
 #include "tst_bayesian_tuner.moc"

@@ -11,6 +11,7 @@
 #include "core/exits/engine.h"
 #include "core/model/weights/tensor_archive.h"
 #include "tests/core/budget/make_set.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -246,8 +247,7 @@ class TestBudgetSolver : public QObject {
     request.average_depth = 1;
     s = solve_budget(set, costs, request);
     QVERIFY(!s.feasible);
-    QVERIFY2(s.problem.starts_with("an average depth of 1 layers is infeasible; the minimum is 2"),
-             s.problem.c_str());
+    QVERIFY2(s.problem.starts_with("an average depth of 1 layers is infeasible; the minimum is 2"), s.problem.c_str());
     QCOMPARE(s.exit_layers.size(), std::size_t{6});  // the nearest that can be had
     QVERIFY(s.depth.mean < 2.1);
     // Two averages of which one cannot be met.
@@ -445,5 +445,5 @@ class TestBudgetSolver : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestBudgetSolver)
+DEER_SUITE(TestBudgetSolver)
 #include "tst_budget_solver.moc"

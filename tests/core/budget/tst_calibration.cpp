@@ -13,6 +13,7 @@
 #include "core/exits/criterion.h"
 #include "core/model/weights/tensor_archive.h"
 #include "core/train/method/multi_exit_loss.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -311,5 +312,5 @@ class TestCalibration : public QObject {
   std::vector<FrameRecordPtr> records_;
 };
 
-QTEST_GUILESS_MAIN(TestCalibration)
+DEER_SUITE(TestCalibration)
 #include "tst_calibration.moc"

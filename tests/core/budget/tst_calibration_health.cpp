@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/budget/calibration_health.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -156,5 +157,5 @@ void CalibrationHealthTest::unknown_values() {
   QVERIFY_EXCEPTION_THROWN(calibration_health(set, {{}}, {}), Error);
 }
 
-QTEST_GUILESS_MAIN(CalibrationHealthTest)
+DEER_SUITE(CalibrationHealthTest)
 #include "tst_calibration_health.moc"

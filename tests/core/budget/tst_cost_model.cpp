@@ -6,6 +6,7 @@
 #include "core/base/mapped_file.h"
 #include "core/budget/cost_model.h"
 #include "core/model/model_loader.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -229,5 +230,5 @@ class TestCostModel : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestCostModel)
+DEER_SUITE(TestCostModel)
 #include "tst_cost_model.moc"

@@ -5,6 +5,7 @@
 #include "core/budget/frame_steps.h"
 #include "core/exits/exit_policy.h"
 #include "tests/support/action_edits.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -119,5 +120,5 @@ void FrameStepsTest::other_reasons() {
   QCOMPARE(frame_steps(FrameRecord{}, kLayers, fixed, nullptr).size(), std::size_t(3));
 }
 
-QTEST_GUILESS_MAIN(FrameStepsTest)
+DEER_SUITE(FrameStepsTest)
 #include "tst_frame_steps.moc"

@@ -7,6 +7,7 @@
 #include "core/model/device.h"
 #include "core/model/model_loader.h"
 #include "core/train/method/model_init.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -115,5 +116,5 @@ class TestMemoryModel : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestMemoryModel)
+DEER_SUITE(TestMemoryModel)
 #include "tst_memory_model.moc"

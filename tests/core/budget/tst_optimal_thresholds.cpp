@@ -7,6 +7,7 @@
 #include "core/budget/family_search.h"
 #include "core/budget/optimal_thresholds.h"
 #include "tests/core/budget/make_set.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 using namespace deer::test;
@@ -145,5 +146,5 @@ class TestOptimalThresholds : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestOptimalThresholds)
+DEER_SUITE(TestOptimalThresholds)
 #include "tst_optimal_thresholds.moc"

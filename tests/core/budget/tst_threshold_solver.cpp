@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/budget/threshold_solver.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -110,5 +111,5 @@ void ThresholdSolverTest::bad_input_is_refused() {
   QVERIFY_EXCEPTION_THROWN(parse_exit_distribution("uniform"), Error);
 }
 
-QTEST_GUILESS_MAIN(ThresholdSolverTest)
+DEER_SUITE(ThresholdSolverTest)
 #include "tst_threshold_solver.moc"

@@ -9,6 +9,7 @@
 #include "core/exits/exit_policy.h"
 #include "core/model/model_config.h"
 #include "tests/support/action_edits.h"
+#include "tests/support/suite.h"
 #include "tests/support/two_arm_trace.h"
 
 namespace deer::test {
@@ -348,5 +349,5 @@ void DebugTest::two_grippers_tell_which_one_moved() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::DebugTest)
+DEER_SUITE(deer::test::DebugTest)
 #include "tst_debug.moc"

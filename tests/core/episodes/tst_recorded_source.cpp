@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/episodes/recorded_source.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -238,5 +239,5 @@ class TestRecordedSource : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestRecordedSource)
+DEER_SUITE(TestRecordedSource)
 #include "tst_recorded_source.moc"

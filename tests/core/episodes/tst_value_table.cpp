@@ -5,6 +5,7 @@
 
 #include "core/episodes/numpy/npz.h"
 #include "core/episodes/value_table.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -59,5 +60,5 @@ void ValueTableTest::nothing() {
   QCOMPARE(ValueTable{}.rows(), std::size_t(0));
 }
 
-QTEST_GUILESS_MAIN(ValueTableTest)
+DEER_SUITE(ValueTableTest)
 #include "tst_value_table.moc"

@@ -8,6 +8,7 @@
 #include "core/exits/engine.h"
 #include "core/exits/patch_attention.h"
 #include "core/model/model_loader.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -194,5 +195,5 @@ class TestAttentionMap : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestAttentionMap)
+DEER_SUITE(TestAttentionMap)
 #include "tst_attention_map.moc"

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/json_file.h"
 #include "core/exits/engine.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -237,5 +238,5 @@ void EngineTest::a_model_too_large_says_what_it_needs() {
            message.c_str());
 }
 
-QTEST_GUILESS_MAIN(EngineTest)
+DEER_SUITE(EngineTest)
 #include "tst_engine.moc"

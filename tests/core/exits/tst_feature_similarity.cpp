@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/exits/feature_similarity.h"
+#include "tests/support/suite.h"
 
 namespace deer {
 namespace {
@@ -172,5 +173,5 @@ void FeatureSimilarityTest::cka_can_be_cancelled() {
 
 }  // namespace deer
 
-QTEST_GUILESS_MAIN(deer::FeatureSimilarityTest)
+DEER_SUITE(deer::FeatureSimilarityTest)
 #include "tst_feature_similarity.moc"

@@ -5,6 +5,7 @@
 #include "core/exits/policy_json.h"
 #include "core/exits/policy_summary.h"
 #include "tests/support/action_edits.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -131,5 +132,5 @@ void PolicySummaryTest::policies_as_json() {
   DEER_VERIFY_ERROR(policy_from_text("{"), "not valid JSON at byte");
 }
 
-QTEST_GUILESS_MAIN(PolicySummaryTest)
+DEER_SUITE(PolicySummaryTest)
 #include "tst_policy_summary.moc"

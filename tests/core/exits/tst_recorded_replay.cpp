@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/exits/criterion.h"
 #include "core/exits/recorded_replay.h"
+#include "tests/support/suite.h"
 #include "tests/support/two_arm_trace.h"
 
 using namespace deer;
@@ -232,5 +233,5 @@ void RecordedReplayTest::what_cannot_be_done_is_refused() {
                            Cancelled);
 }
 
-QTEST_GUILESS_MAIN(RecordedReplayTest)
+DEER_SUITE(RecordedReplayTest)
 #include "tst_recorded_replay.moc"

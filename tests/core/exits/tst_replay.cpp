@@ -6,6 +6,7 @@
 #include "core/exits/replayer.h"
 #include "core/exits/rollout.h"
 #include "core/model/model_loader.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -401,5 +402,5 @@ void ReplayTest::what_cannot_be_replayed() {
   QVERIFY(make_replayer(*family.model, ReplayFrames::of({}))->update(plain_policy(family)).empty());
 }
 
-QTEST_GUILESS_MAIN(ReplayTest)
+DEER_SUITE(ReplayTest)
 #include "tst_replay.moc"

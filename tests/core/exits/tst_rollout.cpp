@@ -7,6 +7,7 @@
 #include "core/exits/criterion.h"
 #include "core/exits/rollout.h"
 #include "core/model/model_loader.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -361,5 +362,5 @@ void RolloutTest::policies_that_do_not_fit() {
   QCOMPARE(rollout.policy(), dynamic_policy());
 }
 
-QTEST_GUILESS_MAIN(RolloutTest)
+DEER_SUITE(RolloutTest)
 #include "tst_rollout.moc"

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/model/attention_rollout.h"
 #include "core/model/model_loader.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -244,5 +245,5 @@ class TestAttention : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestAttention)
+DEER_SUITE(TestAttention)
 #include "tst_attention.moc"

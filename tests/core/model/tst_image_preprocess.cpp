@@ -10,6 +10,7 @@
 #include "core/base/json_file.h"
 #include "core/base/mapped_file.h"
 #include "core/model/image_preprocess.h"
+#include "tests/support/suite.h"
 
 using deer::Image;
 using deer::Json;
@@ -191,5 +192,5 @@ void ImagePreprocessTest::camera_frame() {
   QCOMPARE(planes.size(), std::size_t{3} * 224 * 224);
 }
 
-QTEST_GUILESS_MAIN(ImagePreprocessTest)
+DEER_SUITE(ImagePreprocessTest)
 #include "tst_image_preprocess.moc"

@@ -5,6 +5,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/model/model_loader.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -458,5 +459,5 @@ void ModelTest::devices_and_dtypes_are_named() {
   QVERIFY(message_of([&] { load_model(open_model_files(kTiny), options); }).contains("'int4' is unknown"));
 }
 
-QTEST_GUILESS_MAIN(ModelTest)
+DEER_SUITE(ModelTest)
 #include "tst_model.moc"

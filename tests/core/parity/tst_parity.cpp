@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/model/weights/tensor_archive.h"
 #include "core/parity/parity.h"
+#include "tests/support/suite.h"
 
 namespace fs = std::filesystem;
 using namespace deer;
@@ -174,5 +175,5 @@ void ParityTest::folders_without_golden_data_are_errors() {
   QVERIFY_EXCEPTION_THROWN(run(fs::path(dir.path().toStdString()) / "missing"), FileError);
 }
 
-QTEST_GUILESS_MAIN(ParityTest)
+DEER_SUITE(ParityTest)
 #include "tst_parity.moc"

@@ -7,6 +7,7 @@
 
 #include "core/robot/camera_model.h"
 #include "core/robot/panda.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -112,5 +113,5 @@ class TestCameraModel : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestCameraModel)
+DEER_SUITE(TestCameraModel)
 #include "tst_camera_model.moc"

@@ -8,6 +8,7 @@
 
 #include "core/robot/inverse_kinematics.h"
 #include "core/robot/panda.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -180,5 +181,5 @@ class TestInverseKinematics : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestInverseKinematics)
+DEER_SUITE(TestInverseKinematics)
 #include "tst_inverse_kinematics.moc"

@@ -6,6 +6,7 @@
 
 #include "core/robot/mesh.h"
 #include "core/robot/robot_model.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -302,5 +303,5 @@ class TestMesh : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestMesh)
+DEER_SUITE(TestMesh)
 #include "tst_mesh.moc"

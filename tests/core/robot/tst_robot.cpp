@@ -7,6 +7,7 @@
 #include "core/episodes/open/open_source.h"
 #include "core/robot/action.h"
 #include "core/robot/panda.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -205,5 +206,5 @@ class TestRobot : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestRobot)
+DEER_SUITE(TestRobot)
 #include "tst_robot.moc"

@@ -5,6 +5,7 @@
 
 #include "core/sim/benchmark.h"
 #include "core/sim/chain_runner.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -220,5 +221,5 @@ class TestBenchmark : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestBenchmark)
+DEER_SUITE(TestBenchmark)
 #include "tst_benchmark.moc"

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/sim/play_table.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -145,5 +146,5 @@ class TestCameraProjection : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestCameraProjection)
+DEER_SUITE(TestCameraProjection)
 #include "tst_camera_projection.moc"

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/sim/chains.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -188,5 +189,5 @@ class TestChains : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestChains)
+DEER_SUITE(TestChains)
 #include "tst_chains.moc"

@@ -8,6 +8,7 @@
 #include "core/sim/chain_runner.h"
 #include "core/sim/expert.h"
 #include "core/sim/expert_labels.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -129,5 +130,5 @@ void TestExpertLabels::refuses_states_that_do_not_match() {
   QVERIFY_EXCEPTION_THROWN(label_with_another_task(robot, scene, {}, 0), Error);
 }
 
-QTEST_GUILESS_MAIN(TestExpertLabels)
+DEER_SUITE(TestExpertLabels)
 #include "tst_expert_labels.moc"

@@ -8,6 +8,7 @@
 #include "core/episodes/calvin/calvin_frame.h"
 #include "core/robot/action.h"
 #include "core/sim/recorder.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -223,5 +224,5 @@ class TestRecorder : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestRecorder)
+DEER_SUITE(TestRecorder)
 #include "tst_recorder.moc"

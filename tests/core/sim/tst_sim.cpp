@@ -14,6 +14,7 @@
 #include "core/sim/play_table_xml.h"
 #include "core/sim/random.h"
 #include "core/sim/table_layout.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 
@@ -376,5 +377,5 @@ class TestSim : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestSim)
+DEER_SUITE(TestSim)
 #include "tst_sim.moc"

@@ -7,6 +7,7 @@
 #include "core/sim/chain_runner.h"
 #include "core/sim/expert.h"
 #include "core/sim/simulated_source.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -207,5 +208,5 @@ class TestSimulatedSource : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestSimulatedSource)
+DEER_SUITE(TestSimulatedSource)
 #include "tst_simulated_source.moc"

@@ -9,6 +9,7 @@
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "tests/core/trace/made_up_records.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/two_arm_trace.h"
 
@@ -416,5 +417,5 @@ void TraceTest::layouts_that_are_no_good_are_refused() {
   QVERIFY(refused(R"("version":2)", R"("version":1)"));
 }
 
-QTEST_GUILESS_MAIN(TraceTest)
+DEER_SUITE(TraceTest)
 #include "tst_trace.moc"

@@ -11,6 +11,7 @@
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "tests/core/trace/made_up_records.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -217,5 +218,5 @@ void TraceCrashTest::a_full_disk_keeps_what_was_flushed() {
   }
 }
 
-QTEST_GUILESS_MAIN(TraceCrashTest)
+DEER_SUITE(TraceCrashTest)
 #include "tst_trace_crash.moc"

@@ -10,6 +10,7 @@
 #include "tests/sessions/support/fakes.h"
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace deer::test {
@@ -231,5 +232,5 @@ class AttentionMapsTest : public QObject {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::AttentionMapsTest)
+DEER_SUITE(deer::test::AttentionMapsTest)
 #include "tst_attention_maps.moc"

@@ -8,6 +8,7 @@
 #include "tests/sessions/support/fake_live.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 
 namespace deer::test {
@@ -160,5 +161,5 @@ class RunSummaryTest : public QObject {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::RunSummaryTest)
+DEER_SUITE(deer::test::RunSummaryTest)
 #include "tst_run_summary.moc"

@@ -14,6 +14,7 @@
 #include "sessions/store/session_store.h"
 #include "tests/sessions/debug/debugger_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 namespace {
@@ -441,5 +442,5 @@ void DebuggerTest::is_kept_with_the_session() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::DebuggerTest)
+DEER_SUITE(deer::test::DebuggerTest)
 #include "tst_debugger.moc"

@@ -4,6 +4,7 @@
 
 #include "tests/sessions/debug/debugger_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 
@@ -92,5 +93,5 @@ void LiveDebuggerTest::missing_live_frames_are_logged() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::LiveDebuggerTest)
+DEER_SUITE(deer::test::LiveDebuggerTest)
 #include "tst_debugger_live.moc"

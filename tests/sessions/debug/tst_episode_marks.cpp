@@ -5,6 +5,7 @@
 #include "sessions/debug/episode_marks.h"
 #include "tests/sessions/debug/debugger_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 
@@ -96,5 +97,5 @@ void EpisodeMarksTest::bookmarks_stay_with_their_episode() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::EpisodeMarksTest)
+DEER_SUITE(deer::test::EpisodeMarksTest)
 #include "tst_episode_marks.moc"

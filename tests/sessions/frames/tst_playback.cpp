@@ -7,6 +7,7 @@
 #include "sessions/frames/playback_clock.h"
 #include "tests/sessions/suites.h"
 #include "tests/sessions/support/fakes.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 
@@ -188,3 +189,5 @@ void PlaybackTest::runs_on_a_real_clock() {
 }
 
 }  // namespace deer::test
+
+DEER_SUITE(deer::test::PlaybackTest)

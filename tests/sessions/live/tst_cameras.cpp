@@ -15,6 +15,7 @@
 #include "sessions/session/session.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/virtual_camera.h"
 
 namespace deer::test {
@@ -357,5 +358,5 @@ class CamerasTest : public QObject {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::CamerasTest)
+DEER_SUITE(deer::test::CamerasTest)
 #include "tst_cameras.moc"

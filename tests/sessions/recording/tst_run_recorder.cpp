@@ -13,6 +13,7 @@
 #include "tests/sessions/support/fake_live.h"
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace deer::test {
@@ -356,5 +357,5 @@ void RecorderTest::a_disk_too_slow_is_told_and_nothing_before_is_lost() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::RecorderTest)
+DEER_SUITE(deer::test::RecorderTest)
 #include "tst_run_recorder.moc"

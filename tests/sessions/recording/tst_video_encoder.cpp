@@ -7,6 +7,7 @@
 #include "sessions/base/paths.h"
 #include "sessions/recording/video_encoder.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 namespace {
@@ -123,5 +124,5 @@ class VideoEncoderTest : public QObject {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::VideoEncoderTest)
+DEER_SUITE(deer::test::VideoEncoderTest)
 #include "tst_video_encoder.moc"

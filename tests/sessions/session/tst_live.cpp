@@ -9,6 +9,7 @@
 #include "tests/sessions/session/live_fixture.h"
 #include "tests/sessions/suites.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 namespace {
@@ -445,3 +446,5 @@ void LiveTest::live_frames_make_spans() {
 }
 
 }  // namespace deer::test
+
+DEER_SUITE(deer::test::LiveTest)

@@ -9,6 +9,7 @@
 #include "tests/sessions/suites.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 namespace {
@@ -460,3 +461,5 @@ void SessionTest::exit_changes_are_found() {
 }
 
 }  // namespace deer::test
+
+DEER_SUITE(deer::test::SessionTest)

@@ -9,6 +9,7 @@
 #include "sessions/store/session_store.h"
 #include "sessions/store/store_writer.h"
 #include "tests/sessions/suites.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 namespace {
@@ -290,3 +291,5 @@ void StoreTest::the_cache_keeps_its_bounds() {
 }
 
 }  // namespace deer::test
+
+DEER_SUITE(deer::test::StoreTest)

@@ -7,6 +7,7 @@
 #include "sessions/traces/trace_episodes.h"
 #include "tests/sessions/support/made_trace.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace deer::test {
@@ -216,5 +217,5 @@ void CompareTraceTest::what_cannot_be_read_or_compared_is_said() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::CompareTraceTest)
+DEER_SUITE(deer::test::CompareTraceTest)
 #include "tst_compare_trace.moc"

@@ -6,6 +6,7 @@
 #include "sessions/series/record_slices.h"
 #include "tests/sessions/traces/trace_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 
 namespace deer::test {
 namespace {
@@ -134,5 +135,5 @@ void LongTraceTest::views_get_long_traces_in_slices() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::LongTraceTest)
+DEER_SUITE(deer::test::LongTraceTest)
 #include "tst_long_trace.moc"

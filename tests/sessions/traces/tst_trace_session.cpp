@@ -10,6 +10,7 @@
 #include "tests/sessions/support/fake_live.h"
 #include "tests/sessions/traces/trace_fixture.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/two_arm_trace.h"
 
@@ -365,5 +366,5 @@ void TraceSessionTest::files_that_are_no_traces() {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::TraceSessionTest)
+DEER_SUITE(deer::test::TraceSessionTest)
 #include "tst_trace_session.moc"

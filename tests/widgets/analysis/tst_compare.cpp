@@ -8,6 +8,7 @@
 #include "core/model/model_config.h"
 #include "sessions/analysis/comparison.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "tests/widgets/support/sight.h"
 #include "widgets/analysis/compare_view.h"
@@ -140,8 +141,9 @@ void CompareTest::the_view_shows_both() {
   QTRY_VERIFY(!view.is_empty());
   session->set_current_frame(42);
   QTRY_COMPARE(cell(*view.totals(), 0, 2), QString("12.0"));
-  QCOMPARE(view.frame_text(), QString("frame 42: baseline exit 2, depth 4 · now exit 6, depth 12 · action differs by %1")
-                                  .arg(format_number(double(comparison.difference()[42]))));
+  QCOMPARE(view.frame_text(),
+           QString("frame 42: baseline exit 2, depth 4 · now exit 6, depth 12 · action differs by %1")
+               .arg(format_number(double(comparison.difference()[42]))));
   const auto listed = comparison.differing(1000);
   QCOMPARE(view.frames()->rowCount(), int(listed.size()));
   QCOMPARE(cell(*view.frames(), 0, 2), QString("exit 6, depth 12"));
@@ -193,5 +195,5 @@ void CompareTest::another_episode_forgets() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::CompareTest)
+DEER_SUITE(deer::CompareTest)
 #include "tst_compare.moc"

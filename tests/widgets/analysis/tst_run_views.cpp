@@ -15,6 +15,7 @@
 #include "core/episodes/numpy/npz.h"
 #include "sessions/analysis/latency.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "tests/widgets/support/sight.h"
 #include "widgets/actions/action_model.h"
@@ -469,5 +470,5 @@ void RunViewsTest::exports_that_fail() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::RunViewsTest)
+DEER_SUITE(deer::RunViewsTest)
 #include "tst_run_views.moc"

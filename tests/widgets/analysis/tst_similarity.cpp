@@ -8,6 +8,7 @@
 #include "sessions/analysis/similarity.h"
 #include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "tests/widgets/support/sight.h"
 #include "widgets/analysis/similarity_matrix.h"
@@ -155,5 +156,5 @@ class SimilarityTest : public QObject {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::SimilarityTest)
+DEER_SUITE(deer::SimilarityTest)
 #include "tst_similarity.moc"

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/arm/arm_fixture.h"
 #include "widgets/arm/arm_canvas.h"
 #include "widgets/base/theme.h"
@@ -333,13 +334,6 @@ void ArmCanvasTest::mouse_and_keys_look_around() {
 
 }  // namespace deer
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::ArmCanvasTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::ArmCanvasTest)
 
 #include "tst_arm_canvas.moc"

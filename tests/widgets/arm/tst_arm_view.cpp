@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/widgets/arm/arm_fixture.h"
 #include "tests/widgets/support/scene.h"
@@ -413,13 +414,6 @@ void ArmViewTest::scrubbing_leaves_the_gui_thread_free() {
 
 }  // namespace deer
 
-int main(int argc, char** argv) {
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication application(argc, argv);
-  deer::Theme::instance().set_mode(deer::Theme::Mode::light);
-  deer::Theme::instance().apply();
-  deer::ArmViewTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+DEER_SUITE(deer::ArmViewTest)
 
 #include "tst_arm_view.moc"

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/support/suite.h"
 #include "widgets/base/min_max_column.h"
 
 namespace deer {
@@ -70,5 +71,5 @@ void MinMaxColumnTest::columns_grow() {
 
 }  // namespace deer
 
-QTEST_GUILESS_MAIN(deer::MinMaxColumnTest)
+DEER_SUITE(deer::MinMaxColumnTest)
 #include "tst_min_max_column.moc"

@@ -8,6 +8,7 @@
 #include <QTreeView>
 
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/actions/action_plots.h"
 #include "widgets/actions/action_view.h"
@@ -183,6 +184,6 @@ void SizesTest::a_legend_hides_no_line() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::SizesTest)
+DEER_SUITE(deer::SizesTest)
 
 #include "tst_sizes.moc"

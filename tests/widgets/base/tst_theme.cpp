@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/exits/exit_policy.h"
+#include "tests/support/suite.h"
 #include "widgets/base/color_maps.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
@@ -242,5 +243,5 @@ void ThemeTest::digits_are_equally_wide() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::ThemeTest)
+DEER_SUITE(deer::ThemeTest)
 #include "tst_theme.moc"

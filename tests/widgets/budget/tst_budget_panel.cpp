@@ -17,6 +17,7 @@
 #include "core/budget/thresholds_file.h"
 #include "core/model/model_config.h"
 #include "sessions/session/policy_undo.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/budget/budget_fixture.h"
 #include "widgets/base/budget_text.h"
 #include "widgets/base/empty_state.h"
@@ -411,5 +412,5 @@ class BudgetPanelTest : public test::BudgetPanelFixture {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::BudgetPanelTest)
+DEER_SUITE(deer::BudgetPanelTest)
 #include "tst_budget_panel.moc"

@@ -5,6 +5,7 @@
 #include <QTest>
 
 #include "core/budget/calibration.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/budget/budget_fixture.h"
 
 namespace deer {
@@ -115,5 +116,5 @@ class BudgetSetsTest : public test::BudgetPanelFixture {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::BudgetSetsTest)
+DEER_SUITE(deer::BudgetSetsTest)
 #include "tst_budget_sets.moc"

@@ -7,6 +7,7 @@
 #include "core/budget/calibration.h"
 #include "sessions/analysis/budget.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "tests/widgets/support/sight.h"
 #include "widgets/base/number_format.h"
@@ -136,5 +137,5 @@ void CalibrationViewTest::calibration_of_something_else() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::CalibrationViewTest)
+DEER_SUITE(deer::CalibrationViewTest)
 #include "tst_calibration_view.moc"

@@ -7,6 +7,7 @@
 
 #include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/base/color_maps.h"
 #include "widgets/base/theme.h"
@@ -424,5 +425,5 @@ class CameraOverlaysTest : public QObject {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::CameraOverlaysTest)
+DEER_SUITE(deer::CameraOverlaysTest)
 #include "tst_camera_overlays.moc"

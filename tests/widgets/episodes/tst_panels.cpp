@@ -15,6 +15,7 @@
 
 #include "sessions/session/policy_undo.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/actions/action_model.h"
 #include "widgets/base/form_field.h"
@@ -329,5 +330,5 @@ void PanelsTest::values_can_be_selected() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::PanelsTest)
+DEER_SUITE(deer::PanelsTest)
 #include "tst_panels.moc"

@@ -9,6 +9,7 @@
 
 #include "sessions/frames/playback.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/actions/action_model.h"
 #include "widgets/actions/action_view.h"
@@ -460,5 +461,5 @@ void ViewsTest::right_to_left_and_large() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::ViewsTest)
+DEER_SUITE(deer::ViewsTest)
 #include "tst_views.moc"

@@ -5,6 +5,7 @@
 
 #include "sessions/analysis/run_summary.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/base/theme.h"
 #include "widgets/present/present_feed.h"
@@ -368,5 +369,5 @@ class PresentTest : public QObject {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::PresentTest)
+DEER_SUITE(deer::PresentTest)
 #include "tst_present.moc"

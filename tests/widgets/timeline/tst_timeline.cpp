@@ -7,6 +7,7 @@
 #include "sessions/analysis/budget.h"
 #include "tests/support/action_edits.h"
 #include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/base/theme.h"
 #include "widgets/exits/delta_scale.h"
@@ -462,5 +463,5 @@ void TimelineTest::cost_follows_what_is_asked() {
 
 }  // namespace deer
 
-QTEST_MAIN(deer::TimelineTest)
+DEER_SUITE(deer::TimelineTest)
 #include "tst_timeline.moc"

@@ -5,6 +5,7 @@
 #include "core/episodes/calvin/calvin_annotations.h"
 #include "core/episodes/numpy/numpy_pickle.h"
 #include "tests/support/make_npy.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -207,5 +208,5 @@ class TestAnnotations : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestAnnotations)
+DEER_SUITE(TestAnnotations)
 #include "tst_annotations.moc"

@@ -7,6 +7,7 @@
 #include "core/episodes/calvin/calvin_frame.h"
 #include "core/episodes/open/open_source.h"
 #include "tests/support/make_npy.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -331,5 +332,5 @@ class TestCalvin : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestCalvin)
+DEER_SUITE(TestCalvin)
 #include "tst_calvin.moc"

@@ -10,6 +10,7 @@
 #include "core/episodes/numpy/npz.h"
 #include "core/episodes/numpy/numpy_pickle.h"
 #include "core/episodes/open/open_source.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -239,5 +240,5 @@ class TestCalvinWriter : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestCalvinWriter)
+DEER_SUITE(TestCalvinWriter)
 #include "tst_calvin_writer.moc"

@@ -8,6 +8,7 @@
 #include "core/episodes/calvin/calvin_writer.h"
 #include "core/episodes/calvin/camera_stretches.h"
 #include "core/episodes/open/open_source.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -179,5 +180,5 @@ class TestCameraStretches : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestCameraStretches)
+DEER_SUITE(TestCameraStretches)
 #include "tst_camera_stretches.moc"

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/episodes/camera/camera_source.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/virtual_camera.h"
 
@@ -417,5 +418,5 @@ class CameraTest : public QObject {
 
 }  // namespace deer::test
 
-QTEST_GUILESS_MAIN(deer::test::CameraTest)
+DEER_SUITE(deer::test::CameraTest)
 #include "tst_camera.moc"

@@ -8,6 +8,7 @@
 #include "core/episodes/media/media_files.h"
 #include "core/episodes/open/open_source.h"
 #include "tests/support/make_zip.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -229,5 +230,5 @@ class TestMedia : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestMedia)
+DEER_SUITE(TestMedia)
 #include "tst_media.moc"

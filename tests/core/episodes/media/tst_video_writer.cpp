@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/episodes/media/video_writer.h"
 #include "core/episodes/open/open_source.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -186,5 +187,5 @@ class TestVideoWriter : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestVideoWriter)
+DEER_SUITE(TestVideoWriter)
 #include "tst_video_writer.moc"

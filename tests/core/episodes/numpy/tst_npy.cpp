@@ -4,6 +4,7 @@
 #include "core/episodes/numpy/npy.h"
 #include "core/episodes/numpy/npz.h"
 #include "tests/support/make_npy.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -155,5 +156,5 @@ class TestNpy : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestNpy)
+DEER_SUITE(TestNpy)
 #include "tst_npy.moc"

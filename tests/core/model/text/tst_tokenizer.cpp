@@ -11,6 +11,7 @@
 #include "core/model/text/tokenizer.h"
 #include "core/model/text/tokenizer_prompt.h"
 #include "core/model/text/tokenizer_unicode.h"
+#include "tests/support/suite.h"
 
 using deer::Json;
 using deer::PromptEncoder;
@@ -323,5 +324,5 @@ void TokenizerTest::files_cut_or_damaged_never_crash() {
   QVERIFY(refused > 500);
 }
 
-QTEST_GUILESS_MAIN(TokenizerTest)
+DEER_SUITE(TokenizerTest)
 #include "tst_tokenizer.moc"

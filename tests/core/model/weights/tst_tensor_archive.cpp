@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/model/weights/tensor_archive.h"
 #include "tests/support/make_zip.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -232,5 +233,5 @@ void TensorArchiveTest::refuses_bad_indices() {
   QVERIFY(says(R"({"weight_map":{"a":"part.safetensors"}})").contains("the index names it"));
 }
 
-QTEST_GUILESS_MAIN(TensorArchiveTest)
+DEER_SUITE(TensorArchiveTest)
 #include "tst_tensor_archive.moc"

@@ -12,6 +12,7 @@
 #include "core/train/run/word_tokenizer.h"
 #include "core/train/windows/calvin_windows.h"
 #include "tests/core/train/data/drawn_recording.h"
+#include "tests/support/suite.h"
 
 namespace fs = std::filesystem;
 using namespace deer;
@@ -489,5 +490,5 @@ void TestFrameStore::randomNumbersAreAFunctionOfTheSeed() {
   QVERIFY(std::abs(sum / 10000 - 0.5) < 0.02);
 }
 
-QTEST_GUILESS_MAIN(TestFrameStore)
+DEER_SUITE(TestFrameStore)
 #include "tst_frame_store.moc"

@@ -11,6 +11,7 @@
 #include "core/train/run/torch_checkpoint.h"
 #include "core/train/run/training_log.h"
 #include "tests/core/train/run/toy_training.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -374,5 +375,5 @@ void TrainingMethodTest::tensorboard_events_are_framed_records() {
   QVERIFY(records[1].ends_with(expected));
 }
 
-QTEST_GUILESS_MAIN(TrainingMethodTest)
+DEER_SUITE(TrainingMethodTest)
 #include "tst_training_method.moc"

@@ -2,6 +2,7 @@
 #include <QTest>
 
 #include "core/train/run/train_config.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace deer;
@@ -107,5 +108,5 @@ void TrainConfigTest::errors_name_the_field() {
   DEER_VERIFY_ERROR(read_train_config(folder.write("train.json", "[]")), "expected an object");
 }
 
-QTEST_APPLESS_MAIN(TrainConfigTest)
+DEER_SUITE(TrainConfigTest)
 #include "tst_train_config.moc"

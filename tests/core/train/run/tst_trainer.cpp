@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "tests/core/train/run/toy_training.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -305,10 +306,9 @@ void TrainerTest::environment_errors_name_the_variable() {
   DEER_VERIFY_ERROR(DataParallel::from_environment(), "RANK");
 }
 
-int main(int argc, char** argv) {
-  if (argc == 3 && std::string_view(argv[1]) == "--rank") return run_rank(argv[2]);
-  QCoreApplication app(argc, argv);
-  TrainerTest test;
-  return QTest::qExec(&test, argc, argv);
-}
+static const deer::test::RegisterHelperProcess rank("--rank", [](int argc, char** argv) {
+  return argc == 3 ? run_rank(argv[2]) : 1;
+});
+
+DEER_SUITE(TrainerTest)
 #include "tst_trainer.moc"

@@ -8,6 +8,7 @@
 #include "core/model/text/tokenizer_prompt.h"
 #include "core/train/run/training_run.h"
 #include "tests/core/train/data/drawn_recording.h"
+#include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fs = std::filesystem;
@@ -144,5 +145,5 @@ void TrainingRunTest::mistakes_are_named() {
   QVERIFY_EXCEPTION_THROWN(run(file, stop.get_token()), Cancelled);
 }
 
-QTEST_GUILESS_MAIN(TrainingRunTest)
+DEER_SUITE(TrainingRunTest)
 #include "tst_training_run.moc"

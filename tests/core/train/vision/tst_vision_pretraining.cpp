@@ -14,6 +14,7 @@
 #include "core/train/windows/calvin_windows.h"
 #include "core/train/windows/token_cache.h"
 #include "tests/core/train/data/drawn_recording.h"
+#include "tests/support/suite.h"
 
 namespace fs = std::filesystem;
 using namespace deer;
@@ -493,5 +494,5 @@ void TestVisionPretraining::windowsAreRelabelled() {
   QVERIFY(at::equal(CalvinWindows(store_, nullptr, encoder, options).batch(all, 9).actions, as_recorded.actions));
 }
 
-QTEST_GUILESS_MAIN(TestVisionPretraining)
+DEER_SUITE(TestVisionPretraining)
 #include "tst_vision_pretraining.moc"
