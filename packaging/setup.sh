@@ -22,7 +22,7 @@ packages=(
   qt6-base-dev qt6-svg-dev libqcustomplot-dev libmuparser-dev libgl1-mesa-dri fonts-dejavu-core
   libvtk9-dev libassimp-dev
   qt6-tools-dev qt6-l10n-tools
-  xvfb xauth
+  xvfb xauth locales
 )
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -2,6 +2,7 @@
 #include <QApplication>
 #include <QIcon>
 #include <QScreen>
+#include <clocale>
 #include <cstdio>
 
 #include "app/gui/launch.h"
@@ -55,6 +56,8 @@ int main(int argc, char** argv) {
   // A 3D view that moves between windows keeps its resources only if contexts share them.
   QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
   QApplication application(argc, argv);
+  // Qt takes the system's decimal comma; libraries that read files with strtod want a point.
+  std::setlocale(LC_NUMERIC, "C");
   QCoreApplication::setApplicationName(QStringLiteral("deerscope"));
   QCoreApplication::setApplicationVersion(QString::fromLatin1(deer::kVersion));
   QGuiApplication::setApplicationDisplayName(QStringLiteral("Deerscope"));

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <cstdlib>
 #include <unordered_map>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/utf8.h"
 
 namespace deer {
@@ -168,10 +168,9 @@ class PickleMachine {
     push_integer(value);
   }
   void push_float_text(const std::string& digits) {
-    char* end = nullptr;
-    const double value = std::strtod(digits.c_str(), &end);
-    if (end == digits.c_str() || *end != '\0') fail("has a malformed number");
-    push(Kind::real)->real = value;
+    const auto value = parse_number(digits);
+    if (!value) fail("has a malformed number");
+    push(Kind::real)->real = *value;
   }
   void push_big_endian_double() {
     std::uint64_t bits = 0;

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <tuple>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/budget/family_search.h"
 #include "core/budget/optimal_thresholds.h"
 
@@ -49,15 +49,10 @@ ConstraintText text_of(Constraint constraint) {
 
 std::string unmet_text(const ConstraintState& state, bool solved) {
   const auto label = text_of(state.constraint);
-  char text[240];
-  if (!solved) {
-    std::snprintf(text, sizeof text, "%s of %.4g %s is not met: it is %.4g %s", label.name, state.asked * label.scale,
-                  label.unit, state.got * label.scale, label.unit);
-    return text;
-  }
-  std::snprintf(text, sizeof text, "%s of %.4g %s is infeasible; the minimum is %.4g %s", label.name,
-                state.asked * label.scale, label.unit, state.least * label.scale, label.unit);
-  return text;
+  const auto amount = [&](double value) { return general_text(value * label.scale, 4) + " " + label.unit; };
+  const auto asked = label.name + (" of " + amount(state.asked));
+  if (!solved) return asked + " is not met: it is " + amount(state.got);
+  return asked + " is infeasible; the minimum is " + amount(state.least);
 }
 
 ExitDistribution family_of(ThresholdMethod method) {

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/budget/family_search.h"
 #include "core/budget/threshold_descent.h"
 
@@ -178,10 +178,8 @@ CalibrationOutcome optimal_thresholds(const PreparedCalibration& set, std::span<
   if (!std::isfinite(budget)) throw Error("the average budget is not a number");
   const auto thresholds = Search(set, costs, budget, options).run();
   if (thresholds.empty()) {
-    char text[160];
-    std::snprintf(text, sizeof text, "an average of %.4g is infeasible; the first exit already costs %.4g", budget,
-                  costs.front());
-    throw Error(text);
+    throw Error("an average of " + general_text(budget, 4) + " is infeasible; the first exit already costs " +
+                general_text(costs.front(), 4));
   }
   return set.evaluate(thresholds);
 }

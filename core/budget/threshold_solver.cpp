@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/budget/threshold_limits.h"
 
 namespace deer {
@@ -70,7 +71,7 @@ std::vector<float> target_shares(ExitDistribution distribution, double parameter
   const auto sum = shares.sum().item<float>();
   if (!(sum > 0) || !std::isfinite(sum)) {
     throw Error("the exit distribution " + std::string(to_string(distribution)) + " with parameter " +
-                std::to_string(parameter) + " has no usable shares");
+                general_text(parameter, 6) + " has no usable shares");
   }
   shares = shares / sum;
   return {shares.data_ptr<float>(), shares.data_ptr<float>() + count};

@@ -2,14 +2,13 @@
 #include "core/budget/thresholds_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <sstream>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/base/number_text.h"
 #include "core/base/version.h"
 #include "core/exits/engine.h"
 
@@ -34,15 +33,14 @@ std::string value_of(const std::map<std::string, std::string>& provenance, const
   return place == provenance.end() ? std::string() : place->second;
 }
 
-double parse_number(std::string_view word, const std::filesystem::path& file) {
+double parse_threshold(std::string_view word, const std::filesystem::path& file) {
   if (word == "always") return kAlwaysLeave;
   if (word == "never") return kNeverLeave;
-  double out = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
-  if (error != std::errc{} || end != word.data() + word.size() || std::isnan(out)) {
+  const auto out = parse_number(word);
+  if (!out || std::isnan(*out)) {
     throw FileError(file, "'" + printable(word) + "' is not a threshold: expected a number, 'always' or 'never'");
   }
-  return out;
+  return *out;
 }
 
 std::string list(std::span<const int> layers) {
@@ -65,7 +63,7 @@ std::vector<double> from_text(std::string text, const std::filesystem::path& fil
   std::string word;
   while (words >> word && out.size() <= kMostExits) {
     if (is_line && word.starts_with("--")) break;
-    out.push_back(parse_number(word, file));
+    out.push_back(parse_threshold(word, file));
   }
   return out;
 }
@@ -244,10 +242,8 @@ ExitPolicy apply(const BudgetSolution& solution, const CalibrationSet& set, cons
 std::string reference_arguments(const ThresholdsFile& t, int last_exit_layer) {
   std::string out = "--thresholds";
   for (const double threshold : t.thresholds) {
-    char text[64];
     // argparse would read "-1e+08" as an option.
-    std::snprintf(text, sizeof text, std::abs(threshold) >= 1e6 ? " %.1f" : " %.9g", threshold);
-    out += text;
+    out += " " + (std::abs(threshold) >= 1e6 ? fixed_text(threshold, 1) : general_text(threshold, 9));
   }
   if (!t.exit_layers.empty() && t.exit_layers.back() < last_exit_layer) {
     out += " --max_layer " + std::to_string(t.exit_layers.back() + 1);

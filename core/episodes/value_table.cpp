@@ -2,23 +2,17 @@
 #include "core/episodes/value_table.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <set>
 
+#include "core/base/number_text.h"
 #include "core/base/utf8.h"
 #include "core/episodes/numpy/npy_writer.h"
 
 namespace deer {
 namespace {
 
-std::string number_text(double value) {
-  if (std::isnan(value)) return {};
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
-}
+std::string number_text(double value) { return std::isnan(value) ? std::string() : shortest_text(value); }
 
 std::string quoted(const std::string& text, char separator) {
   if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;

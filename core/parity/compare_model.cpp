@@ -7,6 +7,7 @@
 #include <span>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/budget/threshold_solver.h"
 #include "core/exits/rollout.h"
 #include "core/model/device.h"
@@ -318,7 +319,7 @@ class ModelComparison {
     const auto& config = files_.config;
     const bool skip_first = config.llm_name.find("mpt_9b") != std::string::npos;
     for (const auto& [ratio, thresholds] : expected.items()) {
-      const auto shares = target_shares(ExitDistribution::exponential, std::stod(ratio),
+      const auto shares = target_shares(ExitDistribution::exponential, parse_number(ratio).value(),
                                         static_cast<std::int64_t>(config.exit_layers().size()), skip_first);
       const auto ours = solve_thresholds(calibration, shares);
       std::vector<double> golden;

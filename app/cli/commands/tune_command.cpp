@@ -2,7 +2,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -14,6 +13,7 @@
 #include "app/cli/support/json_log.h"
 #include "app/cli/support/progress.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/version.h"
 #include "core/budget/bayesian_tuner.h"
 #include "core/budget/model_fingerprint.h"
@@ -57,17 +57,10 @@ struct Outcome {
 // A threshold as written on the command line, so that the stored value is the evaluated one.
 std::string text_of(double threshold) {
   if (threshold >= kAlwaysLeave) return "100000000.0";
-  char text[64];
-  std::snprintf(text, sizeof text, "%.9g", threshold);
-  return text;
+  return general_text(threshold, 9);
 }
 
-double rounded(double threshold) {
-  const auto text = text_of(threshold);
-  double out = 0;
-  std::from_chars(text.data(), text.data() + text.size(), out);
-  return out;
-}
+double rounded(double threshold) { return parse_number(text_of(threshold)).value_or(threshold); }
 
 std::string joined(const std::vector<double>& thresholds, const char* between) {
   std::string out;
@@ -83,10 +76,9 @@ std::vector<double> numbers_in(std::string line) {
   std::string word;
   std::vector<double> out;
   while (words >> word) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (error != std::errc{} || end != word.data() + word.size()) return {};
-    out.push_back(number);
+    const auto number = parse_number(word);
+    if (!number) return {};
+    out.push_back(*number);
   }
   return out;
 }

@@ -2,11 +2,11 @@
 #include "app/cli/support/policy_options.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 
 namespace deer::cli {
 namespace {
@@ -25,14 +25,13 @@ std::vector<double> parse_thresholds(const std::string& text) {
   std::istringstream words(text + ",");
   std::string word;
   while (std::getline(words, word, ',')) {
-    char* end = nullptr;
-    const double value = word == "always"  ? kAlwaysLeave
-                         : word == "never" ? kNeverLeave
-                                           : std::strtod(word.c_str(), &end);
-    if ((end != nullptr && (end == word.c_str() || *end != '\0')) || std::isnan(value)) {
+    const auto value = word == "always"  ? std::optional(kAlwaysLeave)
+                       : word == "never" ? std::optional(kNeverLeave)
+                                         : parse_number(word);
+    if (!value || std::isnan(*value)) {
       throw Error("threshold '" + printable(word) + "' is not a number, 'always' or 'never' (and no such file exists)");
     }
-    out.push_back(value);
+    out.push_back(*value);
   }
   return out;
 }

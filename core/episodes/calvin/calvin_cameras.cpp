@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/episodes/calvin/camera_stretches.h"
 
 namespace deer {
@@ -17,7 +18,7 @@ double number(const YAML::Node& node, const std::string& field, const std::files
   double out = 0;
   if (!node || !node.IsScalar() || !YAML::convert<double>::decode(node, out) || !(out >= low && out <= high)) {
     throw FileError(file,
-                    "'" + field + "' is not a number from " + std::to_string(low) + " to " + std::to_string(high));
+                    "'" + field + "' is not a number from " + general_text(low, 6) + " to " + general_text(high, 6));
   }
   return out;
 }

@@ -2,11 +2,11 @@
 #include "core/episodes/calvin/calvin_index.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/utf8.h"
 #include "core/episodes/numpy/npy_writer.h"
 
@@ -17,10 +17,8 @@ constexpr std::uint64_t kEmbedding = 384;  // length of CALVIN's sentence embedd
 constexpr double kMaxRelPosition = 0.02;   // m for a relative action of 1
 constexpr double kMaxRelAngle = 0.05;      // rad
 
-std::string shortest(double value) {
-  char text[40];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  std::string out(text, end);
+std::string yaml_number(double value) {
+  auto out = shortest_text(value);
   // YAML reads "1e-05" as text: a number needs a decimal point.
   if (const auto exponent = out.find('e'); out.find('.') == std::string::npos) {
     out.insert(exponent == std::string::npos ? out.size() : exponent, ".0");
@@ -30,7 +28,7 @@ std::string shortest(double value) {
 
 std::string yaml_list(std::span<const double> values) {
   std::string out = "[";
-  for (const double value : values) out += (out.size() > 1 ? ", " : "") + shortest(value);
+  for (const double value : values) out += (out.size() > 1 ? ", " : "") + yaml_number(value);
   return out + "]";
 }
 
@@ -41,8 +39,8 @@ std::string yaml_moments(const char* key, const VectorMoments& moments) {
 }
 
 std::string control_settings() {
-  return "env:\n  control_freq: 30\nrobot:\n  max_rel_pos: " + shortest(kMaxRelPosition) +
-         "\n  max_rel_orn: " + shortest(kMaxRelAngle) + "\n";
+  return "env:\n  control_freq: 30\nrobot:\n  max_rel_pos: " + yaml_number(kMaxRelPosition) +
+         "\n  max_rel_orn: " + yaml_number(kMaxRelAngle) + "\n";
 }
 
 std::string statistics(const CalvinIndex& index) {

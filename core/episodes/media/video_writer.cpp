@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 
 namespace deer {
 namespace {
@@ -33,7 +34,7 @@ void check(const VideoFormat& format) {
   }
   const double rate = format.frames_per_second;
   if (!(rate > 0 && rate <= 1000)) {
-    throw Error("a video of " + std::to_string(rate) + " frames per second is not supported: the maximum is 1000");
+    throw Error("a video of " + general_text(rate, 6) + " frames per second is not supported: the maximum is 1000");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/train/base/seeded_random.h"
 #include "core/train/data/image_batch.h"
 
@@ -82,7 +83,7 @@ void CalvinWindows::list_places() {
     const auto weight = options_.task_weight.find(task);
     const double factor = weight == options_.task_weight.end() ? 1 : weight->second;
     if (!(factor >= 0) || !std::isfinite(factor)) {
-      throw Error("the weight of task " + printable(task, 40) + " is " + std::to_string(factor) +
+      throw Error("the weight of task " + printable(task, 40) + " is " + general_text(factor, 6) +
                   ", expected a number of at least 0");
     }
     shares[task] = factor * (options_.balance_tasks ? 1 : static_cast<double>(places.size()));

@@ -7,6 +7,7 @@
 
 #include "core/base/json_file.h"
 #include "core/base/mapped_file.h"
+#include "tests/support/comma_locale.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
@@ -133,6 +134,25 @@ class CliBudgetTest : public QObject {
     QVERIFY(result.err.contains("resuming after"));
     QVERIFY(content(file) == content(set_));
     QVERIFY(!fs::exists(log));
+  }
+
+  void a_comma_locale_changes_no_number() {
+    const auto file = folder_ / "comma.json";
+    const QStringList arguments = {"solve", text(set_), "--average-depth", "3.5", "--json", text(file)};
+    const auto solved = deer_program(arguments);
+    QVERIFY2(solved.code == 0, qPrintable(solved.err));
+    const auto written = content(file);
+    const auto line = deer_program({"solve", text(set_), "--average-depth", "3.5", "--reference-args"}).out;
+    const QStringList run = {"run", kModel, kData, "--frames", "2", "--thresholds", "0.5,0.25,always"};
+    QCOMPARE(deer_program(run).code, 0);
+
+    const CommaLocale comma;
+    QVERIFY2(comma.is_active(), "localedef could not make de_DE.UTF-8: install the package locales");
+    QCOMPARE(deer_program(arguments).out, solved.out);
+    QVERIFY(content(file) == written);
+    QCOMPARE(deer_program({"solve", text(set_), "--average-depth", "3.5", "--reference-args"}).out, line);
+    QCOMPARE(deer_program({"solve", text(set_), "--thresholds", text(file), "--average-depth", "3.5"}).code, 0);
+    QCOMPARE(deer_program(run).code, 0);
   }
 
   void solve_meets_budgets() {

@@ -11,6 +11,7 @@
 #include "core/exits/engine.h"
 #include "core/model/weights/tensor_archive.h"
 #include "tests/core/budget/make_set.h"
+#include "tests/support/comma_locale.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
@@ -395,6 +396,27 @@ class TestBudgetSolver : public QObject {
     check_criterion(read(R"({"thresholds": [1], "criterion": "feature_similarity", "delta_type": "max"})"), set);
     DEER_VERIFY_ERROR(check_criterion(read(R"({"thresholds": [1], "criterion": "action_delta"})"), set),
                       "t.json: 'criterion' is action_delta (L2), expected that of the calibration set: feature_sim");
+  }
+
+  void a_comma_locale_changes_no_file() {
+    const CommaLocale comma;
+    QVERIFY2(comma.is_active(), "localedef could not make de_DE.UTF-8: install the package locales");
+    const TemporaryFolder folder;
+    const auto set = made_set(4, 300, 6);
+    const PreparedCalibration prepared(set);
+    BudgetRequest request;
+    request.average_depth = 4.5;
+    const auto solution = solve_budget(prepared, costs_of(4), request);
+    write_thresholds(folder / "x.json", thresholds_of(solution, request, set));
+    const auto back = read_thresholds(folder / "x.json");
+    QCOMPARE(std::vector<float>(back.thresholds.begin(), back.thresholds.end()), solution.thresholds);
+    QCOMPARE(reference_arguments({{1, 3}, {0.0241, -2e6}, Criterion::action_delta, DeltaType::l2, {}, {}}, 3),
+             std::string("--thresholds 0.0241 -2000000.0"));
+    QCOMPARE(read_thresholds(folder.write("line", "--thresholds 0.0241 1.5")).thresholds,
+             (std::vector<double>{0.0241, 1.5}));
+    request.average_depth = 0.25;
+    const auto problem = solve_budget(prepared, costs_of(4), request).problem;
+    QVERIFY2(problem.find("0.25") != std::string::npos && problem.find(',') == std::string::npos, problem.c_str());
   }
 
   void broken_threshold_files_are_refused() {

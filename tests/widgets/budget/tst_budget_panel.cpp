@@ -17,6 +17,7 @@
 #include "core/budget/thresholds_file.h"
 #include "core/model/model_config.h"
 #include "sessions/session/policy_undo.h"
+#include "tests/support/comma_locale.h"
 #include "tests/support/suite.h"
 #include "tests/widgets/budget/budget_fixture.h"
 #include "widgets/base/budget_text.h"
@@ -378,7 +379,13 @@ class BudgetPanelTest : public test::BudgetPanelFixture {
     QTRY_COMPARE(loaded.size(), 1);
     QTRY_VERIFY(!budget_->solving());
     for (std::size_t i = 0; i + 1 < thresholds.size(); ++i) QCOMPARE(budget_->solution()->thresholds[i], thresholds[i]);
-    QVERIFY(budget_->reference_line().startsWith("--thresholds "));
+    const auto line = budget_->reference_line();
+    QVERIFY(line.startsWith("--thresholds "));
+    {
+      const CommaLocale comma;
+      QVERIFY2(comma.is_active(), "localedef could not make de_DE.UTF-8: install the package locales");
+      QCOMPARE(budget_->reference_line(), line);
+    }
 
     QSignalSpy problems(budget_.get(), &Budget::problem);
     folder_->write("bad.json", std::string_view("{\"thresholds\": [\"many\"]}"));
