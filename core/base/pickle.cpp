@@ -6,6 +6,7 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "core/base/number_text.h"
 #include "core/base/utf8.h"
@@ -57,12 +58,7 @@ class PickleMachine {
   }
   template <typename T>
   T number() {
-    T value = 0;
-    const auto raw = take(sizeof(T));
-    for (std::size_t i = 0; i < sizeof(T); ++i) {
-      value |= static_cast<T>(static_cast<T>(std::to_integer<std::uint8_t>(raw[i])) << (8 * i));
-    }
-    return value;
+    return get_number<T>(take(sizeof(T)));
   }
   std::uint8_t u8() { return number<std::uint8_t>(); }
   std::uint32_t u32() { return number<std::uint32_t>(); }
@@ -153,8 +149,7 @@ class PickleMachine {
       push_text(Kind::bytes, {reinterpret_cast<const char*>(raw.data()), raw.size()});
       return;
     }
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < raw.size(); ++i) value |= std::to_integer<std::uint64_t>(raw[i]) << (8 * i);
+    auto value = get_number(raw, 0, raw.size());
     if (!raw.empty() && raw.size() < 8 && (raw.back() & std::byte{0x80}) != std::byte{0}) {
       value |= ~std::uint64_t{0} << (8 * raw.size());
     }

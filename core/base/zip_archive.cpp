@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/zip_archive.h"
 
+#include <zlib.h>
+
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <optional>
 
+#include "core/base/bytes.h"
+#include "core/base/crc.h"
 #include "core/base/error.h"
-
-#ifdef DEER_HAVE_ZLIB
-#include <zlib.h>
-#endif
 
 namespace deer {
 namespace {
@@ -26,17 +24,9 @@ constexpr std::size_t kLocatorSize = 20;
 constexpr std::size_t kEntrySize = 46;
 constexpr std::size_t kLocalSize = 30;
 
-template <typename T>
-T little_endian(std::span<const std::byte> bytes, std::size_t at) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    value |= static_cast<T>(static_cast<T>(std::to_integer<std::uint8_t>(bytes[at + i])) << (8 * i));
-  }
-  return value;
-}
-std::uint16_t u16(std::span<const std::byte> b, std::size_t at) { return little_endian<std::uint16_t>(b, at); }
-std::uint32_t u32(std::span<const std::byte> b, std::size_t at) { return little_endian<std::uint32_t>(b, at); }
-std::uint64_t u64(std::span<const std::byte> b, std::size_t at) { return little_endian<std::uint64_t>(b, at); }
+std::uint16_t u16(std::span<const std::byte> b, std::size_t at) { return get_number<std::uint16_t>(b, at); }
+std::uint32_t u32(std::span<const std::byte> b, std::size_t at) { return get_number<std::uint32_t>(b, at); }
+std::uint64_t u64(std::span<const std::byte> b, std::size_t at) { return get_number<std::uint64_t>(b, at); }
 
 std::optional<std::size_t> find_end(std::span<const std::byte> bytes) {
   if (bytes.size() < kEndSize) return std::nullopt;
@@ -90,28 +80,6 @@ void apply_zip64_extra(std::span<const std::byte> extra, ZipArchive::Member& mem
   }
 }
 
-#ifdef DEER_HAVE_ZLIB
-std::uint32_t crc32_of(std::span<const std::byte> bytes) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-#else
-std::uint32_t crc32_of(std::span<const std::byte> bytes) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> t{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      std::uint32_t c = i;
-      for (int k = 0; k < 8; ++k) c = (c & 1) ? 0xEDB88320u ^ (c >> 1) : c >> 1;
-      t[i] = c;
-    }
-    return t;
-  }();
-  std::uint32_t crc = 0xFFFFFFFFu;
-  for (const std::byte b : bytes) crc = table[(crc ^ std::to_integer<std::uint32_t>(b)) & 0xFF] ^ (crc >> 8);
-  return crc ^ 0xFFFFFFFFu;
-}
-#endif
-
-#ifdef DEER_HAVE_ZLIB
 std::vector<std::byte> inflate_raw(const MappedFile& file, const ZipArchive::Member& member,
                                    std::span<const std::byte> packed) {
   const auto damaged = [&](const char* why) {
@@ -147,7 +115,6 @@ std::vector<std::byte> inflate_raw(const MappedFile& file, const ZipArchive::Mem
   if (state != Z_STREAM_END || produced != out.size()) throw damaged("is damaged or cut short");
   return out;
 }
-#endif
 
 }  // namespace
 
@@ -221,11 +188,7 @@ std::vector<std::byte> ZipArchive::read(const Member& member, std::uint64_t size
     const auto bytes = stored(member);
     out.assign(bytes.begin(), bytes.end());
   } else if (member.method == 8) {
-#ifdef DEER_HAVE_ZLIB
     out = inflate_raw(*file_, member, raw(member));
-#else
-    throw FileError(file_->path(), "member '" + printable(member.name) + "' is compressed, and this build has no zlib");
-#endif
   } else {
     throw FileError(file_->path(), "member '" + printable(member.name) + "' uses compression method " +
                                        std::to_string(member.method) + ", expected stored or deflated");

@@ -54,13 +54,13 @@ std::string statistics(const CalvinIndex& index) {
 }
 
 std::string annotation_file(const std::vector<CalvinAnnotation>& annotations) {
-  const auto texts = [&](PickleWriter& out, std::string CalvinAnnotation::*member) {
+  const auto texts = [&](NumpyPickleWriter& out, std::string CalvinAnnotation::*member) {
     out.begin();
     for (const auto& annotation : annotations) out.text(valid_utf8(annotation.*member));
     out.end_list();
   };
   const std::vector<float> embeddings(annotations.size() * kEmbedding);
-  PickleWriter out;
+  NumpyPickleWriter out;
   out.begin();
   out.text("language");
   out.begin();
@@ -87,11 +87,11 @@ std::string annotation_file(const std::vector<CalvinAnnotation>& annotations) {
   out.end_list();
   out.end_dict();
   out.end_dict();
-  return PickleWriter::npy_of_object(out);
+  return NumpyPickleWriter::npy_of_object(out);
 }
 
 std::string scene_file(const std::vector<FrameIds>& segments, const std::string& scene) {
-  PickleWriter out;
+  NumpyPickleWriter out;
   out.begin();
   if (!segments.empty()) {
     out.text(scene);
@@ -101,7 +101,7 @@ std::string scene_file(const std::vector<FrameIds>& segments, const std::string&
     out.end_list();
   }
   out.end_dict();
-  return PickleWriter::npy_of_object(out);
+  return NumpyPickleWriter::npy_of_object(out);
 }
 
 bool starts_first(const FrameIds& a, const FrameIds& b) { return a.first < b.first; }

@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/base/pickle_writer.h"
+#include "core/base/zip_writer.h"
 #include "core/episodes/numpy/npy.h"
 
 namespace deer {
@@ -34,42 +36,27 @@ class NpzPacker {
  public:
   /// `level` is zlib's, 1 (fast) to 9.
   explicit NpzPacker(int level = 1);
-  ~NpzPacker();
-  NpzPacker(const NpzPacker&) = delete;
-  NpzPacker& operator=(const NpzPacker&) = delete;
 
   void add(std::string_view key, const NpyView& array);
   /// The file with everything added since the last call, which it forgets.
   std::string finish();
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::ostringstream out_;
+  ZipWriter zip_;
 };
 
-/// Builds a pickle (protocol 3, as numpy writes it) of plain values and numpy arrays. A container is
-/// begin(), its items, and end_list(), end_tuple() or end_dict() (key, value, key, value, …).
-class PickleWriter {
+/// A pickle with numpy arrays among its values.
+class NumpyPickleWriter : public PickleWriter {
  public:
-  void begin();
-  void end_list();
-  void end_tuple();
-  void end_dict();
-  void integer(std::int64_t value);
-  void text(std::string_view utf8);
-  void bytes(std::string_view raw);
   void array(const NpyView& array);
 
   /// An .npy file that holds the pickled value: what np.save makes of a Python object, an object array of shape ().
-  static std::string npy_of_object(const PickleWriter& value);
+  static std::string npy_of_object(const NumpyPickleWriter& object);
 
  private:
-  void global(std::string_view module, std::string_view name);
   void dtype(const NpyType& type);
   void open_array();
-  void number32(std::uint32_t value);
-
-  std::string out_;  // without the protocol's head and the final stop
 };
 
 }  // namespace deer

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "core/base/bytes.h"
 #include "core/base/crc.h"
 #include "core/base/error.h"
 
@@ -16,7 +17,7 @@ namespace {
 template <typename T>
 std::string fixed(T value) {
   std::string out;
-  for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>((value >> (8 * i)) & 0xFF);
+  put_number(out, value);
   return out;
 }
 
@@ -72,7 +73,7 @@ void TensorboardLog::add(std::int64_t step, const std::vector<std::string>& name
 // TFRecord: length, its checksum, content, its checksum.
 void TensorboardLog::write(const std::string& content) {
   const auto masked = [](const std::string& bytes) {
-    const auto crc = crc32c(std::as_bytes(std::span(bytes)));
+    const auto crc = crc32c_of(std::as_bytes(std::span(bytes)));
     return fixed(((crc >> 15) | (crc << 17)) + 0xa282ead8U);
   };
   const auto length = fixed(static_cast<std::uint64_t>(content.size()));

@@ -1,194 +1,48 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/run/torch_checkpoint.h"
 
-#include <bit>
-#include <limits>
-
 #include "core/base/atomic_file.h"
-#include "core/base/crc.h"
 #include "core/base/error.h"
+#include "core/base/pickle_writer.h"
+#include "core/base/zip_writer.h"
 
 namespace deer {
 namespace {
 
-template <typename T>
-void put(std::string& out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>((value >> (8 * i)) & 0xFF);
+void ordered_dictionary(PickleWriter& pickle) {
+  pickle.global("collections", "OrderedDict");
+  pickle.empty_tuple();
+  pickle.call();
 }
 
-// Pickle protocol 2, as far as state dictionaries need it.
-class Pickle {
- public:
-  Pickle() { out_ = "\x80\x02"; }
+void integers(PickleWriter& pickle, at::IntArrayRef values) {
+  pickle.begin();
+  for (const auto value : values) pickle.integer(value);
+  pickle.end_tuple();
+}
 
-  std::string finish() { return out_ + '.'; }
+// As torch._utils._rebuild_tensor_v2 takes it; the numbers are in the member `key`.
+void put_tensor(PickleWriter& pickle, const at::Tensor& tensor, const std::string& key) {
+  pickle.global("torch._utils", "_rebuild_tensor_v2");
+  pickle.begin();
+  pickle.begin();
+  pickle.text("storage");
+  pickle.global("torch", tensor.scalar_type() == at::kHalf ? "HalfStorage" : "FloatStorage");
+  pickle.text(key);
+  pickle.text("cpu");
+  pickle.integer(tensor.numel());
+  pickle.end_tuple();
+  pickle.persistent();
+  pickle.integer(0);
+  integers(pickle, tensor.sizes());
+  integers(pickle, tensor.strides());
+  pickle.boolean(false);
+  ordered_dictionary(pickle);
+  pickle.end_tuple();
+  pickle.call();
+}
 
-  void mark() { out_ += '('; }
-  void empty_dictionary() { out_ += '}'; }
-  void set_items() { out_ += 'u'; }
-  void tuple() { out_ += 't'; }
-  void call() { out_ += 'R'; }
-
-  void global(const char* module, const char* name) { out_ += std::string("c") + module + "\n" + name + "\n"; }
-
-  void ordered_dictionary() {
-    global("collections", "OrderedDict");
-    out_ += ")R";
-  }
-
-  void text(const std::string& value) {
-    out_ += 'X';
-    put(out_, static_cast<std::uint32_t>(value.size()));
-    out_ += value;
-  }
-
-  void integer(std::int64_t value) {
-    if (value == static_cast<std::int32_t>(value)) {
-      out_ += 'J';
-      put(out_, static_cast<std::uint32_t>(value));
-    } else {
-      out_ += "\x8a\x08";
-      put(out_, static_cast<std::uint64_t>(value));
-    }
-  }
-
-  void boolean(bool value) { out_ += value ? '\x88' : '\x89'; }
-
-  void real(double value) {
-    out_ += 'G';
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    for (int shift = 56; shift >= 0; shift -= 8) out_ += static_cast<char>((bits >> shift) & 0xFF);
-  }
-
-  void integers(at::IntArrayRef values) {
-    mark();
-    for (const auto value : values) integer(value);
-    tuple();
-  }
-
-  void tensor(const at::Tensor& tensor, const std::string& key) {
-    global("torch._utils", "_rebuild_tensor_v2");
-    mark();
-    mark();
-    text("storage");
-    global("torch", tensor.scalar_type() == at::kHalf ? "HalfStorage" : "FloatStorage");
-    text(key);
-    text("cpu");
-    integer(tensor.numel());
-    tuple();
-    out_ += 'Q';
-    integer(0);
-    integers(tensor.sizes());
-    integers(tensor.strides());
-    boolean(false);
-    ordered_dictionary();
-    tuple();
-    call();
-  }
-
- private:
-  std::string out_;
-};
-
-// Zip without compression (PKWARE APPNOTE 6.3.9), contents aligned to 64 bytes as PyTorch aligns them.
-class StoredZip {
- public:
-  explicit StoredZip(std::ostream& out) : out_(out) {}
-
-  void add(const std::string& name, std::span<const std::byte> content) {
-    if (content.size() >= kNarrow) throw Error("'" + name + "' is too large for this format; use safetensors");
-    const auto crc = crc32_ieee(content);
-    const auto common = [&](std::string& to, std::size_t extra) {
-      constexpr std::uint16_t kVersion = 45;
-      constexpr std::uint16_t kFirstOfJanuary1980 = 0x21;
-      put(to, kVersion);
-      put(to, std::uint16_t{0});
-      put(to, std::uint16_t{0});  // stored
-      put(to, std::uint16_t{0});
-      put(to, kFirstOfJanuary1980);
-      put(to, crc);
-      put(to, static_cast<std::uint32_t>(content.size()));
-      put(to, static_cast<std::uint32_t>(content.size()));
-      put(to, static_cast<std::uint16_t>(name.size()));
-      put(to, static_cast<std::uint16_t>(extra));
-    };
-    constexpr std::size_t kHeader = 30;
-    constexpr std::size_t kExtraHeader = 4;
-    constexpr std::size_t kAlignment = 64;
-    const auto before = at_ + kHeader + name.size() + kExtraHeader;
-    const auto padding = (kAlignment - before % kAlignment) % kAlignment;
-    std::string local;
-    put(local, std::uint32_t{0x04034b50});
-    common(local, kExtraHeader + padding);
-    local += name + "FB";  // PyTorch's name for padding
-    put(local, static_cast<std::uint16_t>(padding));
-    local.append(padding, 'Z');
-
-    std::string wide;
-    if (at_ >= kNarrow) {
-      put(wide, std::uint16_t{1});
-      put(wide, std::uint16_t{8});
-      put(wide, at_);
-    }
-    put(directory_, std::uint32_t{0x02014b50});
-    put(directory_, std::uint16_t{45});
-    common(directory_, wide.size());
-    directory_.append(10, '\0');  // comment, disk, attributes
-    put(directory_, static_cast<std::uint32_t>(std::min<std::uint64_t>(at_, kNarrow)));
-    directory_ += name + wide;
-    ++count_;
-
-    write(local);
-    write({reinterpret_cast<const char*>(content.data()), content.size()});
-  }
-
-  void finish() {
-    const auto start = at_;
-    const std::uint64_t size = directory_.size();
-    write(directory_);
-    const auto record = at_;
-    std::string end;
-    if (start >= kNarrow || count_ >= 0xFFFF) {
-      put(end, std::uint32_t{0x06064b50});
-      put(end, std::uint64_t{44});
-      put(end, std::uint16_t{45});
-      put(end, std::uint16_t{45});
-      put(end, std::uint64_t{0});  // disks
-      put(end, count_);
-      put(end, count_);
-      put(end, size);
-      put(end, start);
-      put(end, std::uint32_t{0x07064b50});
-      put(end, std::uint32_t{0});
-      put(end, record);
-      put(end, std::uint32_t{1});
-    }
-    put(end, std::uint32_t{0x06054b50});
-    put(end, std::uint32_t{0});
-    const auto narrow_count = static_cast<std::uint16_t>(std::min<std::uint64_t>(count_, 0xFFFF));
-    put(end, narrow_count);
-    put(end, narrow_count);
-    put(end, static_cast<std::uint32_t>(std::min<std::uint64_t>(size, kNarrow)));
-    put(end, static_cast<std::uint32_t>(std::min<std::uint64_t>(start, kNarrow)));
-    put(end, std::uint16_t{0});
-    write(end);
-  }
-
- private:
-  static constexpr std::uint64_t kNarrow = 0xFFFFFFFF;
-
-  void write(std::string_view bytes) {
-    out_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    at_ += bytes.size();
-  }
-
-  std::ostream& out_;
-  std::string directory_;
-  std::uint64_t at_ = 0;
-  std::uint64_t count_ = 0;
-};
-
-void put_field(Pickle& pickle, const std::string& name, const Json& value) {
+void put_field(PickleWriter& pickle, const std::string& name, const Json& value) {
   pickle.text(name);
   if (value.is_boolean()) {
     pickle.boolean(value.get<bool>());
@@ -209,25 +63,25 @@ std::span<const std::byte> bytes_of(const std::string& text) { return std::as_by
 
 void write_torch_checkpoint(const std::filesystem::path& path, const Json& fields, const ParameterMap& tensors) {
   std::vector<at::Tensor> plain;
-  Pickle pickle;
-  pickle.empty_dictionary();
-  pickle.mark();
+  PickleWriter pickle;
+  pickle.empty_dict();
+  pickle.begin();
   for (const auto& [name, value] : fields.items()) put_field(pickle, name, value);
   pickle.text("model_state_dict");
-  pickle.ordered_dictionary();
-  pickle.mark();
+  ordered_dictionary(pickle);
+  pickle.begin();
   for (const auto& [name, tensor] : tensors) {
     const auto type = tensor.scalar_type() == at::kHalf ? at::kHalf : at::kFloat;
     plain.push_back(tensor.detach().to(at::kCPU, type).contiguous());
     pickle.text(name);
-    pickle.tensor(plain.back(), std::to_string(plain.size() - 1));
+    put_tensor(pickle, plain.back(), std::to_string(plain.size() - 1));
   }
   pickle.set_items();
   pickle.set_items();
-  const auto root = pickle.finish();
+  const auto root = pickle.finish(2);
   const auto folder = path.stem().string() + "/";
   write_file_atomically(path, [&](std::ostream& out) {
-    StoredZip zip(out);
+    ZipWriter zip(out);
     zip.add(folder + "data.pkl", bytes_of(root));
     for (std::size_t i = 0; i < plain.size(); ++i) {
       zip.add(folder + "data/" + std::to_string(i),
