@@ -15,6 +15,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 
 namespace deer {
@@ -25,6 +26,7 @@ using Span = std::span<const unsigned char>;
 constexpr std::uint64_t kUndefined = ~std::uint64_t{0};
 constexpr std::uint64_t kMaxHeader = std::uint64_t{1} << 20;  // bytes of one piece
 constexpr std::size_t kMaxPieces = 256;
+constexpr std::uint64_t kContinuationFrame = 8;              // its signature and checksum
 constexpr std::uint64_t kMaxText = std::uint64_t{16} << 20;  // bytes of a text of fixed size
 
 enum Message : unsigned char {
@@ -43,11 +45,7 @@ enum Message : unsigned char {
   kFileSpaceInfo = 0x17,
 };
 
-std::uint64_t number(Span bytes, std::size_t at, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint64_t>(bytes[at + i]) << (8 * i);
-  return value;
-}
+std::uint64_t number(Span bytes, std::size_t at, std::size_t size) { return get_number(bytes, at, size); }
 
 bool begins(Span bytes, std::string_view with) {
   return bytes.size() >= with.size() &&
@@ -130,6 +128,42 @@ std::optional<Layout> good_layout(Span b) {
   return Layout{number(b, at + kArray.size(), 8)};
 }
 
+bool good_continuation(Span b) { return b.size() == 16 && number(b, 8, 8) >= kContinuationFrame; }
+
+bool good_body(unsigned char type, Span body) {
+  switch (type) {
+    case kNil:
+    case kModified:
+    case kAttributeInfo:
+    case kAttribute:  // never read
+      return true;
+    case kDataspace:
+      return good_dataspace(body);
+    case kLinkInfo:
+      return good_link_info(body);
+    case kDatatype:
+      return good_datatype(body);
+    case kFillValue:
+      return good_fill_value(body);
+    case kLink:
+      return good_link(body);
+    case kGroupInfo:
+      return good_group_info(body);
+    case kFileSpaceInfo:
+      return good_file_space_info(body);
+    case kLayout:
+      return good_layout(body).has_value();
+    case kContinuation:
+      return good_continuation(body);
+    default:
+      return false;
+  }
+}
+
+bool may_repeat(unsigned char type) {
+  return type == kNil || type == kLink || type == kContinuation || type == kAttribute;
+}
+
 }  // namespace
 
 RawHdf5::RawHdf5(const std::filesystem::path& path) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
@@ -145,7 +179,7 @@ RawHdf5::RawHdf5(const std::filesystem::path& path) : path_(path), fd_(::open(pa
 RawHdf5::~RawHdf5() { ::close(fd_); }
 
 void RawHdf5::refuse(const std::string& name, const std::string& what) const {
-  throw FileError(path_, name + ": " + what + ", which no trace has");
+  throw FileError(path_, name + ": " + what + " is unsupported in traces");
 }
 
 RawHdf5::Bytes RawHdf5::read(std::uint64_t address, std::uint64_t size, const std::string& name) const {
@@ -170,20 +204,27 @@ void RawHdf5::check_start() const {
   check_object(number(head, 36, 8), "root group");
 }
 
-void RawHdf5::check_object(std::uint64_t address, const std::string& name) const {
+RawHdf5::Piece RawHdf5::first_piece(std::uint64_t address, const std::string& name) const {
   constexpr std::size_t kPrefix = 22;  // signature, version, flags, four times; a length of 1, 2, 4 or 8 bytes follows
   const auto prefix = read(address, kPrefix + 8, name);
   if (!begins(prefix, "OHDR") || prefix[4] != 2 || (prefix[5] & ~0x23) != 0 || (prefix[5] & 0x20) == 0) {
     refuse(name, "an object of another format");
   }
   const std::size_t length_bytes = std::size_t{1} << (prefix[5] & 3);
-  struct Piece {
-    std::uint64_t address, size;  // of messages
-  };
-  std::deque<Piece> pieces{{address + kPrefix + length_bytes, number(prefix, kPrefix, length_bytes)}};
+  return {address + kPrefix + length_bytes, number(prefix, kPrefix, length_bytes)};
+}
+
+RawHdf5::Piece RawHdf5::next_piece(std::span<const unsigned char> continuation, const std::string& name) const {
+  const auto address = number(continuation, 0, 8);
+  if (!begins(read(address, 4, name), "OCHK")) refuse(name, "a continuation without its signature");
+  return {address + 4, number(continuation, 8, 8) - kContinuationFrame};
+}
+
+void RawHdf5::check_object(std::uint64_t address, const std::string& name) const {
+  std::deque<Piece> pieces{first_piece(address, name)};
   std::array<int, 256> seen{};
   for (std::size_t count = 0; !pieces.empty(); ++count) {
-    if (count == kMaxPieces) refuse(name, "a header of many pieces");
+    if (count == kMaxPieces) refuse(name, "a header of more than 256 pieces");
     const auto piece = pieces.front();
     pieces.pop_front();
     const auto bytes = read(piece.address, piece.size, name);
@@ -191,62 +232,23 @@ void RawHdf5::check_object(std::uint64_t address, const std::string& name) const
     while (at + 4 <= bytes.size()) {
       const auto type = bytes[at];
       const auto size = number(bytes, at + 1, 2);
-      const auto flags = bytes[at + 3];
+      const bool shared = (bytes[at + 3] & 0x02) != 0;
       at += 4;
       if (size > bytes.size() - at) refuse(name, "a message longer than its header");
       const auto body = Span(bytes).subspan(at, size);
       at += size;
-      // Constant, and what to do with an unknown message; not: shared.
-      bool good = (flags & 0x02) == 0;
-      switch (type) {
-        case kNil:
-        case kModified:
-        case kAttributeInfo:
-        case kAttribute:  // never asked for
-          break;
-        case kDataspace:
-          good = good && good_dataspace(body);
-          break;
-        case kLinkInfo:
-          good = good && good_link_info(body);
-          break;
-        case kDatatype:
-          good = good && good_datatype(body);
-          break;
-        case kFillValue:
-          good = good && good_fill_value(body);
-          break;
-        case kLink:
-          good = good && good_link(body);
-          break;
-        case kGroupInfo:
-          good = good && good_group_info(body);
-          break;
-        case kFileSpaceInfo:
-          good = good && good_file_space_info(body);
-          break;
-        case kLayout: {
-          const auto layout = good_layout(body);
-          good = good && layout;
-          if (good && layout->index && *layout->index != kUndefined) check_index(*layout->index, name);
-          break;
-        }
-        case kContinuation: {
-          constexpr std::uint64_t kFrame = 8;  // signature and checksum
-          good = good && body.size() == 16 && number(body, 8, 8) >= kFrame;
-          if (!good) break;
-          const auto where = number(body, 0, 8);
-          if (!begins(read(where, 4, name), "OCHK")) refuse(name, "a continuation that is none");
-          pieces.push_back({where + 4, number(body, 8, 8) - kFrame});
-          break;
-        }
-        default:
-          good = false;
+      if (shared || !good_body(type, body) || (++seen[type] > 1 && !may_repeat(type))) {
+        refuse(name, "this header message of type " + std::to_string(type));
       }
-      const bool once = type != kNil && type != kLink && type != kContinuation && type != kAttribute;
-      if (!good || (++seen[type] > 1 && once)) refuse(name, "a header message of type " + std::to_string(type));
+      if (type == kContinuation) pieces.push_back(next_piece(body, name));
+      if (type == kLayout) check_layout(body, name);
     }
   }
+}
+
+void RawHdf5::check_layout(std::span<const unsigned char> body, const std::string& name) const {
+  const auto layout = good_layout(body);
+  if (layout && layout->index && *layout->index != kUndefined) check_index(*layout->index, name);
 }
 
 // Header of an extensible array: the parameters again, and where its index block is.

@@ -16,6 +16,8 @@
 #include <cstring>
 #include <memory>
 
+#include "core/base/bytes.h"
+
 namespace deer {
 namespace {
 
@@ -49,14 +51,7 @@ std::function<void()>& hook() {
 SafeFile& file_of(H5FD_t* file) { return *reinterpret_cast<SafeFile*>(file); }
 const SafeFile& file_of(const H5FD_t* file) { return *reinterpret_cast<const SafeFile*>(file); }
 
-void put(unsigned char* at, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) at[i] = static_cast<unsigned char>(value >> (8 * i));
-}
-
-bool failed(SafeFile& file) {
-  file.state.error = errno != 0 ? errno : EIO;
-  return false;
-}
+void report_failure(SafeFile& file) { file.state.error = errno != 0 ? errno : EIO; }
 
 bool write_all(SafeFile& file, haddr_t address, const void* data, std::size_t size) {
   if (hook()) hook()();
@@ -64,7 +59,10 @@ bool write_all(SafeFile& file, haddr_t address, const void* data, std::size_t si
   while (size > 0) {
     const auto done = ::pwrite(file.fd, bytes, size, static_cast<off_t>(address));
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return failed(file);
+    if (done <= 0) {
+      report_failure(file);
+      return false;
+    }
     bytes += done;
     address += static_cast<haddr_t>(done);
     size -= static_cast<std::size_t>(done);
@@ -75,17 +73,20 @@ bool write_all(SafeFile& file, haddr_t address, const void* data, std::size_t si
 
 bool set_length(SafeFile& file, haddr_t length) {
   if (hook()) hook()();
-  if (::ftruncate(file.fd, static_cast<off_t>(length)) != 0) return failed(file);
+  if (::ftruncate(file.fd, static_cast<off_t>(length)) != 0) {
+    report_failure(file);
+    return false;
+  }
   file.length = length;
   return true;
 }
 
 // Unmarked, and ending where the file does. One write within one page: there is no half of it.
 bool write_superblock(SafeFile& file) {
-  auto& block = file.superblock;
+  const std::span<unsigned char> block(file.superblock);
   block[kFlagsAt] = 0;
-  put(&block[kEndAt], file.length, 8);
-  put(&block[kChecksumAt], lookup3(std::span(block).first(kChecksumAt)), 4);
+  put_number(block, kEndAt, std::uint64_t{file.length});
+  put_number(block, kChecksumAt, lookup3(block.first(kChecksumAt)));
   return write_all(file, 0, block.data(), block.size());
 }
 
@@ -248,11 +249,8 @@ std::uint32_t lookup3(std::span<const unsigned char> bytes) {
   auto b = a;
   auto c = a;
   const auto word = [&](std::size_t at) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4 && at + i < bytes.size(); ++i) {
-      value |= static_cast<std::uint32_t>(bytes[at + i]) << (8 * i);
-    }
-    return value;
+    const auto left = at < bytes.size() ? bytes.size() - at : 0;
+    return static_cast<std::uint32_t>(get_number(bytes, at, std::min<std::size_t>(left, 4)));
   };
   std::size_t at = 0;
   for (; bytes.size() - at > 12; at += 12) {
