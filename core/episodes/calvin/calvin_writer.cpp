@@ -78,7 +78,7 @@ std::int64_t CalvinWriter::add(const Observation& seen) {
     packer_.finish();
     throw;
   }
-  write_file_atomically(calvin_frame_path(split_, next_id_), packer_.finish());
+  write_file_atomically(calvin_frame_path(split_, next_id_), packer_.finish(), Durable::no);
 
   if (!segment_open_) index_.segments.push_back({next_id_, next_id_});
   segment_open_ = true;
