@@ -133,11 +133,21 @@ Decision Rollout::decide(FeatureSource& features, FrameRecord& record, std::int6
 }
 
 FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t frame) {
+  // A frame that begins with a refresh starts from an empty state. The old one comes back if it fails.
+  const auto before = state_;
+  if (refreshes(policy_, steps_)) state_ = {};
+  try {
+    return step_from_state(features, mode, frame);
+  } catch (...) {
+    state_ = before;
+    throw;
+  }
+}
+
+FrameRecord Rollout::step_from_state(FeatureSource& features, RunMode mode, std::int64_t frame) {
   const auto start = Clock::now();
   const c10::NoGradGuard no_grad;
   const auto& exits = model_->exit_layers();
-  if (refreshes(policy_, steps_)) state_ = {};
-
   FrameRecord record;
   const bool repeated = repeats_next();
   Decision decision;
@@ -182,16 +192,15 @@ FrameRecord Rollout::step(FeatureSource& features, RunMode mode, std::int64_t fr
     }
   }
 
+  record.times.head_ms = milliseconds_since(start);
+  auto last = policy_.executions > 1 && !repeated ? std::optional(record) : std::nullopt;
   // Nothing throws from here on, so the state is updated completely or not at all.
   state_ = std::move(next);
-  if (!repeated) held_layer_ = decision.layer;
-  ++steps_;
-  record.times.head_ms = milliseconds_since(start);
-  if (policy_.executions > 1) {
-    if (!repeated) last_ = record;
-  } else {
-    last_.reset();
+  if (!repeated) {
+    held_layer_ = decision.layer;
+    last_ = std::move(last);
   }
+  ++steps_;
   return record;
 }
 

@@ -77,6 +77,8 @@ class Rollout {
   bool repeats_next() const { return repeats(policy_, steps_) && last_; }
 
  private:
+  FrameRecord step_from_state(FeatureSource& features, RunMode mode, std::int64_t frame);
+
   static ExitPolicy deepest_exit_policy() {
     ExitPolicy policy;
     policy.criterion = Criterion::fixed_exit;

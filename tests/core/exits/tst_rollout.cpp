@@ -303,6 +303,17 @@ void RolloutTest::a_failed_step_changes_nothing() {
       QCOMPARE(disturbed.step(a, mode).action, quiet.step(b, mode).action);
     }
   }
+  // Nor on a frame that begins with an empty state.
+  auto policy = dynamic_policy();
+  policy.refresh_every = 1;
+  Rollout refreshed(*model_);
+  refreshed.set_policy(policy);
+  RandomFeatures features(1);
+  refreshed.step(features, RunMode::policy);
+  QVERIFY(!refreshed.state().empty());
+  FailingFeatures failing(0);
+  QVERIFY_EXCEPTION_THROWN(refreshed.step(failing, RunMode::policy), Cancelled);
+  QVERIFY(!refreshed.state().empty());
 }
 
 void RolloutTest::names_round_trip() {
