@@ -3,13 +3,14 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+
+#include "core/base/cpus.h"
 
 namespace deer {
 namespace {
@@ -39,12 +40,6 @@ void mend_openblas_core_type(char** argv) {
   ::setenv("OPENBLAS_CORETYPE", cpu_has("avx512f") ? "SKYLAKEX" : "HASWELL", 1);
   ::execv("/proc/self/exe", argv);
   // If this is not permitted, the program continues, but slower.
-}
-
-int usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/worker_pool.h"
+#include "core/base/cpus.h"
 #include "core/base/error.h"
 #include "core/base/version.h"
 #include "core/budget/calibration.h"

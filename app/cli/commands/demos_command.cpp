@@ -13,6 +13,7 @@
 #include "app/cli/support/task_list.h"
 #include "app/cli/support/worker_pool.h"
 #include "core/base/atomic_file.h"
+#include "core/base/cpus.h"
 #include "core/base/error.h"
 #include "core/base/version.h"
 #include "core/exits/policy_json.h"

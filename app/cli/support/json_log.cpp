@@ -2,34 +2,33 @@
 #include "app/cli/support/json_log.h"
 
 #include <string>
+#include <utility>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/text_lines.h"
 
 namespace deer::cli {
 namespace {
 
-// Streams the file: a log may be larger than its useful entries.
 bool each_line(const std::filesystem::path& file, const Json& settings,
                const std::function<void(const std::string& line, const Json& entry)>& take) {
-  std::ifstream in(file);
-  std::string line;
-  if (!in || !std::getline(in, line)) return false;
-  if (in.eof()) return false;  // incomplete first line
-  if (Json::parse(line, nullptr, false) != settings) {
-    throw FileError(file, "holds unfinished work with other settings: remove it, or choose another output file");
-  }
-  while (std::getline(in, line)) {
-    if (in.eof()) break;
+  bool any = false;
+  read_complete_lines(file, [&](const std::string& line) {
     const Json entry = Json::parse(line, nullptr, false);
-    if (!entry.is_object()) continue;
+    if (!std::exchange(any, true)) {
+      if (entry == settings) return true;
+      throw FileError(file, "holds unfinished work with other settings: remove it, or choose another output file");
+    }
+    if (!entry.is_object()) return true;
     try {
       take(line, entry);
     } catch (const Json::exception& error) {
       throw FileError(file, "has an invalid entry: " + printable(error.what(), 200));
     }
-  }
-  return true;
+    return true;
+  });
+  return any;
 }
 
 }  // namespace

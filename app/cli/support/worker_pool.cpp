@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/cpus.h"
 #include "core/base/error.h"
 
 extern char** environ;
@@ -194,12 +194,6 @@ std::vector<std::string> own_arguments() {
   while (std::getline(in, argument, '\0')) out.push_back(argument);
   if (!out.empty()) out.erase(out.begin());
   return out;
-}
-
-int usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
 }
 
 bool WorkerPool::run(const Json& setup, const std::vector<Json>& jobs, const Events& events) const {

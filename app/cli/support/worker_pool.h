@@ -41,7 +41,4 @@ void serve_jobs(const std::function<Job(const Json& setup)>& make_job);
 /// The arguments this program was started with, without its name.
 std::vector<std::string> own_arguments();
 
-/// CPUs that this process may use.
-int usable_cpus();
-
 }  // namespace deer::cli

@@ -3,7 +3,6 @@
 
 #include <ATen/Parallel.h>
 #include <malloc.h>
-#include <sched.h>
 
 #include <exception>
 #include <limits>
@@ -11,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/cpus.h"
 #include "core/model/cpu_setup.h"
 
 namespace deer {
@@ -50,12 +50,7 @@ void run_on_threads(int workers, const std::function<void(int)>& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-int worker_count(int wanted) {
-  if (wanted > 0) return wanted;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
+int worker_count(int wanted) { return wanted > 0 ? wanted : usable_cpus(); }
 
 void keep_freed_memory() {
   constexpr int kLargestThreshold = 32 << 20;  // glibc's own limit

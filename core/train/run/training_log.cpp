@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/text_lines.h"
 
 namespace deer {
 namespace {
@@ -24,24 +26,27 @@ TrainingLog::TrainingLog(std::filesystem::path file, const std::vector<std::stri
     : file_(std::move(file)), stage_(stage), columns_(columns.size()) {
   const auto header = header_of(columns);
   std::string kept = header + "\n";
-  std::string line;
-  std::ifstream in(file_);
-  if (std::getline(in, line) && line != header) {
+  bool first = true;
+  bool other_columns = false;
+  read_complete_lines(file_, [&](const std::string& line) {
+    if (std::exchange(first, false)) {
+      other_columns = line != header;
+      return !other_columns;
+    }
+    const auto comma = line.find(',');
+    if (comma == std::string::npos) return true;
+    const auto row_stage = line.substr(0, comma);
+    const bool earlier = std::find(earlier_stages.begin(), earlier_stages.end(), row_stage) != earlier_stages.end();
+    const bool done = row_stage == stage && std::strtoll(line.c_str() + comma + 1, nullptr, 10) <= steps_done;
+    if (earlier || done) kept += line + "\n";
+    return true;
+  });
+  if (other_columns) {
     auto aside = file_;
     aside += ".old";
     std::error_code error;
     std::filesystem::rename(file_, aside, error);
-  } else {
-    while (std::getline(in, line)) {
-      const auto comma = line.find(',');
-      if (comma == std::string::npos) continue;
-      const auto row_stage = line.substr(0, comma);
-      const bool earlier = std::find(earlier_stages.begin(), earlier_stages.end(), row_stage) != earlier_stages.end();
-      const bool done = row_stage == stage && std::strtoll(line.c_str() + comma + 1, nullptr, 10) <= steps_done;
-      if (earlier || done) kept += line + "\n";
-    }
   }
-  in.close();
   write_file_atomically(file_, kept);
   out_.open(file_, std::ios::app);
   if (!out_) throw FileError(file_, "cannot be written");

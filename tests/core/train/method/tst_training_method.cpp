@@ -302,6 +302,8 @@ void TrainingMethodTest::the_log_drops_rows_that_will_be_written_again() {
     for (int step = 1; step <= 5; ++step) log.add(step, {0.5 * step});
     QVERIFY_EXCEPTION_THROWN(log.add(6, {1, 2}), FileError);
   }
+  // A row that was cut off while it was written is written again.
+  std::ofstream(file, std::ios::app) << "joint,3";
   { TrainingLog(file, {"loss"}, {}, "joint", 3).add(4, {9}); }
   { TrainingLog(file, {"loss"}, {"joint"}, "exit", 0).add(1, {7}); }
   std::ifstream in(file);
