@@ -132,7 +132,7 @@ class Writer final : public TraceWriter {
   ~Writer() override {
     try {
       close();
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): close() is for those who want to know
+    } catch (...) {  // NOLINT(bugprone-empty-catch): close() is for those who want to know
     }
   }
 
@@ -312,7 +312,7 @@ class Writer final : public TraceWriter {
       if (Clock::now() < oldest_ + options_.flush_every) continue;
       try {
         write();
-      } catch (const Error&) {  // NOLINT(bugprone-empty-catch): failure_ has it, for the next call
+      } catch (...) {  // NOLINT(bugprone-empty-catch): failure_ has it, for the next call; also too little memory
       }
     }
   }
