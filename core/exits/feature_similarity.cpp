@@ -11,7 +11,7 @@
 namespace deer {
 namespace {
 
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoSimilarity = std::numeric_limits<double>::quiet_NaN();
 
 bool has_every_feature(const FrameRecord& record, std::span<const int> exit_layers) {
   return std::all_of(exit_layers.begin(), exit_layers.end(), [&](int layer) {
@@ -36,7 +36,7 @@ at::Tensor centred_features(const std::vector<const FrameRecord*>& frames, int l
 }  // namespace
 
 double cosine_similarity(std::span<const float> a, std::span<const float> b) {
-  if (a.empty() || a.size() != b.size()) return kUnknown;
+  if (a.empty() || a.size() != b.size()) return kNoSimilarity;
   double dot = 0, aa = 0, bb = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     dot += static_cast<double>(a[i]) * static_cast<double>(b[i]);
@@ -44,18 +44,18 @@ double cosine_similarity(std::span<const float> a, std::span<const float> b) {
     bb += static_cast<double>(b[i]) * static_cast<double>(b[i]);
   }
   const double norm = std::sqrt(aa) * std::sqrt(bb);
-  return norm > 0 ? std::clamp(dot / norm, -1.0, 1.0) : kUnknown;
+  return norm > 0 ? std::clamp(dot / norm, -1.0, 1.0) : kNoSimilarity;
 }
 
 double relative_change(std::span<const float> before, std::span<const float> after) {
-  if (before.empty() || before.size() != after.size()) return kUnknown;
+  if (before.empty() || before.size() != after.size()) return kNoSimilarity;
   double change = 0, size = 0;
   for (std::size_t i = 0; i < before.size(); ++i) {
     const double step = static_cast<double>(after[i]) - static_cast<double>(before[i]);
     change += step * step;
     size += static_cast<double>(before[i]) * static_cast<double>(before[i]);
   }
-  return size > 0 ? std::sqrt(change / size) : kUnknown;
+  return size > 0 ? std::sqrt(change / size) : kNoSimilarity;
 }
 
 std::vector<float> feature_cosines(const FrameRecord& record, std::span<const int> exit_layers) {
@@ -75,7 +75,7 @@ std::vector<float> feature_cosines(const FrameRecord& record, std::span<const in
 ExitMatrix linear_cka(std::span<const FrameRecordPtr> records, std::span<const int> exit_layers,
                       std::int64_t most_frames, const std::stop_token& stop) {
   const auto exits = exit_layers.size();
-  ExitMatrix result{exits, std::vector<double>(exits * exits, kUnknown), 0, 0};
+  ExitMatrix result{exits, std::vector<double>(exits * exits, kNoSimilarity), 0, 0};
   std::vector<const FrameRecord*> whole;
   for (const auto& record : records) {
     if (record && has_every_feature(*record, exit_layers)) whole.push_back(record.get());
@@ -102,7 +102,7 @@ ExitMatrix linear_cka(std::span<const FrameRecordPtr> records, std::span<const i
     if (stop.stop_requested()) throw Cancelled();
     for (std::size_t b = a; b < exits; ++b) {
       const double size = sizes[a] * sizes[b];
-      const double alignment = size > 0 ? (kernels[a] * kernels[b]).sum().item<double>() / size : kUnknown;
+      const double alignment = size > 0 ? (kernels[a] * kernels[b]).sum().item<double>() / size : kNoSimilarity;
       result.values[a * exits + b] = result.values[b * exits + a] = alignment;
     }
   }

@@ -7,7 +7,7 @@
 namespace deer {
 namespace {
 
-struct Strings {
+struct CameraText {
   Q_DECLARE_TR_FUNCTIONS(deer::CameraText)
 };
 
@@ -16,25 +16,25 @@ struct Strings {
 QString camera_state_text(const CameraReport& report) {
   switch (report.state) {
     case CameraState::connecting:
-      return Strings::tr("connecting");
+      return CameraText::tr("connecting");
     case CameraState::live:
-      return Strings::tr("live");
+      return CameraText::tr("live");
     case CameraState::stalled:
-      return Strings::tr("stalled");
+      return CameraText::tr("stalled");
     case CameraState::reconnecting: {
       const auto seconds = report.retry_in_s ? static_cast<int>(std::ceil(*report.retry_in_s)) : 0;
-      return seconds > 0 ? Strings::tr("lost, retrying in %1 s").arg(seconds) : Strings::tr("lost, retrying");
+      return seconds > 0 ? CameraText::tr("lost, retrying in %1 s").arg(seconds) : CameraText::tr("lost, retrying");
     }
     case CameraState::ended:
-      return Strings::tr("ended");
+      return CameraText::tr("ended");
     case CameraState::failed:
       break;
   }
-  return Strings::tr("failed");
+  return CameraText::tr("failed");
 }
 
 QString camera_title(const CameraReport& report) {
-  return report.name == "gripper" ? Strings::tr("Gripper camera") : Strings::tr("Static camera");
+  return report.name == "gripper" ? CameraText::tr("Gripper camera") : CameraText::tr("Static camera");
 }
 
 }  // namespace deer

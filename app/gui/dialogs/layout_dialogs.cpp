@@ -25,7 +25,7 @@ QStringList names_of(const std::vector<NamedLayout>& layouts) {
   return names;
 }
 
-QVBoxLayout* dialog_layout(QDialog* dialog) {
+QVBoxLayout* layout_dialog_column(QDialog* dialog) {
   auto* const layout = new QVBoxLayout(dialog);
   layout->setContentsMargins(spacing::kLarge, spacing::kLarge, spacing::kLarge, spacing::kLarge);
   layout->setSpacing(spacing::kLarge);
@@ -74,7 +74,7 @@ SaveLayoutDialog::SaveLayoutDialog(QStringList built_in, const std::vector<Named
   connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   connect(name_, &QLineEdit::textChanged, this, &SaveLayoutDialog::update_note);
-  auto* const layout = dialog_layout(this);
+  auto* const layout = layout_dialog_column(this);
   layout->addLayout(form);
   layout->addWidget(note_);
   layout->addWidget(buttons);
@@ -136,7 +136,7 @@ ManageLayoutsDialog::ManageLayoutsDialog(QStringList built_in, std::vector<Named
   connect(remove_, &QPushButton::clicked, this, &ManageLayoutsDialog::remove);
   connect(up_, &QPushButton::clicked, this, [this] { move(-1); });
   connect(down_, &QPushButton::clicked, this, [this] { move(1); });
-  auto* const layout = dialog_layout(this);
+  auto* const layout = layout_dialog_column(this);
   layout->addLayout(row);
   layout->addWidget(note_);
   layout->addWidget(buttons);

@@ -16,7 +16,7 @@
 namespace deer {
 namespace {
 
-struct Strings {
+struct LaunchText {
   Q_DECLARE_TR_FUNCTIONS(deer::LaunchOptions)
 };
 
@@ -53,7 +53,7 @@ Read whole_number(const QString& name, Integer LaunchOptions::*field) {
     bool ok = false;
     const auto value = values.last().toULongLong(&ok);
     if (!ok || !std::in_range<Integer>(value)) {
-      return Strings::tr("--%1 is '%2', expected a whole number from 0").arg(name, values.last());
+      return LaunchText::tr("--%1 is '%2', expected a whole number from 0").arg(name, values.last());
     }
     options->*field = static_cast<Integer>(value);
     return Fault();
@@ -69,7 +69,7 @@ Fault read_theme(LaunchOptions* options, const QStringList& values) {
   options->theme = values.last();
   const QStringList themes{QStringLiteral("light"), QStringLiteral("dark"), QStringLiteral("system")};
   if (themes.contains(options->theme)) return {};
-  return Strings::tr("--theme is '%1', expected light, dark or system").arg(options->theme);
+  return LaunchText::tr("--theme is '%1', expected light, dark or system").arg(options->theme);
 }
 
 Fault read_size(LaunchOptions* options, const QStringList& values) {
@@ -79,64 +79,69 @@ Fault read_size(LaunchOptions* options, const QStringList& values) {
   if (parts.size() == 2) options->size = QSize(parts[0].toInt(&width_ok), parts[1].toInt(&height_ok));
   const bool sane = width_ok && height_ok && options->size.width() >= 320 && options->size.height() >= 240 &&
                     options->size.width() <= 16384 && options->size.height() <= 16384;
-  return sane ? Fault() : Strings::tr("--size is '%1', expected something like 1280x800").arg(values.last());
+  return sane ? Fault() : LaunchText::tr("--size is '%1', expected something like 1280x800").arg(values.last());
 }
 
 Fault read_world(LaunchOptions* options, const QStringList& values) {
   options->world = values.last();
-  return has_simulated_world() ? Fault() : Strings::tr("--world: this build has no simulator (DEER_SIM is off)");
+  return has_simulated_world() ? Fault() : LaunchText::tr("--world: this build has no simulator (DEER_SIM is off)");
 }
 
 Fault read_camera(LaunchOptions* options, const QStringList& values) {
   options->camera = values.last();
-  return options->camera.isEmpty() ? Strings::tr("--camera needs a source") : Fault();
+  return options->camera.isEmpty() ? LaunchText::tr("--camera needs a source") : Fault();
 }
 
 std::vector<Option> option_table() {
   const auto name = [](const char* one) { return QStringList{QString::fromLatin1(one)}; };
-  const auto number = Strings::tr("number");
+  const auto number = LaunchText::tr("number");
   return {
-      {name("model"), Strings::tr("Open this model."), Strings::tr("folder"), text(&LaunchOptions::model)},
-      {name("episode"), Strings::tr("Open this dataset, folder of images or video."), Strings::tr("path"),
+      {name("model"), LaunchText::tr("Open this model."), LaunchText::tr("folder"), text(&LaunchOptions::model)},
+      {name("episode"), LaunchText::tr("Open this dataset, folder of images or video."), LaunchText::tr("path"),
        text(&LaunchOptions::episode)},
-      {name("trace"), Strings::tr("Open this recorded run."), Strings::tr("file"), text(&LaunchOptions::trace)},
-      {name("index"), Strings::tr("Show this episode of the dataset or trace, from 0."), number,
+      {name("trace"), LaunchText::tr("Open this recorded run."), LaunchText::tr("file"), text(&LaunchOptions::trace)},
+      {name("index"), LaunchText::tr("Show this episode of the dataset or trace, from 0."), number,
        whole_number(QStringLiteral("index"), &LaunchOptions::index)},
-      {name("frame"), Strings::tr("Show this frame of the episode, from 0."), number,
+      {name("frame"), LaunchText::tr("Show this frame of the episode, from 0."), number,
        whole_number(QStringLiteral("frame"), &LaunchOptions::frame)},
-      {name("run"), Strings::tr("Run the model over the episode."), {}, flag(&LaunchOptions::run)},
-      {name("demo"), Strings::tr("Open and run the demo that comes with Deerscope."), {}, flag(&LaunchOptions::demo)},
-      {name("world"), Strings::tr("Open the simulated world with this instruction, live."), Strings::tr("instruction"),
-       read_world},
-      {name("seed"), Strings::tr("World seed (0 or greater)."), number,
+      {name("run"), LaunchText::tr("Run the model over the episode."), {}, flag(&LaunchOptions::run)},
+      {name("demo"),
+       LaunchText::tr("Open and run the demo that comes with Deerscope."),
+       {},
+       flag(&LaunchOptions::demo)},
+      {name("world"), LaunchText::tr("Open the simulated world with this instruction, live."),
+       LaunchText::tr("instruction"), read_world},
+      {name("seed"), LaunchText::tr("World seed (0 or greater)."), number,
        whole_number(QStringLiteral("seed"), &LaunchOptions::seed)},
       {name("camera"),
-       Strings::tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
-       Strings::tr("source"), read_camera},
-      {name("gripper-camera"), Strings::tr("Gripper camera source (requires --camera)."), Strings::tr("source"),
+       LaunchText::tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
+       LaunchText::tr("source"), read_camera},
+      {name("gripper-camera"), LaunchText::tr("Gripper camera source (requires --camera)."), LaunchText::tr("source"),
        text(&LaunchOptions::gripper_camera)},
-      {name("present"), Strings::tr("Start in Present mode, full screen."), {}, flag(&LaunchOptions::present)},
-      {name("screenshot"), Strings::tr("Save a screenshot when loading and evaluation finish, then exit."),
-       Strings::tr("file.png"), text(&LaunchOptions::screenshot)},
+      {name("present"), LaunchText::tr("Start in Present mode, full screen."), {}, flag(&LaunchOptions::present)},
+      {name("screenshot"), LaunchText::tr("Save a screenshot when loading and evaluation finish, then exit."),
+       LaunchText::tr("file.png"), text(&LaunchOptions::screenshot)},
       {name("command"),
-       Strings::tr("With --screenshot: run this command first, for example view.layout_debug. Can be repeated. If it "
-                   "opens a dialog, the screenshot shows the dialog."),
-       Strings::tr("id"), read_commands},
-      {name("theme"), Strings::tr("light, dark or system."), Strings::tr("name"), read_theme},
-      {name("size"), Strings::tr("Window size."), Strings::tr("WIDTHxHEIGHT"), read_size},
-      {{QStringLiteral("h"), QStringLiteral("help")}, Strings::tr("Show this help."), {}, {}},
-      {{QStringLiteral("v"), QStringLiteral("version")}, Strings::tr("Show the version."), {}, {}},
+       LaunchText::tr(
+           "With --screenshot: run this command first, for example view.layout_debug. Can be repeated. If it "
+           "opens a dialog, the screenshot shows the dialog."),
+       LaunchText::tr("id"), read_commands},
+      {name("theme"), LaunchText::tr("light, dark or system."), LaunchText::tr("name"), read_theme},
+      {name("size"), LaunchText::tr("Window size."), LaunchText::tr("WIDTHxHEIGHT"), read_size},
+      {{QStringLiteral("h"), QStringLiteral("help")}, LaunchText::tr("Show this help."), {}, {}},
+      {{QStringLiteral("v"), QStringLiteral("version")}, LaunchText::tr("Show the version."), {}, {}},
   };
 }
 
 /// What is wrong with options that are right one by one.
 Fault fault_of(const LaunchOptions& options) {
   if (!options.gripper_camera.isEmpty() && options.camera.isEmpty()) {
-    return Strings::tr("--gripper-camera needs --camera");
+    return LaunchText::tr("--gripper-camera needs --camera");
   }
-  if (!options.commands.isEmpty() && options.screenshot.isEmpty()) return Strings::tr("--command needs --screenshot");
+  if (!options.commands.isEmpty() && options.screenshot.isEmpty())
+    return LaunchText::tr("--command needs --screenshot");
   if (options.run && !options.asks_for_something()) {
-    return Strings::tr("--run needs --model and --episode, or --demo");
+    return LaunchText::tr("--run needs --model and --episode, or --demo");
   }
   return {};
 }
@@ -146,7 +151,7 @@ ParsedLaunch end_with(int code, const QString& message) {
 }
 
 ParsedLaunch refuse(const Fault& fault) {
-  return end_with(2, Strings::tr("deerscope: %1; deerscope --help lists the options").arg(fault));
+  return end_with(2, LaunchText::tr("deerscope: %1; deerscope --help lists the options").arg(fault));
 }
 
 }  // namespace
@@ -181,12 +186,13 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   const auto table = option_table();
   QCommandLineParser parser;
   parser.setApplicationDescription(
-      Strings::tr("See how a robot policy with dynamic early exit decides how many layers to run."));
+      LaunchText::tr("See how a robot policy with dynamic early exit decides how many layers to run."));
   for (const auto& option : table) parser.addOption({option.names, option.help, option.value_name});
-  parser.addPositionalArgument(QStringLiteral("paths"),
-                               Strings::tr("Models, datasets, folders, videos, traces, calibration sets or thresholds "
-                                           "to open."),
-                               QStringLiteral("[path...]"));
+  parser.addPositionalArgument(
+      QStringLiteral("paths"),
+      LaunchText::tr("Models, datasets, folders, videos, traces, calibration sets or thresholds "
+                     "to open."),
+      QStringLiteral("[path...]"));
   if (!parser.parse(arguments)) return refuse(parser.errorText());
   if (parser.isSet(QStringLiteral("version"))) {
     return end_with(0, QStringLiteral("deerscope %1").arg(QString::fromLatin1(kVersion)));

@@ -12,7 +12,7 @@
 namespace deer {
 namespace {
 
-constexpr int kLookEveryMs = 50;
+constexpr int kCheckEveryMs = 50;
 constexpr int kSettledLooks = 8;  // views gather changes and draw a little later
 
 QWidget* open_dialog() {
@@ -34,7 +34,7 @@ Screenshot::Screenshot(const LaunchOptions& options, Session* session, QWidget* 
       patience_(patience) {
   connect(session_, &Session::problem, this, &Screenshot::fail);
   connect(&timer_, &QTimer::timeout, this, &Screenshot::look);
-  timer_.start(kLookEveryMs);
+  timer_.start(kCheckEveryMs);
 }
 
 void Screenshot::fail(const Problem& problem) {

@@ -10,13 +10,13 @@
 namespace deer {
 namespace {
 
-struct Strings {
+struct WorldText {
   Q_DECLARE_TR_FUNCTIONS(deer::World)
 };
 
 std::string status_line(const SimulatedSource::Status& status) {
-  if (status.task.empty()) return Strings::tr("step %1").arg(status.step).toStdString();
-  return Strings::tr("step %1 · %2 done, %3 failed")
+  if (status.task.empty()) return WorldText::tr("step %1").arg(status.step).toStdString();
+  return WorldText::tr("step %1 · %2 done, %3 failed")
       .arg(status.step)
       .arg(status.successes)
       .arg(status.failures)

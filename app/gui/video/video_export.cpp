@@ -10,7 +10,7 @@
 namespace deer {
 namespace {
 
-constexpr int kLookEveryMs = 2;
+constexpr int kNextPictureMs = 2;
 
 Image to_image(const QImage& picture) {
   const auto rgb = picture.convertToFormat(QImage::Format_RGB888);
@@ -27,7 +27,7 @@ Image to_image(const QImage& picture) {
 
 VideoExport::VideoExport(Session* session, std::unique_ptr<VideoSubject> subject, const Plan& plan, QObject* parent)
     : QObject(parent), session_(session), subject_(std::move(subject)), plan_(plan) {
-  timer_.setInterval(kLookEveryMs);
+  timer_.setInterval(kNextPictureMs);
   connect(&timer_, &QTimer::timeout, this, &VideoExport::look);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kBars = 110;  // menus, playback, status
 
-struct Strings {
+struct DockText {
   Q_DECLARE_TR_FUNCTIONS(deer::DockLayouts)
 };
 
@@ -28,8 +28,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   std::vector<DockLayout> out;
   // The table of actions is wide and the matrix square: below the timeline where there is room for them.
   DockLayout inspect{.id = QStringLiteral("inspect"),
-                     .title = Strings::tr("&Inspect"),
-                     .tip = Strings::tr("Show episodes, the frame, deltas, actions and similarity."),
+                     .title = DockText::tr("&Inspect"),
+                     .tip = DockText::tr("Show episodes, the frame, deltas, actions and similarity."),
                      .left = {{{"episodes"}, 2}, {{"inspector", "exits"}, 3}},
                      .right = {{{"deltas"}, 2}, {{"thresholds", "budget", "calibration"}, 3}}};
   if (roomy) {
@@ -40,8 +40,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   out.push_back(inspect);
 
   DockLayout budgets{.id = QStringLiteral("budgets"),
-                     .title = Strings::tr("&Budgets"),
-                     .tip = Strings::tr("Show the budget, its thresholds and the fit of the calibration set."),
+                     .title = DockText::tr("&Budgets"),
+                     .tip = DockText::tr("Show the budget, its thresholds and the fit of the calibration set."),
                      .left = {{{"episodes", "inspector"}}},
                      .right = {{{"budget", "thresholds"}}},
                      .right_width = 430};
@@ -54,8 +54,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   out.push_back(budgets);
 
   DockLayout debug{.id = QStringLiteral("debug"),
-                   .title = Strings::tr("&Debug"),
-                   .tip = Strings::tr("Show breakpoints, watches, events and what-if beside the exits of the frame."),
+                   .title = DockText::tr("&Debug"),
+                   .tip = DockText::tr("Show breakpoints, watches, events and what-if beside the exits of the frame."),
                    .left = {{{"exits", "inspector", "episodes"}}},
                    .right = {{{"deltas"}, 2}, {{"breakpoints", "watches"}, 3}}};
   if (roomy) {
@@ -67,8 +67,8 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   out.push_back(debug);
 
   DockLayout compare{.id = QStringLiteral("compare"),
-                     .title = Strings::tr("&Compare"),
-                     .tip = Strings::tr("Compare two runs over the whole width."),
+                     .title = DockText::tr("&Compare"),
+                     .tip = DockText::tr("Compare two runs over the whole width."),
                      .left = {{{"episodes", "inspector", "exits"}}},
                      .right = {{{"deltas"}, 2}, {{"thresholds", "budget"}, 3}},
                      .bottom = {{{"compare", "action_plots"}}},

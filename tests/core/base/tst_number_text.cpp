@@ -9,6 +9,7 @@
 #include "core/base/number_text.h"
 #include "core/base/pickle.h"
 #include "tests/support/comma_locale.h"
+#include "tests/support/suite.h"
 
 using namespace deer;
 using namespace deer::test;
@@ -68,5 +69,5 @@ class TestNumberText : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestNumberText)
+DEER_SUITE(TestNumberText)
 #include "tst_number_text.moc"
