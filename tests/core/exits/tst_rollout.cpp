@@ -249,7 +249,7 @@ void RolloutTest::executions_repeat_the_prediction() {
   policy.executions = 3;
   Rollout rollout(*model_);
   rollout.set_policy(policy);
-  std::array<float, 7> command{};
+  ActionValues command;
   for (int step = 0; step < 9; ++step) {
     const auto state_before = rollout.state().h;
     RandomFeatures features(step);

@@ -40,7 +40,10 @@ void write(const std::filesystem::path& file, const Made& made) {
     frame.episode = made.episode;
     frame.frame_id = seen->frame_id + made.id_offset;
     frame.instruction = made.instruction.empty() ? seen->instruction : made.instruction;
-    if (made.actions) frame.recorded_action = seen->rel_action;
+    if (made.actions) {
+      const auto recorded = recorded_action(*seen);
+      frame.recorded_action.assign(recorded.begin(), recorded.end());
+    }
     writer->append(*records[static_cast<std::size_t>(i)], frame);
   }
   writer->close();

@@ -382,7 +382,7 @@ class BudgetPanelTest : public test::BudgetPanelFixture {
     const auto line = budget_->reference_line();
     QVERIFY(line.startsWith("--thresholds "));
     {
-      const CommaLocale comma;
+      const deer::test::CommaLocale comma;
       QVERIFY2(comma.is_active(), "localedef could not make de_DE.UTF-8: install the package locales");
       QCOMPARE(budget_->reference_line(), line);
     }

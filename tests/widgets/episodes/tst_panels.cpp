@@ -297,9 +297,9 @@ void PanelsTest::models_are_sound() {
 
   ActionModel actions;
   QAbstractItemModelTester action_tester(&actions, QAbstractItemModelTester::FailureReportingMode::QtTest);
-  actions.set({1, 3}, nullptr, std::nullopt);
+  actions.set({1, 3}, nullptr, {});
   QCOMPARE(actions.index(0, 0).data().toString(), QString(QChar(0x2013)));
-  actions.set({1, 3}, std::make_shared<FrameRecord>(), std::nullopt);
+  actions.set({1, 3}, std::make_shared<FrameRecord>(), {});
   QCOMPARE(actions.index(0, actions.error_column()).data().toString(), QString(QChar(0x2013)));
 }
 
