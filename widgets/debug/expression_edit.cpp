@@ -119,9 +119,7 @@ void ExpressionEdit::name_values() {
   if (words == words_) return;
   words_ = words;
   line_->setToolTip(expression_help(debugger_->layout()));
-  auto* const old = line_->completer();
-  line_->setCompleter(new WordCompleter(words, line_));
-  delete old;
+  line_->setCompleter(new WordCompleter(words, line_));  // the line deletes the one before
 }
 
 QString ExpressionEdit::error() const { return error_->text(); }

@@ -304,7 +304,7 @@ class PresentWindowTest : public QObject {
     QVERIFY(dialog && dialog->isVisible());
     QVERIFY(!f.window->commands()->action("file.export_video")->isEnabled());
     QTRY_VERIFY_WITH_TIMEOUT(f.window->videos()->running()->done() > 3, kPatienceMs);
-    QVERIFY2(dialog->labelText().contains(QRegularExpression("^Taking frame \\d+ of 60, about \\d+ s left$")),
+    QVERIFY2(dialog->labelText().contains(QRegularExpression("^Rendering frame \\d+ of 60, about \\d+ s left$")),
              qPrintable(dialog->labelText()));
     QVERIFY(dialog->findChild<QProgressBar*>()->value() > 0);
     for (auto* const button : dialog->findChildren<QPushButton*>()) button->click();

@@ -272,7 +272,7 @@ void TraceWindowTest::a_trace_of_another_robot_is_shown() {
   const auto record = f.session.record(20);
 
   // The action table: a row a dimension with its unit, a column an exit, and each step of the chunk.
-  auto* const dock = f.window->findChild<QDockWidget*>(QStringLiteral("actions"));
+  auto* const dock = f.window->findChild<QDockWidget*>(QStringLiteral("dock_actions"));
   QVERIFY(dock);
   dock->show();
   dock->raise();

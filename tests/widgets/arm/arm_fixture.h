@@ -94,13 +94,14 @@ void show(View& view, int width, int height) {
 }
 
 /// Runs one function of this test again in a process of its own.
-inline void run_again(const char* function, const char* variable, const char* value) {
+inline void run_again(const char* suite, const char* function, const char* variable, const char* value) {
   QProcess again;
   auto environment = QProcessEnvironment::systemEnvironment();
   environment.insert(QString::fromLatin1(variable), QString::fromLatin1(value));
   again.setProcessEnvironment(environment);
   again.setProcessChannelMode(QProcess::MergedChannels);
-  again.start(QCoreApplication::applicationFilePath(), {QString::fromLatin1(function)});
+  again.start(QCoreApplication::applicationFilePath(),
+              {QStringLiteral("--suite"), QString::fromLatin1(suite), QString::fromLatin1(function)});
   QVERIFY(again.waitForFinished(4 * kPatienceMs));
   const auto said = again.readAll();
   QVERIFY2(again.exitStatus() == QProcess::NormalExit && again.exitCode() == 0, said.constData());

@@ -221,7 +221,7 @@ void ArmCanvasTest::themes_change_the_picture() {
 
 void ArmCanvasTest::twice_the_pixels() {
   if (!qEnvironmentVariable("QT_SCALE_FACTOR").startsWith(u'2')) {
-    return run_again("twice_the_pixels", "QT_SCALE_FACTOR", "2");
+    return run_again("arm_canvas", "twice_the_pixels", "QT_SCALE_FACTOR", "2");
   }
   ArmCanvas canvas;
   canvas.set_state(state_of(20));

@@ -189,7 +189,7 @@ void ArmViewTest::steps_are_scaled_and_paths_end_where_the_robot_was_moved() {
 
 void ArmViewTest::without_opengl() {
   if (qEnvironmentVariable("QT_XCB_GL_INTEGRATION") != u"none") {
-    return run_again("without_opengl", "QT_XCB_GL_INTEGRATION", "none");
+    return run_again("arm_view", "without_opengl", "QT_XCB_GL_INTEGRATION", "none");
   }
   log_->expect("Cannot create platform OpenGL context");
   log_->expect("XDG_RUNTIME_DIR");
