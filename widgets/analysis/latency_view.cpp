@@ -44,7 +44,7 @@ LatencyView::LatencyView(Session* session, QWidget* parent)
                           {tr("median"), tr("Half of the frames took at most this long.")},
                           {tr("95 %"), tr("95 of 100 frames took at most this long.")},
                           {tr("99 %"), tr("99 of 100 frames took at most this long.")},
-                          {tr("maximum"), tr("The slowest frame.")},
+                          {tr("max"), tr("The slowest frame.")},
                           {tr("share"), tr("Share of the total time of all frames.")}},
                          this);
   table_ = model_->make_view(tr("Time by stage"));
