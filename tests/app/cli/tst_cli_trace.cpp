@@ -275,7 +275,10 @@ void CliTraceTest::an_interrupted_trace_goes_on() {
 void CliTraceTest::without_its_model_recorded_actions_are_replayed() {
   fs::copy(kModel.toStdString(), folder_ / "gone");
   const auto file = folder_ / "gone.h5";
-  QCOMPARE(deer_program({"trace", text(folder_ / "gone"), kEpisodes, "--out", text(file), "--frames", "9"}).code, 0);
+  QCOMPARE(
+      deer_program({"trace", text(folder_ / "gone"), kEpisodes, "--out", text(file), "--index", "0", "--frames", "9"})
+          .code,
+      0);
   fs::remove_all(folder_ / "gone");
   const auto recorded = TraceReader::open(file)->records(0, 9);
   const QStringList policy{"--thresholds", "always,always,always", "--force", "3=5"};
@@ -321,7 +324,7 @@ void CliTraceTest::a_trace_of_another_robot() {
   QVERIFY(!lines[11].contains("gripper_logit"));
   const auto summary = deer_program({"replay", text(file), "--json", text(folder_ / "arms.json")});
   QVERIFY2(summary.code == 0, qPrintable(summary.err));
-  const auto& numbers = read_json(folder_ / "arms.json").at("summary");
+  const auto numbers = read_json(folder_ / "arms.json").at("summary");
   QVERIFY(numbers.at("error_to_deepest").at("mean").get<double>() > 0);
   QVERIFY(numbers.at("error_to_recorded").at("mean").get<double>() > 0);
 }

@@ -244,7 +244,8 @@ void StoreTest::recent_lists_are_short_and_unique() {
 void StoreTest::policies_of_earlier_versions_open() {
   const auto other = path("earlier");
   QDir().mkpath(other);
-  write("earlier/session.json", R"({"version": 1, "policy": {"criterion": "action_delta", "delta_type": "mean",
+  write(other + QStringLiteral("/session.json"),
+        R"({"version": 1, "policy": {"criterion": "action_delta", "delta_type": "mean",
       "thresholds": [0.5, 100000000.0], "steps_per_stage": 2, "steps_per_exit": 30, "action_ensemble": true,
       "executions": 3, "refresh_every": 9, "forced_layers": [[4, 1]], "max_layer": 4}})");
   SessionStore store(other.toStdString());
