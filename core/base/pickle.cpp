@@ -2,6 +2,7 @@
 #include "core/base/pickle.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <unordered_map>
@@ -62,6 +63,7 @@ class PickleMachine {
   }
   std::uint8_t u8() { return number<std::uint8_t>(); }
   std::uint32_t u32() { return number<std::uint32_t>(); }
+  std::uint64_t u64() { return number<std::uint64_t>(); }
   std::string string(std::uint64_t count) {
     const auto raw = take(count);
     return {reinterpret_cast<const char*>(raw.data()), raw.size()};
@@ -232,229 +234,166 @@ class PickleMachine {
     if (stack_.size() > kMaxStack) fail("needs too large a stack");
   }
 
-  void step(char op) {
+  void step(char code) {
     if (stack_.size() > kMaxStack || marks_.size() > kMaxStack) fail("needs too large a stack");
-    switch (op) {
-      case '\x80':
-        if (const auto protocol = u8(); protocol > 5)
-          fail("uses protocol " + std::to_string(protocol) + ", expected 0 to 5");
-        return;
-      case '\x95': {  // FRAME: only its length has to be sane
-        const auto size = number<std::uint64_t>();
-        if (size > bytes_.size() - at_) fail("is cut short");
-        return;
-      }
-      case '(':
-        marks_.push_back(stack_.size());
-        return;
-      case '0':
-        pop();
-        return;
-      case '1':
-        pop_to_mark();
-        return;
-      case '2':
-        stack_.push_back(top());
-        return;
-      case 'N':
-        push(Kind::none);
-        return;
-      case '\x88':
-        push(Kind::boolean)->integer = 1;
-        return;
-      case '\x89':
-        push(Kind::boolean)->integer = 0;
-        return;
-      case 'I': {
-        const auto digits = line();
-        if (digits == "00" || digits == "01")
-          push(Kind::boolean)->integer = digits == "01";
-        else
-          push_decimal(digits);
-        return;
-      }
-      case 'L':
-        push_decimal(line());
-        return;
-      case 'J':
-        push_integer(static_cast<std::int32_t>(u32()));
-        return;
-      case 'K':
-        push_integer(u8());
-        return;
-      case 'M':
-        push_integer(number<std::uint16_t>());
-        return;
-      case '\x8a':
-        push_long(u8());
-        return;
-      case '\x8b':
-        push_long(u32());
-        return;
-      case 'F':
-        push_float_text(line());
-        return;
-      case 'G':
-        push_big_endian_double();
-        return;
-      case 'S':
-        push_text(Kind::text, quoted(line()));
-        return;
-      case 'V':
-        push_text(Kind::text, raw_unicode(line()));
-        return;
-      case 'T':
-        push_text(Kind::bytes, string(u32()));
-        return;
-      case 'U':
-        push_text(Kind::bytes, string(u8()));
-        return;
-      case 'X':
-        push_text(Kind::text, string(u32()));
-        return;
-      case '\x8c':
-        push_text(Kind::text, string(u8()));
-        return;
-      case '\x8d':
-        push_text(Kind::text, string(number<std::uint64_t>()));
-        return;
-      case 'B':
-        push_text(Kind::bytes, string(u32()));
-        return;
-      case 'C':
-        push_text(Kind::bytes, string(u8()));
-        return;
-      case '\x8e':
-        push_text(Kind::bytes, string(number<std::uint64_t>()));
-        return;
-      case '\x96':
-        push_text(Kind::bytes, string(number<std::uint64_t>()));
-        return;
-      case ']':
-        push(Kind::list);
-        return;
-      case 'l':
-        push_group(Kind::list, pop_to_mark());
-        return;
-      case 'a': {
-        const auto* item = pop();
-        append(top(), {item});
-        return;
-      }
-      case 'e': {
-        const auto more = pop_to_mark();
-        append(top(), more);
-        return;
-      }
-      case ')':
-        push(Kind::tuple);
-        return;
-      case 't':
-        push_group(Kind::tuple, pop_to_mark());
-        return;
-      case '\x85':
-        push_tuple(1);
-        return;
-      case '\x86':
-        push_tuple(2);
-        return;
-      case '\x87':
-        push_tuple(3);
-        return;
-      case '}':
-        push(Kind::dict);
-        return;
-      case 'd': {
-        const auto flat = pop_to_mark();
-        add_entries(push(Kind::dict), flat);
-        return;
-      }
-      case 's': {
-        const auto* value = pop();
-        const auto* key = pop();
-        add_entries(top(), {key, value});
-        return;
-      }
-      case 'u': {
-        const auto flat = pop_to_mark();
-        add_entries(top(), flat);
-        return;
-      }
-      case '\x8f':
-        push(Kind::set);
-        return;
-      case '\x90': {
-        const auto more = pop_to_mark();
-        append(top(), more);
-        return;
-      }
-      case '\x91':
-        push_group(Kind::set, pop_to_mark());
-        return;
-      case 'c': {
-        const auto module = line();
-        push_global(module, line());
-        return;
-      }
-      case '\x93': {
-        const auto* name = pop();
-        const auto* module = pop();
-        if (name->kind != Kind::text || module->kind != Kind::text) fail("names something without text");
-        push_global(module->text, name->text);
-        return;
-      }
-      case 'R':
-      case '\x81': {  // REDUCE, NEWOBJ
-        const auto* arguments = pop();
-        const auto* callable = pop();
-        push_call(callable, arguments);
-        return;
-      }
-      case 'b': {
-        const auto* state = pop();
-        if (top()->kind != Kind::call) fail("sets the state of plain data");
-        top()->state = state;
-        return;
-      }
-      case 'Q': {
-        const auto* id = pop();
-        push_group(Kind::persistent, {id});
-        return;
-      }
-      case 'p': {
-        std::uint64_t index = 0;
-        const auto digits = line();
-        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{})
-          fail("has a malformed number");
-        memoize(index);
-        return;
-      }
-      case 'q':
-        memoize(u8());
-        return;
-      case 'r':
-        memoize(u32());
-        return;
-      case '\x94':
-        memoize(memo_.size());
-        return;
-      case 'g': {
-        std::uint64_t index = 0;
-        const auto digits = line();
-        if (std::from_chars(digits.data(), digits.data() + digits.size(), index).ec != std::errc{})
-          fail("has a malformed number");
-        recall(index);
-        return;
-      }
-      case 'h':
-        recall(u8());
-        return;
-      case 'j':
-        recall(u32());
-        return;
-      default:
-        fail("uses opcode " + std::to_string(static_cast<unsigned char>(op)) + ", which plain data does not need");
+    const auto run = handlers()[static_cast<unsigned char>(code)];
+    if (run == nullptr) {
+      fail("uses opcode " + std::to_string(static_cast<unsigned char>(code)) + ", which plain data does not need");
     }
+    run(*this);
+  }
+
+  // The opcodes of plain data. Comments give the names of Python's pickletools.
+  using Handler = void (*)(PickleMachine&);
+  static const std::array<Handler, 256>& handlers() {
+    static const auto table = [] {
+      std::array<Handler, 256> out{};
+      add_stack_opcodes(out);
+      add_number_opcodes(out);
+      add_text_opcodes(out);
+      add_container_opcodes(out);
+      add_object_opcodes(out);
+      return out;
+    }();
+    return table;
+  }
+
+  static void add_stack_opcodes(std::array<Handler, 256>& out) {
+    out[0x80] = [](PickleMachine& m) { m.check_protocol(); };                  // PROTO
+    out[0x95] = [](PickleMachine& m) { m.check_frame(); };                     // FRAME
+    out['('] = [](PickleMachine& m) { m.marks_.push_back(m.stack_.size()); };  // MARK
+    out['0'] = [](PickleMachine& m) { m.pop(); };                              // POP
+    out['1'] = [](PickleMachine& m) { m.pop_to_mark(); };                      // POP_MARK
+    out['2'] = [](PickleMachine& m) { m.stack_.push_back(m.top()); };          // DUP
+    out['p'] = [](PickleMachine& m) { m.memoize(m.decimal_line()); };          // PUT
+    out['q'] = [](PickleMachine& m) { m.memoize(m.u8()); };                    // BINPUT
+    out['r'] = [](PickleMachine& m) { m.memoize(m.u32()); };                   // LONG_BINPUT
+    out[0x94] = [](PickleMachine& m) { m.memoize(m.memo_.size()); };           // MEMOIZE
+    out['g'] = [](PickleMachine& m) { m.recall(m.decimal_line()); };           // GET
+    out['h'] = [](PickleMachine& m) { m.recall(m.u8()); };                     // BINGET
+    out['j'] = [](PickleMachine& m) { m.recall(m.u32()); };                    // LONG_BINGET
+  }
+
+  static void add_number_opcodes(std::array<Handler, 256>& out) {
+    out['N'] = [](PickleMachine& m) { m.push(Kind::none); };                                  // NONE
+    out[0x88] = [](PickleMachine& m) { m.push(Kind::boolean)->integer = 1; };                 // NEWTRUE
+    out[0x89] = [](PickleMachine& m) { m.push(Kind::boolean)->integer = 0; };                 // NEWFALSE
+    out['I'] = [](PickleMachine& m) { m.push_integer_or_boolean(m.line()); };                 // INT
+    out['L'] = [](PickleMachine& m) { m.push_decimal(m.line()); };                            // LONG
+    out['J'] = [](PickleMachine& m) { m.push_integer(static_cast<std::int32_t>(m.u32())); };  // BININT
+    out['K'] = [](PickleMachine& m) { m.push_integer(m.u8()); };                              // BININT1
+    out['M'] = [](PickleMachine& m) { m.push_integer(m.number<std::uint16_t>()); };           // BININT2
+    out[0x8a] = [](PickleMachine& m) { m.push_long(m.u8()); };                                // LONG1
+    out[0x8b] = [](PickleMachine& m) { m.push_long(m.u32()); };                               // LONG4
+    out['F'] = [](PickleMachine& m) { m.push_float_text(m.line()); };                         // FLOAT
+    out['G'] = [](PickleMachine& m) { m.push_big_endian_double(); };                          // BINFLOAT
+  }
+
+  static void add_text_opcodes(std::array<Handler, 256>& out) {
+    out['S'] = [](PickleMachine& m) { m.push_text(Kind::text, m.quoted(m.line())); };       // STRING
+    out['V'] = [](PickleMachine& m) { m.push_text(Kind::text, m.raw_unicode(m.line())); };  // UNICODE
+    out['X'] = [](PickleMachine& m) { m.push_text(Kind::text, m.string(m.u32())); };        // BINUNICODE
+    out[0x8c] = [](PickleMachine& m) { m.push_text(Kind::text, m.string(m.u8())); };        // SHORT_BINUNICODE
+    out[0x8d] = [](PickleMachine& m) { m.push_text(Kind::text, m.string(m.u64())); };       // BINUNICODE8
+    out['T'] = [](PickleMachine& m) { m.push_text(Kind::bytes, m.string(m.u32())); };       // BINSTRING
+    out['U'] = [](PickleMachine& m) { m.push_text(Kind::bytes, m.string(m.u8())); };        // SHORT_BINSTRING
+    out['B'] = [](PickleMachine& m) { m.push_text(Kind::bytes, m.string(m.u32())); };       // BINBYTES
+    out['C'] = [](PickleMachine& m) { m.push_text(Kind::bytes, m.string(m.u8())); };        // SHORT_BINBYTES
+    out[0x8e] = [](PickleMachine& m) { m.push_text(Kind::bytes, m.string(m.u64())); };      // BINBYTES8
+    out[0x96] = [](PickleMachine& m) { m.push_text(Kind::bytes, m.string(m.u64())); };      // BYTEARRAY8
+  }
+
+  static void add_container_opcodes(std::array<Handler, 256>& out) {
+    out[']'] = [](PickleMachine& m) { m.push(Kind::list); };                          // EMPTY_LIST
+    out['l'] = [](PickleMachine& m) { m.push_group(Kind::list, m.pop_to_mark()); };   // LIST
+    out['a'] = [](PickleMachine& m) { m.append_one(); };                              // APPEND
+    out['e'] = [](PickleMachine& m) { m.append_many(); };                             // APPENDS
+    out[')'] = [](PickleMachine& m) { m.push(Kind::tuple); };                         // EMPTY_TUPLE
+    out['t'] = [](PickleMachine& m) { m.push_group(Kind::tuple, m.pop_to_mark()); };  // TUPLE
+    out[0x85] = [](PickleMachine& m) { m.push_tuple(1); };                            // TUPLE1
+    out[0x86] = [](PickleMachine& m) { m.push_tuple(2); };                            // TUPLE2
+    out[0x87] = [](PickleMachine& m) { m.push_tuple(3); };                            // TUPLE3
+    out['}'] = [](PickleMachine& m) { m.push(Kind::dict); };                          // EMPTY_DICT
+    out['d'] = [](PickleMachine& m) { m.push_dict(); };                               // DICT
+    out['s'] = [](PickleMachine& m) { m.set_item(); };                                // SETITEM
+    out['u'] = [](PickleMachine& m) { m.set_items(); };                               // SETITEMS
+    out[0x8f] = [](PickleMachine& m) { m.push(Kind::set); };                          // EMPTY_SET
+    out[0x90] = [](PickleMachine& m) { m.append_many(); };                            // ADDITEMS
+    out[0x91] = [](PickleMachine& m) { m.push_group(Kind::set, m.pop_to_mark()); };   // FROZENSET
+  }
+
+  static void add_object_opcodes(std::array<Handler, 256>& out) {
+    out['c'] = [](PickleMachine& m) { m.push_line_global(); };                       // GLOBAL
+    out[0x93] = [](PickleMachine& m) { m.push_stack_global(); };                     // STACK_GLOBAL
+    out['R'] = [](PickleMachine& m) { m.reduce(); };                                 // REDUCE
+    out[0x81] = [](PickleMachine& m) { m.reduce(); };                                // NEWOBJ
+    out['b'] = [](PickleMachine& m) { m.set_state(); };                              // BUILD
+    out['Q'] = [](PickleMachine& m) { m.push_group(Kind::persistent, {m.pop()}); };  // BINPERSID
+  }
+
+  void check_protocol() {
+    if (const auto protocol = u8(); protocol > 5) {
+      fail("uses protocol " + std::to_string(protocol) + ", expected 0 to 5");
+    }
+  }
+  void check_frame() {
+    if (u64() > bytes_.size() - at_) fail("is cut short");
+  }
+  std::uint64_t decimal_line() {
+    std::uint64_t out = 0;
+    const auto digits = line();
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), out).ec != std::errc{}) {
+      fail("has a malformed number");
+    }
+    return out;
+  }
+  void push_integer_or_boolean(const std::string& digits) {
+    if (digits == "00" || digits == "01") {
+      push(Kind::boolean)->integer = digits == "01";
+    } else {
+      push_decimal(digits);
+    }
+  }
+  void append_one() {
+    const auto* item = pop();
+    append(top(), {item});
+  }
+  void append_many() {
+    const auto more = pop_to_mark();
+    append(top(), more);
+  }
+  void push_dict() {
+    const auto flat = pop_to_mark();
+    add_entries(push(Kind::dict), flat);
+  }
+  void set_item() {
+    const auto* value = pop();
+    const auto* key = pop();
+    add_entries(top(), {key, value});
+  }
+  void set_items() {
+    const auto flat = pop_to_mark();
+    add_entries(top(), flat);
+  }
+  void push_line_global() {
+    const auto module = line();
+    push_global(module, line());
+  }
+  void push_stack_global() {
+    const auto* name = pop();
+    const auto* module = pop();
+    if (name->kind != Kind::text || module->kind != Kind::text) fail("names something without text");
+    push_global(module->text, name->text);
+  }
+  void reduce() {
+    const auto* arguments = pop();
+    const auto* callable = pop();
+    push_call(callable, arguments);
+  }
+  void set_state() {
+    const auto* state = pop();
+    if (top()->kind != Kind::call) fail("sets the state of plain data");
+    top()->state = state;
   }
 
   static constexpr std::size_t kMaxStack = 50'000'000;

@@ -23,29 +23,28 @@ void append_utf8(std::string& out, std::uint32_t code) {
   out += static_cast<char>(0x80 | (code & 0x3F));
 }
 
-std::string valid_utf8(std::string_view text) {
+DecodedUtf8 decode_utf8(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const char32_t first = byte(0);
+  if (first < 0x80) return {first, 1};
+  const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < size) return {};
+  char32_t code = first & (0x7Fu >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return {};
+    code = code << 6 | (byte(i) & 0x3Fu);
+  }
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (code < kSmallest[size] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return {};
+  return {code, size};
+}
+
+std::string valid_utf8(std::string_view text) {
   std::string out;
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const unsigned lead = byte(i);
-    const std::size_t size = lead < 0x80   ? 1
-                             : lead < 0xC2 ? 0
-                             : lead < 0xE0 ? 2
-                             : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4
-                                           : 0;
-    std::uint32_t code = size < 2 ? lead : lead & (0x7Fu >> size);
-    bool good = size > 0 && i + size <= text.size();
-    for (std::size_t k = 1; good && k < size; ++k) {
-      good = (byte(i + k) & 0xC0) == 0x80;
-      code = code << 6 | (byte(i + k) & 0x3Fu);
-    }
-    // Overlong forms, surrogates and what lies beyond Unicode have no place in UTF-8.
-    good = good && !(size == 3 && (code < 0x800 || (code >= 0xD800 && code < 0xE000))) &&
-           !(size == 4 && (code < 0x10000 || code > 0x10FFFF));
-    append_utf8(out, good ? code : 0xFFFD);
-    i += good ? size : 1;
+  while (!text.empty()) {
+    const auto [code, size] = decode_utf8(text);
+    append_utf8(out, code);
+    text.remove_prefix(size);
   }
   return out;
 }

@@ -48,8 +48,16 @@ struct ExactRun {
   std::int64_t position = 0;
 };
 
+// The recurrent state of a lane after a frame, before all states are put together anew.
+struct NextRow {
+  enum class From { zeros, head, before, exact };
+  From from = From::zeros;
+  std::int64_t index = 0;  // among those of this kind
+};
+
 struct Lane : ReplayLane {
   std::int64_t row = 0;  // of its recurrent state; 0: zeros
+  NextRow next;          // where the state comes from that it has after the frame
   std::shared_ptr<FrameWindow> window;
   std::unique_ptr<ExactRun> exact;
 };
@@ -192,15 +200,15 @@ class BatchReplay::Impl {
       if (assembled.close) {
         auto record = run_exactly(lane, *node.frame);
         exact_states.push_back(lane.exact->rollout.state());
-        lane.row = -static_cast<std::int64_t>(exact_states.size());
+        lane.next = {NextRow::From::exact, static_cast<std::int64_t>(exact_states.size()) - 1};
         records.push_back(std::move(record));
       } else {
         auto record = std::make_shared<FrameRecord>(std::move(assembled.record));
         if (record->reason == ExitReason::repeated) {
-          lane.row = keep_row(lane.row);
+          lane.next = keep_row(lane.row);
         } else {
           const auto* run = node.run_at(record->exit_layer);
-          lane.row = take_row(groups_[run->group].offset + run->row);
+          lane.next = take_row(groups_[run->group].offset + run->row);
         }
         records.push_back(std::move(record));
       }
@@ -356,28 +364,35 @@ class BatchReplay::Impl {
     }
   }
 
-  std::int64_t take_row(std::int64_t row) {
-    return taken_rows_.try_emplace(row, static_cast<std::int64_t>(taken_rows_.size())).first->second;
+  NextRow take_row(std::int64_t row) {
+    return {NextRow::From::head,
+            taken_rows_.try_emplace(row, static_cast<std::int64_t>(taken_rows_.size())).first->second};
   }
 
-  // Kept rows come after the new ones, whose count is not known yet, so they are numbered downwards from here.
-  std::int64_t keep_row(std::int64_t row) {
-    if (row == 0) return kZeroRow;
-    return kKept + kept_rows_.try_emplace(row, static_cast<std::int64_t>(kept_rows_.size())).first->second;
+  NextRow keep_row(std::int64_t row) {
+    if (row == 0) return {NextRow::From::zeros, 0};
+    return {NextRow::From::before,
+            kept_rows_.try_emplace(row, static_cast<std::int64_t>(kept_rows_.size())).first->second};
   }
 
   void move_states(const std::vector<RecurrentState>& exact_states) {
     const auto taken = static_cast<std::int64_t>(taken_rows_.size());
     const auto kept = static_cast<std::int64_t>(kept_rows_.size());
+    // The new rows: zeros, those that the head computed, those kept, those computed exactly.
     for (const auto& lane : active_) {
-      if (lane->row == kZeroRow) {
-        lane->row = 0;
-      } else if (lane->row < 0) {
-        lane->row = 1 + taken + kept + (-lane->row - 1);
-      } else if (lane->row >= kKept) {
-        lane->row = 1 + taken + (lane->row - kKept);
-      } else {
-        lane->row = 1 + lane->row;
+      switch (lane->next.from) {
+        case NextRow::From::zeros:
+          lane->row = 0;
+          break;
+        case NextRow::From::head:
+          lane->row = 1 + lane->next.index;
+          break;
+        case NextRow::From::before:
+          lane->row = 1 + taken + lane->next.index;
+          break;
+        case NextRow::From::exact:
+          lane->row = 1 + taken + kept + lane->next.index;
+          break;
       }
     }
     const auto rows_of = [&](const std::map<std::int64_t, std::int64_t>& rows) {
@@ -425,9 +440,6 @@ class BatchReplay::Impl {
     for (auto& probe : record->exits) probe.feature.clear();
     return record;
   }
-
-  static constexpr std::int64_t kKept = std::int64_t{1} << 40;
-  static constexpr std::int64_t kZeroRow = std::int64_t{1} << 41;
 
   const MultiExitModel& model_;
   const ReplayFrames& frames_;

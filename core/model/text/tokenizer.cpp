@@ -64,6 +64,10 @@ std::vector<Tokenizer::Piece> Tokenizer::Matcher::split(std::string_view text) c
   return pieces;
 }
 
+std::vector<std::filesystem::path> tokenizer_places(const std::filesystem::path& model) {
+  return {model / "tokenizer.json", model / "mpt" / "tokenizer.json", model / "llm" / "tokenizer.json"};
+}
+
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   const Json json = read_json(path);
   const JsonFields file(path, json);

@@ -15,6 +15,10 @@
 
 namespace deer {
 
+/// Where a model folder may have its tokenizer.json, the likeliest first: beside the weights or in a folder of the
+/// language model.
+std::vector<std::filesystem::path> tokenizer_places(const std::filesystem::path& model);
+
 /// A byte-level BPE tokenizer as Hugging Face's `tokenizers` runs it, for tokenizer.json files of the
 /// GPT-2 and GPT-NeoX kind: normalizer NFC or none, ByteLevel splitting, BPE, added tokens.
 ///

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 #ifdef DEER_HAVE_UTF8PROC
 #include <utf8proc.h>
@@ -14,31 +15,6 @@
 
 namespace deer {
 namespace {
-
-constexpr char32_t kInvalid = 0xFFFFFFFF;
-
-struct Decoded {
-  char32_t code = kInvalid;
-  std::size_t size = 1;
-};
-
-// The character at the beginning of `text`, which is not empty. Overlong forms, surrogates and codes
-// above U+10FFFF are invalid.
-Decoded decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const char32_t first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < size) return {};
-  char32_t code = first & (0x7Fu >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {};
-    code = code << 6 | (byte(i) & 0x3Fu);
-  }
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < kSmallest[size] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return {};
-  return {code, size};
-}
 
 bool is_space(char32_t c) {
   return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
@@ -76,7 +52,7 @@ template <typename Predicate>
 std::size_t leading(std::string_view text, Predicate is) {
   std::size_t at = 0;
   while (at < text.size()) {
-    const Decoded c = decode(text.substr(at));
+    const DecodedUtf8 c = decode_utf8(text.substr(at));
     if (!is(c.code)) break;
     at += c.size;
   }
@@ -89,7 +65,7 @@ std::size_t trailing(std::string_view text, Predicate is) {
   while (end > 0) {
     std::size_t begin = end - 1;
     while (begin > 0 && end - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
-    const Decoded c = decode(text.substr(begin, end - begin));
+    const DecodedUtf8 c = decode_utf8(text.substr(begin, end - begin));
     if (c.size != end - begin || !is(c.code)) break;
     end = begin;
   }
@@ -126,8 +102,8 @@ std::size_t word_end(std::string_view text, const std::vector<TextChar>& chars, 
 
 void check_text(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
-    const Decoded c = decode(text.substr(at));
-    if (c.code == kInvalid) {
+    const DecodedUtf8 c = decode_utf8(text.substr(at));
+    if (c.code == kInvalidCode) {
       throw Error("the text is not valid UTF-8 at byte " + std::to_string(at) + ": \"" +
                   printable(text.substr(0, at), 40) + "\" …");
     }
@@ -145,7 +121,7 @@ std::vector<TextChar> classify(std::string_view text) {
   std::vector<TextChar> out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
-    const Decoded c = decode(text.substr(at));
+    const DecodedUtf8 c = decode_utf8(text.substr(at));
     out.push_back({at, kind_of(c.code)});
     at += c.size;
   }
