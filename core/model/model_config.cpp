@@ -184,8 +184,9 @@ void apply_llm_config(const JsonFields& llm, DecoderConfig& config) {
   }
 }
 
-ModelConfig read_model_config(const std::filesystem::path& file) {
-  const Json json = read_json(file);
+ModelConfig read_model_config(const std::filesystem::path& file) { return parse_model_config(read_json(file), file); }
+
+ModelConfig parse_model_config(const Json& json, const std::filesystem::path& file) {
   const JsonFields root(file, json);
   ModelConfig config;
   read_vision(root.object("vision"), config.vision);

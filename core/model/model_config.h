@@ -116,6 +116,8 @@ std::vector<int> exit_layers(int interval, int layers);
 /// Reads config.json of a model folder. Throws FileError naming the field; options that no published
 /// checkpoint uses (state input, separate resampler, residual, other heads) are refused.
 ModelConfig read_model_config(const std::filesystem::path& file);
+/// The same from its content; `file` is named in errors.
+ModelConfig parse_model_config(const Json& json, const std::filesystem::path& file);
 
 /// Applies an LLM's own config.json (Hugging Face, model_type "mosaic_gpt" or "mpt") to `config`.
 void apply_llm_config(const JsonFields& llm, DecoderConfig& config);

@@ -17,21 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<Engine> load_heads(const fs::path& trace, const TraceMetadata& m, const fs::path& model,
-                                   EngineOptions options, std::stop_token stop) {
+std::unique_ptr<Engine> load_heads(const TraceMetadata& m, const fs::path& model, EngineOptions options,
+                                   std::stop_token stop) {
   const auto path = model.empty() ? fs::path(m.model_path) : model;
-  const auto hash = model_fingerprint(path);
-  if (!m.model_hash.empty() && hash != m.model_hash) {
-    throw FileError(path, "is not the model the trace " + printable(trace.string(), 500) +
-                              " was recorded with: its fingerprint is " + hash + ", expected " +
-                              printable(m.model_hash));
-  }
+  check_recorded_with(path, m);
   if (!options.max_layer) options.max_layer = m.layers;
   options.head_only = true;
   auto engine = Engine::load(path, options, {}, std::move(stop));
-  if (engine->summary().exit_layers != m.exit_layers || engine->summary().d_model != m.d_model) {
-    throw FileError(path, "has different exits or a different width than the trace's model");
-  }
+  check_recorded_with(path, engine->summary(), m);
   return engine;
 }
 
@@ -39,14 +32,14 @@ std::unique_ptr<Engine> load_heads(const fs::path& trace, const TraceMetadata& m
 std::string obstacle_to_heads(const TraceMetadata& m, const fs::path& model) {
   if (!m.layout->is_deer()) {
     if (!model.empty())
-      throw Error("the trace's actions are not those of a DeeR model: it cannot be replayed with a model");
+      throw Error("the trace's actions are not those of a DeeR model: leave --model out");
     return "its actions are not those of a DeeR model";
   }
   if (!model.empty()) return {};
-  if (m.model_path.empty()) return "it does not name its model";
+  if (m.model_path.empty()) return "it does not name its model (give it with --model for an exact replay)";
   std::error_code error;
   if (!fs::exists(m.model_path, error)) {
-    return "its model " + printable(m.model_path, 500) + " does not exist";
+    return "its model " + printable(m.model_path, 500) + " does not exist (give it with --model for an exact replay)";
   }
   return {};
 }
@@ -56,9 +49,24 @@ std::string obstacle_to_heads(const TraceMetadata& m, const fs::path& model) {
 ReplayEngine open_replay_engine(const fs::path& trace, const TraceMetadata& m, const fs::path& model,
                                 EngineOptions options, std::stop_token stop) {
   auto why = obstacle_to_heads(m, model);
-  if (why.empty()) return {load_heads(trace, m, model, std::move(options), std::move(stop)), {}};
+  if (why.empty()) return {load_heads(m, model, std::move(options), std::move(stop)), {}};
   const auto recorded = m.policy.is_object() ? policy_from_json(trace, m.policy) : ExitPolicy();
   return {make_recorded_engine(recorded_model(m), recorded), std::move(why)};
+}
+
+void check_recorded_with(const fs::path& model, const TraceMetadata& metadata) {
+  if (metadata.model_hash.empty()) return;
+  const auto hash = model_fingerprint(model);
+  if (hash != metadata.model_hash) {
+    throw FileError(model, "is not the model the trace was recorded with: its fingerprint is " + hash + ", expected " +
+                               printable(metadata.model_hash));
+  }
+}
+
+void check_recorded_with(const fs::path& model, const ModelSummary& loaded, const TraceMetadata& metadata) {
+  if (loaded.exit_layers != metadata.exit_layers || loaded.d_model != metadata.d_model) {
+    throw FileError(model, "has different exits or a different width than the trace's model");
+  }
 }
 
 ReplayFrames replay_frames(const TraceReader& trace, std::int64_t first, std::int64_t count, bool features) {

@@ -26,6 +26,11 @@ struct ReplayEngine {
 ReplayEngine open_replay_engine(const std::filesystem::path& trace, const TraceMetadata& metadata,
                                 const std::filesystem::path& model, EngineOptions options, std::stop_token stop);
 
+/// Throw FileError naming `model` unless it is the one that a trace was recorded with: by its fingerprint, which reads
+/// the disk, where the trace has one; by its exits and width once it is loaded.
+void check_recorded_with(const std::filesystem::path& model, const TraceMetadata& metadata);
+void check_recorded_with(const std::filesystem::path& model, const ModelSummary& loaded, const TraceMetadata& metadata);
+
 /// Frames [first, first + count) of a trace for a replay, numbered by their place in the trace, which may hold several
 /// episodes. `trace` must outlive them.
 ReplayFrames replay_frames(const TraceReader& trace, std::int64_t first, std::int64_t count, bool features);

@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/exits/policy_json.h"
 #include "core/exits/recorded_replay.h"
-#include "core/model/model_fingerprint.h"
+#include "core/study/replay_engine.h"
 #include "core/trace/describe_model.h"
 #include "sessions/base/paths.h"
 #include "sessions/traces/recorded_run.h"
@@ -46,25 +46,19 @@ void TraceReplayer::load_head(const HeadRequest& request) {
   }
   for (const auto& place : places) {
     if (request.ticket.stop.stop_requested()) return;
-    std::error_code error;
     try {
+      std::error_code error;
       if (!m.model_hash.empty()) {
-        if (!std::filesystem::exists(place, error)) throw FileError(place, "does not exist");
-        const auto hash = model_fingerprint(place);
-        if (hash != m.model_hash) {
-          other = true;
-          throw FileError(place, "is not the model that the trace was recorded with: its fingerprint is " + hash +
-                                     ", expected " + printable(m.model_hash));
-        }
+        other = std::filesystem::exists(place, error);
+        check_recorded_with(place, m);
+        other = false;
       }
       auto head = factory_(
           place, request.options, [](std::string_view, std::int64_t, std::int64_t) {}, request.ticket.stop);
       if (request.ticket.stop.stop_requested()) return;
-      const auto& found = head->summary();
-      if (found.exit_layers != m.exit_layers || found.d_model != m.d_model) {
-        other = true;
-        throw FileError(place, "has other exits or another width than the model that the trace was recorded with");
-      }
+      other = true;
+      check_recorded_with(place, head->summary(), m);
+      other = false;
       replayer_.reset();
       head_ = std::move(head);
       head_is_recorded_ = false;
@@ -113,6 +107,16 @@ qint64 TraceReplayer::replay(const AdvanceTask& task, const Ticket& rollout) {
     sender_.send_replayed(rollout, task.policy_id, batch, task.ticket.stop);
   }
   return run_->frames() - static_cast<qint64>(replayed_records.size());
+}
+
+std::vector<FrameRecordPtr> TraceReplayer::replay_under(const ExitPolicy& policy, const std::stop_token& stop) const {
+  if (!head_) throw Error("the model that made this trace is needed to replay it");
+  auto replayable = replayable_frames(run_, !head_is_recorded_);
+  std::vector<FrameRecordPtr> out(static_cast<std::size_t>(run_->frames()));
+  const auto replayer = head_->replayer(std::move(replayable.frames));
+  const auto& records = replayer->update(policy, stop);
+  for (std::size_t i = 0; i < records.size(); ++i) out[static_cast<std::size_t>(replayable.places[i])] = records[i];
+  return out;
 }
 
 }  // namespace deer

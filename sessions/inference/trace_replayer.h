@@ -41,6 +41,9 @@ class TraceReplayer : public QObject {
   void set_policy(const ExitPolicy& policy) { head_->set_policy(policy); }
   /// Sends every frame that can be replayed, and returns how many could not. Throws Cancelled, and Error.
   qint64 replay(const AdvanceTask& task, const Ticket& rollout);
+  /// The run under another policy, by place in it; null where it cannot be replayed. Sends nothing. Throws Cancelled,
+  /// and Error, also if there is no head.
+  std::vector<FrameRecordPtr> replay_under(const ExitPolicy& policy, const std::stop_token& stop) const;
 
  Q_SIGNALS:
   void head_loaded(const deer::Ticket& ticket, const deer::ModelSummary& model);

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/json_log.h"
 #include "app/cli/support/model_actor.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/task_list.h"
@@ -126,36 +127,20 @@ class ChainLog {
  public:
   explicit ChainLog(fs::path file) : file_(std::move(file)) {}
 
-  /// Reads the chains of an earlier run with the same settings. Skips an incomplete last line.
+  /// Reads the chains of an earlier run with the same settings. Throws FileError if they differ.
   void open(const Json& settings, int chains) {
     if (file_.empty()) return;
-    std::ifstream in(file_);
-    std::string line;
-    std::string kept = settings.dump() + "\n";
-    if (in && std::getline(in, line)) {
-      if (Json::parse(line, nullptr, false) != settings) {
-        throw FileError(file_,
-                        "holds an unfinished evaluation with other settings: remove it, or choose another --json file");
-      }
-      while (std::getline(in, line)) {
-        Json entry = Json::parse(line, nullptr, false);
-        if (!entry.is_object() || !entry.contains("result")) continue;
-        auto result = chain_result_from_json(JsonFields(file_, entry["result"]));
-        if (result.index < chains && !entries_.contains(result.index)) entries_[result.index] = std::move(entry);
-        kept += line + "\n";
-      }
-    }
-    in.close();
-    write_file_atomically(file_, kept);
-    out_.open(file_, std::ios::app);
+    log_.emplace().open(file_, settings, [&](const Json& entry) {
+      if (!entry.contains("result")) return;
+      const auto result = chain_result_from_json(JsonFields(file_, entry["result"]));
+      if (result.index < chains) entries_.emplace(result.index, entry);
+    });
   }
 
   void add(const Json& entry) {
     const auto result = chain_result_from_json(JsonFields("result", entry.at("result")));
     entries_[result.index] = entry;
-    if (file_.empty()) return;
-    out_ << entry.dump() << '\n' << std::flush;
-    if (!out_) throw FileError(file_, "cannot write (is the disk full?)");
+    if (log_) log_->add(entry);
   }
 
   bool has(int chain) const { return entries_.contains(chain); }
@@ -170,14 +155,12 @@ class ChainLog {
   }
 
   void remove() {
-    out_.close();
-    std::error_code ignored;
-    if (!file_.empty()) fs::remove(file_, ignored);
+    if (log_) log_->remove();
   }
 
  private:
   fs::path file_;
-  std::ofstream out_;
+  std::optional<JsonLog> log_;
   std::map<int, Json> entries_;
 };
 

@@ -23,6 +23,7 @@
 #include "core/exits/gate_file.h"
 #include "core/model/model_fingerprint.h"
 #include "core/model/model_loader.h"
+#include "core/study/replay_engine.h"
 #include "core/trace/trace_reader.h"
 #include "core/train/gate/gate_figures.h"
 #include "core/train/gate/gate_training.h"
@@ -67,12 +68,8 @@ Opened open_traces(const Arguments& a) {
   if (!fs::exists(out.model)) {
     throw FileError(out.model, "does not exist, but the traces were recorded with it: give the model with --model");
   }
-  const auto hash = model_fingerprint(out.model);
-  if (!m.model_hash.empty() && hash != m.model_hash) {
-    throw FileError(out.model, "is not the model the traces were recorded with: its fingerprint is " + hash +
-                                   ", expected " + printable(m.model_hash));
-  }
-  out.metadata.model_hash = hash;
+  check_recorded_with(out.model, m);
+  out.metadata.model_hash = model_fingerprint(out.model);
   for (const auto& file : out.files) {
     out.traces.push_back(TraceReader::open(file));
     out.frames += out.traces.back()->frames();

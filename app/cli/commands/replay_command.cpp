@@ -15,8 +15,7 @@
 #include "core/base/error.h"
 #include "core/exits/policy_json.h"
 #include "core/exits/recorded_replay.h"
-#include "core/model/model_fingerprint.h"
-#include "core/trace/describe_model.h"
+#include "core/study/replay_engine.h"
 #include "core/trace/trace_reader.h"
 
 namespace deer::cli {
@@ -54,65 +53,6 @@ std::map<std::int64_t, int> parse_forced(const std::vector<std::string>& words, 
   return out;
 }
 
-std::unique_ptr<Engine> open_model(const Arguments& a, const fs::path& trace, const TraceMetadata& m,
-                                   std::stop_token stop) {
-  const auto path = a.model.empty() ? m.model_path : a.model;
-  if (path.empty()) throw FileError(trace, "does not name its model: give it with --model");
-  if (a.model.empty() && !fs::exists(path)) {
-    throw FileError(path, "does not exist, but the trace was recorded with it: give the model with --model");
-  }
-  const auto hash = model_fingerprint(path);
-  if (!m.model_hash.empty() && hash != m.model_hash) {
-    throw FileError(path, "is not the model the trace was recorded with: its fingerprint is " + hash + ", expected " +
-                              printable(m.model_hash));
-  }
-  auto options = a.engine;
-  if (!options.max_layer) options.max_layer = m.layers;
-  options.head_only = true;
-  auto engine = Engine::load(path, options, {}, std::move(stop));
-  if (engine->summary().exit_layers != m.exit_layers || engine->summary().d_model != m.d_model) {
-    throw FileError(path, "has different exits or a different width than the trace's model");
-  }
-  return engine;
-}
-
-// Why the trace's action head cannot be run; empty if it can. A model that is named must be the right one.
-std::string why_recorded(const Arguments& a, const TraceMetadata& m) {
-  if (!m.layout->is_deer()) {
-    if (!a.model.empty()) throw Error("the trace's actions are not those of a DeeR model: leave --model out");
-    return "its actions are not those of a DeeR model";
-  }
-  if (!a.model.empty()) return {};
-  if (m.model_path.empty()) return "it does not name its model (give it with --model for an exact replay)";
-  if (!fs::exists(m.model_path)) {
-    return "its model " + printable(m.model_path, 500) + " does not exist (give it with --model for an exact replay)";
-  }
-  return {};
-}
-
-std::unique_ptr<Engine> open_engine(const Arguments& a, const fs::path& trace, const TraceMetadata& m,
-                                    const std::string& why_recorded, std::stop_token stop) {
-  if (why_recorded.empty()) return open_model(a, trace, m, std::move(stop));
-  return make_recorded_engine(recorded_model(m),
-                              m.policy.is_object() ? policy_from_json(trace, m.policy) : ExitPolicy());
-}
-
-// Numbers frames by their position in the trace, which may hold several episodes.
-ReplayFrames frames_of(const TraceReader& trace, bool features) {
-  ReplayFrames out;
-  out.steps = trace.steps(0, trace.frames());
-  out.read = [&trace, features](std::int64_t first, std::int64_t count) {
-    auto records = trace.records(first, count, features);
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      auto numbered = *records[i];
-      numbered.frame = first + static_cast<std::int64_t>(i);
-      records[i] = std::make_shared<const FrameRecord>(std::move(numbered));
-    }
-    return records;
-  };
-  return out;
-}
-
 // The options' policy, with its gate loaded.
 ExitPolicy checked_policy(const Arguments& a, Engine& engine) {
   engine.set_policy(a.policy.apply(engine.policy(), &engine.summary()));
@@ -125,8 +65,9 @@ class Replay {
       : a_(a),
         files_(std::move(files)),
         metadata_(common_metadata(files_)),
-        from_recorded_(why_recorded(a, metadata_)),
-        engine_(open_engine(a, files_.front(), metadata_, from_recorded_, signals_.token())),
+        opened_(open_replay_engine(files_.front(), metadata_, a.model, a.engine, signals_.token())),
+        engine_(opened_.engine.get()),
+        from_recorded_(opened_.why_recorded),
         policy_(checked_policy(a, *engine_)),
         total_(engine_->summary(), a.close_percent / 100, policy_) {}
 
@@ -178,7 +119,7 @@ class Replay {
                                                std::to_string(files_.size()) + ", "
                                          : std::string();
     engine_->replay_many(
-        frames_of(trace, from_recorded_.empty()), std::span(&policy_, 1),
+        replay_frames(trace, 0, trace.frames(), from_recorded_.empty()), std::span(&policy_, 1),
         [&](std::size_t, std::int64_t place, FrameRecordPtr record) {
           records[static_cast<std::size_t>(place)] = std::move(record);
           const auto total = trace.frames();
@@ -228,8 +169,9 @@ class Replay {
   const StopOnSignal signals_{"step"};
   std::vector<fs::path> files_;
   TraceMetadata metadata_;
+  ReplayEngine opened_;
+  Engine* engine_;
   std::string from_recorded_;  // why it is replayed from recorded actions; empty: it is not
-  std::unique_ptr<Engine> engine_;
   ExitPolicy policy_;
   SummaryBuilder total_;
   std::vector<ReplayedTrace> traces_;

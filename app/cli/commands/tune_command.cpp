@@ -140,8 +140,8 @@ Outcome run_command(const Arguments& a, const std::vector<double>& thresholds) {
   }
   if (!placed) line += " " + joined(thresholds, " ");
   const auto result = run_child({"/bin/sh", "-c", line});
-  if (result.interrupted) interrupted();
-  if (!result.end.empty()) throw Error("the command '" + printable(line, 200) + "' " + result.end);
+  if (result.end.interrupted) interrupted();
+  if (!result.end.succeeded) throw Error("the command '" + printable(line, 200) + "' " + result.end.text);
   return outcome_in(result.output);
 }
 
@@ -179,8 +179,8 @@ Outcome run_eval(const Arguments& a, const ThresholdsFile& start, const std::vec
     arguments.insert(arguments.end(), {"--max-layer", std::to_string(start.exit_layers.back() + 1)});
   }
   const auto result = run_child(arguments);
-  if (result.interrupted) interrupted();
-  if (!result.end.empty()) throw Error("deer eval " + result.end);
+  if (result.end.interrupted) interrupted();
+  if (!result.end.succeeded) throw Error("deer eval " + result.end.text);
   const Json json = read_json(file);
   const JsonFields fields(file, json);
   const Outcome out = {fields.number("average_length"), fields.number("mean_depth")};

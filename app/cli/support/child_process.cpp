@@ -14,6 +14,24 @@
 
 namespace deer::cli {
 
+ProcessEnd wait_for(pid_t process) {
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  ProcessEnd out;
+  if (WIFSIGNALED(status)) {
+    out.text = std::string("was killed by signal ") + ::strsignal(WTERMSIG(status));
+    out.succeeded = false;
+    out.interrupted = WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM;
+  } else if (WEXITSTATUS(status) != 0) {
+    constexpr int kInterrupted = 130;
+    out.text = "exited with status " + std::to_string(WEXITSTATUS(status));
+    out.succeeded = false;
+    out.interrupted = WEXITSTATUS(status) == kInterrupted;
+  }
+  return out;
+}
+
 ChildResult run_child(const std::vector<std::string>& arguments) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw Error(std::string("cannot make a pipe: ") + std::strerror(errno));
@@ -47,17 +65,7 @@ ChildResult run_child(const std::vector<std::string>& arguments) {
     if (out.output.size() > 2 * kMost) out.output.erase(0, out.output.size() - kMost);
   }
   ::close(ends[0]);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFSIGNALED(status)) {
-    out.end = std::string("was killed by signal ") + ::strsignal(WTERMSIG(status));
-    out.interrupted = WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM;
-  } else if (WEXITSTATUS(status) != 0) {
-    constexpr int kInterrupted = 130;
-    out.end = "exited with status " + std::to_string(WEXITSTATUS(status));
-    out.interrupted = WEXITSTATUS(status) == kInterrupted;
-  }
+  out.end = wait_for(child);
   return out;
 }
 

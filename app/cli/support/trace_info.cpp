@@ -6,9 +6,9 @@
 #include <iostream>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "core/base/error.h"
+#include "core/study/replay_engine.h"
 #include "core/trace/trace_reader.h"
 
 namespace deer::cli {
@@ -110,43 +110,13 @@ void print_trace(const std::filesystem::path& path, bool as_json, std::size_t li
   if (episodes.size() > limit) std::printf("       and %zu more (--limit)\n", episodes.size() - limit);
 }
 
-std::vector<fs::path> trace_files(const std::vector<std::string>& named) {
-  std::vector<fs::path> out;
-  std::error_code error;
-  for (const auto& name : named) {
-    if (!fs::is_directory(name, error)) {
-      out.emplace_back(name);
-      continue;
-    }
-    std::vector<fs::path> inside;
-    for (fs::directory_iterator it(name, error), end; !error && it != end; it.increment(error)) {
-      const auto ending = it->path().extension();
-      if ((ending == ".h5" || ending == ".hdf5") && it->is_regular_file(error)) inside.push_back(it->path());
-    }
-    if (error) throw FileError(name, "cannot be listed: " + error.message());
-    if (inside.empty()) throw FileError(name, "holds no traces: no file in it ends in .h5");
-    std::sort(inside.begin(), inside.end());
-    out.insert(out.end(), inside.begin(), inside.end());
-  }
-  std::set<fs::path> seen;
-  for (const auto& file : out) {
-    if (!seen.insert(fs::weakly_canonical(file, error)).second) {
-      throw FileError(file, "is given twice: its frames would count twice");
-    }
-  }
-  return out;
-}
-
 TraceMetadata common_metadata(const std::vector<fs::path>& files) {
   std::optional<TraceMetadata> first;
   for (const auto& file : files) {
     const auto trace = TraceReader::open(file);
     const auto& m = trace->metadata();
     if (trace->frames() == 0) throw FileError(file, "holds no frames");
-    if (first && (m.model_hash != first->model_hash || m.exit_layers != first->exit_layers ||
-                  m.d_model != first->d_model || *m.layout != *first->layout)) {
-      throw FileError(file, "was recorded with a different model than " + printable(files.front().string()));
-    }
+    if (first) check_same_model(file, m, files.front(), *first);
     if (!first) first = m;
   }
   return std::move(*first);

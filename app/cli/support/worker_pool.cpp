@@ -6,7 +6,6 @@
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/cli/support/child_process.h"
 #include "core/base/cpus.h"
 #include "core/base/error.h"
 
@@ -166,14 +166,7 @@ class Worker {
     wait();
   }
   /// Describes how the process exited.
-  std::string wait() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    if (WIFSIGNALED(status)) return std::string("was killed by signal ") + ::strsignal(WTERMSIG(status));
-    return "exited with status " + std::to_string(WEXITSTATUS(status));
-  }
+  std::string wait() { return wait_for(std::exchange(pid_, -1)).text; }
 
   int socket() const { return socket_; }
 

@@ -212,7 +212,7 @@ void TraceSessionTest::another_model_is_not_taken_for_it() {
   QVERIFY(f.open(file));
   QVERIFY(f.session.trace()->model_missing());
   QCOMPARE(f.problems.size(), std::size_t{1});
-  QVERIFY(f.problems[0].details.contains("other exits"));
+  QVERIFY(f.problems[0].details.contains("different exits"));
 }
 
 void TraceSessionTest::the_model_that_was_open_comes_back() {
