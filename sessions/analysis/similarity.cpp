@@ -14,7 +14,8 @@ namespace deer {
 namespace {
 
 constexpr qint64 kBlock = 256;
-constexpr std::size_t kAtOnce = 64;          // frames between two answers
+constexpr std::size_t kAtOnce = 64;          // frames of a task
+constexpr int kMostComparing = 2;            // one task runs while the answer of the one before is on its way
 constexpr std::size_t kMostCkaFrames = 600;  // a second or two for the largest published model
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
@@ -42,12 +43,6 @@ Similarity::Similarity(Session* session, QObject* parent) : QObject(parent), ses
   connect(session, &Session::records_changed, this, &Similarity::look_at);
   connect(session->trace(), &TraceSession::features_ready, this, [this](qint64 frame) { look_at(frame, frame); });
   start_anew();
-  thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
-}
-
-Similarity::~Similarity() {
-  thread_.request_stop();
-  thread_.join();
 }
 
 void Similarity::start_anew() {
@@ -62,13 +57,8 @@ void Similarity::start_anew() {
   cka_task_.forget();
   cka_.reset();
   answered_cka_ = ++wanted_cka_;
-  {
-    const std::scoped_lock lock(mutex_);
-    queue_.clear();
-    queue_layers_ = layers_;
-    queue_run_ = run_;
-    queue_rollout_ = rollout_;
-  }
+  waiting_.clear();
+  comparing_ = 0;
   grow(session_->frame_count());
   Q_EMIT started_anew();
   look_at(0, frames() - 1);
@@ -96,16 +86,40 @@ void Similarity::look_at(qint64 first, qint64 last) {
     (again ? first_of_all : wanted).push_back({frame, std::move(record), {}});
   }
   if (wanted.empty() && first_of_all.empty()) return;
-  {
-    const std::scoped_lock lock(mutex_);
-    std::move(wanted.begin(), wanted.end(), std::back_inserter(queue_));
-    std::move(first_of_all.begin(), first_of_all.end(), std::front_inserter(queue_));
+  std::move(wanted.begin(), wanted.end(), std::back_inserter(waiting_));
+  std::move(first_of_all.begin(), first_of_all.end(), std::front_inserter(waiting_));
+  compare_next();
+}
+
+void Similarity::compare_next() {
+  while (comparing_ < kMostComparing && !waiting_.empty()) {
+    std::vector<Looked> task;
+    while (!waiting_.empty() && task.size() < kAtOnce) {
+      task.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    ++comparing_;
+    queue_.post(
+        [task = std::move(task), layers = layers_, run = run_]() mutable {
+          try {
+            for (auto& one : task) {
+              one.cosines = feature_cosines(*featured(one.record, run.get()), layers);
+              one.record.reset();
+            }
+          } catch (const Error& error) {
+            qWarning("%s", error.what());
+          }
+          return std::move(task);
+        },
+        [this, rollout = rollout_](std::vector<Looked> looked) { take(rollout, std::move(looked)); },
+        [](const QString& problem) { qWarning("%s", qUtf8Printable(problem)); });
   }
-  wake_.notify_one();
 }
 
 void Similarity::take(quint64 rollout, std::vector<Looked> looked) {
-  if (rollout != rollout_ || looked.empty()) return;
+  if (rollout != rollout_) return;
+  --comparing_;
+  compare_next();
   for (auto& one : looked) {
     auto& known = cosines_[static_cast<std::size_t>(one.frame)];
     if (one.cosines.empty() || !known.empty()) continue;
@@ -211,38 +225,6 @@ void Similarity::ask_cka(qint64 first, qint64 last) {
         },
         Qt::QueuedConnection);
   });
-}
-
-void Similarity::work(const std::stop_token& stop) {
-  while (true) {
-    std::vector<Looked> looked;
-    std::vector<int> layers;
-    std::shared_ptr<const RecordedRun> run;
-    quint64 rollout = 0;
-    {
-      std::unique_lock lock(mutex_);
-      if (!wake_.wait(lock, stop, [this] { return !queue_.empty(); })) return;
-      layers = queue_layers_;
-      run = queue_run_;
-      rollout = queue_rollout_;
-      while (!queue_.empty() && looked.size() < kAtOnce) {
-        looked.push_back(std::move(queue_.front()));
-        queue_.pop_front();
-      }
-    }
-    try {
-      for (auto& one : looked) {
-        if (stop.stop_requested()) return;
-        one.cosines = feature_cosines(*featured(one.record, run.get()), layers);
-        one.record.reset();
-      }
-    } catch (const Error& error) {
-      qWarning("%s", error.what());
-    }
-    QMetaObject::invokeMethod(
-        this, [this, rollout, looked = std::move(looked)]() mutable { take(rollout, std::move(looked)); },
-        Qt::QueuedConnection);
-  }
 }
 
 }  // namespace deer

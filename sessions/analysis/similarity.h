@@ -2,25 +2,22 @@
 #pragma once
 
 #include <QObject>
-#include <condition_variable>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <stop_token>
-#include <thread>
 #include <vector>
 
 #include "core/exits/feature_similarity.h"
 #include "sessions/session/session.h"
 #include "sessions/threads/newest_task.h"
+#include "sessions/threads/task_queue.h"
 
 namespace deer {
 
 class RecordedRun;
 
 /// How alike the exits' features are in a session's records: the cosine of every two in every frame, their mean over
-/// any stretch of frames, and the linear CKA of a stretch. Computed on a thread of its own as records come; features do
+/// any stretch of frames, and the linear CKA of a stretch. Computed on other threads as records come; features do
 /// not depend on the policy, so that each frame is looked at once. Those of a trace that are too many to be kept are
 /// read for it, some at a time. GUI thread only; no call waits.
 class Similarity : public QObject {
@@ -29,7 +26,6 @@ class Similarity : public QObject {
  public:
   /// `session` must outlive it.
   explicit Similarity(Session* session, QObject* parent = nullptr);
-  ~Similarity() override;
 
   std::size_t exits() const { return layers_.size(); }
   qint64 frames() const { return static_cast<qint64>(cosines_.size()); }
@@ -74,7 +70,7 @@ class Similarity : public QObject {
   void grow(qint64 frames);
   void look_at(qint64 first, qint64 last);
   void take(quint64 rollout, std::vector<Looked> looked);
-  void work(const std::stop_token& stop);
+  void compare_next();
 
   Session* session_;
   std::shared_ptr<const RecordedRun> run_;  ///< where features are that records lack; null: nowhere
@@ -88,14 +84,9 @@ class Similarity : public QObject {
   quint64 wanted_cka_ = 0;
   quint64 answered_cka_ = 0;
 
-  std::mutex mutex_;  // guards the block below
-  std::condition_variable_any wake_;
-  std::deque<Looked> queue_;
-  std::vector<int> queue_layers_;
-  std::shared_ptr<const RecordedRun> queue_run_;
-  quint64 queue_rollout_ = 0;
-
-  std::jthread thread_;
+  std::deque<Looked> waiting_;
+  int comparing_ = 0;  ///< tasks that the queue has
+  TaskQueue queue_;
   NewestTask cka_task_;
 };
 

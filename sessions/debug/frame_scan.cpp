@@ -41,7 +41,7 @@ struct Compiled {
 
 }  // namespace
 
-class FrameScan::Worker : public QObject {
+class FrameScan::Worker {
  public:
   ScanResult run(const Task& task) {
     if (!compiled_ || generation_ != task.generation) {
@@ -87,10 +87,11 @@ class FrameScan::Worker : public QObject {
 };
 
 FrameScan::FrameScan(Session* session, QObject* parent)
-    : QObject(parent), session_(session), program_(std::make_shared<ScanProgram>()), worker_(new Worker) {
-  thread_.setObjectName(QStringLiteral("frame scan"));
-  worker_->moveToThread(&thread_);
-  connect(&thread_, &QThread::finished, worker_, &QObject::deleteLater);
+    : QObject(parent),
+      session_(session),
+      program_(std::make_shared<ScanProgram>()),
+      worker_(std::make_shared<Worker>()),
+      queue_(nullptr, QThread::LowPriority) {
   connect(session, &Session::records_changed, this, &FrameScan::mark);
   connect(session, &Session::episode_changed, this, [this] {
     ++generation_;
@@ -99,13 +100,9 @@ FrameScan::FrameScan(Session* session, QObject* parent)
     dirty_last_ = -1;
     mark(0, session_->frame_count() - 1);
   });
-  thread_.start(QThread::LowPriority);
 }
 
-FrameScan::~FrameScan() {
-  thread_.quit();
-  thread_.wait();
-}
+FrameScan::~FrameScan() = default;
 
 void FrameScan::set_program(ScanProgram program) {
   program_ = std::make_shared<ScanProgram>(std::move(program));
@@ -141,15 +138,9 @@ void FrameScan::feed() {
   for (auto frame = dirty_first_ - 1; frame < end; ++frame) task.records.push_back(session_->record(frame));
   dirty_first_ = end;
   busy_ = true;
-  QMetaObject::invokeMethod(
-      worker_,
-      [this, worker = worker_, one = std::move(task)] {
-        const auto generation = one.generation;
-        auto answer = std::make_shared<const ScanResult>(worker->run(one));
-        QMetaObject::invokeMethod(
-            this, [this, generation, answer] { take(generation, *answer); }, Qt::QueuedConnection);
-      },
-      Qt::QueuedConnection);
+  queue_.post([worker = worker_, task = std::move(task)] { return worker->run(task); },
+              [this, generation = generation_](const ScanResult& answer) { take(generation, answer); },
+              [](const QString& problem) { qWarning("%s", qUtf8Printable(problem)); });
 }
 
 void FrameScan::take(quint64 generation, const ScanResult& answer) {

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <QObject>
-#include <QThread>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/debug/frame_event.h"
 #include "core/debug/frame_values.h"
+#include "sessions/threads/task_queue.h"
 
 namespace deer {
 
@@ -33,7 +33,7 @@ struct ScanResult {
   std::vector<qint64> gripper_closes;
 };
 
-/// Goes over a session's records on a thread of its own, a stretch at a time, and again over those that change. GUI
+/// Goes over a session's records on another thread, a stretch at a time, and again over those that change. GUI
 /// thread only; no call waits but the destructor, for one stretch.
 class FrameScan : public QObject {
   Q_OBJECT
@@ -65,8 +65,8 @@ class FrameScan : public QObject {
   qint64 dirty_first_ = 0;
   qint64 dirty_last_ = -1;
   bool busy_ = false;
-  QThread thread_;
-  Worker* worker_;
+  std::shared_ptr<Worker> worker_;  ///< used by the queue's tasks
+  TaskQueue queue_;
 };
 
 }  // namespace deer

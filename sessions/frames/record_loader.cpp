@@ -10,118 +10,76 @@ namespace deer {
 namespace {
 
 constexpr qint64 kChunk = 1024;
-constexpr int kMostBatchesOut = 2;
+constexpr int kMostReading = 2;  // more would fill the queue of events faster than views draw
 
 }  // namespace
 
-RecordLoader::RecordLoader(QObject* parent) : QObject(parent) {
-  thread_ = std::jthread([this](std::stop_token stop) { read_loop(stop); });
-}
-
-RecordLoader::~RecordLoader() {
-  thread_.request_stop();
-  thread_.join();
-}
+RecordLoader::RecordLoader(QObject* parent) : QObject(parent) {}
 
 void RecordLoader::start(Ticket ticket, std::shared_ptr<const RecordedRun> run, qint64 focus) {
-  Task task;
-  task.ticket = std::move(ticket);
+  let_go();
+  ticket_ = std::move(ticket);
   // What is shown, what follows it, and then what was before.
   const auto shown = std::max<qint64>(focus, 0) / kChunk * kChunk;
-  for (qint64 first = 0; first < shown; first += kChunk) task.chunks.push_back(first);
-  const auto before = task.chunks.size();
-  for (qint64 first = shown; first < run->frames(); first += kChunk) task.chunks.push_back(first);
-  std::reverse(task.chunks.begin() + static_cast<std::ptrdiff_t>(before), task.chunks.end());
-  task.features = run->features_fit();
-  task.run = std::move(run);
-  {
-    const std::lock_guard lock(mutex_);
-    next_ = std::move(task);
-    stop_reading_ = false;
-    wanted_features_.reset();
-  }
-  wake_.notify_one();
+  for (qint64 first = 0; first < shown; first += kChunk) chunks_.push_back(first);
+  const auto before = chunks_.size();
+  for (qint64 first = shown; first < run->frames(); first += kChunk) chunks_.push_back(first);
+  std::reverse(chunks_.begin() + static_cast<std::ptrdiff_t>(before), chunks_.end());
+  run_ = std::move(run);
+  read_next();
 }
 
-void RecordLoader::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    next_.reset();
-    stop_reading_ = true;
-    wanted_features_.reset();
-  }
-  wake_.notify_one();
+void RecordLoader::stop() { let_go(); }
+
+void RecordLoader::let_go() {
+  features_task_.forget();
+  ticket_ = {};
+  chunks_.clear();
+  reading_ = 0;
+  failed_ = false;
+  // Closing a file may take a while.
+  if (run_) queue_.post([run = std::move(run_)]() mutable { run.reset(); }, [] {}, [](const QString&) {});
+  run_.reset();
 }
 
 void RecordLoader::want_features(qint64 frame) {
-  {
-    const std::lock_guard lock(mutex_);
-    wanted_features_ = frame;
-  }
-  wake_.notify_one();
-}
-
-template <typename Function>
-void RecordLoader::answer(Function function) {
-  QMetaObject::invokeMethod(this, std::move(function), Qt::QueuedConnection);
-}
-
-void RecordLoader::read_loop(std::stop_token stop) {
-  Task task;
-  while (!stop.stop_requested()) {
-    std::optional<qint64> featured;
-    {
-      std::unique_lock lock(mutex_);
-      const bool woken = wake_.wait(lock, stop, [&] {
-        return next_ || (stop_reading_ && task.run) || (wanted_features_ && task.run) ||
-               (!task.chunks.empty() && batches_out_ < kMostBatchesOut);
-      });
-      if (!woken) return;
-      if (next_) {
-        task = std::move(*next_);
-        next_.reset();
-      } else if (std::exchange(stop_reading_, false)) {
-        task = {};
-        continue;
-      }
-      featured = std::exchange(wanted_features_, std::nullopt);
-      if (!featured && task.chunks.empty()) continue;
-      if (!featured) ++batches_out_;
-    }
-    if (!featured) {
-      read_chunk(task);
-      continue;
-    }
+  if (!run_) return;
+  features_task_.ask([this, ticket = ticket_, run = run_, frame](const std::stop_token& stop) {
     try {
-      const auto record = task.run->records(*featured, 1, true).front();
-      answer([this, ticket = task.ticket, record] { Q_EMIT features(ticket, record); });
+      const auto record = run->records(frame, 1, true).front();
+      if (stop.stop_requested()) return;
+      QMetaObject::invokeMethod(
+          this, [this, ticket, record] { Q_EMIT features(ticket, record); }, Qt::QueuedConnection);
     } catch (const std::exception&) {
-      // Views say that the features are missing; a frame that cannot be read is told of by read_chunk().
+      // Views say that the features are missing; a frame that cannot be read is told of by take().
     }
+  });
+}
+
+void RecordLoader::read_next() {
+  while (run_ && !chunks_.empty() && reading_ < kMostReading) {
+    const auto first = chunks_.back();
+    chunks_.pop_back();
+    ++reading_;
+    queue_.post(
+        [run = run_, ticket = ticket_, first]() -> std::vector<FrameRecordPtr> {
+          if (ticket.stop.stop_requested()) return {};
+          return run->records(first, std::min(kChunk, run->frames() - first), run->features_fit());
+        },
+        [this, ticket = ticket_](const std::vector<FrameRecordPtr>& batch) { take(ticket, batch, {}); },
+        [this, ticket = ticket_](const QString& problem) { take(ticket, {}, problem); });
   }
 }
 
-void RecordLoader::read_chunk(Task& task) {
-  const auto first = task.chunks.back();
-  task.chunks.pop_back();
-  std::vector<FrameRecordPtr> batch;
-  QString problem;
-  try {
-    batch = task.run->records(first, std::min(kChunk, task.run->frames() - first), task.features);
-  } catch (const std::exception& error) {
-    problem = QString::fromUtf8(error.what());
-  }
-  const bool report = !problem.isEmpty() && !std::exchange(task.failed, task.failed || !problem.isEmpty());
-  answer([this, ticket = task.ticket, batch = std::move(batch), problem, report, last = task.chunks.empty()] {
-    {
-      const std::lock_guard lock(mutex_);
-      --batches_out_;
-    }
-    wake_.notify_one();
-    if (!batch.empty()) Q_EMIT records(ticket, batch);
-    if (report) Q_EMIT failed(ticket, problem);
-    if (last) Q_EMIT finished(ticket);
-  });
+void RecordLoader::take(const Ticket& ticket, const std::vector<FrameRecordPtr>& batch, const QString& problem) {
+  if (!run_ || !(ticket == ticket_)) return;
+  --reading_;
+  read_next();
+  const bool last = reading_ == 0 && chunks_.empty();
+  const bool first_failure = !problem.isEmpty() && !std::exchange(failed_, true);
+  if (!batch.empty()) Q_EMIT records(ticket, batch);
+  if (first_failure) Q_EMIT failed(ticket, problem);
+  if (last) Q_EMIT finished(ticket);
 }
 
 }  // namespace deer

@@ -7,6 +7,7 @@ namespace deer {
 namespace {
 
 constexpr std::size_t kMostWanted = 256;  // requests kept; scrubbing past more forgets the oldest
+constexpr std::size_t kMostReading = 2;   // one is read while the answer of the one before is on its way
 constexpr qint64 kAhead = 16;
 constexpr qint64 kBehind = 4;
 
@@ -57,37 +58,28 @@ std::size_t FrameCache::size_of(const Observation& observation) {
   return bytes;
 }
 
-SourceLoader::SourceLoader(QObject* parent) : QObject(parent), cache_(kDefaultCacheBytes) {
-  read_thread_ = std::jthread([this](std::stop_token stop) { read_loop(stop); });
-}
-
-SourceLoader::~SourceLoader() {
-  read_thread_.request_stop();
-  read_thread_.join();
-}
+SourceLoader::SourceLoader(QObject* parent) : QObject(parent), cache_(kDefaultCacheBytes) {}
 
 void SourceLoader::set_source(FrameSourcePtr source) {
   length_ = source ? source->length().value_or(0) : 0;
   cache_.clear();
   problems_.clear();
-  const std::lock_guard lock(mutex_);
   source_ = std::move(source);
   ++epoch_;
   wanted_.clear();
   ahead_.clear();
+  reading_.clear();
 }
 
 ObservationPtr SourceLoader::observation(qint64 frame) {
   if (frame < 0 || frame >= length_) return nullptr;
   if (auto hit = cache_.get(frame)) return hit;
   if (problems_.contains(frame)) return nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto it = std::find(wanted_.begin(), wanted_.end(), frame); it != wanted_.end()) wanted_.erase(it);
-    wanted_.push_front(frame);
-    if (wanted_.size() > kMostWanted) wanted_.pop_back();
-  }
-  wake_reader_.notify_one();
+  if (reading_.contains(frame)) return nullptr;
+  std::erase(wanted_, frame);
+  wanted_.push_front(frame);
+  if (wanted_.size() > kMostWanted) wanted_.pop_back();
+  read_next();
   return nullptr;
 }
 
@@ -101,56 +93,35 @@ QString SourceLoader::problem(qint64 frame) const {
 void SourceLoader::look_ahead(qint64 frame, int direction) {
   std::deque<qint64> frames;
   const auto add = [&](qint64 f) {
-    if (f >= 0 && f < length_ && !cache_.contains(f) && !problems_.contains(f)) frames.push_back(f);
+    const bool known = cache_.contains(f) || problems_.contains(f) || reading_.contains(f);
+    if (f >= 0 && f < length_ && !known) frames.push_back(f);
   };
   const int forward = direction < 0 ? -1 : 1;
   for (qint64 i = 1; i <= kAhead; ++i) add(frame + forward * i);
   for (qint64 i = 1; i <= kBehind; ++i) add(frame - forward * i);
-  {
-    const std::lock_guard lock(mutex_);
-    ahead_ = std::move(frames);
-  }
-  wake_reader_.notify_one();
+  ahead_ = std::move(frames);
+  read_next();
 }
 
 void SourceLoader::set_cache_bytes(std::size_t bytes) { cache_.set_room(bytes); }
 
-void SourceLoader::read_loop(std::stop_token stop) {
-  for (;;) {
-    FrameSourcePtr source;
-    quint64 epoch = 0;
-    qint64 frame = 0;
-    {
-      std::unique_lock lock(mutex_);
-      if (!wake_reader_.wait(lock, stop, [&] { return source_ && (!wanted_.empty() || !ahead_.empty()); })) return;
-      if (stop.stop_requested()) return;
-      auto& queue = wanted_.empty() ? ahead_ : wanted_;
-      frame = queue.front();
-      queue.pop_front();
-      source = source_;
-      epoch = epoch_;
-    }
-    ObservationPtr observation;
-    QString problem;
-    try {
-      observation = source->read(frame);
-    } catch (const std::exception& error) {
-      problem = QString::fromUtf8(error.what());
-    }
-    QMetaObject::invokeMethod(
-        this, [this, epoch, frame, observation, problem] { take(epoch, frame, observation, problem); },
-        Qt::QueuedConnection);
+void SourceLoader::read_next() {
+  while (source_ && reading_.size() < kMostReading && !(wanted_.empty() && ahead_.empty())) {
+    auto& next = wanted_.empty() ? ahead_ : wanted_;
+    const auto frame = next.front();
+    next.pop_front();
+    std::erase(ahead_, frame);
+    reading_.insert(frame);
+    queue_.post([source = source_, frame] { return source->read(frame); },
+                [this, epoch = epoch_, frame](const ObservationPtr& seen) { take(epoch, frame, seen, {}); },
+                [this, epoch = epoch_, frame](const QString& problem) { take(epoch, frame, nullptr, problem); });
   }
 }
 
 void SourceLoader::take(quint64 epoch, qint64 frame, const ObservationPtr& observation, const QString& problem) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (epoch != epoch_) return;
-    // It may have been asked for again while it was being read.
-    std::erase(wanted_, frame);
-    std::erase(ahead_, frame);
-  }
+  if (epoch != epoch_) return;
+  reading_.erase(frame);
+  read_next();
   if (observation) {
     cache_.put(frame, observation);
   } else {

@@ -3,17 +3,15 @@
 
 #include <QObject>
 #include <QString>
-#include <condition_variable>
 #include <deque>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <stop_token>
-#include <thread>
+#include <set>
 #include <unordered_map>
 
 #include "core/episodes/frame_source.h"
+#include "sessions/threads/task_queue.h"
 
 namespace deer {
 
@@ -51,7 +49,6 @@ class SourceLoader : public QObject {
   static constexpr std::size_t kDefaultCacheBytes = std::size_t{256} << 20;
 
   explicit SourceLoader(QObject* parent = nullptr);
-  ~SourceLoader() override;
 
   /// The source that observation() reads from; empties the cache.
   void set_source(FrameSourcePtr source);
@@ -67,21 +64,19 @@ class SourceLoader : public QObject {
   void ready(qint64 frame);
 
  private:
-  void read_loop(std::stop_token stop);
+  void read_next();
   void take(quint64 epoch, qint64 frame, const ObservationPtr& observation, const QString& problem);
 
-  std::mutex mutex_;  // guards the block below
-  std::condition_variable_any wake_reader_;
   FrameSourcePtr source_;
   quint64 epoch_ = 0;
   std::deque<qint64> wanted_;  // newest first
   std::deque<qint64> ahead_;   // in order of use
+  std::set<qint64> reading_;   // those that the queue has
 
   mutable FrameCache cache_;
   std::map<qint64, QString> problems_;
   qint64 length_ = 0;
-
-  std::jthread read_thread_;
+  TaskQueue queue_;
 };
 
 }  // namespace deer

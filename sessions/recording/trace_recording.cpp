@@ -13,7 +13,7 @@
 namespace deer {
 namespace {
 
-constexpr auto kReportEvery = std::chrono::milliseconds(100);
+constexpr auto kStateEvery = std::chrono::milliseconds(100);
 constexpr int kThumbnailWidth = 200;  // CALVIN's static camera
 
 std::string fingerprint_of(const std::filesystem::path& model) {
@@ -91,7 +91,7 @@ void TraceRecording::write_loop() {
       }
       write(*writer, frame);
       state.frames = writer->frames();
-      if (const auto now = std::chrono::steady_clock::now(); state.waiting == 0 || now - reported >= kReportEvery) {
+      if (const auto now = std::chrono::steady_clock::now(); state.waiting == 0 || now - reported >= kStateEvery) {
         reported = now;
         report_(state);
       }

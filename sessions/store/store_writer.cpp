@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sessions/store/store_writer.h"
 
-#include <exception>
 #include <system_error>
 
 #include "sessions/base/paths.h"
@@ -10,11 +9,8 @@ namespace deer {
 
 StoreWriter::StoreWriter(const SessionStore& store, QObject* parent)
     : QObject(parent), store_(store), lock_(to_qstring(store.folder() / "running.lock")) {
-  pool_.setMaxThreadCount(1);
   lock_.setStaleLockTime(0);  // a program may run for days; one that is gone is told by its process number
 }
-
-StoreWriter::~StoreWriter() { finish(); }
 
 bool StoreWriter::keeps_folder() {
   if (lock_.isLocked()) return true;
@@ -38,16 +34,11 @@ void StoreWriter::save(const Preferences& preferences) {
   post([preferences](SessionStore& store) { store.save(preferences); });
 }
 
-void StoreWriter::finish() { pool_.waitForDone(); }
+void StoreWriter::finish() { files_.finish(); }
 
 void StoreWriter::post(std::function<void(SessionStore&)> write) {
-  pool_.start([this, write = std::move(write)] {
-    try {
-      write(store_);
-    } catch (const std::exception& error) {
-      Q_EMIT failed(QString::fromUtf8(error.what()));
-    }
-  });
+  files_.post([this, write = std::move(write)] { write(store_); }, [] {},
+              [this](const QString& details) { Q_EMIT failed(details); });
 }
 
 }  // namespace deer

@@ -3,22 +3,21 @@
 
 #include <QLockFile>
 #include <QObject>
-#include <QThreadPool>
 #include <atomic>
 #include <functional>
 
 #include "sessions/store/session_store.h"
+#include "sessions/threads/task_queue.h"
 
 namespace deer {
 
 /// Saves into a SessionStore's folder on a thread of its own, in the order of the calls, so that the window never
-/// waits for the disk. To be used from one thread.
+/// waits for the disk. Its destructor waits for what is being saved. To be used from one thread.
 class StoreWriter : public QObject {
   Q_OBJECT
 
  public:
   explicit StoreWriter(const SessionStore& store, QObject* parent = nullptr);
-  ~StoreWriter() override;  ///< waits for what is being saved
 
   /// Of sessions that still wait to be saved only the newest is.
   void save(SavedSession session);
@@ -38,8 +37,8 @@ class StoreWriter : public QObject {
 
   SessionStore store_;
   QLockFile lock_;
-  QThreadPool pool_;
   std::atomic<unsigned> newest_ = 0;
+  TaskQueue files_;  // last member: its tasks use all of the above
 };
 
 }  // namespace deer

@@ -7,9 +7,7 @@
 #include <QContextMenuEvent>
 #include <QDataStream>
 #include <QMenu>
-#include <QPointer>
 #include <QStackedLayout>
-#include <QThreadPool>
 #include <QTimer>
 #include <QToolButton>
 #include <algorithm>
@@ -170,32 +168,19 @@ void ArmView::set_step_scale(double scale) {
 
 void ArmView::open_robot(const std::filesystem::path& urdf) {
   const auto request = ++robot_request_;
-  const QPointer<ArmView> self(this);
-  // The pool may outlive the view, so results are passed through the application's event queue.
-  QThreadPool::globalInstance()->start([self, urdf, request] {
-    ArmModelPtr model;
-    QString problem;
-    try {
-      model = ArmModel::load(urdf);
-    } catch (const std::exception& error) {
-      problem = QString::fromUtf8(error.what());
-    }
-    QMetaObject::invokeMethod(
-        qApp,
-        [self, model, problem, request] {
-          if (!self || request != self->robot_request_) return;
-          if (!model) {
-            Q_EMIT self->robot_failed({tr("Cannot open the robot"), problem,
-                                       tr("Choose a URDF with revolute, continuous, prismatic and fixed joints.")});
-            return;
-          }
-          self->model_ = model;
-          self->model_problem_.clear();
-          self->refresh_later();
-          Q_EMIT self->robot_changed();
-        },
-        Qt::QueuedConnection);
-  });
+  files_.post([urdf] { return ArmModelPtr(ArmModel::load(urdf)); },
+              [this, request](ArmModelPtr model) {
+                if (request != robot_request_) return;
+                model_ = std::move(model);
+                model_problem_.clear();
+                refresh_later();
+                Q_EMIT robot_changed();
+              },
+              [this, request](const QString& problem) {
+                if (request != robot_request_) return;
+                Q_EMIT robot_failed({tr("Cannot open the robot"), problem,
+                                     tr("Choose a URDF with revolute, continuous, prismatic and fixed joints.")});
+              });
 }
 
 QByteArray ArmView::save_state() const {

@@ -6,6 +6,7 @@
 
 #include "core/robot/arm_model.h"
 #include "sessions/session/session.h"
+#include "sessions/threads/task_queue.h"
 #include "widgets/arm/arm_canvas.h"
 #include "widgets/arm/arm_frames.h"
 #include "widgets/base/empty_state.h"
@@ -80,6 +81,7 @@ class ArmView : public QWidget {
   QToolButton* preset_button_ = nullptr;
   QToolButton* scale_button_ = nullptr;
   QTimer* pending_;
+  TaskQueue files_;
 };
 
 }  // namespace deer

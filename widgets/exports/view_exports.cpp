@@ -11,7 +11,6 @@
 #include <QPainter>
 #include <QPdfWriter>
 #include <QSvgGenerator>
-#include <QThreadPool>
 #include <algorithm>
 
 #include "core/base/atomic_file.h"
@@ -201,23 +200,16 @@ void ViewExports::save_values(QWidget* view, const QString& path) {
 }
 
 void ViewExports::write(const QString& path, std::function<QByteArray()> content) {
-  QThreadPool::globalInstance()->start([self = QPointer(this), path, content = std::move(content)] {
-    QString failure;
-    try {
-      const auto bytes = content();
-      write_file_atomically(to_path(path), std::string_view(bytes.constData(), static_cast<std::size_t>(bytes.size())));
-    } catch (const std::exception& error) {
-      failure = QString::fromUtf8(error.what());
-    }
-    QMetaObject::invokeMethod(
-        qApp,
-        [self, path, failure] {
-          if (!self) return;
-          if (failure.isEmpty()) return Q_EMIT self->saved(path);
-          Q_EMIT self->problem({tr("The file could not be saved"), failure, tr("Choose another folder.")});
-        },
-        Qt::QueuedConnection);
-  });
+  files_.post(
+      [path, content = std::move(content)] {
+        const auto bytes = content();
+        write_file_atomically(to_path(path),
+                              std::string_view(bytes.constData(), static_cast<std::size_t>(bytes.size())));
+      },
+      [this, path] { Q_EMIT saved(path); },
+      [this](const QString& failure) {
+        Q_EMIT problem({tr("The file could not be saved"), failure, tr("Choose another folder.")});
+      });
 }
 
 }  // namespace deer

@@ -10,6 +10,7 @@
 
 #include "core/episodes/value_table.h"
 #include "sessions/base/problem.h"
+#include "sessions/threads/task_queue.h"
 
 class QMenu;
 class QWidget;
@@ -69,6 +70,7 @@ class ViewExports : public QObject {
   FileChooser choose_;
   std::vector<View> views_;
   QPointer<QWidget> current_;
+  TaskQueue files_;
 };
 
 /// `view` as currently shown, as SVG or PDF. GUI thread.

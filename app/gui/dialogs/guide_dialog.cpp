@@ -8,12 +8,10 @@
 #include <QFile>
 #include <QFileInfo>
 #include <QListWidget>
-#include <QPointer>
 #include <QRegularExpression>
 #include <QScrollBar>
 #include <QSplitter>
 #include <QTextBlock>
-#include <QThreadPool>
 #include <QVBoxLayout>
 
 #include "widgets/base/theme.h"
@@ -88,15 +86,9 @@ GuideDialog::GuideDialog(QWidget* parent) : QDialog(parent), contents_(new QList
 }
 
 void GuideDialog::load(const QString& name) {
-  QThreadPool::globalInstance()->start([self = QPointer(this), name, ratio = devicePixelRatioF()] {
-    auto page = read_page(name, ratio);
-    QMetaObject::invokeMethod(
-        qApp,
-        [self, page = std::move(page)] {
-          if (self) self->show_page(page);
-        },
-        Qt::QueuedConnection);
-  });
+  files_.post([name, ratio = devicePixelRatioF()] { return read_page(name, ratio); },
+              [this](const GuidePage& page) { show_page(page); },
+              [](const QString& problem) { qWarning("guide: %s", qUtf8Printable(problem)); });
 }
 
 void GuideDialog::show_page(const GuidePage& page) {

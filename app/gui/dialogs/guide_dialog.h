@@ -7,6 +7,8 @@
 #include <QString>
 #include <QTextBrowser>
 
+#include "sessions/threads/task_queue.h"
+
 class QListWidget;
 
 namespace deer {
@@ -57,6 +59,7 @@ class GuideDialog : public QDialog {
   QListWidget* contents_;
   GuideBrowser* browser_;
   QList<int> headings_;  ///< number of the block of each entry
+  TaskQueue files_;
 };
 
 }  // namespace deer
