@@ -2,6 +2,9 @@
 #include "core/sim/expert_labels.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/sim/expert.h"
@@ -15,6 +18,12 @@ std::array<double, N> row(std::span<const float> values, std::size_t step) {
   std::array<double, N> out;
   std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(step * N), N, out.begin());
   return out;
+}
+
+std::optional<std::size_t> meant_block(const Task& task, const TableState& start) {
+  const auto blocks = blocks_of(task, start);
+  if (!blocks) return std::nullopt;
+  return task.kind == Task::Kind::stack_on ? blocks->second : blocks->first;
 }
 
 }  // namespace
@@ -37,16 +46,24 @@ std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot
                           scene_blocks(blocks.subspan(step * block_numbers, block_numbers)));
   };
   const TableState start = state(0);
-  std::vector<const Task*> open;
-  std::copy_if(tasks.begin(), tasks.end(), std::back_inserter(open),
-               [&](const Task* task) { return task->in(Part::training) && possible(*task, start); });
+  // By name, which many variants may share: rare ones would hardly come otherwise.
+  std::map<std::string_view, std::vector<const Task*>> open;
+  for (const Task* task : tasks) {
+    if (task->in(Part::training) && possible(*task, start)) open[task->name].push_back(task);
+  }
   if (open.empty()) return std::nullopt;
 
   Random random(seed, Random::Stream::choice);
   ExpertLabels out;
-  out.task = open[random.index(open.size())];
+  const auto& variants = std::next(open.begin(), static_cast<std::ptrdiff_t>(random.index(open.size())))->second;
+  out.task = variants[random.index(variants.size())];
   const auto phrasings = out.task->phrasings(Part::training);
   out.instruction = phrasings[random.index(phrasings.size())];
+  if (const auto block = meant_block(*out.task, start)) {
+    const auto& from = start.world_from_tcp.position;
+    const auto& to = start.blocks[*block].position;
+    out.meant_block = {to[0] - from[0], to[1] - from[1], to[2] - from[2]};
+  }
   const Expert expert(*out.task, start);
   for (std::size_t step = 0; step < steps; ++step) {
     for (const double value : expert.act(state(step))) {

@@ -77,17 +77,18 @@ RunCallbacks callbacks() {
 
 #ifdef DEER_HAVE_SIM
 // Windows from recordings of the simulated world can be relabelled for any of its tasks.
-decltype(CalvinWindowsOptions::relabel) experts_of(const std::set<std::string>& names) {
+decltype(CalvinWindowsOptions::relabel) experts_of(const std::set<std::string>& names, bool only_blocks) {
   std::vector<const Task*> tasks;
   for (const Task& task : all_tasks()) {
-    if (names.contains(task.name)) tasks.push_back(&task);
+    if (names.contains(task.name) && (!only_blocks || task.block || task.reference)) tasks.push_back(&task);
   }
   if (tasks.empty()) throw Error("'relabel_share' needs recordings of the simulated world's tasks");
   return [tasks](std::span<const float> robot_obs, std::span<const float> scene_obs, std::span<const float> blocks,
                  std::uint64_t seed) -> std::optional<CalvinWindowsOptions::Relabelled> {
     auto labels = label_with_another_task(robot_obs, scene_obs, blocks, tasks, seed);
     if (!labels) return std::nullopt;
-    return CalvinWindowsOptions::Relabelled{std::move(labels->instruction), std::move(labels->actions)};
+    return CalvinWindowsOptions::Relabelled{std::move(labels->instruction), std::move(labels->actions),
+                                            labels->meant_block};
   };
 }
 

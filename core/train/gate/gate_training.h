@@ -27,9 +27,9 @@ GateSplit split_by_episode(const at::Tensor& episode, std::uint64_t seed);
 
 struct GateTrainingOptions {
   int width = 64;
-  int epochs = 40;   ///< at most
+  int epochs = 40;    ///< at most
   int patience = 10;  ///< epochs without a lower validation loss before it stops
-  int batch = 128;   ///< samples, each with all gated exits
+  int batch = 128;    ///< samples, each with all gated exits
   double learning_rate = 3e-4;
   double weight_decay = 5;
   double dropout = 0.1;  ///< of normalised inputs, in training

@@ -129,9 +129,26 @@ VisionPretrainingOptions read_vision(const JsonFields& in) {
 }
 
 StageOptions read_stage(const JsonFields& in, TrainingStage kind) {
-  refuse_unknown(in, {"stage", "name", "steps", "epochs", "batch", "windows_per_part", "learning_rate", "exit_lr_scale",
-                      "weight_decay", "exit_decay", "scale_learning_rate", "schedule", "warmup_steps", "final_rate",
-                      "gradient_norm", "train_decoder", "average_decay", "gripper_weight", "padding_in_pooling"});
+  refuse_unknown(in, {"stage",
+                      "name",
+                      "steps",
+                      "epochs",
+                      "batch",
+                      "windows_per_part",
+                      "learning_rate",
+                      "exit_lr_scale",
+                      "weight_decay",
+                      "exit_decay",
+                      "scale_learning_rate",
+                      "schedule",
+                      "warmup_steps",
+                      "final_rate",
+                      "gradient_norm",
+                      "train_decoder",
+                      "average_decay",
+                      "gripper_weight",
+                      "padding_in_pooling",
+                      "locate"});
   StageOptions out;
   out.stage = kind;
   out.name = in.text("name", in.text("stage"));
@@ -157,6 +174,7 @@ StageOptions read_stage(const JsonFields& in, TrainingStage kind) {
   read(in, "final_rate", 0.0, out.final_rate, 1.0);
   read(in, "gradient_norm", 1e-9, out.gradient_norm);
   out.train_decoder = in.boolean("train_decoder", false);
+  out.locate = in.boolean("locate", false);
   read(in, "average_decay", 0.0, out.average_decay, 0.999999);
   read(in, "gripper_weight", 0.0, out.gripper_weight);
   out.padding = in.boolean("padding_in_pooling", false) ? PaddingInPooling::included : PaddingInPooling::excluded;

@@ -53,6 +53,7 @@ Json describe(const TrainingOptions& options, std::int64_t windows) {
                              {"average_decay", s.average_decay},
                              {"gripper_weight", s.gripper_weight},
                              {"padding_in_pooling", s.padding == PaddingInPooling::included}});
+    if (s.locate) out["stages"].back()["locate"] = true;  // states of before do not name it
   }
   return out;
 }
@@ -426,7 +427,7 @@ void check(const TrainableModel& model, const WindowSource& training, const Trai
 
 void train_model(TrainableModel& model, const WindowSource& training, const WindowSource* validation,
                  const fs::path& folder, const TrainingOptions& options, const DataParallel& processes,
-                 const TrainingCallbacks& callbacks, std::stop_token stop) {
+                 const TrainingCallbacks& callbacks, std::stop_token stop, const LocateSources& locate) {
   check(model, training, options);
   std::error_code error;
   fs::create_directories(folder, error);
@@ -438,6 +439,9 @@ void train_model(TrainableModel& model, const WindowSource& training, const Wind
     single.emplace();
   }
 
+  if (std::ranges::any_of(options.stages, &StageOptions::locate) && locate.training == nullptr) {
+    throw Error("a stage is to locate blocks, but there are no frames for it");
+  }
   const auto run = describe(options, training.size());
   TrainingState state;
   if (auto saved = load_training_state(folder)) {
@@ -456,8 +460,9 @@ void train_model(TrainableModel& model, const WindowSource& training, const Wind
   }
   state.run = run;
   while (state.stage < static_cast<std::int64_t>(options.stages.size())) {
-    StageRun stage(model, training, validation, folder, options, static_cast<std::size_t>(state.stage), processes,
-                   callbacks, std::move(state));
+    const bool locates = options.stages[static_cast<std::size_t>(state.stage)].locate;
+    StageRun stage(model, locates ? *locate.training : training, locates ? locate.validation : validation, folder,
+                   options, static_cast<std::size_t>(state.stage), processes, callbacks, std::move(state));
     stage.run(stop);
     state = stage.take_state();
   }

@@ -28,6 +28,7 @@ struct StageOptions {
   double final_rate = 0;       ///< for cosine and linear schedules, as a fraction of the learning rate
   double gradient_norm = 1;    ///< gradients are clipped to this norm
   bool train_decoder = false;  ///< the decoder's blocks too
+  bool locate = false;         ///< learns where the block is that is meant, instead of acting
   double average_decay = 0;    ///< for an exponential average of the weights; 0: none
   double gripper_weight = 0.01;
   PaddingInPooling padding = PaddingInPooling::excluded;
@@ -70,15 +71,22 @@ struct TrainingCallbacks {  ///< called on the training thread, only in the firs
   std::function<void(const std::string& stage, std::int64_t step)> saved;
 };
 
+/// Single frames with the place of a block instead of actions (CalvinWindowsOptions::locate); either may be null.
+struct LocateSources {
+  const WindowSource* training = nullptr;
+  const WindowSource* validation = nullptr;
+};
+
 /// Runs the stages in order and writes to `folder`: config.json and model.safetensors (averaged weights if averaging is
 /// on), state.safetensors (for resuming), log.csv, validation.csv; optionally an event file for TensorBoard and
 /// model.pth. A stopped or killed run resumes from its last save and ends with the same parameters; a finished run
 /// returns at once.
 ///
 /// All processes of `processes` must call it with equal arguments; their parameters stay equal.
-/// `validation` may be null. Throws Error, FileError, or Cancelled after saving if `stop` is requested.
+/// `validation` may be null; `locate` is for stages that locate blocks. Throws Error, FileError, or Cancelled
+/// after saving if `stop` is requested.
 void train_model(TrainableModel& model, const WindowSource& training, const WindowSource* validation,
                  const std::filesystem::path& folder, const TrainingOptions& options, const DataParallel& processes,
-                 const TrainingCallbacks& callbacks = {}, std::stop_token stop = {});
+                 const TrainingCallbacks& callbacks = {}, std::stop_token stop = {}, const LocateSources& locate = {});
 
 }  // namespace deer

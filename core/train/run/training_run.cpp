@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/base/atomic_file.h"
@@ -71,6 +72,7 @@ class Run {
       options.static_shift = config_.token_static_shift;
       options.gripper_shift = config_.token_gripper_shift;
       options.seed = config_.training.seed;
+      options.unannotated = locates_blocks();
       options.workers = config_.training.workers;
       options.progress = progress_of("tokens");
       options.stop = stop_;
@@ -82,13 +84,7 @@ class Run {
   ModelConfig sizes_without_tokenizer() const {
     Json json = config_.model;
     json["tokenizer"] = {{"length", 4}, {"eos", 0}, {"endofchunk", 1}, {"image", 2}, {"pad", 3}};
-    return parse_sizes(json);
-  }
-
-  ModelConfig parse_sizes(const Json& json) const {
-    const auto file = config_.output / "sizes.json";
-    if (processes_.is_first()) write_file_atomically(file, json.dump(1) + "\n");
-    return read_model_config(file);
+    return parse_model_config(json, config_.file);
   }
 
   void open_store([[maybe_unused]] bool make, std::int64_t image_size) {
@@ -121,8 +117,10 @@ class Run {
   void prepare_tokenizer(bool make) {
     const auto file = config_.output / "tokenizer.json";
     auto given = config_.tokenizer;
-    for (const char* name : {"tokenizer.json", "mpt/tokenizer.json", "llm/tokenizer.json"}) {
-      if (given.empty() && start_ && fs::exists(config_.start / name)) given = config_.start / name;
+    if (given.empty() && start_) {
+      const auto places = tokenizer_places(config_.start);
+      const auto found = std::ranges::find_if(places, [](const fs::path& place) { return fs::exists(place); });
+      if (found != places.end()) given = *found;
     }
     if (!given.empty()) {
       if (make) write_file_atomically(file, read_json(given).dump() + "\n");
@@ -136,7 +134,7 @@ class Run {
           {"length", sizes.length},   {"eos", sizes.ids.end_of_text}, {"endofchunk", sizes.ids.end_of_chunk},
           {"image", sizes.ids.image}, {"pad", sizes.ids.pad},         {"max_length", sizes.ids.max_length}};
     }
-    model_config_ = start_ ? start_->config : parse_sizes(json);
+    model_config_ = start_ ? start_->config : parse_model_config(json, config_.file);
     prompts_.emplace(Tokenizer::load(file), static_cast<std::size_t>(model_config_->tokens.max_length));
   }
 
@@ -194,9 +192,19 @@ class Run {
       if (!config_.experts) {
         throw FileError(config_.file, "'relabel_share' is above 0, but this build has no simulated world");
       }
-      options.relabel = config_.experts(tasks_of_store());
+      options.relabel = config_.experts(tasks_of_store(), false);
     }
     const CalvinWindows training(store_, tokens_, *prompts_, options);
+    std::optional<CalvinWindows> located, located_validation;
+    if (locates_blocks()) {
+      auto locate = locate_options(options);
+      located.emplace(store_, tokens_, *prompts_, locate);
+      locate.part = CalvinWindowsOptions::Part::validation;
+      locate.task_weight.clear();
+      located_validation.emplace(store_, tokens_, *prompts_, locate);
+      note(std::to_string(located->size()) + " frames to locate blocks in, " +
+           std::to_string(located_validation->size()) + " to validate");
+    }
     options.part = CalvinWindowsOptions::Part::validation;
     options.augment = false;
     options.balance_tasks = false;
@@ -218,7 +226,21 @@ class Run {
     for (const auto& [name, tensor] : model.parameters()) parameters += tensor.numel();
     note(std::to_string(parameters) + " parameters, exits after layers " + exits_text());
     train_model(model, training, validation ? &*validation : nullptr, config_.output, config_.training, processes_,
-                callbacks_.training, stop_);
+                callbacks_.training, stop_,
+                {located ? &*located : nullptr, located_validation ? &*located_validation : nullptr});
+  }
+
+  bool locates_blocks() const { return std::ranges::any_of(config_.training.stages, &StageOptions::locate); }
+
+  CalvinWindowsOptions locate_options(CalvinWindowsOptions options) const {
+    if (!config_.experts)
+      throw FileError(config_.file, "has a stage with 'locate', but this build has no simulated world");
+    options.relabel = config_.experts(tasks_of_store(), true);
+    options.locate = true;
+    options.window = 1;
+    options.relabel_share = 1;
+    options.balance_tasks = false;
+    return options;
   }
 
   ParameterMap new_parameters() const {

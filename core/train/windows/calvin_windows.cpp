@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/base/number_text.h"
@@ -52,11 +53,10 @@ CalvinWindows::CalvinWindows(std::shared_ptr<const FrameStore> store, std::share
   list_places();
 }
 
-void CalvinWindows::list_places() {
+std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::annotated_places() {
   const auto& spans = store_->spans();
   const auto for_validation = validation_spans(*store_, options_.validation_share);
   std::map<std::string, std::vector<Place>> by_task;
-  std::int64_t all = 0;
   for (std::size_t i = 0; i < spans.size(); ++i) {
     const auto& span = spans[i];
     if (options_.part != CalvinWindowsOptions::Part::all &&
@@ -71,10 +71,17 @@ void CalvinWindows::list_places() {
       throw FileError(store_->folder(), "the annotation \"" + printable(span.instruction, 40) + "\" at frame " +
                                             std::to_string(span.first) + " has frames without rel_actions");
     }
-    for (auto first = span.first; first + options_.window - 1 <= span.last; ++first, ++all) {
+    for (auto first = span.first; first + options_.window - 1 <= span.last; ++first) {
       by_task[span.task].push_back({static_cast<std::int64_t>(i), first});
     }
   }
+  return by_task;
+}
+
+void CalvinWindows::list_places() {
+  const auto by_task = options_.locate ? frames_with_blocks() : annotated_places();
+  std::int64_t all = 0;
+  for (const auto& [task, places] : by_task) all += static_cast<std::int64_t>(places.size());
 
   const bool as_is = !options_.balance_tasks && options_.task_weight.empty();
   std::map<std::string, double> shares;
@@ -100,9 +107,41 @@ void CalvinWindows::list_places() {
   }
 }
 
+std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::frames_with_blocks() const {
+  if (options_.window != 1 || !options_.relabel) {
+    throw Error("to locate blocks, windows must have one step, and relabelling is needed");
+  }
+  // Of whole stretches: frames that follow each other look alike.
+  const auto& stretches = store_->stretches();
+  const bool by_split = std::ranges::any_of(stretches, [](const auto& s) { return s.split == "validation"; });
+  const auto every = options_.validation_share > 0
+                         ? std::max<std::int64_t>(2, std::llround(1 / options_.validation_share))
+                         : std::numeric_limits<std::int64_t>::max();
+  std::vector<bool> annotated(static_cast<std::size_t>(store_->size()), false);
+  for (const auto& span : store_->spans()) {
+    std::fill(annotated.begin() + span.first, annotated.begin() + span.last + 1, true);
+  }
+  std::map<std::string, std::vector<Place>> out;
+  std::int64_t number = 0;
+  for (const auto& stretch : stretches) {
+    const bool validation = by_split ? stretch.split == "validation" : ++number % every == 0;
+    const bool wanted = options_.part == CalvinWindowsOptions::Part::all ||
+                        validation == (options_.part == CalvinWindowsOptions::Part::validation);
+    for (auto frame = stretch.first; wanted && frame <= stretch.last; ++frame) {
+      const Place place{-1, frame};
+      if (!with_another_task(place, static_cast<std::uint64_t>(frame))) continue;
+      const bool has_annotation = annotated[static_cast<std::size_t>(frame)];
+      out[has_annotation ? CalvinWindowsOptions::kAnnotated : CalvinWindowsOptions::kUnannotated].push_back(place);
+    }
+  }
+  return out;
+}
+
 std::map<std::string, std::int64_t> CalvinWindows::windows_by_task() const {
   std::map<std::string, std::int64_t> out;
-  for (const auto& place : places_) ++out[store_->spans()[static_cast<std::size_t>(place.span)].task];
+  for (const auto& place : places_) {
+    ++out[place.span < 0 ? std::string("located") : store_->spans()[static_cast<std::size_t>(place.span)].task];
+  }
   return out;
 }
 
@@ -116,14 +155,20 @@ const std::string& CalvinWindows::instruction(const FrameSpan& span, std::uint64
 
 std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::relabelled(const Place& place, std::uint64_t seed,
                                                                           std::uint64_t window) const {
-  if (!options_.augment || !options_.relabel || options_.relabel_share <= 0) return std::nullopt;
   SeededRandom random{seed, window, kRelabel};
+  if (place.span < 0) return with_another_task(place, random.next());
+  if (!options_.augment || !options_.relabel || options_.relabel_share <= 0) return std::nullopt;
   if (random.uniform(0, 1) >= options_.relabel_share) return std::nullopt;
+  return with_another_task(place, random.next());
+}
+
+std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::with_another_task(const Place& place,
+                                                                                 std::uint64_t seed) const {
   const auto rows = [&](const at::Tensor& all) {
     const auto part = all.narrow(0, place.first, options_.window);
     return std::span<const float>(part.data_ptr<float>(), static_cast<std::size_t>(part.numel()));
   };
-  return options_.relabel(rows(store_->robot_obs()), rows(store_->scene_obs()), rows(store_->blocks()), random.next());
+  return options_.relabel(rows(store_->robot_obs()), rows(store_->scene_obs()), rows(store_->blocks()), seed);
 }
 
 WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uint64_t seed) const {
@@ -175,7 +220,17 @@ WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uin
   out.actions = in_windows(store_->rel_actions().index_select(0, index));
   for (std::size_t i = 0; i < other_actions.size(); ++i) {
     if (!other_actions[i]) continue;
-    out.actions[static_cast<std::int64_t>(i)].copy_(at::tensor(other_actions[i]->actions).view({steps, -1}));
+    const auto action = out.actions[static_cast<std::int64_t>(i)];
+    if (options_.locate) {
+      const auto& block = *other_actions[i]->meant_block;
+      action.narrow(1, 0, 6).zero_();
+      for (std::int64_t k = 0; k < 3; ++k) {
+        action[0][k] = CalvinWindowsOptions::kLocateScale * block[static_cast<std::size_t>(k)];
+      }
+      action[0][6] = action[0][6].item<float>() > 0 ? 1 : -1;
+    } else {
+      action.copy_(at::tensor(other_actions[i]->actions).view({steps, -1}));
+    }
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +32,8 @@ struct CalvinWindowsOptions {
   struct Relabelled {
     std::string instruction;
     std::vector<float> actions;  ///< [steps, 7]
+    /// From the TCP to the block that the instruction refers to, m; none if it refers to no block.
+    std::optional<std::array<double, 3>> meant_block = {};
   };
   /// Called for `relabel_share` of the windows with robot_obs [steps, 15], scene_obs [steps, 24], blocks [steps, 8, 8]
   /// (FrameStore::blocks()) and a random number; an empty result keeps the window unchanged. Must be thread-safe. For
@@ -39,6 +42,13 @@ struct CalvinWindowsOptions {
                                           std::uint64_t)>
       relabel;
   double relabel_share = 0;
+  /// In place of windows with actions, single frames with the place of a block: every frame in which `relabel` finds an
+  /// instruction that refers to one, annotated or not. The first three numbers of its "action" are kLocateScale times
+  /// Relabelled::meant_block, the others 0. Tasks are kAnnotated and kUnannotated.
+  bool locate = false;
+  static constexpr double kLocateScale = 10;  ///< decimetres
+  static constexpr const char* kAnnotated = "annotated";
+  static constexpr const char* kUnannotated = "unannotated";
   bool augment = true;  ///< image shift, token variants, phrasings and relabelling; off: everything as recorded
   /// Image shift in pixels of the store's images, drawn for each frame. Negative: the reference's 10 and 4 at 224,
   /// scaled.
@@ -49,8 +59,8 @@ struct CalvinWindowsOptions {
 /// token cache, otherwise images.
 class CalvinWindows final : public WindowSource {
  public:
-  /// `tokens` may be null. Throws Error if no window remains, an annotated frame has no action, or a weight is
-  /// negative.
+  /// `tokens` may be null. Throws Error if no window remains, an annotated frame has no action, a weight is
+  /// negative, or blocks are to be located in longer windows or without `relabel`.
   CalvinWindows(std::shared_ptr<const FrameStore> store, std::shared_ptr<const TokenCache> tokens,
                 PromptEncoder prompts, CalvinWindowsOptions options = {});
 
@@ -59,7 +69,7 @@ class CalvinWindows final : public WindowSource {
   WindowBatch batch(std::span<const std::int64_t> windows, std::uint64_t seed) const override;
 
   struct Place {
-    std::int64_t span = 0;   ///< index into the store's spans
+    std::int64_t span = 0;   ///< index into the store's spans; -1: a frame in which a block is located
     std::int64_t first = 0;  ///< its first frame in the store
   };
   const Place& place(std::int64_t window) const { return places_.at(static_cast<std::size_t>(window)); }
@@ -71,6 +81,9 @@ class CalvinWindows final : public WindowSource {
 
  private:
   void list_places();
+  std::map<std::string, std::vector<Place>> annotated_places();
+  std::map<std::string, std::vector<Place>> frames_with_blocks() const;
+  std::optional<CalvinWindowsOptions::Relabelled> with_another_task(const Place& place, std::uint64_t seed) const;
   std::optional<CalvinWindowsOptions::Relabelled> relabelled(const Place& place, std::uint64_t seed,
                                                              std::uint64_t window) const;
   const std::string& instruction(const FrameSpan& span, std::uint64_t seed, std::uint64_t window) const;

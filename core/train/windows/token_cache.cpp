@@ -33,14 +33,14 @@ struct Header {
   std::int64_t width = 0;
 };
 
-std::vector<std::int64_t> annotated_frames(const FrameStore& store) {
+std::vector<std::int64_t> cached_frames(const FrameStore& store, bool unannotated) {
   std::vector<bool> wanted(static_cast<std::size_t>(store.size()), false);
   for (const auto& span : store.spans()) {
     std::fill(wanted.begin() + span.first, wanted.begin() + span.last + 1, true);
   }
   std::vector<std::int64_t> out;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i]) out.push_back(static_cast<std::int64_t>(i));
+    if (wanted[i] || unannotated) out.push_back(static_cast<std::int64_t>(i));
   }
   return out;
 }
@@ -57,6 +57,7 @@ std::uint64_t id_of(const FrameStore& store, const SavedTower& tower, const Toke
   hash.add(store.id());
   hash.add(tower.hash);
   hash.add(options.variants);
+  if (options.unannotated) hash.add(1);
   if (options.variants > 1) {
     hash.add(options.static_shift);
     hash.add(options.gripper_shift);
@@ -133,7 +134,8 @@ std::shared_ptr<const TokenCache> TokenCache::open(const std::filesystem::path& 
   const Header header = read_header(*file);
   if (header.tower != tower.hash)
     throw FileError(path, "was made with a different vision tower: delete it to rebuild it");
-  const auto frames = annotated_frames(store);
+  // A cache of all frames has as many rows as the store.
+  const auto frames = cached_frames(store, header.rows == store.size());
   if (header.store != store.id() || header.rows != static_cast<std::int64_t>(frames.size()) ||
       header.patches != tower.config.patches() || header.width != tower.config.width) {
     throw FileError(path, "was made from a different frame store: delete it to rebuild it");
@@ -194,7 +196,7 @@ std::shared_ptr<const TokenCache> make_token_cache(const std::filesystem::path& 
     throw Error("a token cache has 1 to " + std::to_string(kMaxVariants) + " variants, not " +
                 std::to_string(options.variants));
   }
-  const auto frames = annotated_frames(store);
+  const auto frames = cached_frames(store, options.unannotated);
   if (frames.empty()) throw FileError(store.folder(), "has no language annotations, so no frame needs tokens");
   const auto id = id_of(store, tower, options);
   std::error_code error;
