@@ -44,9 +44,7 @@ class StageClock {
 
 // The given tokenizer, or the one next to the weights or in a folder of the language model.
 PromptEncoder open_tokenizer(const fs::path& model, const fs::path& named, const ModelConfig& config) {
-  auto places = std::vector<fs::path>{model / "tokenizer.json", model / "mpt" / "tokenizer.json",
-                                      model / "llm" / "tokenizer.json"};
-  if (!named.empty()) places = {named};
+  const auto places = named.empty() ? tokenizer_places(model) : std::vector<fs::path>{named};
   for (const auto& file : places) {
     if (!fs::exists(file)) continue;
     PromptEncoder encoder(Tokenizer::load(file), static_cast<std::size_t>(config.tokens.max_length));
@@ -146,7 +144,7 @@ class ModelEngine final : public Engine {
 
   FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop) override {
     try {
-      return guarded_step(input, mode, std::move(stop));
+      return guarded_step(intervention_.empty() ? input : apply(intervention_, input), mode, std::move(stop));
     } catch (const c10::OutOfMemoryError& error) {
       throw OutOfMemory("frame " + std::to_string(input.frame) + " needs more memory than " + summary_.device +
                         " has free: " + printable(error.what_without_backtrace(), 300) +
@@ -155,6 +153,14 @@ class ModelEngine final : public Engine {
       throw Error("frame " + std::to_string(input.frame) +
                   ": LibTorch failed: " + printable(error.what_without_backtrace(), 300));
     }
+  }
+
+  void set_intervention(const Intervention& intervention) override {
+    if (!intervention.knockouts.empty() && encoder_) {
+      PreparedText nothing;
+      DecoderPass(*model_, nothing, at::zeros({1, 2, 1})).hide(hidden_cameras(intervention));
+    }
+    intervention_ = intervention;
   }
 
   AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop) override {
@@ -241,6 +247,7 @@ class ModelEngine final : public Engine {
     times.resampler_ms = clock.lap();
 
     DecoderPass pass(*model_, text, std::move(media), std::move(stop));
+    if (!intervention_.knockouts.empty()) pass.hide(hidden_cameras(intervention_));
     DecoderFeatures features(pass);
     FrameRecord record;
     if (new_instruction) {
@@ -263,6 +270,14 @@ class ModelEngine final : public Engine {
     record.frame = input.frame;
     record.prompt_tokens = static_cast<int>(text_.input_ids.size(1));
     return std::make_shared<const FrameRecord>(std::move(record));
+  }
+
+  static std::vector<HiddenCamera> hidden_cameras(const Intervention& intervention) {
+    std::vector<HiddenCamera> out;
+    for (const auto& one : intervention.knockouts) {
+      out.push_back({one.first_layer, one.last_layer, one.head, one.camera == CameraName::gripper});
+    }
+    return out;
   }
 
   // A broken gate must not keep the model from being used.
@@ -308,6 +323,7 @@ class ModelEngine final : public Engine {
   Rollout rollout_;
   std::optional<std::string> instruction_;
   PreparedText text_;
+  Intervention intervention_;
 
   struct Seen {
     ImagePtr rgb_static, rgb_gripper;
@@ -334,6 +350,10 @@ class PlainReplayer final : public Replayer {
 };
 
 }  // namespace
+
+void Engine::set_intervention(const Intervention& intervention) {
+  if (!intervention.empty()) throw Error("this model does not provide interventions");
+}
 
 AttentionMap Engine::attend(const FrameInput&, int, std::stop_token) {
   throw Error("this model does not provide attention");

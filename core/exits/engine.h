@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "core/base/image.h"
 #include "core/exits/attention_map.h"
 #include "core/exits/exit_policy.h"
 #include "core/exits/frame_record.h"
+#include "core/exits/intervention.h"
 #include "core/exits/replay.h"
 
 namespace deer {
@@ -51,14 +51,6 @@ struct ModelSummary {
   std::shared_ptr<const ModelConfig> config;  ///< every size of the network; null if unknown
 };
 
-/// One camera frame for the model. The images may have any size.
-struct FrameInput {
-  std::int64_t frame = 0;
-  ImagePtr rgb_static;   ///< required
-  ImagePtr rgb_gripper;  ///< required by the published models
-  std::string instruction;
-};
-
 /// Progress callback of a long operation: what, done, total.
 using ProgressCallback = std::function<void(std::string_view what, std::int64_t done, std::int64_t total)>;
 
@@ -87,6 +79,10 @@ class Engine {
   /// Runs one frame and advances the rollout. A change of instruction resets it first.
   /// Checks `stop` between layers and throws Cancelled, leaving the state as it was before the call.
   virtual FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop = {}) = 0;
+
+  /// Changes what step() sees from now on; empty: nothing. Does not reset the rollout, but a changed instruction does.
+  /// attend() and replays know nothing of it. Throws Error if the model has no such head or layer.
+  virtual void set_intervention(const Intervention& intervention);
 
   /// Where the exit after `exit_layer` looked in one frame. Runs vision (unless the frame is the one of the last
   /// step()), resampler and decoder up to that layer, and does not change the rollout. Checks `stop` between layers.

@@ -5,13 +5,23 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/action_layout.h"
 #include "core/base/action_values.h"
+#include "core/base/image.h"
 
 namespace deer {
+
+/// One camera frame for the model. The images may have any size.
+struct FrameInput {
+  std::int64_t frame = 0;
+  ImagePtr rgb_static;   ///< required
+  ImagePtr rgb_gripper;  ///< required by the published models
+  std::string instruction;
+};
 
 inline constexpr float kNotEvaluated = std::numeric_limits<float>::quiet_NaN();
 

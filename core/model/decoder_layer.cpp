@@ -82,12 +82,18 @@ at::Tensor GatedCrossAttention::forward(const at::Tensor& text, const at::Tensor
   const auto k = split_heads(kv[0], config_.heads);
   const auto v = split_heads(kv[1], config_.heads);
   at::Tensor mixed;
-  if (context.media_mask.defined()) {
+  if (context.media_mask.defined() || context.hidden_media.defined()) {
     // A fully masked row becomes uniform, as in the original, which then silences only the tokens
     // before the first <image>.
     auto scores = at::matmul(q * scale, k.transpose(-2, -1));
-    scores = scores.masked_fill(context.media_mask, -1e4);
-    mixed = at::matmul(at::softmax(scores, -1).masked_fill(context.media_free, 0.0), v);
+    if (context.media_mask.defined()) scores = scores.masked_fill(context.media_mask, -1e4);
+    if (context.hidden_media.defined()) {
+      scores = scores.masked_fill(context.hidden_media, -std::numeric_limits<double>::infinity());
+    }
+    auto weights = at::softmax(scores, -1);
+    if (context.media_free.defined()) weights = weights.masked_fill(context.media_free, 0.0);
+    if (context.hidden_media.defined()) weights = weights.masked_fill(context.hidden_media, 0.0);
+    mixed = at::matmul(weights, v);
   } else {
     mixed = attention(q, k, v, scale);
   }

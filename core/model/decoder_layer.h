@@ -14,6 +14,9 @@ struct TextContext {
   at::Tensor attention_bias;  ///< [B or 1, heads, L, L]: ALiBi, causal and padding mask
   at::Tensor media_mask;      ///< [B, 1, L, 1] bool: tokens that cannot attend to the media; undefined if all can
   at::Tensor media_free;      ///< [B, 1, L, 1] bool: tokens before the first <image>; undefined if none
+  /// [1, heads of the cross-attention, 1, latents of both cameras] bool: latents that a head cannot attend to; a head
+  /// that can attend to none adds nothing. Undefined: all can. Not used by attention_weights().
+  at::Tensor hidden_media;
 };
 
 /// ALiBi slopes, one per head.

@@ -127,8 +127,7 @@ at::ScalarType resolve_dtype(const std::string& name, at::Device device, std::in
     if (device.is_cpu()) throw Error("float16 is not supported on the CPU; use float32 or bfloat16");
     return at::kHalf;
   }
-  if (name != "auto")
-    throw Error("dtype '" + printable(name) + "' is unknown; use auto, float32, bfloat16 or float16");
+  if (name != "auto") throw Error("dtype '" + printable(name) + "' is unknown; use auto, float32, bfloat16 or float16");
   if (device.is_cuda()) return cuda_has_bfloat16(device) ? at::kBFloat16 : at::kHalf;
   constexpr std::int64_t kWorthMeasuring = 100'000'000;
   if (parameters < kWorthMeasuring) return at::kFloat;

@@ -56,6 +56,39 @@ const ActionHead* MultiExitModel::head_of_layer(int layer) const {
 DecoderPass::DecoderPass(const MultiExitModel& model, const PreparedText& text, at::Tensor media, std::stop_token stop)
     : model_(model), text_(text), media_(std::move(media)), stop_(std::move(stop)) {}
 
+void DecoderPass::hide(std::vector<HiddenCamera> cameras) {
+  const auto heads = static_cast<int>(model_.config().cross_attention.heads);
+  for (const auto& one : cameras) {
+    if (one.head && *one.head >= heads) {
+      throw Error("the cross-attention has heads 0 to " + std::to_string(heads - 1) + ", not " +
+                  std::to_string(*one.head));
+    }
+    bool any = false;
+    for (int layer = one.first_layer; layer <= std::min(one.last_layer, model_.layers() - 1); ++layer) {
+      any = any || model_.layer(layer).has_cross_attention();
+    }
+    if (!any) {
+      throw Error("no layer from " + std::to_string(one.first_layer) + " to " + std::to_string(one.last_layer) +
+                  " has a cross-attention");
+    }
+  }
+  hidden_cameras_ = std::move(cameras);
+}
+
+at::Tensor DecoderPass::hidden_media(int layer) const {
+  at::Tensor out;
+  const auto latents = media_.size(1) / 2;
+  for (const auto& one : hidden_cameras_) {
+    if (layer < one.first_layer || layer > one.last_layer) continue;
+    const auto heads = model_.config().cross_attention.heads;
+    if (!out.defined()) out = at::zeros({1, heads, 1, 2 * latents}, media_.options().dtype(at::kBool));
+    auto part = out.narrow(3, one.gripper ? latents : 0, latents);
+    if (one.head) part = part.narrow(1, *one.head, 1);
+    part.fill_(true);
+  }
+  return out;
+}
+
 const at::Tensor& DecoderPass::hidden(int layer) {
   if (layer < 0 || layer >= model_.layers()) {
     throw Error("layer " + std::to_string(layer) + " does not exist: the model has layers 0 to " +
@@ -64,7 +97,15 @@ const at::Tensor& DecoderPass::hidden(int layer) {
   while (layers_run() <= layer) {
     if (stop_.stop_requested()) throw Cancelled();
     const auto& before = hidden_.empty() ? text_.embedding : hidden_.back();
-    hidden_.push_back(model_.layer(layers_run()).forward(before, media_, text_.context).hidden);
+    const auto& next = model_.layer(layers_run());
+    const auto hidden = hidden_media(layers_run());
+    if (hidden.defined()) {
+      auto context = text_.context;
+      context.hidden_media = hidden;
+      hidden_.push_back(next.forward(before, media_, context).hidden);
+    } else {
+      hidden_.push_back(next.forward(before, media_, text_.context).hidden);
+    }
   }
   return hidden_[static_cast<std::size_t>(layer)];
 }

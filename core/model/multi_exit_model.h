@@ -78,11 +78,22 @@ class MultiExitModel {
   std::optional<ActionHead> shared_head_;
 };
 
+/// Hides one camera's latents from the cross-attention of some decoder layers, both included.
+struct HiddenCamera {
+  int first_layer = 0;
+  int last_layer = 0;
+  std::optional<int> head;  ///< none: all
+  bool gripper = false;     ///< or the static camera
+};
+
 /// One pass of the decoder, only as deep as requested.
 class DecoderPass {
  public:
   /// `stop` is checked between layers.
   DecoderPass(const MultiExitModel& model, const PreparedText& text, at::Tensor media, std::stop_token stop = {});
+
+  /// For the layers that did not run yet. Throws Error if a head or layer does not exist or has no cross-attention.
+  void hide(std::vector<HiddenCamera> cameras);
 
   /// Hidden states [B, L, d_model] after `layer`; runs the layers up to it. Throws Cancelled.
   const at::Tensor& hidden(int layer);
@@ -97,11 +108,14 @@ class DecoderPass {
   int layers_run() const { return static_cast<int>(hidden_.size()); }
 
  private:
+  at::Tensor hidden_media(int layer) const;
+
   const MultiExitModel& model_;
   const PreparedText& text_;
   at::Tensor media_;
   std::stop_token stop_;
   std::vector<at::Tensor> hidden_;
+  std::vector<HiddenCamera> hidden_cameras_;
 };
 
 }  // namespace deer

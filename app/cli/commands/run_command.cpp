@@ -10,6 +10,7 @@
 #include "app/cli/support/policy_options.h"
 #include "core/base/error.h"
 #include "core/exits/engine.h"
+#include "core/exits/intervention.h"
 
 #ifdef DEER_HAVE_EPISODES
 #include "app/cli/support/record_json.h"
@@ -35,6 +36,8 @@ struct Arguments {
   std::string camera;
   std::string gripper_camera;
   std::string instruction;
+  std::vector<std::string> intervene;
+  std::string intervene_frames;
   EngineOptions engine;
 };
 
@@ -81,6 +84,27 @@ struct Totals {
     if (record.exit_index >= 0) ++exits[static_cast<std::size_t>(record.exit_index)];
   }
 };
+
+// "12" or "12-40".
+std::pair<std::int64_t, std::int64_t> parse_frames(const std::string& text, std::int64_t frames) {
+  if (text.empty()) return {0, frames - 1};
+  long long first = -1, last = -1;
+  int end = 0;
+  if (std::sscanf(text.c_str(), "%lld-%lld%n", &first, &last, &end) != 2) {
+    if (std::sscanf(text.c_str(), "%lld%n", &first, &end) == 1) last = first;
+  }
+  if (static_cast<std::size_t>(end) != text.size() || first < 0 || last < first || last >= frames) {
+    throw Error("--intervene-frames '" + printable(text, 60) + "': expected FRAME or FIRST-LAST, from 0 to " +
+                std::to_string(frames - 1));
+  }
+  return {first, last};
+}
+
+// What the frame came to without the intervention.
+Json plain_json(const FrameRecord& record) {
+  const std::vector<float> action(record.action.begin(), record.action.end());
+  return {{"exit_layer", record.exit_layer}, {"depth", record.depth()}, {"action", action}};
+}
 
 void print_totals(const Totals& totals, const ModelSummary& model) {
   if (totals.frames == 0) return;
@@ -197,24 +221,50 @@ void run(const Arguments& arguments) {
   Totals totals;
   totals.exits.resize(model.exit_layers.size());
   if (arguments.table) print_table_head(model);
+  const auto mode = arguments.probe ? RunMode::probe : RunMode::policy;
+  const auto input_of = [&](std::int64_t i, const Observation& seen) {
+    return FrameInput{i, seen.rgb_static, seen.rgb_gripper,
+                      arguments.instruction.empty() ? seen.instruction : arguments.instruction};
+  };
+  const auto intervention = parse_intervention(arguments.intervene);
+  const auto [first_changed, last_changed] = parse_frames(arguments.intervene_frames, frames);
+  std::vector<FrameRecordPtr> plain;
+  if (!intervention.empty()) {
+    engine->set_intervention(intervention);  // a wrong one is told before the first run
+    engine->set_intervention({});
+    for (std::int64_t i = 0; i < frames; ++i) plain.push_back(engine->step(input_of(i, *source->read(i)), mode));
+    engine->reset();
+  }
   for (std::int64_t i = 0; i < frames; ++i) {
     source->prefetch(i + 1);
     const auto observation = source->read(i);
-    FrameInput input{i, observation->rgb_static, observation->rgb_gripper,
-                     arguments.instruction.empty() ? observation->instruction : arguments.instruction};
+    const bool changed = !plain.empty() && i >= first_changed && i <= last_changed;
+    if (changed) engine->set_intervention(intervention);
+    auto input = input_of(i, *observation);
+    const auto record = engine->step(input, mode);
+    engine->set_intervention({});
+    if (changed) input = apply(intervention, input);
     if (i == 0 && input.instruction.empty()) {
       std::cerr
           << "deer: note: this episode has no instruction; the model gets an empty one (set one with --instruction)\n";
     }
-    const auto record = engine->step(input, arguments.probe ? RunMode::probe : RunMode::policy);
     totals.add(*record);
     if (arguments.table) {
       print_table_row(*record, model);
     } else {
-      std::cout << to_json(*record, *observation, input.instruction).dump() << '\n' << std::flush;
+      auto line = to_json(*record, *observation, input.instruction);
+      if (changed) line["intervention"] = to_words(intervention);
+      if (!plain.empty()) line["plain"] = plain_json(*plain[static_cast<std::size_t>(i)]);
+      std::cout << line.dump() << '\n' << std::flush;
     }
   }
   print_totals(totals, model);
+  if (plain.empty()) return;
+  Totals before;
+  before.exits.resize(model.exit_layers.size());
+  for (const auto& record : plain) before.add(*record);
+  std::fprintf(stderr, "without %s: ", describe(intervention).c_str());
+  print_totals(before, model);
 }
 
 #else
@@ -248,6 +298,16 @@ void add_run(CLI::App& app) {
                    "Gripper camera, in the same form; images are paired by time stamp")
       ->needs("--camera");
   command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded ones");
+  command
+      ->add_option(
+          "--intervene", a->intervene,
+          "Change what the model sees and compare with the plain run: cover=CAMERA[:X,Y,WIDTH,HEIGHT], "
+          "noise=CAMERA:DEVIATION[:SEED], instruction=TEXT, without=WORD, hide=CAMERA:LAYERS[:HEAD]; CAMERA is "
+          "static or gripper, the rectangle in fractions of the picture; may be repeated")
+      ->type_size(1)
+      ->excludes("--camera");
+  command->add_option("--intervene-frames", a->intervene_frames, "Only in these frames: FRAME or FIRST-LAST")
+      ->needs("--intervene");
   add_engine_options(*command, a->engine);
   command->callback([a] { run(*a); });
 }
