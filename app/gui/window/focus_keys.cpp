@@ -13,23 +13,31 @@
 namespace deer {
 namespace {
 
+// Space plays everywhere but in text and on a button that Tab has reached.
 bool wants_key(const QWidget* focus, int key) {
   const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Home || key == Qt::Key_End;
   const bool digit = key >= Qt::Key_0 && key <= Qt::Key_9;
-  if (qobject_cast<const QAbstractItemView*>(focus)) return arrows || digit;
-  if (qobject_cast<const QLineEdit*>(focus) || qobject_cast<const QAbstractSlider*>(focus)) return arrows;
-  if (qobject_cast<const QAbstractSpinBox*>(focus) || qobject_cast<const QComboBox*>(focus)) {
-    return arrows || digit || key == Qt::Key_Space;
+  if (const auto* const view = qobject_cast<const QAbstractItemView*>(focus)) {
+    // A table of values is read row by row; only one that can be edited needs more than up and down.
+    return view->editTriggers() != QAbstractItemView::NoEditTriggers && (arrows || digit);
   }
+  if (const auto* const box = qobject_cast<const QComboBox*>(focus)) {
+    return box->isEditable() ? arrows || digit || key == Qt::Key_Space : arrows;
+  }
+  if (qobject_cast<const QAbstractSpinBox*>(focus)) return arrows || digit;
+  if (qobject_cast<const QLineEdit*>(focus) || qobject_cast<const QAbstractSlider*>(focus)) return arrows;
   return qobject_cast<const QAbstractButton*>(focus) && key == Qt::Key_Space;
 }
 
 }  // namespace
 
 FocusKeys::FocusKeys(QWidget* window) : QObject(window), window_(window) {
-  // Buttons take the focus by Tab alone, so that Space still plays after one was clicked.
+  // Buttons and lists take the focus by Tab alone, so that keys still go to the timeline after a click.
   for (auto* const button : window->findChildren<QAbstractButton*>()) {
     if (button->focusPolicy() & Qt::ClickFocus) button->setFocusPolicy(Qt::TabFocus);
+  }
+  for (auto* const box : window->findChildren<QComboBox*>()) {
+    if (!box->isEditable()) box->setFocusPolicy(Qt::TabFocus);
   }
   qApp->installEventFilter(this);
 }
