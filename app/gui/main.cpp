@@ -2,6 +2,7 @@
 #include <QApplication>
 #include <QIcon>
 #include <QScreen>
+#include <QStandardPaths>
 #include <clocale>
 #include <cstdio>
 
@@ -13,6 +14,8 @@
 #include "core/base/version.h"
 #include "core/episodes/camera/live_camera.h"
 #include "core/model/cpu_setup.h"
+#include "sessions/analysis/episode_runs.h"
+#include "sessions/base/paths.h"
 #include "widgets/base/theme.h"
 
 namespace {
@@ -23,6 +26,11 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   deer::MainWindow window(&session, deer::SessionStore(picture ? std::filesystem::path("/nonexistent")
                                                                : deer::SessionStore::default_folder()));
   window.restore()->set_saves(!picture);
+  if (!picture) {
+    const auto runs = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation)) / "runs";
+    session.keep_runs_in(runs);
+    deer::EpisodeRuns::of(&session)->keep_in(runs);
+  }
   if (!options.theme.isEmpty()) window.preferences()->set_theme(options.theme);
   if (picture) {
     QObject::connect(deer::start_screenshot(options, &window), &deer::Screenshot::finished, &application,

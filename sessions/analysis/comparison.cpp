@@ -50,7 +50,7 @@ QString describe_policy(const ExitPolicy& policy, const std::vector<int>& exit_l
 Comparison::Comparison(Session* session, QObject* parent) : QObject(parent), session_(session) {
   connect(session, &Session::episode_changed, this, &Comparison::forget);
   connect(session, &Session::policy_changed, this, [this] {
-    now_origin_ = origin_of_session();
+    now_origin_ = origin_of_session(session_->policy());
     Q_EMIT changed();
   });
   slices_ = new RecordSlices(session,
@@ -62,24 +62,27 @@ Comparison::Comparison(Session* session, QObject* parent) : QObject(parent), ses
   slices_->start();
 }
 
-Comparison::Origin Comparison::origin_of_session() const {
+Comparison::Origin Comparison::origin_of_session(const ExitPolicy& policy) const {
   Origin origin;
   const auto* const model = session_->model();
   if (!model) return origin;
-  origin.name =
-      tr("%1, %2").arg(QString::fromStdString(model->name), describe_policy(session_->policy(), model->exit_layers));
+  origin.name = tr("%1, %2").arg(QString::fromStdString(model->name), describe_policy(policy, model->exit_layers));
   if (model->config) origin.costs.emplace(*model->config);
   return origin;
 }
 
 void Comparison::keep() {
   if (session_->evaluated_count() == 0) return;
+  std::vector<FrameRecordPtr> records;
+  for (qint64 frame = 0; frame < session_->frame_count(); ++frame) records.push_back(session_->record(frame));
+  keep(std::move(records), session_->policy());
+}
+
+void Comparison::keep(std::vector<FrameRecordPtr> records, const ExitPolicy& policy) {
   stop_reading();
-  kept_.assign(static_cast<std::size_t>(session_->frame_count()), nullptr);
-  for (qint64 frame = 0; frame < session_->frame_count(); ++frame) {
-    kept_[static_cast<std::size_t>(frame)] = session_->record(frame);
-  }
-  kept_origin_ = origin_of_session();
+  kept_ = std::move(records);
+  kept_.resize(static_cast<std::size_t>(session_->frame_count()));
+  kept_origin_ = origin_of_session(policy);
   Q_EMIT started_anew();
   slices_->start();
 }
@@ -179,7 +182,7 @@ void Comparison::start_anew(qint64 frames) {
   }
   difference_.clear();
   gripper_differs_.clear();
-  now_origin_ = origin_of_session();
+  now_origin_ = origin_of_session(session_->policy());
   grow(frames);
   // What was kept is there whether or not the frame is run again.
   for (qint64 frame = 0; frame < std::min(frames, static_cast<qint64>(kept_.size())); ++frame) take(frame);

@@ -28,6 +28,8 @@ class Comparison : public QObject {
 
   /// Keeps the session's records under the name of its model and policy. Another episode forgets them.
   void keep();
+  /// Keeps records of the open episode under another policy, by frame.
+  void keep(std::vector<FrameRecordPtr> records, const ExitPolicy& policy);
   /// Reads what a trace holds of the open episode, to be kept in the same way. What was kept stays until it is there.
   void keep_trace(const std::filesystem::path& file);
   bool reading_trace() const { return reading_; }
@@ -78,7 +80,7 @@ class Comparison : public QObject {
   void start_anew(qint64 frames);
   void grow(qint64 frames);
   void take(qint64 frame);
-  Origin origin_of_session() const;
+  Origin origin_of_session(const ExitPolicy& policy) const;
   static float gflops_of(const Origin& origin, const FrameRecord& record);
 
   Session* session_;

@@ -3,10 +3,13 @@
 
 #include <QHash>
 #include <QObject>
+#include <QTimer>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
 #include "sessions/session/session.h"
+#include "sessions/threads/task_queue.h"
 
 namespace deer {
 
@@ -24,13 +27,17 @@ struct EpisodeRun {
 };
 
 /// Which episodes of the open source the open model has run over, and how deep it went. Remembers other models and
-/// sources until the program ends. GUI thread only; no call waits.
+/// sources until the program ends, and with keep_in() longer. GUI thread only; no call waits.
 class EpisodeRuns : public QObject {
   Q_OBJECT
 
  public:
   /// Those of a session, made when first asked for; the session owns them.
   static EpisodeRuns* of(Session* session);
+
+  /// Keeps what it knows in files in this folder, and reads what is there of the open model and source. A changed model
+  /// or source is another one.
+  void keep_in(const std::filesystem::path& folder);
 
   /// Mean depth in layers under the policy that the episode was last shown with; none without a finished run.
   std::optional<double> mean_depth(std::size_t episode) const;
@@ -43,13 +50,28 @@ class EpisodeRuns : public QObject {
 
  private:
   explicit EpisodeRuns(Session* session);
+  ~EpisodeRuns() override;
 
+  struct Names {
+    std::filesystem::path model;
+    QString dtype;
+    std::filesystem::path source;
+  };
   void note();
+  void read();
+  void write();
+  void take(const QString& key, const QHash<std::size_t, EpisodeRun>& read);
+  Names names() const;
   QString key() const;
 
   Session* session_;
   RunTally* tally_;
   QHash<QString, QHash<std::size_t, EpisodeRun>> runs_;  ///< by model and source, then by episode
+  std::filesystem::path folder_;                         ///< empty: none
+  QString changed_key_;                                  ///< whose runs are not written yet
+  Names changed_names_;
+  QTimer write_soon_;
+  TaskQueue files_;
 };
 
 }  // namespace deer

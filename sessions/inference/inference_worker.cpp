@@ -4,10 +4,10 @@
 #include <QStringList>
 #include <algorithm>
 #include <chrono>
-#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
+#include "sessions/base/file_stamp.h"
 #include "sessions/base/paths.h"
 
 namespace deer {
@@ -15,15 +15,8 @@ namespace {
 
 /// Names a model as it was loaded: another number format or changed files make another one.
 QString model_key(const std::filesystem::path& path, const ModelSummary& summary) {
-  std::error_code error;
-  auto newest = std::filesystem::last_write_time(path, error);
-  for (std::filesystem::directory_iterator file(path, error), end; !error && file != end; file.increment(error)) {
-    std::error_code unreadable;
-    const auto time = file->last_write_time(unreadable);
-    if (!unreadable) newest = std::max(newest, time);
-  }
   return QStringList{to_qstring(path), QString::fromStdString(summary.dtype), QString::fromStdString(summary.device),
-                     QString::number(newest.time_since_epoch().count())}
+                     file_stamp(path)}
       .join(u'\n');
 }
 
@@ -71,9 +64,14 @@ void InferenceWorker::set_episode(const Ticket& rollout, FrameSourcePtr source, 
   source_ = std::move(source);
   start_rollout(rollout);
   if (!source_ || !state_.engine || key.isEmpty()) return;
-  run_key_ = model_key_ + u'\n' + key;
+  run_key_ = QStringList{model_key_, key, file_stamp(source_->info().path)}.join(u'\n');
   run_length_ = static_cast<std::size_t>(std::max<std::int64_t>(source_->length().value_or(0), 0));
   state_.probes = runs_.take(run_key_);
+  run_is_saved_ = !state_.probes.empty();
+  if (state_.probes.empty() && saved_runs_) {
+    state_.probes = saved_runs_->load(run_key_, state_.engine->summary(), run_length_);
+    run_is_saved_ = !state_.probes.empty();
+  }
   if (state_.probes.empty()) return;
   state_.published_policy = 0;
   state_.recurrent_state_stale = true;
@@ -84,6 +82,19 @@ void InferenceWorker::set_episode(const Ticket& rollout, FrameSourcePtr source, 
 void InferenceWorker::keep_run() {
   const auto key = std::exchange(run_key_, {});
   if (!key.isEmpty() && state_.probes.size() == run_length_) runs_.keep(key, std::move(state_.probes));
+}
+
+void InferenceWorker::keep_runs_in(const std::filesystem::path& folder) {
+  saved_runs_.emplace(folder);
+  saving_ = std::make_unique<TaskQueue>();
+}
+
+void InferenceWorker::save_run() {
+  if (!saved_runs_ || run_is_saved_ || run_key_.isEmpty() || state_.probes.size() != run_length_) return;
+  run_is_saved_ = true;
+  saving_->post([runs = *saved_runs_, key = run_key_, model = state_.engine->summary(),
+                 records = state_.probes] { runs.save(key, model, records); },
+                [] {}, [](const QString& problem) { qWarning("a run was not saved: %s", qUtf8Printable(problem)); });
 }
 
 void InferenceWorker::set_live(const Ticket& rollout, LiveSource source) {
@@ -139,6 +150,7 @@ void InferenceWorker::advance(const AdvanceTask& task) {
       problem = live_.run(task, [this] { attention_.serve(); });
     } else if (task.run && source_) {
       run(task);
+      save_run();
     }
   } catch (const Cancelled&) {
   } catch (const std::exception& error) {

@@ -26,21 +26,49 @@ ExitFlip flip_of(const FrameRecord& present, const FrameRecord& other) {
 
 }  // namespace
 
+// Stretches between two resets in which every exit of every frame was evaluated: what follows a frame whose deeper
+// exits never ran cannot be known.
+std::vector<FrameRecordPtr> InferenceWorker::replayable_records() const {
+  std::vector<FrameRecordPtr> out;
+  for (std::size_t begin = 0, end = 0; begin < state_.probes.size(); begin = end) {
+    end = begin + 1;
+    while (end < state_.probes.size() && state_.probes[end]->step != 0) ++end;
+    const auto from = state_.probes.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto to = state_.probes.begin() + static_cast<std::ptrdiff_t>(end);
+    if (std::all_of(from, to, [](const auto& r) { return r->mode == RunMode::probe; })) out.insert(out.end(), from, to);
+  }
+  return out;
+}
+
+void InferenceWorker::replay_under(const Ticket& ticket, const ExitPolicy& policy) {
+  if (ticket.stop.stop_requested()) return;
+  std::vector<FrameRecordPtr> records;
+  try {
+    if (trace_.active()) {
+      records = trace_.replay_under(policy, ticket.stop);
+    } else if (state_.engine) {
+      for (auto& record : state_.engine->replay(replayable_records(), policy, ticket.stop)) {
+        const auto place = static_cast<std::size_t>(record->frame);
+        if (records.size() <= place) records.resize(place + 1);
+        records[place] = std::move(record);
+      }
+    }
+    if (std::ranges::none_of(records, [](const auto& record) { return record != nullptr; })) {
+      throw Error("no frame has a record that can be replayed");
+    }
+  } catch (const Cancelled&) {
+    return;
+  } catch (const std::exception& error) {
+    return Q_EMIT replay_failed(ticket, QString::fromUtf8(error.what()));
+  }
+  if (!ticket.stop.stop_requested()) Q_EMIT replayed_under(ticket, policy, records);
+}
+
 void InferenceWorker::compare(const Ticket& ticket, const ExitPolicy& present, const ExitPolicy& other) {
   if (ticket.stop.stop_requested()) return;
   auto flips = std::make_shared<std::vector<ExitFlip>>();
   try {
-    // What follows a frame whose deeper exits never ran cannot be known.
-    std::vector<FrameRecordPtr> known;
-    for (std::size_t end = state_.probes.size(); end > 0;) {
-      const auto begin = state_.stretch_start(end - 1);
-      const auto from = state_.probes.begin() + static_cast<std::ptrdiff_t>(begin);
-      const auto to = state_.probes.begin() + static_cast<std::ptrdiff_t>(end);
-      if (std::all_of(from, to, [](const auto& r) { return r->mode == RunMode::probe; })) {
-        known.insert(known.end(), from, to);
-      }
-      end = begin;
-    }
+    const auto known = replayable_records();
     if (state_.engine && !known.empty()) {
       // Results come mixed: each waits for its counterpart.
       std::vector<FrameRecordPtr> waiting(known.size());

@@ -109,6 +109,10 @@ void Session::run_episode() {
   core.start_run_if_ready();
 }
 
+void Session::keep_runs_in(const std::filesystem::path& folder) {
+  core_->post([worker = core_->worker, folder] { worker->keep_runs_in(folder); });
+}
+
 void Session::cancel() {
   core_->run_wanted = false;
   core_->policy_timer.stop();

@@ -98,6 +98,9 @@ class Session : public PlayedFrames {
   // Running the model over the episode, in probe mode, from the first frame without a record. If the
   // model or the episode is still being opened, the run starts when both are there.
   void run_episode();
+  /// Saves finished runs of recorded episodes in this folder, and takes up those that are there when the model and the
+  /// episode are opened again; not before it is called. EpisodeRuns does its part.
+  void keep_runs_in(const std::filesystem::path& folder);
   void cancel();  ///< stops whatever is going on; returns at once, idle; what was computed stays
   Activity activity() const;
   Progress progress() const;

@@ -18,6 +18,11 @@ void TimelineData::grow(qint64 frames) {
   for (auto& column : recorded_) column.grow(frames);
 }
 
+void TimelineData::set_baseline(std::span<const float> depths) {
+  if (baseline_.size() != static_cast<qint64>(depths.size())) baseline_.reset(static_cast<qint64>(depths.size()));
+  if (!depths.empty()) baseline_.assign(depths);
+}
+
 void TimelineData::reset(qint64 frames, std::vector<int> exit_layers, ActionLayoutPtr layout) {
   for (auto& column : recorded_) column.reset(frames);
   set_exits(frames, std::move(exit_layers), std::move(layout));

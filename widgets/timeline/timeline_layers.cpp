@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "widgets/base/delta_scale.h"
 #include "widgets/base/theme.h"
@@ -94,6 +95,31 @@ void DepthLayer::draw(QCPPainter* painter) {
     }
   }
   end_hatch(b.count > 0 ? left_of(b.end(b.count - 1) + 1) : 0);
+  draw_baseline(painter, b);
+}
+
+void DepthLayer::draw_baseline(QCPPainter* painter, const Buckets& b) const {
+  const auto& baseline = data().baseline();
+  if (baseline.size() < data().frames() || b.count == 0) return;
+  // The deepest of a bucket, as the bars show it; a light rim keeps the line visible over dark bars.
+  QList<QPolygon> lines;
+  bool drawing = false;
+  for (int i = 0; i < b.count; ++i) {
+    const Extent extent = baseline.extent(b.begin(i), b.end(i));
+    if (extent.count == 0) {
+      drawing = false;
+      continue;
+    }
+    if (!std::exchange(drawing, true)) lines.emplace_back();
+    const int y = static_cast<int>(std::lround(y_axis()->coordToPixel(static_cast<double>(extent.max))));
+    lines.last() << QPoint(left_of(b.begin(i)), y)
+                 << QPoint(std::max(left_of(b.end(i) + 1), left_of(b.begin(i)) + 1), y);
+  }
+  const auto& colors = Theme::instance().colors();
+  for (const auto& pen : {QPen(colors.background, 4), QPen(colors.text, 2)}) {
+    painter->setPen(pen);
+    for (const auto& line : lines) painter->drawPolyline(line);
+  }
 }
 
 void HeatLayer::draw(QCPPainter* painter) {

@@ -50,7 +50,7 @@ class TimelineLayer : public QCPLayerable {
 };
 
 /// Bars of exit depth in the exits' colours; hatched where there is no result yet. If a bucket has several depths, the
-/// deepest is behind the shallowest.
+/// deepest is behind the shallowest. The depth of a baseline is a stepped line over them.
 class DepthLayer : public TimelineLayer {
   Q_OBJECT
  public:
@@ -58,6 +58,9 @@ class DepthLayer : public TimelineLayer {
 
  protected:
   void draw(QCPPainter* painter) override;
+
+ private:
+  void draw_baseline(QCPPainter* painter, const Buckets& buckets) const;
 };
 
 /// Exits by frames, coloured by the largest delta of each bucket; the exit taken is ringed.

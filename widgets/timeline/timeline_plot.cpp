@@ -23,7 +23,7 @@ namespace {
 constexpr int kTracks = 7;
 constexpr double kFewestFrames = 4;
 constexpr int kEventHeight = 14;
-constexpr int kLowHeight = 34;   // of regret and cost, since their names are long
+constexpr int kLowHeight = 34;    // of regret and cost, since their names are long
 constexpr int kLeastDepth = 112;  // of the depth track and its margins: the timeline exists for it
 constexpr double kDepthStretch = 2.2;
 // Of the plot's height, below which tracks are dropped: first cost, then regret. The others stay.

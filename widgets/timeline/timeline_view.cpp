@@ -154,6 +154,11 @@ void TimelineView::set_cost(const TimelineCost& cost) {
   plot_->set_cost(cost);
 }
 
+void TimelineView::set_baseline(std::span<const float> depths) {
+  data_->set_baseline(depths);
+  if (!drawing_->isActive()) drawing_->start();
+}
+
 int TimelineView::action_dimension() const { return dimension_->currentIndex(); }
 void TimelineView::set_action_dimension(int dimension) { dimension_->setCurrentIndex(dimension); }
 

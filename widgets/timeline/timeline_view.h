@@ -3,6 +3,7 @@
 
 #include <QWidget>
 #include <memory>
+#include <span>
 
 #include "sessions/session/session.h"
 
@@ -38,6 +39,8 @@ class TimelineView : public QWidget {
 
   /// Recorded action of a frame: mm, degrees, 0 or 1 for the gripper; NaN if unknown.
   float recorded_value(int dimension, qint64 frame) const;
+  /// Depth by frame of a run that this one is compared with, in layers; NaN where it has none. Empty: no line.
+  void set_baseline(std::span<const float> depths);
   /// Unit and budget of the cost track; by default layers without a limit.
   void set_cost(const TimelineCost& cost);
   TimelinePlot* plot() const { return plot_; }

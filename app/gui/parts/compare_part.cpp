@@ -10,9 +10,11 @@
 #include "sessions/base/paths.h"
 #include "sessions/frames/episode_frames.h"
 #include "sessions/frames/playback.h"
+#include "sessions/session/model_queries.h"
 #include "widgets/analysis/compare_view.h"
 #include "widgets/exports/view_exports.h"
 #include "widgets/exports/view_values.h"
+#include "widgets/timeline/timeline_view.h"
 
 namespace deer {
 ComparePart::ComparePart(Session* session, QWidget* window)
@@ -22,6 +24,13 @@ ComparePart::ComparePart(Session* session, QWidget* window)
       comparison_(new Comparison(session, this)),
       view_(new CompareView(session, comparison_, window)) {
   connect(comparison_, &Comparison::problem, this, &ComparePart::problem);
+  connect(session->queries(), &ModelQueries::replayed_under, this,
+          [this](const ExitPolicy& policy, const std::vector<FrameRecordPtr>& records) {
+            comparison_->keep(records, policy);
+          });
+  connect(session->queries(), &ModelQueries::replay_failed, this, [this](const QString& reason) {
+    Q_EMIT problem({tr("The run could not be compared"), reason, tr("Run the model over the episode first.")});
+  });
   choose_trace_ = [window] {
     return QFileDialog::getOpenFileName(window, tr("Compare with a trace"), {},
                                         tr("Traces (*.h5 *.hdf5);;All files (*)"));
@@ -29,6 +38,15 @@ ComparePart::ComparePart(Session* session, QWidget* window)
 }
 
 bool ComparePart::comparing() const { return comparison_->has_kept(); }
+
+void ComparePart::show_baseline_in(TimelineView* timeline) {
+  const auto show = [this, timeline] {
+    timeline->set_baseline(comparing() ? std::span<const float>(comparison_->depth(Comparison::kKept))
+                                       : std::span<const float>());
+  };
+  connect(comparison_, &Comparison::started_anew, timeline, show);
+  connect(comparison_, &Comparison::changed, timeline, show);
+}
 
 void ComparePart::use_run_as_baseline() {
   comparison_->keep();
@@ -38,8 +56,7 @@ void ComparePart::use_run_as_baseline() {
 void ComparePart::clear_baseline() { comparison_->forget(); }
 
 void ComparePart::compare_with(const ExitPolicy& policy) {
-  if (!comparing()) comparison_->keep();
-  session_->set_policy(policy);
+  session_->queries()->replay_under(policy);
   Q_EMIT panel_requested();
 }
 
@@ -107,7 +124,7 @@ void ComparePart::add_commands(CommandTable* commands) {
         .enabled = has_run},
        {.id = "compare.thresholds",
         .text = tr("Compare with &thresholds…"),
-        .tip = tr("Use this run as baseline and apply thresholds from a file."),
+        .tip = tr("Compare with this run under thresholds from a file. Its own policy stays."),
         .run = [this] { choose_thresholds(); },
         .enabled = has_run},
        {.id = "compare.trace",
@@ -117,12 +134,12 @@ void ComparePart::add_commands(CommandTable* commands) {
         .enabled = [this] { return session_->frames()->source() != nullptr; }},
        {.id = "compare.deepest",
         .text = tr("Compare with the &deepest exit"),
-        .tip = tr("Use this run as baseline and exit every frame at the deepest exit."),
+        .tip = tr("Compare with this run if every frame exited at the deepest exit."),
         .run = [this] { compare_with_exit(std::nullopt); },
         .enabled = has_run},
        {.id = "compare.selected",
         .text = tr("Compare with the &selected exit"),
-        .tip = tr("Use this run as baseline and exit every frame at the selected exit (keys 1 to 9)."),
+        .tip = tr("Compare with this run if every frame exited at the selected exit (keys 1 to 9)."),
         .run =
             [this] {
               const auto& exits = session_->model()->exit_layers;

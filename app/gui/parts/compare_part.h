@@ -12,6 +12,7 @@ namespace deer {
 class CommandTable;
 class CompareView;
 class Comparison;
+class TimelineView;
 class ViewExports;
 
 /// Comparing a run with a baseline, as a part of the window: the view, and the commands that choose the baseline.
@@ -25,6 +26,8 @@ class ComparePart : public QObject {
   CompareView* view() const { return view_; }
   bool comparing() const;  ///< there is a baseline
 
+  /// Draws the baseline's depth over the run's in the timeline.
+  void show_baseline_in(TimelineView* timeline);
   void add_commands(CommandTable* commands);
   void add_exports(ViewExports* exports);
   void use_run_as_baseline();
@@ -33,7 +36,7 @@ class ComparePart : public QObject {
 
   /// How a trace to compare with is chosen; a test can answer instead of a dialog. Empty: cancelled.
   void set_trace_chooser(std::function<QString()> chooser) { choose_trace_ = std::move(chooser); }
-  /// Applies the thresholds of `file`, read in the background, and keeps the run as baseline.
+  /// Makes the run as it would be under the thresholds of `file`, read in the background, the baseline.
   void compare_with_thresholds(const QString& file);
 
  Q_SIGNALS:
@@ -44,7 +47,7 @@ class ComparePart : public QObject {
   void choose_thresholds();
   void compare_with_trace();
   void compare_with_exit(std::optional<int> layer);  ///< none: the deepest
-  /// Makes the run the baseline, unless there is one, and applies `policy`.
+  /// Makes the run as it would be under `policy` the baseline; the session's policy stays.
   void compare_with(const ExitPolicy& policy);
   void go_to_difference(int direction);
 

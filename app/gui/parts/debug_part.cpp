@@ -17,6 +17,7 @@
 #include "widgets/debug/breakpoint_panel.h"
 #include "widgets/debug/event_log.h"
 #include "widgets/debug/expression_edit.h"
+#include "widgets/debug/intervention_panel.h"
 #include "widgets/debug/watch_panel.h"
 #include "widgets/debug/what_if_panel.h"
 #include "widgets/timeline/timeline_debug.h"
@@ -26,7 +27,7 @@
 namespace deer {
 namespace {
 
-enum PanelIndex : std::size_t { kEvents, kBreakpoints, kWatches, kWhatIf };
+enum PanelIndex : std::size_t { kEvents, kBreakpoints, kWatches, kWhatIf, kInterventions };
 
 QString missing_text(Landmark landmark, int direction) {
   switch (landmark) {
@@ -59,6 +60,7 @@ DebugPart::DebugPart(Session* session, Budget* budget, TimelineView* timeline, Q
       watch_panel_(new WatchPanel(session, debugger_)),
       event_log_(new EventLog(session, debugger_)),
       what_if_panel_(new WhatIfPanel(session, forced_, flips_)),
+      intervention_panel_(new InterventionPanel(session)),
       marks_(new TimelineDebug(session, debugger_, bookmarks_, forced_, timeline->plot(), this)) {
   connect(debugger_, &Debugger::stopped, this, [this](qint64 frame, const QString& what) {
     Q_EMIT settled(ProblemId::stopped_at_breakpoint);
@@ -93,7 +95,8 @@ std::vector<DebugPart::Panel> DebugPart::panels() const {
   return {{QStringLiteral("events"), tr("Events"), event_log_},
           {QStringLiteral("breakpoints"), tr("Breakpoints"), breakpoint_panel_},
           {QStringLiteral("watches"), tr("Watches"), watch_panel_},
-          {QStringLiteral("what_if"), tr("What if"), what_if_panel_}};
+          {QStringLiteral("what_if"), tr("What if"), what_if_panel_},
+          {QStringLiteral("interventions"), tr("Interventions"), intervention_panel_}};
 }
 
 void DebugPart::show_panel(std::size_t index) {
@@ -181,6 +184,11 @@ void DebugPart::add_breakpoint_commands(CommandTable* commands) {
                                 .tip = tr("Show forced exits and frames whose exit changes under other thresholds."),
                                 .shortcuts = {QKeySequence(tr("Ctrl+Shift+F"))},
                                 .run = [this] { show_panel(kWhatIf); }},
+                               {.id = "debug.interventions",
+                                .text = tr("I&nterventions"),
+                                .tip = tr("Change what the model sees in a frame and compare every exit."),
+                                .shortcuts = {QKeySequence(tr("Ctrl+Shift+I"))},
+                                .run = [this] { show_panel(kInterventions); }},
                                {.id = "debug.breakpoints_on",
                                 .text = tr("Enable b&reakpoints"),
                                 .tip = tr("Enable or disable all breakpoints."),

@@ -23,6 +23,7 @@ class ThresholdFlips;
 class TimelineDebug;
 class TimelineView;
 class WatchPanel;
+class InterventionPanel;
 class WhatIfPanel;
 
 /// Breakpoints, watches, events and what-if as a part of the window: their views, commands, and what a session saves of
@@ -83,6 +84,7 @@ class DebugPart : public QObject {
   WatchPanel* watch_panel_;
   EventLog* event_log_;
   WhatIfPanel* what_if_panel_;
+  InterventionPanel* intervention_panel_;
   TimelineDebug* marks_;
   std::vector<QDockWidget*> docks_;
 };

@@ -63,11 +63,12 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
                    .right = {{{"inspector"}, 3}, {{"breakpoints", "watches"}, 2}}};
   if (roomy) {
     debug.left_width = 340;
-    debug.bottom = {{{"events", "action_plots"}, 3}, {{"what_if"}, 5}};
+    debug.bottom = {{{"events", "action_plots"}, 3}, {{"what_if", "interventions"}, 5}};
   } else {
     debug.left_width = 250;
     debug.right_width = 330;
-    debug.right[1].panels << QStringLiteral("events") << QStringLiteral("what_if");
+    debug.right[1].panels << QStringLiteral("events") << QStringLiteral("what_if")
+                          << QStringLiteral("interventions");
   }
   out.push_back(debug);
 

@@ -104,6 +104,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   setAccessibleName(tr("Deerscope"));
   setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
   new TimelineBudget(session_, model_->budget(), workbench_->timeline(), this);
+  compare_->show_baseline_in(workbench_->timeline());
   build_centre();
   build_panels();
   build_videos();

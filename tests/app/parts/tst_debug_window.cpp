@@ -2,6 +2,7 @@
 #include <QAbstractItemModelTester>
 #include <QApplication>
 #include <QClipboard>
+#include <QComboBox>
 #include <QDockWidget>
 #include <QLabel>
 #include <QLineEdit>
@@ -22,12 +23,14 @@
 #include "tests/support/log_guard.h"
 #include "tests/support/suite.h"
 #include "widgets/base/number_format.h"
+#include "widgets/base/text_table.h"
 #include "widgets/base/theme.h"
 #include "widgets/debug/breakpoint_model.h"
 #include "widgets/debug/breakpoint_panel.h"
 #include "widgets/debug/event_log.h"
 #include "widgets/debug/event_model.h"
 #include "widgets/debug/expression_edit.h"
+#include "widgets/debug/intervention_panel.h"
 #include "widgets/debug/watch_model.h"
 #include "widgets/debug/watch_panel.h"
 #include "widgets/debug/what_if_models.h"
@@ -110,6 +113,7 @@ class DebugWindowTest : public QObject {
   void the_inspector_steps_into_exits();
   void forced_exits_are_shown_and_undone();
   void flips_are_listed_and_jumped_to();
+  void interventions_compare_every_exit();
   void frozen_thresholds_stay();
   void bookmarks_loop_and_snapping();
   void setup_survives_a_restart();
@@ -320,6 +324,59 @@ void DebugWindowTest::flips_are_listed_and_jumped_to() {
     QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(last).center());
   }
   QCOMPARE(f.session.current_frame(), frame);
+}
+
+void DebugWindowTest::interventions_compare_every_exit() {
+  DebugFixture f;
+  auto* const panel = f.view<InterventionPanel>();
+  QVERIFY(f.trigger("debug.interventions"));
+  QVERIFY(panel->isVisible());
+  QVERIFY(panel->sentence().contains("Open a model and an episode"));
+  QVERIFY(f.open_and_scan());
+  f.session.set_current_frame(12);
+  f.settle();
+  const auto find = [&](auto* example, const char* name) {
+    using Widget = std::remove_pointer_t<decltype(example)>;
+    for (auto* const one : panel->findChildren<Widget*>()) {
+      if (one->accessibleName() == QLatin1String(name)) return one;
+    }
+    return static_cast<Widget*>(nullptr);
+  };
+  auto* const run = find(static_cast<QPushButton*>(nullptr), "Run with the change");
+  auto* const camera = find(static_cast<QComboBox*>(nullptr), "Static camera");
+  auto* const frames = find(static_cast<QComboBox*>(nullptr), "Frames to change");
+  auto* const words = find(static_cast<QComboBox*>(nullptr), "Word left out of the instruction");
+  QVERIFY(run && camera && frames && words);
+  QVERIFY(!run->isEnabled());  // nothing is changed yet
+  QVERIFY(words->count() > 2);
+  camera->setCurrentIndex(1);
+  QVERIFY(run->isEnabled());
+  QTest::mouseClick(run, Qt::LeftButton);
+  QTRY_VERIFY_WITH_TIMEOUT(panel->table()->rowCount() == 4, kPatienceMs);
+  QVERIFY2(panel->sentence().startsWith("static camera covered: depth"), qPrintable(panel->sentence()));
+  QVERIFY(panel->table()->index(0, 3).data().toString() != panel->table()->index(0, 1).data().toString());
+
+  // Other frames say that they were not run; a whole episode follows the playhead.
+  f.session.set_current_frame(13);
+  QCOMPARE(panel->table()->rowCount(), 0);
+  QVERIFY(panel->sentence().contains("frames 12 to 12 were run"));
+  frames->setCurrentIndex(2);
+  QTest::mouseClick(run, Qt::LeftButton);
+  QTRY_VERIFY_WITH_TIMEOUT(panel->table()->rowCount() == 4, kPatienceMs);
+  QVERIFY(panel->sentence().contains("Over 60 frames"));
+  f.session.set_current_frame(40);
+  QCOMPARE(panel->table()->rowCount(), 4);
+
+  // Another policy makes the comparison stale; resetting empties the controls.
+  auto policy = f.session.policy();
+  policy.thresholds.assign(policy.thresholds.size(), 0.5);
+  f.session.set_policy(policy);
+  QCOMPARE(panel->table()->rowCount(), 0);
+  auto* const reset = find(static_cast<QPushButton*>(nullptr), "Reset the change");
+  QVERIFY(reset->isEnabled());
+  QTest::mouseClick(reset, Qt::LeftButton);
+  QVERIFY(panel->intervention().empty());
+  QVERIFY(!run->isEnabled());
 }
 
 void DebugWindowTest::frozen_thresholds_stay() {

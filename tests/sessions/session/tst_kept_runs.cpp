@@ -5,9 +5,12 @@
 #include "sessions/analysis/run_tally.h"
 #include "sessions/frames/playback.h"
 #include "sessions/inference/run_cache.h"
+#include "sessions/session/model_queries.h"
+#include "sessions/traces/saved_runs.h"
 #include "tests/sessions/suites.h"
 #include "tests/sessions/support/session_fixture.h"
 #include "tests/support/suite.h"
+#include "tests/support/temporary_folder.h"
 
 namespace deer::test {
 
@@ -19,7 +22,12 @@ class KeptRunsTest : public QObject {
   void an_unfinished_run_starts_over();
   void each_model_has_its_runs();
   void the_cache_is_bounded();
+  void a_run_comes_back_after_a_restart();
+  void a_damaged_run_is_made_anew();
+  void saved_runs_are_bounded();
   void the_playhead_ends_a_hover();
+  void frames_run_again_with_a_change();
+  void an_intervention_needs_a_finished_run();
 };
 
 namespace {
@@ -128,6 +136,86 @@ void KeptRunsTest::the_cache_is_bounded() {
   QCOMPARE(cache.bytes(), 0u);
 }
 
+void KeptRunsTest::a_run_comes_back_after_a_restart() {
+  const TemporaryFolder folder;
+  double depth = 0;
+  {
+    Fixture f;
+    f.session.keep_runs_in(folder.path());
+    EpisodeRuns::of(&f.session)->keep_in(folder.path());
+    QVERIFY(f.open_and_run());
+    QTRY_VERIFY(EpisodeRuns::of(&f.session)->mean_depth(0));
+    depth = *EpisodeRuns::of(&f.session)->mean_depth(0);
+  }
+  Fixture f;
+  f.session.keep_runs_in(folder.path());
+  auto* const runs = EpisodeRuns::of(&f.session);
+  runs->keep_in(folder.path());
+  f.session.open_model("/models/deer-nano");
+  QTRY_VERIFY_WITH_TIMEOUT(f.session.model() != nullptr, kPatienceMs);
+  f.session.open_source("/data/task_D", {}, 1);
+  QTRY_VERIFY_WITH_TIMEOUT(f.session.episode_index() == 1u && f.idle(), kPatienceMs);
+  QTRY_VERIFY(runs->mean_depth(0));  // known before the episode is opened
+  QCOMPARE(*runs->mean_depth(0), depth);
+  QVERIFY(!runs->mean_depth(1));
+  QVERIFY(f.open_episode(0));
+  QTRY_VERIFY_WITH_TIMEOUT(f.all_evaluated(), kPatienceMs);
+  QCOMPARE(f.control->steps.load(), 0);
+  QVERIFY(f.matches_fresh_run(0));
+  // Another policy is applied to it as to any run.
+  auto policy = f.session.policy();
+  policy.thresholds.assign(policy.thresholds.size(), 1e-9);
+  f.session.set_policy(policy);
+  QTRY_VERIFY_WITH_TIMEOUT(f.all_evaluated() && f.idle(), kPatienceMs);
+  QVERIFY(f.matches_fresh_run(0));
+}
+
+void KeptRunsTest::a_damaged_run_is_made_anew() {
+  const TemporaryFolder folder;
+  {
+    Fixture f;
+    f.session.keep_runs_in(folder.path());
+    QVERIFY(f.open_and_run());
+  }
+  int damaged = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder.path())) {
+    std::filesystem::resize_file(file.path(), 1000);
+    ++damaged;
+  }
+  QCOMPARE(damaged, 1);
+  Fixture f;
+  f.session.keep_runs_in(folder.path());
+  QVERIFY(f.open());
+  QTest::qWait(100);
+  QCOMPARE(f.session.evaluated_count(), 0);
+  f.session.run_episode();
+  QTRY_VERIFY_WITH_TIMEOUT(f.all_evaluated() && f.idle(), kPatienceMs);
+  QVERIFY(f.matches_fresh_run(0));
+}
+
+void KeptRunsTest::saved_runs_are_bounded() {
+  const TemporaryFolder folder;
+  const auto control = std::make_shared<FakeControl>();
+  const auto source = fake_source_opener(control, 60)("/data/x", {})->open(0);
+  const auto engine =
+      fake_engine_factory(control)("/models/deer-nano", {}, [](std::string_view, std::int64_t, std::int64_t) {}, {});
+  const auto& model = engine->summary();
+  const auto records = fake_run(control, *source, engine->policy());
+  SavedRuns(folder.path()).save("a", model, records);
+  const auto each = std::filesystem::file_size(SavedRuns(folder.path()).file_of("a"));
+  const SavedRuns runs(folder.path(), each * 5 / 2);
+  QCOMPARE(runs.load("a", model, records.size()).size(), records.size());
+  runs.save("b", model, records);
+  QTest::qWait(20);                                         // the file system's clock
+  QVERIFY(!runs.load("a", model, records.size()).empty());  // used last
+  QTest::qWait(20);
+  runs.save("c", model, records);
+  QVERIFY(runs.load("b", model, records.size()).empty());
+  QVERIFY(!runs.load("a", model, records.size()).empty());
+  QVERIFY(!runs.load("c", model, records.size()).empty());
+  QVERIFY(runs.load("c", model, records.size() + 1).empty());  // an episode that has grown
+}
+
 void KeptRunsTest::the_playhead_ends_a_hover() {
   Fixture f;
   QVERIFY(f.open());
@@ -143,6 +231,71 @@ void KeptRunsTest::the_playhead_ends_a_hover() {
   f.session.playback()->pause();
   f.session.selection()->set_hovered_frame(9);
   QCOMPARE(f.session.selection()->hovered_frame(), 9);
+}
+
+void KeptRunsTest::frames_run_again_with_a_change() {
+  Fixture f;
+  QVERIFY(f.open_and_run());
+  IntervenedFrames got;
+  QString failed;
+  qint64 told = 0;
+  auto* const queries = f.session.queries();
+  connect(queries, &ModelQueries::intervened, this, [&](const IntervenedFrames& frames) { got = frames; });
+  connect(queries, &ModelQueries::intervention_failed, this, [&](const QString& reason) { failed = reason; });
+  connect(queries, &ModelQueries::intervening, this, [&](qint64 done, qint64) { told = done; });
+  Intervention covered;
+  covered.covers.push_back({CameraName::static_camera, {}});
+  queries->intervene(covered, 20, 24);
+  QTRY_VERIFY_WITH_TIMEOUT(got, kPatienceMs);
+  QCOMPARE(got->size(), 5u);
+  QCOMPARE(told, 5);
+  for (std::size_t i = 0; i < got->size(); ++i) {
+    const auto& one = (*got)[i];
+    QCOMPARE(one.frame, qint64(20 + i));
+    QVERIFY(same_record(*one.before, *f.session.record(one.frame)));
+    QVERIFY(one.after->action != one.before->action);
+    QCOMPARE(one.after->step, one.before->step);
+  }
+  // The run is as it was, and so is the engine.
+  QVERIFY(f.matches_fresh_run(0));
+  auto policy = f.session.policy();
+  policy.thresholds.assign(policy.thresholds.size(), 1e-9);
+  f.session.set_policy(policy);
+  QTRY_VERIFY_WITH_TIMEOUT(f.all_evaluated() && f.idle(), kPatienceMs);
+  QVERIFY(f.matches_fresh_run(0));
+
+  // What the model lacks is refused with its reason; nothing changes without one.
+  Intervention wrong;
+  wrong.knockouts.push_back({0, 0, 7, CameraName::gripper});
+  queries->intervene(wrong, 0, 0);
+  QTRY_VERIFY_WITH_TIMEOUT(failed.contains("heads 0 to 0"), kPatienceMs);
+  got.reset();
+  queries->intervene({}, 3, 3);
+  QTRY_VERIFY_WITH_TIMEOUT(got, kPatienceMs);
+  QCOMPARE(got->front().after->action, got->front().before->action);
+
+  // Only the newest is answered, and none that was stopped.
+  got.reset();
+  f.control->step_ms = 5;
+  queries->intervene(covered, 0, 59);
+  queries->intervene(covered, 1, 1);
+  QTRY_VERIFY_WITH_TIMEOUT(got, kPatienceMs);
+  QCOMPARE(got->size(), 1u);
+  got.reset();
+  queries->intervene(covered, 0, 59);
+  queries->stop_intervening();
+  QTest::qWait(400);
+  QVERIFY(!got);
+}
+
+void KeptRunsTest::an_intervention_needs_a_finished_run() {
+  Fixture f;
+  QVERIFY(f.open());
+  QString failed;
+  connect(f.session.queries(), &ModelQueries::intervention_failed, this,
+          [&](const QString& reason) { failed = reason; });
+  f.session.queries()->intervene({}, 0, 0);
+  QTRY_VERIFY_WITH_TIMEOUT(failed.contains("run the model over the episode first"), kPatienceMs);
 }
 
 }  // namespace deer::test

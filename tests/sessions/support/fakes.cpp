@@ -62,8 +62,17 @@ class FakeEngine final : public Engine {
   }
 
   void reset() override { rollout_ = {}; }
+  void set_intervention(const Intervention& intervention) override {
+    for (const auto& hidden : intervention.knockouts) {
+      if (hidden.head && *hidden.head > 0) throw Error("the cross-attention has heads 0 to 0");
+    }
+    intervention_ = intervention;
+  }
 
-  FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop) override {
+  /// Any intervention moves the features by a constant.
+  FrameRecordPtr step(const FrameInput& seen, RunMode mode, std::stop_token stop) override {
+    const auto input = apply(intervention_, seen);
+    const double moved = intervention_.empty() ? 0 : 0.2;
     if (control_->block_steps) wait(stop, -1, *control_);
     if (const int ms = control_->step_ms; ms > 0) wait(stop, ms, *control_);
     if (stop.stop_requested()) throw Cancelled();
@@ -78,7 +87,7 @@ class FakeEngine final : public Engine {
       probe.layer = layer;
       for (int i = 0; i < summary_.d_model; ++i) {
         probe.feature.push_back(float(std::sin(0.11 * double(input.frame) + 0.4 * i) +
-                                      std::cos(0.05 * double(input.frame) * i) / (layer + 1)));
+                                      std::cos(0.05 * double(input.frame) * i) / (layer + 1) + moved));
       }
       record->exits.push_back(std::move(probe));
     }
@@ -164,6 +173,7 @@ class FakeEngine final : public Engine {
 
   FakeControlPtr control_;
   ModelSummary summary_;
+  Intervention intervention_;
   ExitPolicy policy_;
   Rollout rollout_;
 };
