@@ -181,6 +181,7 @@ void Comparison::start_anew(qint64 frames) {
     for (auto& column : *columns) column.clear();
   }
   difference_.clear();
+  distance_.clear();
   gripper_differs_.clear();
   now_origin_ = origin_of_session(session_->policy());
   grow(frames);
@@ -194,6 +195,7 @@ void Comparison::grow(qint64 frames) {
     for (auto& column : *columns) column.resize(count, kNotEvaluated);
   }
   difference_.resize(count, kNotEvaluated);
+  distance_.resize(count, kNotEvaluated);
   gripper_differs_.resize(count, false);
 }
 
@@ -213,6 +215,7 @@ void Comparison::take(qint64 frame) {
   }
   difference_[place] =
       kept && now ? action_delta(DeltaType::l2, *now->layout, now->action, kept->action) : kNotEvaluated;
+  distance_[place] = kept && now ? position_distance(*now->layout, now->action, kept->action) : kNotEvaluated;
   gripper_differs_[place] = kept && now && now->turns_gripper(*kept);
 }
 
@@ -253,6 +256,7 @@ Comparison::Totals Comparison::totals() const {
       totals.mean_llm_gflops[side] += static_cast<double>(gflops_[side][place]);
     }
     totals.mean_difference += static_cast<double>(difference_[place]);
+    totals.mean_distance += static_cast<double>(distance_[place]);
     totals.most_difference = std::max(totals.most_difference, static_cast<double>(difference_[place]));
   }
   const auto count = totals.frames > 0 ? static_cast<double>(totals.frames) : kNotKnown;
@@ -261,6 +265,7 @@ Comparison::Totals Comparison::totals() const {
     totals.mean_llm_gflops[side] /= count;
   }
   totals.mean_difference /= count;
+  totals.mean_distance /= count;
   return totals;
 }
 

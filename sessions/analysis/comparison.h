@@ -60,6 +60,7 @@ class Comparison : public QObject {
     std::array<double, 2> mean_llm_gflops{};  ///< NaN if a model's sizes are not known
     double mean_difference = 0;
     double most_difference = 0;
+    double mean_distance = 0;  ///< between the positions, as position_distance(); NaN without positions
   };
   Totals totals() const;
 
@@ -90,6 +91,7 @@ class Comparison : public QObject {
   std::array<std::vector<float>, 2> depth_;
   std::array<std::vector<float>, 2> gflops_;
   std::vector<float> difference_;
+  std::vector<float> distance_;
   std::vector<bool> gripper_differs_;
   RecordSlices* slices_;
   bool reading_ = false;

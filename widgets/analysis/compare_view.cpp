@@ -11,6 +11,7 @@
 
 #include "sessions/frames/playback.h"
 #include "widgets/base/empty_state.h"
+#include "widgets/base/frame_ticker.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/series_plot.h"
 #include "widgets/base/table_style.h"
@@ -68,8 +69,9 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   depths_->setAccessibleName(tr("Depth of both runs over time"));
   depths_->set_y_label(tr("depth, layers"));
   depths_->set_decimals(0);
-  depths_->set_lines({{.name = tr("baseline"), .ink = Ink::recorded, .width = 2, .steps = true},
-                      {.name = tr("now"), .ink = Ink::accent, .steps = true}});
+  depths_->yAxis->setTicker(QSharedPointer<FrameTicker>::create());  // whole layers
+  depths_->set_lines({{.name = tr("baseline"), .ink = Ink::text, .width = 2, .style = Qt::DashLine, .steps = true},
+                      {.name = tr("now"), .ink = Ink::text, .width = 2, .steps = true}});
   differences_->setAccessibleName(tr("Action difference over time"));
   differences_->set_y_label(tr("action difference"));
   differences_->set_x_label(tr("frame"));
@@ -173,7 +175,13 @@ void CompareView::show_totals() {
         {{name}, {format_short(values[0])}, {format_short(values[1])}, {format_short(values[1] - values[0])}});
   };
   row(tr("depth, layers"), totals.mean_depth);
-  row(tr("LLM, GFLOPs"), totals.mean_llm_gflops);
+  const bool small = std::max(totals.mean_llm_gflops[0], totals.mean_llm_gflops[1]) < 0.1;
+  auto flops = totals.mean_llm_gflops;
+  for (auto& value : flops) value *= small ? 1000 : 1;
+  row(small ? tr("LLM, MFLOPs") : tr("LLM, GFLOPs"), flops);
+  if (!std::isnan(totals.mean_distance)) {
+    rows.push_back({{tr("position, mm")}, {}, {}, {format_short(totals.mean_distance)}});
+  }
   rows.push_back({{tr("action difference")}, {}, {}, {format_short(totals.mean_difference)}});
   rows.push_back({{tr("frames that differ")},
                   {},

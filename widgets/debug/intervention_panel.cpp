@@ -86,16 +86,16 @@ InterventionPanel::InterventionPanel(Session* session, QWidget* parent)
       sentence_(new QLabel),
       table_(new TextTable({{tr("exit"), tr("Exit, from shallow to deep."), true},
                             {tr("delta"), tr("Distance from the previous exit, in the run.")},
-                            {tr("changed to"), tr("The same with the change.")},
-                            {tr("moved, mm"), tr("How far the exit's target moved through the change.")},
+                            {tr("now"), tr("The same with the change.")},
+                            {tr("mm"), tr("How far the exit's target moved through the change, in millimetres.")},
                             {tr("gripper"), tr("What the exit does with the gripper, without and with the change."), true}},
                            this)) {
   setAccessibleName(tr("Interventions"));
   auto* const row = new QHBoxLayout(this);
   row->setContentsMargins(0, 0, 0, 0);
   row->setSpacing(spacing::kLarge);
-  row->addWidget(build_controls(), 2);
-  row->addWidget(build_result(), 3);
+  row->addWidget(build_controls());
+  row->addWidget(build_result(), 1);
 
   auto* const queries = session->queries();
   connect(queries, &ModelQueries::intervened, this, &InterventionPanel::show_frames);
@@ -131,17 +131,17 @@ QWidget* InterventionPanel::build_controls() {
   instruction_->setAccessibleName(tr("Instruction to use"));
   without_->setAccessibleName(tr("Word left out of the instruction"));
   form->addRow(tr("Instruction"), instruction_);
-  form->addRow(tr("Without the word"), without_);
+  form->addRow(tr("Leave out"), without_);
   for (const auto& change : kChanges) {
     static_camera_->addItem(tr(change.text));
     gripper_camera_->addItem(tr(change.text));
   }
   static_camera_->setAccessibleName(tr("Static camera"));
   gripper_camera_->setAccessibleName(tr("Gripper camera"));
-  form->addRow(tr("Static camera"), static_camera_);
-  form->addRow(tr("Gripper camera"), gripper_camera_);
+  form->addRow(tr("Static"), static_camera_);
+  form->addRow(tr("Gripper"), gripper_camera_);
 
-  hidden_camera_->addItems({tr("Sees both cameras"), tr("Static camera hidden"), tr("Gripper camera hidden")});
+  hidden_camera_->addItems({tr("Both cameras"), tr("Static camera hidden"), tr("Gripper camera hidden")});
   hidden_camera_->setAccessibleName(tr("Camera hidden from the attention"));
   hidden_camera_->setToolTip(tr("Hides a camera from the cross-attention of some layers, in all heads or in one."));
   first_layer_->setAccessibleName(tr("First layer with a hidden camera"));
@@ -154,7 +154,7 @@ QWidget* InterventionPanel::build_controls() {
   layers->addWidget(last_layer_);
   layers->addWidget(head_, 1);
   form->addRow(tr("Attention"), hidden_camera_);
-  form->addRow(tr("in layers"), layers);
+  form->addRow(tr("Layers"), layers);
 
   frames_->addItems({tr("This frame"), tr("From here on"), tr("Whole episode")});
   frames_->setAccessibleName(tr("Frames to change"));

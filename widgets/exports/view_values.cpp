@@ -6,12 +6,15 @@
 #include <array>
 #include <functional>
 
+#include "core/debug/frame_values.h"
 #include "core/exits/exit_policy.h"
 #include "sessions/analysis/calibration_watch.h"
 #include "sessions/analysis/comparison.h"
 #include "sessions/analysis/latency.h"
 #include "sessions/analysis/similarity.h"
 #include "widgets/actions/action_plots.h"
+#include "widgets/analysis/feature_map_view.h"
+#include "widgets/analysis/feature_scatter.h"
 #include "widgets/analysis/similarity_matrix.h"
 #include "widgets/analysis/similarity_view.h"
 #include "widgets/exits/exit_steps_model.h"
@@ -216,6 +219,22 @@ ValueTable latency_values(const Latency& latency) {
   }
   table.columns.push_back(numbers("time, s", latency.memory_seconds()));
   table.columns.push_back(numbers("memory, MB", latency.memory_megabytes()));
+  return table;
+}
+
+ValueTable feature_values(const Session& session, const FeatureMapView& view) {
+  ValueColumn frames{"frame", {}, {}}, x{"first direction", {}, {}}, y{"second direction", {}, {}};
+  ValueColumn exits{"exit taken", {}, {}}, regrets{"regret", {}, {}};
+  for (const auto& point : view.scatter()->points()) {
+    const auto record = session.record(point.frame);
+    frames.numbers.push_back(static_cast<double>(point.frame));
+    x.numbers.push_back(static_cast<double>(point.place[0]));
+    y.numbers.push_back(static_cast<double>(point.place[1]));
+    exits.numbers.push_back(record && record->exit_index >= 0 ? record->exit_index + 1 : FrameStep::kUnknown);
+    regrets.numbers.push_back(record ? regret(*record) : FrameStep::kUnknown);
+  }
+  ValueTable table;
+  for (auto* const column : {&frames, &x, &y, &exits, &regrets}) table.columns.push_back(std::move(*column));
   return table;
 }
 

@@ -12,6 +12,7 @@ class ActionPlots;
 class CalibrationWatch;
 class Comparison;
 class ExitStepsModel;
+class FeatureMapView;
 class Latency;
 class SimilarityView;
 
@@ -33,6 +34,8 @@ ValueTable calibration_values(const CalibrationWatch& watch);
 ValueTable latency_values(const Latency& latency);
 /// One row per frame: depth and LLM GFLOPs of both runs, difference of the executed actions, and whether they differ.
 ValueTable comparison_values(const Comparison& comparison);
+/// One row per point: frame, place in the plane, exit taken (from 1), regret.
+ValueTable feature_values(const Session& session, const FeatureMapView& view);
 /// Any table as its texts.
 ValueTable model_values(const QAbstractItemModel& model);
 

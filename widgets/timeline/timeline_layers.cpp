@@ -116,7 +116,7 @@ void DepthLayer::draw_baseline(QCPPainter* painter, const Buckets& b) const {
                  << QPoint(std::max(left_of(b.end(i) + 1), left_of(b.begin(i)) + 1), y);
   }
   const auto& colors = Theme::instance().colors();
-  for (const auto& pen : {QPen(colors.background, 4), QPen(colors.text, 2)}) {
+  for (const auto& pen : {QPen(colors.background, 4), QPen(colors.text, 2, Qt::DashLine)}) {
     painter->setPen(pen);
     for (const auto& line : lines) painter->drawPolyline(line);
   }

@@ -7,6 +7,7 @@
 #include "widgets/actions/action_model.h"
 #include "widgets/actions/action_plots.h"
 #include "widgets/actions/action_view.h"
+#include "widgets/analysis/feature_map_view.h"
 #include "widgets/analysis/latency_view.h"
 #include "widgets/analysis/similarity_view.h"
 #include "widgets/episodes/frame_inspector.h"
@@ -46,6 +47,8 @@ void ExportPart::add_views() {
                         [](const LatencyView& view) { return latency_values(*view.latency()); });
   add_each<SimilarityView>(window_, exports_, tr("similarity"),
                            [](const SimilarityView& view) { return similarity_values(view); });
+  add_each<FeatureMapView>(window_, exports_, tr("the map of features"),
+                           [session](const FeatureMapView& view) { return feature_values(*session, view); });
   add_each<ActionView>(window_, exports_, tr("the action of a frame"),
                        [](const ActionView& view) { return model_values(*view.model()); });
   add_each<DeltaView>(window_, exports_, tr("the deltas of a frame"), of_frame);

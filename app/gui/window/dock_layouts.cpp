@@ -26,8 +26,9 @@ QDockWidget* find(const QList<QDockWidget*>& docks, const QString& name) {
 
 std::vector<DockLayout> built_in_layouts(bool roomy) {
   std::vector<DockLayout> out;
-  const QStringList analyses{QStringLiteral("action_plots"), QStringLiteral("similarity"), QStringLiteral("latency"),
-                             QStringLiteral("compare"), QStringLiteral("calibration"),
+  const QStringList analyses{QStringLiteral("action_plots"), QStringLiteral("similarity"),
+                             QStringLiteral("features"),     QStringLiteral("latency"),
+                             QStringLiteral("compare"),      QStringLiteral("calibration"),
                              QStringLiteral("dataset")};
   const PanelStack drawer{.panels = analyses, .shown = false};
   const PanelStack episodes{.panels = {QStringLiteral("episodes")}, .shown = false};
@@ -67,8 +68,7 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   } else {
     debug.left_width = 250;
     debug.right_width = 330;
-    debug.right[1].panels << QStringLiteral("events") << QStringLiteral("what_if")
-                          << QStringLiteral("interventions");
+    debug.right[1].panels << QStringLiteral("events") << QStringLiteral("what_if") << QStringLiteral("interventions");
   }
   out.push_back(debug);
 

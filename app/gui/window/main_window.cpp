@@ -53,6 +53,7 @@
 #include "widgets/actions/action_plots.h"
 #include "widgets/actions/action_view.h"
 #include "widgets/analysis/compare_view.h"
+#include "widgets/analysis/feature_map_view.h"
 #include "widgets/analysis/latency_view.h"
 #include "widgets/analysis/similarity_view.h"
 #include "widgets/base/theme.h"
@@ -162,6 +163,7 @@ void MainWindow::build_panels() {
   auto* const frame = add("inspector", tr("Frame"), new FrameInspector(session_), right);
   auto* const plots = add("action_plots", tr("Actions over time"), new ActionPlots(session_, this), bottom);
   auto* const similarity = add("similarity", tr("Similarity"), new SimilarityView(session_), bottom);
+  auto* const features = add("features", tr("Features"), new FeatureMapView(session_), bottom);
   auto* const latency = add("latency", tr("Latency"), new LatencyView(session_, this), bottom);
   auto* const compare = add("compare", tr("Compare"), compare_->view(), bottom);
   auto* const calibration = add("calibration", tr("Calibration"), model_->calibration(), bottom);
@@ -188,7 +190,7 @@ void MainWindow::build_panels() {
   rail->add_group(tr("Policy"), tr("Show or hide the exit policy: budget and thresholds."), {policy});
   rail->add_group(tr("Frame"), tr("Show or hide the details of the frame."), {frame});
   rail->add_group(tr("Analyses"), tr("Show or hide the analyses of the run below the timeline."),
-                  {plots, similarity, latency, compare, calibration});
+                  {plots, similarity, features, latency, compare, calibration});
   rail->add_group(tr("Debug"), tr("Show or hide breakpoints, watches, events and what-if."),
                   QList<QDockWidget*>(docks.begin(), docks.end()));
   addToolBar(Qt::LeftToolBarArea, rail);
