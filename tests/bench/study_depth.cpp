@@ -6,7 +6,7 @@
 // With answers=1 the heads learn where the block is that is meant, in place of acting, and it counts whether they are
 // within 3 cm of it.
 //
-// study_depth STORE [key=value ...]   (docs/benchmark.md)
+// study_depth STORE [key=value ...]
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
