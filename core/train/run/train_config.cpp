@@ -128,6 +128,17 @@ VisionPretrainingOptions read_vision(const JsonFields& in) {
   return out;
 }
 
+ObjectLatentsOptions read_latents_stage(const JsonFields& in) {
+  refuse_unknown(in, {"stage", "steps", "frames_per_step", "learning_rate", "weight_decay", "warmup_steps"});
+  ObjectLatentsOptions out;
+  read(in, "steps", 1, out.steps);
+  read(in, "frames_per_step", 1, out.frames_per_step);
+  read(in, "learning_rate", 0.0, out.learning_rate);
+  read(in, "weight_decay", 0.0, out.weight_decay);
+  read(in, "warmup_steps", 1, out.warmup_steps);
+  return out;
+}
+
 StageOptions read_stage(const JsonFields& in, TrainingStage kind) {
   refuse_unknown(in, {"stage",
                       "name",
@@ -228,6 +239,13 @@ TrainConfig read_train_config(const fs::path& file) {
       out.vision->workers = training.workers;
       out.vision->bfloat16 = training.dtype == at::kBFloat16;
       out.vision->log_every = training.log_every;
+    } else if (kind == "latents") {
+      if (i != 1 || !out.vision || !out.vision->resampler) {
+        stage.fail("stage", "'latents' after a stage 'vision' that trains the resampler");
+      }
+      out.latents = read_latents_stage(stage);
+      out.latents->seed = training.seed;
+      out.latents->workers = training.workers;
     } else if (kind == "joint" || kind == "exit") {
       training.stages.push_back(read_stage(stage, kind == "joint" ? TrainingStage::joint : TrainingStage::exit));
       const auto same = [&](const StageOptions& other) { return other.name == training.stages.back().name; };
@@ -235,7 +253,7 @@ TrainConfig read_train_config(const fs::path& file) {
         stage.fail("name", "a unique name");
       }
     } else {
-      stage.fail("stage", "'vision', 'joint' or 'exit'");
+      stage.fail("stage", "'vision', 'latents', 'joint' or 'exit'");
     }
   }
   return out;

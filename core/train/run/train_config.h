@@ -11,6 +11,7 @@
 #include "core/base/json_file.h"
 #include "core/train/method/model_init.h"
 #include "core/train/run/trainer.h"
+#include "core/train/vision/object_latents.h"
 #include "core/train/vision/vision_pretraining.h"
 #include "core/train/windows/calvin_windows.h"
 
@@ -41,6 +42,7 @@ struct TrainConfig {
   int token_static_shift = 4, token_gripper_shift = 2;
 
   std::optional<VisionPretrainingOptions> vision;  ///< the stage "vision", before all others
+  std::optional<ObjectLatentsOptions> latents;     ///< the stage "latents", after it
   TrainingOptions training;
 };
 

@@ -8,8 +8,10 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/model/device.h"
 #include "core/model/text/tokenizer_prompt.h"
+#include "core/model/weights/tensor_archive.h"
 #include "core/train/run/word_tokenizer.h"
 #ifdef DEER_HAVE_EPISODES
 #include "core/train/data/frame_store_build.h"
@@ -72,12 +74,31 @@ class Run {
       options.static_shift = config_.token_static_shift;
       options.gripper_shift = config_.token_gripper_shift;
       options.seed = config_.training.seed;
-      options.unannotated = locates_blocks();
+      options.unannotated = locates_blocks() || config_.latents;
       options.workers = config_.training.workers;
       options.progress = progress_of("tokens");
       options.stop = stop_;
       tokens_ = make_token_cache(path, *store_, *tower_, options);
     }
+    if (config_.latents) prepare_latents(make, sizes);
+  }
+
+  // Kept in a file, since it is not resumed within.
+  void prepare_latents(bool make, const ModelConfig& sizes) {
+    const auto file = config_.output / "vision" / "latents.safetensors";
+    if (make && !fs::exists(file)) {
+      if (!tokens_) throw FileError(config_.file, "has a stage 'latents', which needs 'token_variants' above 0");
+      auto options = *config_.latents;
+      options.resampler = sizes.perceiver;
+      const auto report = [&](const ObjectLatentsProgress& progress) {
+        note("latents " + std::to_string(progress.step) + "/" + std::to_string(progress.steps) + ": loss " +
+             general_text(progress.loss, 4) + ", blocks within " + general_text(progress.error_mm, 3) + " mm, " +
+             general_text(100 * progress.wrong_there, 2) + " % of the slots wrong");
+      };
+      write_safetensors(file, train_object_latents(*store_, *tokens_, tower_->resampler, options, report, stop_), {});
+    }
+    const auto archive = TensorArchive::open(file);
+    for (auto& [name, tensor] : tower_->resampler) tensor = archive->read(name);
   }
 
   // From the new model's config, which cannot be read completely before the tokenizer is known.

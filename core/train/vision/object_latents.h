@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+
+#include "core/model/model_config.h"
+#include "core/train/data/frame_store.h"
+#include "core/train/windows/token_cache.h"
+
+namespace deer {
+
+struct ObjectLatentsOptions {
+  PerceiverConfig resampler;  ///< with at least as many latents as there are block slots
+  std::int64_t steps = 3000;
+  std::int64_t frames_per_step = 128;  ///< each with both cameras
+  double learning_rate = 1e-3;
+  std::int64_t warmup_steps = 100;  ///< then a cosine down to 0
+  double weight_decay = 0.02;
+  std::uint64_t seed = 0;
+  std::int64_t log_every = 100;  ///< steps
+  int workers = 0;               ///< threads; 0: one per CPU
+};
+
+struct ObjectLatentsProgress {
+  std::int64_t step = 0, steps = 0;
+  double loss = 0;         ///< mean since the last report
+  double error_mm = 0;     ///< of the blocks' positions in the static camera, over held-out frames
+  double wrong_there = 0;  ///< share of slots said to hold a block wrongly, or wrongly to be empty
+};
+
+/// Goes on training a resampler, on the tokens of a frozen tower, so that one latent stands for one block: latent i
+/// alone has to say whether there is a block in slot i (block_slot_names()) and where. All latents together still say
+/// the rest of the state. What a narrow cross-attention fetches from one latent is then one object, as it is not if the
+/// state is spread over all of them. `start`: the resampler's parameters by the model's names. Returns the new ones.
+/// `tokens` must hold every frame of the store. The same for the same arguments and number of threads.
+/// Throws Error if the store's blocks or latents are too few, Cancelled.
+std::map<std::string, at::Tensor> train_object_latents(const FrameStore& store, const TokenCache& tokens,
+                                                       const std::map<std::string, at::Tensor>& start,
+                                                       const ObjectLatentsOptions& options,
+                                                       const std::function<void(const ObjectLatentsProgress&)>& report,
+                                                       const std::stop_token& stop);
+
+}  // namespace deer
