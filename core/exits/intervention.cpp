@@ -18,7 +18,7 @@ namespace {
 constexpr std::array<std::uint8_t, 3> kClipMean = {123, 117, 104};  // of 255
 
 [[noreturn]] void refuse(const std::string& word, const std::string& expected) {
-  throw Error("intervention '" + printable(word, 200) + "': expected " + expected);
+  throw Error("--intervene '" + printable(word, 200) + "': expected " + expected);
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -47,10 +47,12 @@ double number_of(const std::string& word, const std::string& text, double least,
   return *value;
 }
 
-int whole_number_of(const std::string& word, const std::string& text, int most) {
-  const double value = number_of(word, text, 0, most);
-  if (value != std::floor(value)) refuse(word, "a whole number, found '" + printable(text, 40) + "'");
-  return static_cast<int>(value);
+int whole_number_of(const std::string& word, const std::string& text, int most, const char* what) {
+  const auto value = parse_number(text);
+  if (!value || !(*value >= 0 && *value <= most) || *value != std::floor(*value)) {
+    refuse(word, std::string(what) + ", found '" + printable(text, 40) + "'");
+  }
+  return static_cast<int>(*value);
 }
 
 Intervention::Rectangle rectangle_of(const std::string& word, const std::string& text) {
@@ -61,20 +63,25 @@ Intervention::Rectangle rectangle_of(const std::string& word, const std::string&
   out.y = number_of(word, parts[1], 0, 1);
   out.width = number_of(word, parts[2], 0, 1);
   out.height = number_of(word, parts[3], 0, 1);
+  constexpr double kRounding = 1e-9;
+  if (out.width <= 0 || out.height <= 0 || out.x + out.width > 1 + kRounding || out.y + out.height > 1 + kRounding) {
+    refuse(word, "a rectangle that is not empty and lies within the picture: X + WIDTH and Y + HEIGHT at most 1");
+  }
   return out;
 }
 
 Intervention::Knockout knockout_of(const std::string& word, const std::vector<std::string>& parts) {
   if (parts.size() < 2 || parts.size() > 3) refuse(word, "hide=CAMERA:LAYERS or hide=CAMERA:LAYERS:HEAD");
   constexpr int kMost = 1000;
+  constexpr const char* kLayers = "a layer, from 0, or FIRST-LAST, as in 3 or 0-5";
   Intervention::Knockout out;
   out.camera = camera_of(word, parts[0]);
-  const auto layers = split(parts[1], '-');
-  if (layers.size() > 2) refuse(word, "layers as in 3 or 0-5");
-  out.first_layer = whole_number_of(word, layers[0], kMost);
-  out.last_layer = layers.size() == 2 ? whole_number_of(word, layers[1], kMost) : out.first_layer;
+  const auto dash = parts[1].find('-');
+  out.first_layer = whole_number_of(word, parts[1].substr(0, dash), kMost, kLayers);
+  out.last_layer =
+      dash == std::string::npos ? out.first_layer : whole_number_of(word, parts[1].substr(dash + 1), kMost, kLayers);
   if (out.last_layer < out.first_layer) refuse(word, "the first layer before the last");
-  if (parts.size() == 3) out.head = whole_number_of(word, parts[2], kMost);
+  if (parts.size() == 3) out.head = whole_number_of(word, parts[2], kMost, "a head, from 0");
   return out;
 }
 
@@ -135,8 +142,10 @@ Intervention parse_intervention(std::span<const std::string> words) {
     const auto what = word.substr(0, equals);
     const auto value = equals == std::string::npos ? std::string() : word.substr(equals + 1);
     const auto parts = split(value, ':');
-    if (equals == std::string::npos || value.empty()) {
+    if (equals == std::string::npos) {
       refuse(word, "instruction=TEXT, without=WORD, cover=…, noise=… or hide=…");
+    } else if ((what == "instruction" || what == "without") && value.find_first_not_of(' ') == std::string::npos) {
+      refuse(word, what == "without" ? "a word after 'without='" : "a text after 'instruction='");
     } else if (what == "instruction") {
       out.instruction = value;
     } else if (what == "without") {
@@ -149,7 +158,10 @@ Intervention parse_intervention(std::span<const std::string> words) {
     } else if (what == "noise") {
       if (parts.size() < 2 || parts.size() > 3) refuse(word, "noise=CAMERA:DEVIATION or noise=CAMERA:DEVIATION:SEED");
       Intervention::Noise noise{camera_of(word, parts[0]), number_of(word, parts[1], 0, 255), 0};
-      if (parts.size() == 3) noise.seed = static_cast<std::uint64_t>(whole_number_of(word, parts[2], 1'000'000'000));
+      if (noise.deviation <= 0) refuse(word, "a deviation above 0");
+      if (parts.size() == 3)
+        noise.seed =
+            static_cast<std::uint64_t>(whole_number_of(word, parts[2], 1'000'000'000, "a seed, a whole number"));
       out.noises.push_back(noise);
     } else if (what == "hide") {
       out.knockouts.push_back(knockout_of(word, parts));
@@ -200,7 +212,8 @@ std::string describe(const Intervention& intervention) {
   for (const auto& hidden : intervention.knockouts) {
     auto layers = std::to_string(hidden.first_layer);
     if (hidden.last_layer != hidden.first_layer) layers += " to " + std::to_string(hidden.last_layer);
-    parts.push_back(std::string(name_of(hidden.camera)) + " camera hidden in layer " + layers +
+    const bool several = hidden.last_layer != hidden.first_layer;
+    parts.push_back(std::string(name_of(hidden.camera)) + " camera hidden in layer" + (several ? "s " : " ") + layers +
                     (hidden.head ? ", head " + std::to_string(*hidden.head) : std::string()));
   }
   std::string out;

@@ -63,8 +63,12 @@ void DecoderPass::hide(std::vector<HiddenCamera> cameras) {
       throw Error("the cross-attention has heads 0 to " + std::to_string(heads - 1) + ", not " +
                   std::to_string(*one.head));
     }
+    if (one.last_layer >= model_.layers()) {
+      throw Error("there is no layer " + std::to_string(one.last_layer) + ": the model has layers 0 to " +
+                  std::to_string(model_.layers() - 1));
+    }
     bool any = false;
-    for (int layer = one.first_layer; layer <= std::min(one.last_layer, model_.layers() - 1); ++layer) {
+    for (int layer = one.first_layer; layer <= one.last_layer; ++layer) {
       any = any || model_.layer(layer).has_cross_attention();
     }
     if (!any) {

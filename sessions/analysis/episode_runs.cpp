@@ -115,7 +115,7 @@ void EpisodeRuns::read() {
         return std::filesystem::exists(file) ? runs_from(file, read_json(file)) : Runs();
       },
       [this, key](const Runs& runs) { take(key, runs); },
-      [](const QString& problem) { qWarning("runs of before: %s", qUtf8Printable(problem)); });
+      [](const QString& problem) { qWarning("earlier runs: %s", qUtf8Printable(problem)); });
 }
 
 void EpisodeRuns::take(const QString& key, const Runs& read) {
@@ -135,7 +135,7 @@ void EpisodeRuns::write() {
         std::filesystem::create_directories(folder);
         write_file_atomically(file_of(folder, key, names.model, names.source), to_json(runs).dump(1) + "\n");
       },
-      [] {}, [](const QString& problem) { qWarning("runs were not noted: %s", qUtf8Printable(problem)); });
+      [] {}, [](const QString& problem) { qWarning("earlier runs were not saved: %s", qUtf8Printable(problem)); });
 }
 
 QString EpisodeRuns::key() const {

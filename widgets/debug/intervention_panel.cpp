@@ -84,12 +84,13 @@ InterventionPanel::InterventionPanel(Session* session, QWidget* parent)
       run_(new QPushButton(tr("Run"))),
       reset_(new QPushButton(tr("Reset"))),
       sentence_(new QLabel),
-      table_(new TextTable({{tr("exit"), tr("Exit, from shallow to deep."), true},
-                            {tr("delta"), tr("Distance from the previous exit, in the run.")},
-                            {tr("now"), tr("The same with the change.")},
-                            {tr("mm"), tr("How far the exit's target moved through the change, in millimetres.")},
-                            {tr("gripper"), tr("What the exit does with the gripper, without and with the change."), true}},
-                           this)) {
+      table_(new TextTable(
+          {{tr("exit"), tr("Exit, from shallow to deep."), true},
+           {tr("delta"), tr("Distance from the previous exit, in the run.")},
+           {tr("now"), tr("The same with the change.")},
+           {tr("moved"), tr("How far the exit's target moved through the change, in millimetres.")},
+           {tr("gripper"), tr("What the exit does with the gripper, without and with the change."), true}},
+          this)) {
   setAccessibleName(tr("Interventions"));
   auto* const row = new QHBoxLayout(this);
   row->setContentsMargins(0, 0, 0, 0);
@@ -196,7 +197,11 @@ QWidget* InterventionPanel::build_result() {
   sentence_->setWordWrap(true);
   sentence_->setTextFormat(Qt::PlainText);
   column->addWidget(sentence_);
-  column->addWidget(table_->make_view(tr("Exits before and after the change")), 1);
+  auto* const view = table_->make_view(tr("Exits before and after the change"));
+  view->hide();
+  connect(table_, &QAbstractItemModel::modelReset, view, [this, view] { view->setVisible(table_->rowCount() > 0); });
+  column->addWidget(view, 1);
+  column->addStretch(0);
   return part;
 }
 
@@ -374,7 +379,8 @@ void InterventionPanel::show_current() {
     rows.push_back({{.text = name, .exit = static_cast<int>(i), .exits = exits},
                     {.text = delta(one)},
                     {.text = delta(other)},
-                    {.text = format_short(static_cast<double>(position_distance(layout, one.action, other.action)))},
+                    {.text = format_quantity(static_cast<double>(position_distance(layout, one.action, other.action)),
+                                             tr("mm"), 2)},
                     {.text = flips ? state(one) + QStringLiteral(" → ") + state(other) : state(one),
                      .ink = flips ? TextTable::Ink::warning : TextTable::Ink::muted}});
   }
@@ -386,7 +392,7 @@ void InterventionPanel::show_current() {
                   .arg(after.depth())
                   .arg(session_->model()->layers)
                   .arg(format_quantity(moved, tr("mm")));
-  if (const auto *a = deepest(before), *b = deepest(after); a && b && a->action.size() == 7 && b->action.size() == 7) {
+  if (const auto* a = deepest(before), *b = deepest(after); a && b && a->action.size() == 7 && b->action.size() == 7) {
     if ((a->gripper_probability() > 0.5F) != (b->gripper_probability() > 0.5F))
       text += tr(", the gripper decides differently");
   }

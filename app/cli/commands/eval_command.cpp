@@ -23,6 +23,7 @@
 #include "core/base/mapped_file.h"
 #include "core/base/version.h"
 #include "core/exits/policy_json.h"
+#include "core/model/model_loader.h"
 
 namespace deer::cli {
 namespace {
@@ -233,6 +234,8 @@ void evaluate(Arguments a) {
     const auto parent = fs::absolute(file).parent_path();
     if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
   }
+  // A wrong model is told before there is a file that would have to be removed.
+  if (!a.expert) open_model_files(a.model);
   const auto chains = chains_of(a);
   const auto settings = settings_of(a);
   ChainLog log(a.json.empty() ? fs::path() : fs::path(a.json + ".chains"));

@@ -3,12 +3,14 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "app/cli/commands/commands.h"
 #include "app/cli/support/episode_options.h"
 #include "app/cli/support/policy_options.h"
 #include "core/base/error.h"
+#include "core/exits/criterion.h"
 #include "core/exits/engine.h"
 #include "core/exits/intervention.h"
 
@@ -37,7 +39,7 @@ struct Arguments {
   std::string gripper_camera;
   std::string instruction;
   std::vector<std::string> intervene;
-  std::string intervene_frames;
+  std::optional<std::string> intervene_frames;
   EngineOptions engine;
 };
 
@@ -60,15 +62,21 @@ std::string number_or(float value, const char* fallback) {
   return text;
 }
 
-void print_table_row(const FrameRecord& record, const ModelSummary& model) {
+void print_table_row(const FrameRecord& record, const ModelSummary& model, const FrameRecord* plain = nullptr,
+                     bool changed = false) {
   const auto* taken = record.probe_at(record.exit_layer);
   const auto exit = record.exit_index >= 0
                         ? std::to_string(record.exit_index + 1) + "/" + std::to_string(model.exit_layers.size())
                         : std::string("-");
-  std::printf("%6lld %5s %3d/%-2d  %-17s %10s %10s  %.1f ms\n", static_cast<long long>(record.frame), exit.c_str(),
+  std::printf("%6lld %5s %3d/%-2d  %-17s %10s %10s  %.1f ms", static_cast<long long>(record.frame), exit.c_str(),
               record.depth(), model.layers, std::string(to_string(record.reason)).c_str(),
               number_or(taken ? taken->delta : kNotEvaluated, "-").c_str(),
               number_or(taken ? taken->threshold : kNotEvaluated, "-").c_str(), record.times.total_ms());
+  if (plain != nullptr) {
+    std::printf("  %s plain: %d layers, the action differs by %s", changed ? "changed;" : "        ", plain->depth(),
+                number_or(action_delta(DeltaType::l2, *record.layout, record.action, plain->action), "-").c_str());
+  }
+  std::printf("\n");
 }
 
 struct Totals {
@@ -86,8 +94,9 @@ struct Totals {
 };
 
 // "12" or "12-40".
-std::pair<std::int64_t, std::int64_t> parse_frames(const std::string& text, std::int64_t frames) {
-  if (text.empty()) return {0, frames - 1};
+std::pair<std::int64_t, std::int64_t> parse_frames(const std::optional<std::string>& given, std::int64_t frames) {
+  if (!given) return {0, frames - 1};
+  const auto& text = *given;
   long long first = -1, last = -1;
   int end = 0;
   if (std::sscanf(text.c_str(), "%lld-%lld%n", &first, &last, &end) != 2) {
@@ -102,15 +111,20 @@ std::pair<std::int64_t, std::int64_t> parse_frames(const std::string& text, std:
 
 // What the frame came to without the intervention.
 Json plain_json(const FrameRecord& record) {
-  const std::vector<float> action(record.action.begin(), record.action.end());
-  return {{"exit_layer", record.exit_layer}, {"depth", record.depth()}, {"action", action}};
+  const auto arm = std::min<std::size_t>(6, record.action.size());
+  const std::vector<float> action(record.action.begin(), record.action.begin() + static_cast<std::ptrdiff_t>(arm));
+  return {{"exit_layer", record.exit_layer},
+          {"depth", record.depth()},
+          {"action", action},
+          {"gripper_probability", record.gripper_probability()}};
 }
 
 void print_totals(const Totals& totals, const ModelSummary& model) {
   if (totals.frames == 0) return;
   const auto count = static_cast<double>(totals.frames);
-  std::fprintf(stderr, "%lld frames, mean depth %.2f of %d layers, %.1f ms per frame; frames per exit:",
-               static_cast<long long>(totals.frames), totals.depth / count, model.layers, totals.milliseconds / count);
+  std::fprintf(stderr, "%lld frame%s, mean depth %.2f of %d layers, %.1f ms per frame; frames per exit:",
+               static_cast<long long>(totals.frames), totals.frames == 1 ? "" : "s", totals.depth / count, model.layers,
+               totals.milliseconds / count);
   for (std::size_t i = 0; i < totals.exits.size(); ++i) {
     std::fprintf(stderr, " %d:%lld", model.exit_layers[i], static_cast<long long>(totals.exits[i]));
   }
@@ -230,11 +244,16 @@ void run(const Arguments& arguments) {
   const auto [first_changed, last_changed] = parse_frames(arguments.intervene_frames, frames);
   std::vector<FrameRecordPtr> plain;
   if (!intervention.empty()) {
-    engine->set_intervention(intervention);  // a wrong one is told before the first run
+    try {
+      engine->set_intervention(intervention);  // a wrong one is told before the first run
+    } catch (const Error& error) {
+      throw Error(std::string("--intervene: ") + error.what());
+    }
     engine->set_intervention({});
     for (std::int64_t i = 0; i < frames; ++i) plain.push_back(engine->step(input_of(i, *source->read(i)), mode));
     engine->reset();
   }
+  bool any_change = plain.empty();
   for (std::int64_t i = 0; i < frames; ++i) {
     source->prefetch(i + 1);
     const auto observation = source->read(i);
@@ -243,14 +262,19 @@ void run(const Arguments& arguments) {
     auto input = input_of(i, *observation);
     const auto record = engine->step(input, mode);
     engine->set_intervention({});
-    if (changed) input = apply(intervention, input);
+    if (changed) {
+      const auto seen = apply(intervention, input);
+      any_change = any_change || seen.instruction != input.instruction || seen.rgb_static != input.rgb_static ||
+                   seen.rgb_gripper != input.rgb_gripper || !intervention.knockouts.empty();
+      input = seen;
+    }
     if (i == 0 && input.instruction.empty()) {
       std::cerr
           << "deer: note: this episode has no instruction; the model gets an empty one (set one with --instruction)\n";
     }
     totals.add(*record);
     if (arguments.table) {
-      print_table_row(*record, model);
+      print_table_row(*record, model, plain.empty() ? nullptr : plain[static_cast<std::size_t>(i)].get(), changed);
     } else {
       auto line = to_json(*record, *observation, input.instruction);
       if (changed) line["intervention"] = to_words(intervention);
@@ -258,13 +282,17 @@ void run(const Arguments& arguments) {
       std::cout << line.dump() << '\n' << std::flush;
     }
   }
-  print_totals(totals, model);
-  if (plain.empty()) return;
+  if (plain.empty()) return print_totals(totals, model);
   Totals before;
   before.exits.resize(model.exit_layers.size());
   for (const auto& record : plain) before.add(*record);
-  std::fprintf(stderr, "without %s: ", describe(intervention).c_str());
+  std::fprintf(stderr, "plain: ");
   print_totals(before, model);
+  std::fprintf(stderr, "with %s: ", describe(intervention).c_str());
+  print_totals(totals, model);
+  if (!any_change) {
+    std::cerr << "deer: note: the intervention changed nothing: is the word in none of the instructions?\n";
+  }
 }
 
 #else

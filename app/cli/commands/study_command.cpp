@@ -249,7 +249,9 @@ void add_study(CLI::App& app) {
   command->add_option("--json", a->json, "File for everything as JSON");
   command->add_option("--csv", a->csv, "File for one row per episode");
   command->add_option("--html", a->html, "File for a page with plots that any browser opens");
-  command->add_option("--limit", a->limit, "Maximum rows on screen")->capture_default_str();
+  command->add_option("--limit", a->limit, "Maximum rows on screen")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--model", a->options.model, "Model folder the traces were recorded with, if it has moved");
   add_engine_options(*command, a->options.engine);
   command->callback([a] { study(*a); });

@@ -66,6 +66,10 @@ class TestIntervention : public QObject {
     QTest::addColumn<QString>("said");
     QTest::newRow("no value") << "cover"
                               << "cover=…";
+    QTest::newRow("no camera") << "cover="
+                               << "the camera 'static' or 'gripper'";
+    QTest::newRow("no text") << "instruction=  "
+                             << "a text after";
     QTest::newRow("unknown") << "paint=static"
                              << "cover=…";
     QTest::newRow("camera") << "cover=wrist"
@@ -74,6 +78,14 @@ class TestIntervention : public QObject {
                                << "X,Y,WIDTH,HEIGHT";
     QTest::newRow("outside") << "cover=static:0,0,2,1"
                              << "from 0 to 1, found '2'";
+    QTest::newRow("empty") << "cover=static:0,0,0,0"
+                           << "not empty";
+    QTest::newRow("over the edge") << "cover=static:0.5,0.5,0.6,0.5"
+                                   << "within the picture";
+    QTest::newRow("no noise") << "noise=static:0"
+                              << "above 0";
+    QTest::newRow("negative layer") << "hide=static:-1"
+                                    << "a layer, from 0";
     QTest::newRow("noise") << "noise=static"
                            << "DEVIATION";
     QTest::newRow("not a number") << "noise=static:much"
@@ -144,10 +156,10 @@ class TestIntervention : public QObject {
     auto other = one;
     other.rgb_gripper = input(4).rgb_gripper;
     QVERIFY(deepest_feature(*engine, one, {}) != deepest_feature(*engine, other, {}));
-    const auto hidden = parsed({"hide=gripper:0-100"});
+    const auto hidden = parsed({"hide=gripper:0-5"});
     QCOMPARE(deepest_feature(*engine, one, hidden), deepest_feature(*engine, other, hidden));
     // Both hidden: the text alone is left, and no number is lost.
-    const auto blind = parsed({"hide=gripper:0-100", "hide=static:0-100"});
+    const auto blind = parsed({"hide=gripper:0-5", "hide=static:0-5"});
     other.rgb_static = input(4).rgb_static;
     const auto feature = deepest_feature(*engine, one, blind);
     QCOMPARE(deepest_feature(*engine, other, blind), feature);
@@ -157,7 +169,7 @@ class TestIntervention : public QObject {
   void what_the_model_lacks_is_refused() {
     const auto engine = Engine::load(kModel);
     DEER_VERIFY_ERROR(engine->set_intervention(parsed({"hide=static:0:99"})), "heads 0 to");
-    DEER_VERIFY_ERROR(engine->set_intervention(parsed({"hide=static:500"})), "no layer from 500 to 500");
+    DEER_VERIFY_ERROR(engine->set_intervention(parsed({"hide=static:500"})), "layers 0 to 5");
     QVERIFY(!engine->step(input(5), RunMode::probe)->exits.empty());  // the engine still runs
   }
 };
