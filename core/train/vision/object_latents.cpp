@@ -20,7 +20,7 @@ namespace {
 
 constexpr double kSlotBeta = 0.1;      // of the Huber loss, in standard deviations
 constexpr double kNearHandM = 0.15;    // as in gripper_camera_targets()
-constexpr std::int64_t kHeldOut = 20;  // every so many frames is for validation
+constexpr std::int64_t kHeldOut = 20;  // every so many stretches of frames is for validation
 
 // Columns of one slot: whether it has a block, its place, and that from the TCP.
 constexpr std::int64_t kStaticColumns = 7, kGripperColumns = 3;
@@ -100,9 +100,12 @@ class LatentLearner {
       worker.resampler.emplace(make_resampler(options.resampler, worker.leaves));
       workers_.push_back(std::move(worker));
     }
+    // Neighbours look alike: stretches are held out, not single frames.
+    const auto stretch = std::max<std::int64_t>(1, store.size() / 400);
     for (std::int64_t frame = 0; frame < store.size(); ++frame) {
-      (frame / 200 % kHeldOut == 0 ? held_out_ : training_).push_back(frame);
+      (frame / stretch % kHeldOut == 0 ? held_out_ : training_).push_back(frame);
     }
+    if (training_.empty()) throw Error("there are too few frames to train the resampler on");
   }
 
   double step(std::int64_t number, const std::stop_token& stop) {

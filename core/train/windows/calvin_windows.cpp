@@ -156,7 +156,11 @@ const std::string& CalvinWindows::instruction(const FrameSpan& span, std::uint64
 std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::relabelled(const Place& place, std::uint64_t seed,
                                                                           std::uint64_t window) const {
   SeededRandom random{seed, window, kRelabel};
-  if (place.span < 0) return with_another_task(place, random.next());
+  if (place.span < 0) {
+    // The number it was listed with found one.
+    auto found = with_another_task(place, random.next());
+    return found ? found : with_another_task(place, static_cast<std::uint64_t>(place.first));
+  }
   if (!options_.augment || !options_.relabel || options_.relabel_share <= 0) return std::nullopt;
   if (random.uniform(0, 1) >= options_.relabel_share) return std::nullopt;
   return with_another_task(place, random.next());
@@ -168,7 +172,9 @@ std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::with_another_task
     const auto part = all.narrow(0, place.first, options_.window);
     return std::span<const float>(part.data_ptr<float>(), static_cast<std::size_t>(part.numel()));
   };
-  return options_.relabel(rows(store_->robot_obs()), rows(store_->scene_obs()), rows(store_->blocks()), seed);
+  auto found = options_.relabel(rows(store_->robot_obs()), rows(store_->scene_obs()), rows(store_->blocks()), seed);
+  if (options_.locate && found && !found->meant_block) return std::nullopt;
+  return found;
 }
 
 WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uint64_t seed) const {

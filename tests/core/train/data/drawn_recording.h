@@ -18,6 +18,7 @@ struct Drawing {
   std::uint64_t seed = 0;
   int shortest_span = 0;  ///< every third annotation is that short; 0: all cover their segment
   int image_size = 32;
+  bool many_blocks = false;  ///< also five blocks beside CALVIN's, as on the tables of the suite "referring"
 };
 
 /// Records a split with drawn pictures: three coloured squares where scene_obs says the blocks are, a
@@ -68,6 +69,13 @@ inline void record_drawings(const std::filesystem::path& split, const Drawing& d
         const int half = size / 10;
         fill(*fixed, px - half, py - half, px + half, py + half, kColours[block]);
         fill(*gripper, px - half, py - half, px + half, py + half, kColours[block]);
+      }
+      for (int block = 0; drawing.many_blocks && block < 5; ++block) {
+        SceneBlock one;
+        one.position = {random.uniform(-0.3, 0.3), random.uniform(-0.3, 0.3), 0.46};
+        one.colour = kBlockColours[static_cast<std::size_t>(block) % kBlockColours.size()];
+        one.edge = block < 2 ? 0.03 : 0.045;
+        step.blocks.push_back(one);
       }
       step.scene_obs[0] = random.uniform(0, 0.28);
       fill(*fixed, 0, 0, static_cast<int>(size * step.scene_obs[0] / 0.28), 3, {250, 250, 0});

@@ -44,13 +44,15 @@ struct Outcome {
   std::vector<std::string> notes;
 };
 
-Outcome run(const fs::path& file, std::stop_token stop = {}) {
+Outcome run(const fs::path& file, std::stop_token stop = {}, decltype(TrainConfig::experts) experts = {}) {
   Outcome out;
   RunCallbacks callbacks;
   callbacks.note = [&](const std::string& line) { out.notes.push_back(line); };
   callbacks.vision.progress = [&](const VisionProgress&) { ++out.vision_steps; };
   callbacks.training.progress = [&](const TrainingProgress&) { ++out.steps; };
-  run_training(read_train_config(file), DataParallel::from_environment(), callbacks, std::move(stop));
+  auto config = read_train_config(file);
+  config.experts = std::move(experts);
+  run_training(config, DataParallel::from_environment(), callbacks, std::move(stop));
   return out;
 }
 
@@ -68,6 +70,7 @@ class TrainingRunTest : public QObject {
   void initTestCase() { record_drawings(folder_ / "data/training", {.segments = 6, .frames = 8, .seed = 2}); }
   void recordings_become_a_model();
   void a_model_is_trained_further_from_images();
+  void blocks_are_located_before_acting();
   void mistakes_are_named();
 
  private:
@@ -122,6 +125,59 @@ void TrainingRunTest::a_model_is_trained_further_from_images() {
     const bool same = at::equal(old_weights->read(name), new_weights->read(name));
     QVERIFY2(same != is_head_parameter(name), name.c_str());
   }
+}
+
+// Stages "latents" and "locate": one latent a block, then where the meant block is.
+void TrainingRunTest::blocks_are_located_before_acting() {
+  record_drawings(folder_ / "blocks/training", {.segments = 6, .frames = 8, .seed = 5, .many_blocks = true});
+  const auto experts = [](const std::set<std::string>&, bool only_blocks) -> decltype(CalvinWindowsOptions::relabel) {
+    return [only_blocks](std::span<const float> robot, std::span<const float> scene, std::span<const float> blocks,
+                         std::uint64_t seed) -> std::optional<CalvinWindowsOptions::Relabelled> {
+      const auto steps = scene.size() / 24;
+      CalvinWindowsOptions::Relabelled out{"open the drawer", std::vector<float>(7 * steps, 0.5F), {}};
+      if (!only_blocks) return out;
+      if (seed % 3 == 0) return std::nullopt;  // in some frames no block can be meant
+      out.meant_block = {static_cast<double>(blocks[0] - robot[0]), static_cast<double>(blocks[1] - robot[1]),
+                         static_cast<double>(blocks[2] - robot[2])};
+      return out;
+    };
+  };
+  auto json = small_run();
+  json["output"] = "located";
+  json["data"]["sources"] = Json::array({"blocks"});
+  json["data"]["relabel_share"] = 0.5;
+  json["model"]["config"]["perceiver"]["num_latents"] = 16;
+  json["stages"][0]["resampler"] = true;
+  json["stages"].insert(json["stages"].begin() + 1, Json{{"stage", "latents"}, {"steps", 3}, {"frames_per_step", 8}});
+  auto locate = json["stages"][2];
+  locate["name"] = "references";
+  locate["locate"] = true;
+  json["stages"].insert(json["stages"].begin() + 2, locate);
+  const auto file = folder_.write("located.json", json.dump());
+  const auto outcome = run(file, {}, experts);
+  QCOMPARE(outcome.steps, 8);  // of three stages
+  const auto told = [&](const std::string& text) {
+    return std::any_of(outcome.notes.begin(), outcome.notes.end(),
+                       [&](const std::string& note) { return note.find(text) != std::string::npos; });
+  };
+  QVERIFY(told("latents 3/3: loss"));
+  QVERIFY(told("frames to locate blocks in"));
+  const auto latents = TensorArchive::open(folder_ / "located/vision/latents.safetensors");
+  const auto tower = load_vision_tower(folder_ / "located/vision/vision.safetensors");
+  QCOMPARE(latents->entries().size(), tower.resampler.size());
+  QVERIFY(!at::equal(latents->read("perceiver.latents"), tower.resampler.at("perceiver.latents")));
+  const auto before = content(folder_ / "located/model.safetensors");
+  QCOMPARE(run(file, {}, experts).steps, 0);
+  QVERIFY(content(folder_ / "located/model.safetensors") == before);
+
+  json["output"] = "few";
+  json["model"]["config"]["perceiver"]["num_latents"] = 4;
+  DEER_VERIFY_ERROR(run(folder_.write("few.json", json.dump()), {}, experts), "has 4 latents");
+  json["stages"].erase(1);
+  DEER_VERIFY_ERROR(run(folder_.write("few.json", json.dump())), "no simulated world");
+  json["stages"][0]["resampler"] = false;
+  json["stages"].insert(json["stages"].begin() + 1, Json{{"stage", "latents"}, {"steps", 3}});
+  DEER_VERIFY_ERROR(run(folder_.write("few.json", json.dump()), {}, experts), "'latents' after a stage 'vision'");
 }
 
 void TrainingRunTest::mistakes_are_named() {
