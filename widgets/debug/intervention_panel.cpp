@@ -65,6 +65,8 @@ int change_index(const Intervention& from, CameraName camera) {
   return 0;
 }
 
+constexpr const char* kWordsOf = "instruction";  // property: whose words the list shows
+
 const ExitProbe* deepest(const FrameRecord& record) { return record.exits.empty() ? nullptr : &record.exits.back(); }
 
 }  // namespace
@@ -208,7 +210,7 @@ QWidget* InterventionPanel::build_result() {
 Intervention InterventionPanel::intervention() const {
   Intervention out;
   if (const auto text = instruction_->text().trimmed(); !text.isEmpty()) out.instruction = text.toStdString();
-  if (without_->currentIndex() > 0) out.without_word = without_->currentText().toStdString();
+  if (without_->currentIndex() > 0) out.without_word = without_->currentData().toString().toStdString();
   add_change(out, CameraName::static_camera, static_camera_->currentIndex());
   add_change(out, CameraName::gripper, gripper_camera_->currentIndex());
   if (hidden_camera_->currentIndex() > 0) {
@@ -224,7 +226,7 @@ Intervention InterventionPanel::intervention() const {
 
 void InterventionPanel::set_intervention(const Intervention& intervention) {
   instruction_->setText(QString::fromStdString(intervention.instruction.value_or("")));
-  without_->setCurrentIndex(std::max(0, without_->findText(QString::fromStdString(intervention.without_word))));
+  without_->setCurrentIndex(std::max(0, without_->findData(QString::fromStdString(intervention.without_word))));
   static_camera_->setCurrentIndex(change_index(intervention, CameraName::static_camera));
   gripper_camera_->setCurrentIndex(change_index(intervention, CameraName::gripper));
   if (intervention.knockouts.empty()) {
@@ -255,16 +257,16 @@ void InterventionPanel::fill_words() {
   if (!seen) return;
   const auto text = QString::fromStdString(seen->instruction);
   instruction_->setPlaceholderText(text);
-  const auto kept = without_->currentText();
-  QStringList words{tr("none")};
-  for (auto& word : text.split(u' ', Qt::SkipEmptyParts)) {
-    if (!words.contains(word)) words << word;
-  }
-  if (without_->count() == words.size() && without_->itemText(without_->count() - 1) == words.last()) return;
+  if (without_->count() > 0 && instruction_->property(kWordsOf).toString() == text) return;
+  instruction_->setProperty(kWordsOf, text);
+  const auto kept = without_->currentData();
   const QSignalBlocker quiet(without_);
   without_->clear();
-  without_->addItems(words);
-  without_->setCurrentIndex(std::max(0, without_->findText(kept)));
+  without_->addItem(tr("no word"));
+  for (const auto& word : text.split(u' ', Qt::SkipEmptyParts)) {
+    if (without_->findData(word) < 0) without_->addItem(tr("“%1”").arg(word), word);
+  }
+  without_->setCurrentIndex(std::max(0, without_->findData(kept)));
 }
 
 void InterventionPanel::run() {

@@ -95,7 +95,9 @@ class Run {
              general_text(progress.loss, 4) + ", blocks within " + general_text(progress.error_mm, 3) + " mm, " +
              general_text(100 * progress.wrong_there, 2) + " % of the slots wrong");
       };
-      write_safetensors(file, train_object_latents(*store_, *tokens_, tower_->resampler, options, report, stop_), {});
+      const FrameTokens tokens{[&](std::span<const std::int64_t> frames) { return tokens_->static_tokens(frames); },
+                               [&](std::span<const std::int64_t> frames) { return tokens_->gripper_tokens(frames); }};
+      write_safetensors(file, train_object_latents(*store_, tokens, tower_->resampler, options, report, stop_), {});
     }
     const auto archive = TensorArchive::open(file);
     for (auto& [name, tensor] : tower_->resampler) tensor = archive->read(name);

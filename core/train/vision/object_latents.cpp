@@ -74,7 +74,7 @@ std::array<SlotCamera, 2> cameras_of(const FrameStore& store) {
 
 class LatentLearner {
  public:
-  LatentLearner(const FrameStore& store, const TokenCache& tokens, const std::map<std::string, at::Tensor>& start,
+  LatentLearner(const FrameStore& store, const FrameTokens& tokens, const std::map<std::string, at::Tensor>& start,
                 const ObjectLatentsOptions& options)
       : options_(options),
         tokens_(tokens),
@@ -194,7 +194,7 @@ class LatentLearner {
   }
 
   at::Tensor latents_of(const Worker& worker, std::size_t camera, std::span<const std::int64_t> frames) const {
-    const auto tokens = camera == 0 ? tokens_.static_tokens(frames) : tokens_.gripper_tokens(frames);
+    const auto tokens = camera == 0 ? tokens_.static_camera(frames) : tokens_.gripper_camera(frames);
     return worker.resampler->forward(tokens.to(at::kFloat));
   }
 
@@ -225,7 +225,7 @@ class LatentLearner {
   }
 
   const ObjectLatentsOptions options_;
-  const TokenCache& tokens_;
+  const FrameTokens& tokens_;
   std::array<SlotCamera, 2> cameras_;
   std::array<Normal, 2> normals_;
   FlatParameters parameters_;
@@ -236,7 +236,7 @@ class LatentLearner {
 
 }  // namespace
 
-std::map<std::string, at::Tensor> train_object_latents(const FrameStore& store, const TokenCache& tokens,
+std::map<std::string, at::Tensor> train_object_latents(const FrameStore& store, const FrameTokens& tokens,
                                                        const std::map<std::string, at::Tensor>& start,
                                                        const ObjectLatentsOptions& options,
                                                        const std::function<void(const ObjectLatentsProgress&)>& report,

@@ -3,12 +3,12 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <stop_token>
 #include <string>
 
 #include "core/model/model_config.h"
 #include "core/train/data/frame_store.h"
-#include "core/train/windows/token_cache.h"
 
 namespace deer {
 
@@ -24,6 +24,11 @@ struct ObjectLatentsOptions {
   int workers = 0;               ///< threads; 0: one per CPU
 };
 
+/// Tokens of the frozen tower for frames of a store: [B, P, width] of any floating type. Called on several threads.
+struct FrameTokens {
+  std::function<at::Tensor(std::span<const std::int64_t> frames)> static_camera, gripper_camera;
+};
+
 struct ObjectLatentsProgress {
   std::int64_t step = 0, steps = 0;
   double loss = 0;         ///< mean since the last report
@@ -35,9 +40,9 @@ struct ObjectLatentsProgress {
 /// alone has to say whether there is a block in slot i (block_slot_names()) and where. All latents together still say
 /// the rest of the state. What a narrow cross-attention fetches from one latent is then one object, as it is not if the
 /// state is spread over all of them. `start`: the resampler's parameters by the model's names. Returns the new ones.
-/// `tokens` must hold every frame of the store. The same for the same arguments and number of threads.
+/// The same for the same arguments and number of threads.
 /// Throws Error if the store's blocks or latents are too few, Cancelled.
-std::map<std::string, at::Tensor> train_object_latents(const FrameStore& store, const TokenCache& tokens,
+std::map<std::string, at::Tensor> train_object_latents(const FrameStore& store, const FrameTokens& tokens,
                                                        const std::map<std::string, at::Tensor>& start,
                                                        const ObjectLatentsOptions& options,
                                                        const std::function<void(const ObjectLatentsProgress&)>& report,

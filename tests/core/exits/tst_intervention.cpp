@@ -93,7 +93,7 @@ class TestIntervention : public QObject {
     QTest::newRow("layers") << "hide=static:5-3"
                             << "the first layer before the last";
     QTest::newRow("half a head") << "hide=static:3:0.5"
-                                 << "a whole number";
+                                 << "a head, from 0, found '0.5'";
   }
   void wrong_words_are_named() {
     QFETCH(QString, word);
