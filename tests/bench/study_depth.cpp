@@ -6,7 +6,7 @@
 // With answers=1 the heads learn where the block is that is meant, in place of acting, and it counts whether they are
 // within 3 cm of it.
 //
-// study_depth STORE [key=value ...]
+// study_depth STORE [only=PREFIX] [key=value ...]
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
@@ -204,9 +204,14 @@ int main(int argc, char** argv) try {
       {"every", 1},   {"layers", 12},  {"interval", 2}, {"hidden", 128}, {"depth", 2},     {"latents", 16},
       {"batch", 128}, {"steps", 2000}, {"report", 500}, {"workers", 1},  {"rate", 2000},   {"all", 1},
       {"scatter", 0}, {"test", 2048},  {"answers", 0}};
+  std::string only;  // beginning of the tasks' names
   for (int i = 2; i < argc; ++i) {
     const std::string argument = argv[i];
     const auto equals = argument.find('=');
+    if (argument.starts_with("only=")) {
+      only = argument.substr(5);
+      continue;
+    }
     if (equals == std::string::npos || !size.contains(argument.substr(0, equals))) throw Error("unknown: " + argument);
     size[argument.substr(0, equals)] = std::atoll(argument.c_str() + equals + 1);
   }
@@ -215,7 +220,8 @@ int main(int argc, char** argv) try {
   std::vector<std::string> instructions;
   for (const Task& task : all_tasks()) {
     instructions.insert(instructions.end(), task.instructions.begin(), task.instructions.end());
-    if (task.suite == TaskSuite::referring || size["all"] != 0) tasks.push_back(&task);
+    const bool wanted = task.suite == TaskSuite::referring || size["all"] != 0;
+    if (wanted && task.name.starts_with(only)) tasks.push_back(&task);
   }
   const auto tokenizer = std::filesystem::temp_directory_path() / "study_depth_tokenizer.json";
   const auto words = write_word_tokenizer(tokenizer, instructions);
