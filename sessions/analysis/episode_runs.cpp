@@ -66,7 +66,7 @@ Runs runs_from(const std::filesystem::path& file, const Json& json) {
 // Reads the disk.
 std::filesystem::path file_of(const std::filesystem::path& folder, const QString& key,
                               const std::filesystem::path& model, const std::filesystem::path& source) {
-  const auto text = QStringList{key, file_stamp(model), file_stamp(source)}.join(u'\n').toUtf8();
+  const auto text = QStringList{key, model_stamp(model), source_stamp(source)}.join(u'\n').toUtf8();
   return folder / (QCryptographicHash::hash(text, QCryptographicHash::Sha1).toHex().toStdString() + ".json");
 }
 

@@ -6,7 +6,13 @@
 
 namespace deer {
 
-QString file_stamp(const std::filesystem::path& path) {
+namespace {
+
+QString text_of(std::filesystem::file_time_type time) { return QString::number(time.time_since_epoch().count()); }
+
+}  // namespace
+
+QString model_stamp(const std::filesystem::path& path) {
   std::error_code error;
   auto newest = std::filesystem::last_write_time(path, error);
   if (error) return {};
@@ -15,7 +21,13 @@ QString file_stamp(const std::filesystem::path& path) {
     const auto time = file->last_write_time(unreadable);
     if (!unreadable) newest = std::max(newest, time);
   }
-  return QString::number(newest.time_since_epoch().count());
+  return text_of(newest);
+}
+
+QString source_stamp(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto time = std::filesystem::last_write_time(path, error);
+  return error ? QString() : text_of(time);
 }
 
 }  // namespace deer

@@ -6,8 +6,12 @@
 
 namespace deer {
 
-/// A text that changes when `path` does: a file, or a folder and the files right in it. Reads the disk; not for the GUI
-/// thread.
-QString file_stamp(const std::filesystem::path& path);
+// Texts that change when what is on disk does. They read it: not for the GUI thread.
+
+/// A model: its file, or its folder and the files right in it.
+QString model_stamp(const std::filesystem::path& path);
+/// A dataset: its file or folder alone, which may hold a million files. Frames that come or go are noticed, frames that
+/// are written over are not.
+QString source_stamp(const std::filesystem::path& path);
 
 }  // namespace deer

@@ -16,7 +16,7 @@ namespace {
 /// Names a model as it was loaded: another number format or changed files make another one.
 QString model_key(const std::filesystem::path& path, const ModelSummary& summary) {
   return QStringList{to_qstring(path), QString::fromStdString(summary.dtype), QString::fromStdString(summary.device),
-                     file_stamp(path)}
+                     model_stamp(path)}
       .join(u'\n');
 }
 
@@ -64,7 +64,7 @@ void InferenceWorker::set_episode(const Ticket& rollout, FrameSourcePtr source, 
   source_ = std::move(source);
   start_rollout(rollout);
   if (!source_ || !state_.engine || key.isEmpty()) return;
-  run_key_ = QStringList{model_key_, key, file_stamp(source_->info().path)}.join(u'\n');
+  run_key_ = QStringList{model_key_, key, source_stamp(source_->info().path)}.join(u'\n');
   run_length_ = static_cast<std::size_t>(std::max<std::int64_t>(source_->length().value_or(0), 0));
   state_.probes = runs_.take(run_key_);
   run_is_saved_ = !state_.probes.empty();

@@ -69,7 +69,8 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   depths_->setAccessibleName(tr("Depth of both runs over time"));
   depths_->set_y_label(tr("depth, layers"));
   depths_->set_decimals(0);
-  depths_->yAxis->setTicker(QSharedPointer<FrameTicker>::create());  // whole layers
+  depths_->yAxis->setTicker(QSharedPointer<FrameTicker>::create());                         // whole layers
+  for (auto* const plot : {depths_, differences_}) plot->yAxis->ticker()->setTickCount(3);  // they may be low
   depths_->set_lines({{.name = tr("baseline"), .ink = Ink::text, .width = 2, .style = Qt::DashLine, .steps = true},
                       {.name = tr("now"), .ink = Ink::text, .width = 2, .steps = true}});
   differences_->setAccessibleName(tr("Action difference over time"));

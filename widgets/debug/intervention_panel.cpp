@@ -65,8 +65,6 @@ int change_index(const Intervention& from, CameraName camera) {
   return 0;
 }
 
-constexpr const char* kWordsOf = "instruction";  // property: whose words the list shows
-
 const ExitProbe* deepest(const FrameRecord& record) { return record.exits.empty() ? nullptr : &record.exits.back(); }
 
 }  // namespace
@@ -257,8 +255,8 @@ void InterventionPanel::fill_words() {
   if (!seen) return;
   const auto text = QString::fromStdString(seen->instruction);
   instruction_->setPlaceholderText(text);
-  if (without_->count() > 0 && instruction_->property(kWordsOf).toString() == text) return;
-  instruction_->setProperty(kWordsOf, text);
+  if (without_->count() > 0 && words_of_ == text) return;
+  words_of_ = text;
   const auto kept = without_->currentData();
   const QSignalBlocker quiet(without_);
   without_->clear();
@@ -375,8 +373,8 @@ void InterventionPanel::show_current() {
     };
     const bool flips = state(one) != state(other);
     auto name = tr("exit %1").arg(i + 1);
-    if (one.layer == before.exit_layer) name += tr(", taken");
-    if (other.layer == after.exit_layer) name += tr(", with the change");
+    const bool in_run = one.layer == before.exit_layer, now = other.layer == after.exit_layer;
+    if (in_run || now) name += in_run && now ? tr(", taken") : in_run ? tr(", taken in the run") : tr(", taken now");
     const auto delta = [](const ExitProbe& probe) { return format_short(static_cast<double>(probe.delta)); };
     rows.push_back({{.text = name, .exit = static_cast<int>(i), .exits = exits},
                     {.text = delta(one)},

@@ -61,6 +61,7 @@ class InterventionPanel : public QWidget {
   QLabel* sentence_;
   TextTable* table_;
 
+  QString words_of_;  ///< the instruction whose words can be left out
   Intervention running_;
   bool busy_ = false;
   IntervenedFrames result_;

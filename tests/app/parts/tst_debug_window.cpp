@@ -333,6 +333,8 @@ void DebugWindowTest::interventions_compare_every_exit() {
   QVERIFY(panel->isVisible());
   QVERIFY(panel->sentence().contains("Open a model and an episode"));
   QVERIFY(f.open_and_scan());
+  QVERIFY(f.trigger("debug.interventions"));
+  QVERIFY(panel->isVisible());
   f.session.set_current_frame(12);
   f.settle();
   const auto find = [&](auto* example, const char* name) {

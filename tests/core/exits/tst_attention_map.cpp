@@ -2,12 +2,12 @@
 #include <QTest>
 #include <cmath>
 #include <numeric>
-#include <random>
 
 #include "core/base/error.h"
 #include "core/exits/engine.h"
 #include "core/exits/patch_attention.h"
 #include "core/model/model_loader.h"
+#include "tests/core/exits/random_picture.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
@@ -19,19 +19,9 @@ namespace {
 const fs::path kReference = fs::path(DEER_TEST_DATA) / "reference";
 const fs::path kDemo = fs::path(DEER_TEST_DATA) / "random_demo" / "model";
 
-ImagePtr picture(int width, int height, unsigned seed) {
-  auto image = std::make_shared<Image>();
-  image->width = width;
-  image->height = height;
-  image->rgb.resize(static_cast<std::size_t>(width * height * 3));
-  std::mt19937 random(seed);
-  for (auto& value : image->rgb) value = static_cast<std::uint8_t>(random());
-  return image;
-}
-
 FrameInput input(int frame) {
-  return {frame, picture(320, 200, static_cast<unsigned>(2 * frame)),
-          picture(84, 84, static_cast<unsigned>(2 * frame + 1)), "open the drawer"};
+  return {frame, test::random_picture(320, 200, static_cast<unsigned>(2 * frame)),
+          test::random_picture(84, 84, static_cast<unsigned>(2 * frame + 1)), "open the drawer"};
 }
 
 double sum(const std::vector<float>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }

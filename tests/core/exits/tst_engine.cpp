@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTest>
-#include <random>
 
 #include "core/base/error.h"
 #include "core/base/json_file.h"
 #include "core/exits/engine.h"
+#include "tests/core/exits/random_picture.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
@@ -15,19 +15,9 @@ namespace {
 
 const fs::path kDemo = fs::path(DEER_SOURCE_DIR) / "tests" / "data" / "random_demo" / "model";
 
-ImagePtr picture(int width, int height, unsigned seed) {
-  auto image = std::make_shared<Image>();
-  image->width = width;
-  image->height = height;
-  image->rgb.resize(static_cast<std::size_t>(width * height * 3));
-  std::mt19937 random(seed);
-  for (auto& value : image->rgb) value = static_cast<std::uint8_t>(random());
-  return image;
-}
-
 FrameInput input(int frame, const std::string& instruction = "open the drawer") {
-  return {frame, picture(200, 200, static_cast<unsigned>(2 * frame)),
-          picture(84, 84, static_cast<unsigned>(2 * frame + 1)), instruction};
+  return {frame, test::random_picture(200, 200, static_cast<unsigned>(2 * frame)),
+          test::random_picture(84, 84, static_cast<unsigned>(2 * frame + 1)), instruction};
 }
 
 }  // namespace
