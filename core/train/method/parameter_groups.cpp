@@ -22,11 +22,12 @@ bool decays(const std::string& name, bool decay_heads) {
 
 }  // namespace
 
-bool trains(TrainingStage stage, const std::string& name, bool decoder_too) {
+bool trains(TrainingStage stage, const std::string& name, bool decoder_too, bool resampler_too) {
   if (is_head_parameter(name)) return true;
   if (stage == TrainingStage::exit) return false;
-  return name.starts_with("perceiver.") || name == "lang_encoder.transformer.wte.weight" ||
-         contains(name, {"gated_cross_attn_layer"}) || (decoder_too && contains(name, {".decoder_layer."}));
+  if (name.starts_with("perceiver.")) return resampler_too;
+  return name == "lang_encoder.transformer.wte.weight" || contains(name, {"gated_cross_attn_layer"}) ||
+         (decoder_too && contains(name, {".decoder_layer."}));
 }
 
 std::vector<ParameterGroup> parameter_groups(TrainingStage stage, const std::vector<std::string>& parameters,

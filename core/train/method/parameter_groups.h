@@ -11,8 +11,8 @@ namespace deer {
 enum class TrainingStage { joint, exit };
 
 /// Whether a stage trains this parameter. `decoder_too` adds the decoder's blocks to the joint stage, for models
-/// without a pretrained language model.
-bool trains(TrainingStage stage, const std::string& parameter, bool decoder_too = false);
+/// without a pretrained language model; without `resampler_too` the resampler is left as it is.
+bool trains(TrainingStage stage, const std::string& parameter, bool decoder_too = false, bool resampler_too = true);
 
 struct ParameterGroup {
   std::string name;  ///< "backbone_decay", "backbone", "heads_decay", "heads"

@@ -104,9 +104,10 @@ void read_model(const JsonFields& in, TrainConfig& out) {
 }
 
 VisionPretrainingOptions read_vision(const JsonFields& in) {
-  refuse_unknown(in, {"stage", "steps", "frames_per_step", "learning_rate", "weight_decay", "warmup_steps",
-                      "gradient_norm", "static_shift", "gripper_shift", "brightness", "contrast", "colour",
-                      "validation_share", "validation_frames", "validate_every", "frames_per_pass", "resampler"});
+  refuse_unknown(
+      in, {"stage", "steps", "frames_per_step", "learning_rate", "weight_decay", "warmup_steps", "gradient_norm",
+           "static_shift", "gripper_shift", "brightness", "contrast", "colour", "validation_share", "validation_frames",
+           "validate_every", "frames_per_pass", "resampler", "patch_weight"});
   VisionPretrainingOptions out;
   read(in, "steps", 1, out.steps);
   read(in, "frames_per_step", 1, out.frames_per_step);
@@ -123,6 +124,7 @@ VisionPretrainingOptions read_vision(const JsonFields& in) {
   read(in, "validation_frames", 1, out.validation_frames);
   read(in, "validate_every", 1, out.validate_every);
   read(in, "frames_per_pass", 1, out.frames_per_pass);
+  read(in, "patch_weight", 0.0, out.patch_weight);
   // Its sizes come from the model.
   if (in.boolean("resampler", false)) out.resampler.emplace();
   return out;
@@ -156,6 +158,7 @@ StageOptions read_stage(const JsonFields& in, TrainingStage kind) {
                       "final_rate",
                       "gradient_norm",
                       "train_decoder",
+                      "train_resampler",
                       "average_decay",
                       "gripper_weight",
                       "padding_in_pooling",
@@ -185,6 +188,7 @@ StageOptions read_stage(const JsonFields& in, TrainingStage kind) {
   read(in, "final_rate", 0.0, out.final_rate, 1.0);
   read(in, "gradient_norm", 1e-9, out.gradient_norm);
   out.train_decoder = in.boolean("train_decoder", false);
+  out.train_resampler = in.boolean("train_resampler", true);
   out.locate = in.boolean("locate", false);
   read(in, "average_decay", 0.0, out.average_decay, 0.999999);
   read(in, "gripper_weight", 0.0, out.gripper_weight);
@@ -240,9 +244,7 @@ TrainConfig read_train_config(const fs::path& file) {
       out.vision->bfloat16 = training.dtype == at::kBFloat16;
       out.vision->log_every = training.log_every;
     } else if (kind == "latents") {
-      if (i != 1 || !out.vision || !out.vision->resampler) {
-        stage.fail("stage", "'latents' after a stage 'vision' that trains the resampler");
-      }
+      if (i != 1 || !out.vision) stage.fail("stage", "'latents' after a stage 'vision'");
       out.latents = read_latents_stage(stage);
       out.latents->seed = training.seed;
       out.latents->workers = training.workers;

@@ -27,7 +27,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // Parameters that any stage changes, so the state must contain them.
 bool trained_by_any(const TrainingOptions& options, const std::string& name) {
   return std::any_of(options.stages.begin(), options.stages.end(),
-                     [&](const StageOptions& stage) { return trains(stage.stage, name, stage.train_decoder); });
+                     [&](const StageOptions& stage) { return stage.trains(name); });
 }
 
 // Settings that affect the results of a run.
@@ -53,7 +53,9 @@ Json describe(const TrainingOptions& options, std::int64_t windows) {
                              {"average_decay", s.average_decay},
                              {"gripper_weight", s.gripper_weight},
                              {"padding_in_pooling", s.padding == PaddingInPooling::included}});
-    if (s.locate) out["stages"].back()["locate"] = true;  // states of before do not name it
+    // Earlier states name neither.
+    if (s.locate) out["stages"].back()["locate"] = true;
+    if (!s.train_resampler) out["stages"].back()["train_resampler"] = false;
   }
   return out;
 }
@@ -127,7 +129,7 @@ class StageRun {
         processes_(processes),
         callbacks_(callbacks),
         state_(std::move(state)) {
-    model_.set_trainable([&](const std::string& name) { return trains(stage_.stage, name, stage_.train_decoder); });
+    model_.set_trainable([&](const std::string& name) { return stage_.trains(name); });
     trainable_ = model_.trainable();
     std::vector<std::string> names;
     for (const auto& [name, parameter] : trainable_) names.push_back(name);

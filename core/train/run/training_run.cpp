@@ -93,6 +93,7 @@ class Run {
       const auto report = [&](const ObjectLatentsProgress& progress) {
         note("latents " + std::to_string(progress.step) + "/" + std::to_string(progress.steps) + ": loss " +
              general_text(progress.loss, 4) + ", blocks within " + general_text(progress.error_mm, 3) + " mm, " +
+             general_text(100 * progress.near, 3) + " % of them within 3 cm, " +
              general_text(100 * progress.wrong_there, 2) + " % of the slots wrong");
       };
       const FrameTokens tokens{[&](std::span<const std::int64_t> frames) { return tokens_->static_tokens(frames); },
@@ -100,7 +101,7 @@ class Run {
       write_safetensors(file, train_object_latents(*store_, tokens, tower_->resampler, options, report, stop_), {});
     }
     const auto archive = TensorArchive::open(file);
-    for (auto& [name, tensor] : tower_->resampler) tensor = archive->read(name);
+    for (const auto& [name, entry] : archive->entries()) tower_->resampler[name] = archive->read(name);
   }
 
   // From the new model's config, which cannot be read completely before the tokenizer is known.

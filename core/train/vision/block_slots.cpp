@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/episodes/scene_block.h"
 
@@ -11,7 +12,9 @@ namespace deer {
 namespace {
 
 constexpr double kSmallerEdge = 0.0375;  // m: between the two sizes
-constexpr double kLowestM = 0.2;         // a block below this height has left the scene
+// The room above the table, with its drawer and slider (m).
+constexpr std::array kLowest = {-0.6F, -0.6F, 0.2F}, kHighest = {0.6F, 0.4F, 1.0F};
+constexpr std::int64_t kColumns = 6;
 constexpr std::array kLookColours = {"red", "blue", "pink", "green"};
 static_assert(kLookColours.size() == kBlockColours.size());
 
@@ -20,6 +23,7 @@ std::vector<SceneBlock> calvins_blocks(const float* scene_obs) {
   for (std::size_t i = 0; i < 3; ++i) {
     SceneBlock block;
     std::copy_n(scene_obs + 6 + 6 * i, 3, block.position.begin());
+    std::copy_n(scene_obs + 9 + 6 * i, 3, block.euler.begin());
     block.colour = kBlockColours[i];
     out.push_back(block);
   }
@@ -43,11 +47,18 @@ std::vector<std::string> block_slot_names() {
   return out;
 }
 
+bool is_at_table(const float* position) {
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (!(position[i] > kLowest[i] && position[i] < kHighest[i])) return false;
+  }
+  return true;
+}
+
 at::Tensor block_slots(const at::Tensor& scene_obs, const at::Tensor& blocks) {
   if (!blocks.defined() || at::isnan(blocks).all().item<bool>()) return {};
   const auto frames = blocks.size(0);
   const auto names = static_cast<std::int64_t>(block_slot_names().size());
-  auto out = at::zeros({frames, names, 4}, at::kFloat);
+  auto out = at::zeros({frames, names, kColumns}, at::kFloat);
   const auto scene = scene_obs.to(at::kFloat).contiguous();
   const auto numbers = blocks.to(at::kFloat).contiguous();
   const auto a_frame = static_cast<std::size_t>(numbers.size(1) * numbers.size(2));
@@ -59,11 +70,15 @@ at::Tensor block_slots(const at::Tensor& scene_obs, const at::Tensor& blocks) {
     std::array<std::int64_t, 2 * kBlockColours.size()> used{};
     for (const auto& block : found) {
       const auto look = look_of(block);
-      if (!(block.position[2] > kLowestM) || used[look] == kSlotsPerLook) continue;
+      std::array<float, 3> position{};
+      std::ranges::copy(block.position, position.begin());
+      if (!is_at_table(position.data()) || used[look] == kSlotsPerLook) continue;
       const auto slot = static_cast<std::int64_t>(look) * kSlotsPerLook + used[look]++;
-      auto* const place = values + (frame * names + slot) * 4;
+      auto* const place = values + (frame * names + slot) * kColumns;
       *place = 1;
-      std::copy_n(block.position.begin(), 3, place + 1);
+      std::ranges::copy(position, place + 1);
+      place[4] = static_cast<float>(std::sin(4 * block.euler[2]));
+      place[5] = static_cast<float>(std::cos(4 * block.euler[2]));
     }
   }
   return out;

@@ -33,13 +33,15 @@ struct ObjectLatentsProgress {
   std::int64_t step = 0, steps = 0;
   double loss = 0;         ///< mean since the last report
   double error_mm = 0;     ///< of the blocks' positions in the static camera, over held-out frames
+  double near = 0;         ///< share of them within 3 cm
   double wrong_there = 0;  ///< share of slots said to hold a block wrongly, or wrongly to be empty
 };
 
-/// Goes on training a resampler, on the tokens of a frozen tower, so that one latent stands for one block: latent i
+/// Trains a resampler, on the tokens of a frozen tower, so that one latent stands for one block: latent i
 /// alone has to say whether there is a block in slot i (block_slot_names()) and where. All latents together still say
 /// the rest of the state. What a narrow cross-attention fetches from one latent is then one object, as it is not if the
-/// state is spread over all of them. `start`: the resampler's parameters by the model's names. Returns the new ones.
+/// state is spread over all of them. `start`: the resampler's parameters by the model's names; none: a new one. Returns
+/// the trained ones.
 /// The same for the same arguments and number of threads.
 /// Throws Error if the store's blocks or latents are too few, Cancelled.
 std::map<std::string, at::Tensor> train_object_latents(const FrameStore& store, const FrameTokens& tokens,

@@ -25,6 +25,10 @@ std::vector<ParameterSpec> all_specs(const VisionPretrainingOptions& options,
   for (const auto& camera : cameras) {
     for (auto& spec : state_reader_specs(camera.prefix(), camera.sizes)) specs.push_back(std::move(spec));
   }
+  for (const auto& camera : cameras) {
+    if (!camera.patches.defined()) continue;
+    for (auto& spec : patch_reader_specs(camera.patch_prefix(), options.vision.width)) specs.push_back(std::move(spec));
+  }
   if (options.resampler) {
     for (auto& spec : resampler_specs(*options.resampler)) specs.push_back(std::move(spec));
     for (const auto& camera : cameras) {
@@ -85,11 +89,21 @@ std::array<VisionCamera, 2> make_cameras(const FrameStore& store, const std::vec
   const auto& robot = store.robot_obs();
   const auto& scene = store.scene_obs();
   const auto slots = block_slots(scene, store.blocks());
+  const bool calvins = !slots.defined() || options.patch_weight == 0;
+  auto static_points = static_camera_points(robot, scene), gripper_points = gripper_camera_points(robot, scene);
+  if (!calvins) {  // the TCP only
+    static_points = static_points.narrow(1, 0, 1);
+    gripper_points = gripper_points.narrow(1, 0, 0);
+  }
   std::array<VisionCamera, 2> out{
-      make_camera("static", store.static_images(), static_camera_targets(robot, scene, slots),
-                  static_camera_points(robot, scene, slots), training_frames, options),
-      make_camera("gripper", store.gripper_images(), gripper_camera_targets(robot, scene, slots),
-                  gripper_camera_points(robot, scene, slots), training_frames, options)};
+      make_camera("static", store.static_images(), static_camera_targets(robot, scene, calvins), static_points,
+                  training_frames, options),
+      make_camera("gripper", store.gripper_images(), gripper_camera_targets(robot, scene, calvins), gripper_points,
+                  training_frames, options)};
+  if (!calvins) {
+    out[0].patches = static_camera_labels(slots);
+    out[1].patches = gripper_camera_labels(robot, slots);
+  }
   out[0].shift = options.static_shift;
   out[1].shift = options.gripper_shift;
   return out;
@@ -184,15 +198,20 @@ at::Tensor VisionLearner::value_loss(const VisionCamera& camera, const at::Tenso
   return (error * weights).sum() / static_cast<double>(truth.size(1));
 }
 
-at::Tensor VisionLearner::point_loss(const VisionCamera& camera, const at::Tensor& looks,
-                                     std::span<const std::int64_t> frames, const Changes& changes) const {
-  auto points = camera.points.index_select(0, index_of(frames)).clone();
+at::Tensor VisionLearner::moved(const at::Tensor& points, std::span<const std::int64_t> frames,
+                                const Changes& changes) const {
+  auto out = points.index_select(0, index_of(frames));
   for (std::size_t i = 0; i < changes.shifts.size(); ++i) {
     const double unit = -2.0 / static_cast<double>(options_.vision.image_size);
-    const auto row = points.select(0, static_cast<std::int64_t>(i));
+    const auto row = out.select(0, static_cast<std::int64_t>(i));
     row.select(1, 0) += unit * changes.shifts[i].x;
     row.select(1, 1) += unit * changes.shifts[i].y;
   }
+  return out;
+}
+
+at::Tensor VisionLearner::point_loss(const VisionCamera& camera, const at::Tensor& looks,
+                                     const at::Tensor& points) const {
   const auto side = options_.vision.image_size / options_.vision.patch_size;
   const auto missed = -(patch_shares(points, side) * looks).sum(2);
   const auto visible = points.select(2, 2);
@@ -200,7 +219,7 @@ at::Tensor VisionLearner::point_loss(const VisionCamera& camera, const at::Tenso
 }
 
 at::Tensor VisionLearner::pass(Worker& worker, std::span<const std::int64_t> frames, const std::int64_t* step,
-                               std::array<at::Tensor, 4>* readings) const {
+                               VisionReading* reading) const {
   const auto count = static_cast<std::int64_t>(frames.size());
   std::array<Changes, 2> changes;
   std::vector<at::Tensor> images;
@@ -219,13 +238,20 @@ at::Tensor VisionLearner::pass(Worker& worker, std::span<const std::int64_t> fra
     const auto& camera = cameras_[i];
     const auto first = static_cast<std::int64_t>(i) * count;
     const auto learn = [&](const at::Tensor& values, std::size_t place) {
-      if (readings != nullptr) (*readings)[place] = values * camera.scale + camera.mean;
+      if (reading != nullptr) reading->values[place] = values * camera.scale + camera.mean;
       total = total + value_loss(camera, values, frames);
     };
-    const auto reading = read_state(worker.leaves, camera.prefix(), camera.sizes, tokens.narrow(0, first, count));
-    learn(reading.values, i);
+    const auto own = tokens.narrow(0, first, count);
+    const auto state = read_state(worker.leaves, camera.prefix(), camera.sizes, own);
+    learn(state.values, i);
     if (step != nullptr && camera.sizes.points > 0) {
-      total = total + point_loss(camera, reading.looks, frames, changes[i]);
+      total = total + point_loss(camera, state.looks, moved(camera.points, frames, changes[i]));
+    }
+    if (camera.patches.defined()) {
+      const auto read = read_patches(worker.leaves, camera.patch_prefix(), own);
+      if (reading != nullptr) reading->patches[i] = read;
+      total = total + options_.patch_weight * patch_loss(read, moved(camera.patches.points, frames, changes[i]),
+                                                         camera.patches.values.index_select(0, index_of(frames)));
     }
     if (worker.resampler) {
       const auto values = read_latents(worker.leaves, camera.latent_prefix(), latents.narrow(0, first, count));
@@ -270,16 +296,27 @@ VisionReading VisionLearner::read(std::span<const std::int64_t> frames, const st
     out.values[i] = at::empty({count, cameras_[i].sizes.outputs}, at::kFloat);
     if (options_.resampler) out.values[cameras_.size() + i] = at::empty_like(out.values[i]);
   }
+  std::array<std::vector<at::Tensor>, 2> patches;
+  for (auto& parts : patches) {
+    parts.resize(static_cast<std::size_t>((count + options_.frames_per_pass - 1) / options_.frames_per_pass));
+  }
   for (auto& worker : workers_) worker->loss = 0;
   share_out(count, stop, [&](Worker& worker, std::int64_t first, std::int64_t many) {
     const c10::NoGradGuard no_gradients;
     const auto part = frames.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(many));
-    std::array<at::Tensor, 4> readings;
-    worker.loss += pass(worker, part, nullptr, &readings).item<double>();
-    for (std::size_t i = 0; i < readings.size(); ++i) {
-      if (readings[i].defined()) out.values[i].narrow(0, first, many).copy_(readings[i]);
+    VisionReading read;
+    worker.loss += pass(worker, part, nullptr, &read).item<double>();
+    for (std::size_t i = 0; i < read.values.size(); ++i) {
+      if (read.values[i].defined()) out.values[i].narrow(0, first, many).copy_(read.values[i]);
+    }
+    for (std::size_t i = 0; i < read.patches.size(); ++i) {
+      if (read.patches[i].defined())
+        patches[i][static_cast<std::size_t>(first / options_.frames_per_pass)] = read.patches[i];
     }
   });
+  for (std::size_t i = 0; i < patches.size(); ++i) {
+    if (cameras_[i].patches.defined()) out.patches[i] = at::cat(patches[i]);
+  }
   for (const auto& worker : workers_) out.loss += worker->loss;
   return out;
 }

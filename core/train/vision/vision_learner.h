@@ -7,6 +7,7 @@
 
 #include "core/train/data/frame_store.h"
 #include "core/train/data/image_batch.h"
+#include "core/train/vision/patch_reader.h"
 #include "core/train/vision/state_reader.h"
 #include "core/train/vision/vision_options.h"
 #include "core/train/vision/vision_targets.h"
@@ -20,6 +21,7 @@ struct VisionCamera {
   at::Tensor images;      ///< uint8 [N, 3, S, S]
   CameraTargets targets;  ///< of every frame
   at::Tensor points;      ///< [N, K, 3], see vision_points.h; K may be 0
+  PatchLabels patches;    ///< not defined without other blocks than CALVIN's
   at::Tensor mean;        ///< [T]: weighted mean of the training frames
   at::Tensor scale;       ///< [T]: their standard deviation
   StateReaderSizes sizes;
@@ -27,12 +29,14 @@ struct VisionCamera {
 
   std::string prefix() const { return name + "_reader."; }
   std::string latent_prefix() const { return name + "_latent_reader."; }
+  std::string patch_prefix() const { return name + "_patch_reader."; }
 };
 
 /// Predictions of the readers for some frames, in physical units, and the loss summed over the frames.
 struct VisionReading {
   /// By camera: [B, T]; then the same from the resampler's latents, undefined if it is not trained.
   std::array<at::Tensor, 4> values;
+  std::array<at::Tensor, 2> patches;  ///< by camera, as read_patches(); undefined without labels
   double loss = 0;
 };
 
@@ -68,11 +72,12 @@ class VisionLearner {
   Changes draw_changes(const VisionCamera& camera, std::span<const std::int64_t> frames, std::int64_t step) const;
   at::Tensor value_loss(const VisionCamera& camera, const at::Tensor& values,
                         std::span<const std::int64_t> frames) const;
-  at::Tensor point_loss(const VisionCamera& camera, const at::Tensor& looks, std::span<const std::int64_t> frames,
-                        const Changes& changes) const;
+  /// Points [B, K, 3] of these frames in the changed images.
+  at::Tensor moved(const at::Tensor& points, std::span<const std::int64_t> frames, const Changes& changes) const;
+  at::Tensor point_loss(const VisionCamera& camera, const at::Tensor& looks, const at::Tensor& points) const;
   /// The loss summed over `frames`. With a step, the images are augmented; without, the predictions are returned.
   at::Tensor pass(Worker& worker, std::span<const std::int64_t> frames, const std::int64_t* step,
-                  std::array<at::Tensor, 4>* readings) const;
+                  VisionReading* reading) const;
 
   const VisionPretrainingOptions options_;
   std::array<VisionCamera, 2> cameras_;

@@ -23,6 +23,8 @@ struct VisionPretrainingOptions {
   double brightness = 0.15, contrast = 0.15, colour = 0.05;  ///< largest changes; values run from 0 to 1
   /// Weight of the hint with image positions, which speeds up learning; 0 for cameras that are not placed as CALVIN's.
   double point_weight = 0.1;
+  /// Weight of the labels of patches (patch_reader.h), which there are in recordings with other blocks than CALVIN's.
+  double patch_weight = 0.5;
   std::uint64_t seed = 0;
   double validation_share = 0.05;         ///< share of the recordings, unless there is a split "validation"
   std::int64_t validation_frames = 2000;  ///< at most

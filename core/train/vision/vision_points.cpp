@@ -74,23 +74,33 @@ at::Tensor with_presence(at::Tensor points, const at::Tensor& slots, std::int64_
 
 }  // namespace
 
-at::Tensor static_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs, const at::Tensor& slots) {
+at::Tensor static_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs) {
   std::vector<at::Tensor> out{project(tcp_position(robot_obs), static_camera())};
   for (std::int64_t block = 0; block < 3; ++block) {
     out.push_back(project(block_position(scene_obs, block), static_camera()));
   }
-  for (std::int64_t i = 0; slots.defined() && i < slots.size(1); ++i) {
+  return at::stack(out, 1);
+}
+
+at::Tensor gripper_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs) {
+  std::vector<at::Tensor> out;
+  for (std::int64_t block = 0; block < 3; ++block) {
+    out.push_back(project(block_from_tcp(robot_obs, scene_obs, block), gripper_camera()));
+  }
+  return at::stack(out, 1);
+}
+
+at::Tensor static_camera_slot_points(const at::Tensor& slots) {
+  std::vector<at::Tensor> out;
+  for (std::int64_t i = 0; i < slots.size(1); ++i) {
     out.push_back(with_presence(project(slot_position(slots, i), static_camera()), slots, i));
   }
   return at::stack(out, 1);
 }
 
-at::Tensor gripper_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs, const at::Tensor& slots) {
+at::Tensor gripper_camera_slot_points(const at::Tensor& robot_obs, const at::Tensor& slots) {
   std::vector<at::Tensor> out;
-  for (std::int64_t block = 0; block < 3; ++block) {
-    out.push_back(project(block_from_tcp(robot_obs, scene_obs, block), gripper_camera()));
-  }
-  for (std::int64_t i = 0; slots.defined() && i < slots.size(1); ++i) {
+  for (std::int64_t i = 0; i < slots.size(1); ++i) {
     out.push_back(with_presence(project(from_tcp(robot_obs, slot_position(slots, i)), gripper_camera()), slots, i));
   }
   return at::stack(out, 1);

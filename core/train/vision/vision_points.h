@@ -12,13 +12,16 @@ namespace deer {
 /// the source).
 ///
 /// [N, K, 3] float32: x and y of each point, -1 to 1 from left to right and from top to bottom, and 1 if it is
-/// in the image, otherwise 0. Occluded points count as in the image. `slots` as from block_slots(), or undefined.
+/// in the image, otherwise 0. Occluded points count as in the image.
 ///
-/// TCP, three blocks, slots.
-at::Tensor static_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs, const at::Tensor& slots = {});
-/// Three blocks, slots.
-at::Tensor gripper_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs,
-                                 const at::Tensor& slots = {});
+/// TCP, three blocks.
+at::Tensor static_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs);
+/// Three blocks.
+at::Tensor gripper_camera_points(const at::Tensor& robot_obs, const at::Tensor& scene_obs);
+
+/// The same of the slots' blocks; empty slots are not in the image. `slots` as from block_slots().
+at::Tensor static_camera_slot_points(const at::Tensor& slots);
+at::Tensor gripper_camera_slot_points(const at::Tensor& robot_obs, const at::Tensor& slots);
 
 /// Weight of each patch of a `side` x `side` grid for each point: a Gaussian around the point, summing to 1 over the
 /// patches. `points` [B, K, 3] to [B, K, side * side].

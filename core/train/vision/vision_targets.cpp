@@ -54,17 +54,6 @@ at::Tensor block_is_there(const at::Tensor& scene_obs, std::int64_t block) {
 // Weight of a block in the gripper camera by its place in the TCP's frame: [N, 1].
 at::Tensor nearness(const at::Tensor& local) { return (-local.square().sum(1, true) / (kNearM * kNearM)).exp(); }
 
-// Name, whether there is a block [N, 1], its position [N, 3].
-template <typename Add>
-void for_each_slot(const at::Tensor& slots, const Add& add) {
-  if (!slots.defined()) return;
-  const auto names = block_slot_names();
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto slot = slots.select(1, static_cast<std::int64_t>(i));
-    add(names[i], slot.narrow(1, 0, 1), slot.narrow(1, 1, 3));
-  }
-}
-
 // world_from_tcp rotations [N, 3, 3]: R = Rz Ry Rx.
 at::Tensor rotations(const at::Tensor& euler) {
   const auto s = euler.sin().unbind(1);
@@ -109,7 +98,7 @@ const char* VisionTarget::unit() const {
   }
 }
 
-CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs, const at::Tensor& slots) {
+CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs, bool blocks) {
   using Kind = VisionTarget::Kind;
   Builder out;
   const auto tcp = tcp_position(robot_obs);
@@ -118,7 +107,7 @@ CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tenso
   out.add_angle("tcp_pitch", robot_obs.narrow(1, kTcpEuler + 1, 1));
   out.add_angle("tcp_yaw", robot_obs.narrow(1, kTcpEuler + 2, 1));
   out.add("gripper_opening", Kind::length, robot_obs.narrow(1, kOpening, 1));
-  for (std::size_t i = 0; i < kBlockNames.size(); ++i) {
+  for (std::size_t i = 0; blocks && i < kBlockNames.size(); ++i) {
     const std::string name = kBlockNames[i];
     const auto position = block_position(scene_obs, static_cast<std::int64_t>(i));
     const auto yaw = scene_obs.narrow(1, kBlocks + static_cast<std::int64_t>(i) * kBlockStride + kBlockEuler + 2, 1);
@@ -134,27 +123,17 @@ CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tenso
   for (std::size_t i = 0; i < kLampNames.size(); ++i) {
     out.add(kLampNames[i], Kind::binary, scene_obs.narrow(1, kBulb + static_cast<std::int64_t>(i), 1));
   }
-  for_each_slot(slots, [&](const std::string& name, const at::Tensor& there, const at::Tensor& position) {
-    out.add(name + "_there", Kind::binary, there);
-    out.add(name, Kind::vector, position, there);
-    out.add("tcp_to_" + name, Kind::vector, position - tcp, there);
-  });
   return out.finish();
 }
 
-CameraTargets gripper_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs,
-                                     const at::Tensor& slots) {
+CameraTargets gripper_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs, bool blocks) {
   using Kind = VisionTarget::Kind;
   Builder out;
-  for (std::size_t i = 0; i < kBlockNames.size(); ++i) {
+  for (std::size_t i = 0; blocks && i < kBlockNames.size(); ++i) {
     const auto local = block_from_tcp(robot_obs, scene_obs, static_cast<std::int64_t>(i));
     const auto weight = nearness(local) * block_is_there(scene_obs, static_cast<std::int64_t>(i));
     out.add(std::string(kBlockNames[i]) + "_from_tcp", Kind::vector, local, weight);
   }
-  for_each_slot(slots, [&](const std::string& name, const at::Tensor& there, const at::Tensor& position) {
-    const auto local = from_tcp(robot_obs, position);
-    out.add(name + "_from_tcp", Kind::vector, local, nearness(local) * there);
-  });
   out.add("gripper_opening", Kind::length, robot_obs.narrow(1, kOpening, 1));
   out.add("tcp", Kind::vector, tcp_position(robot_obs));
   out.add_angle("tcp_yaw", robot_obs.narrow(1, kTcpEuler + 2, 1));

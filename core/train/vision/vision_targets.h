@@ -39,15 +39,13 @@ struct CameraTargets {
 /// For the static camera: TCP pose, gripper opening, blocks' positions, yaw and vectors from the TCP,
 /// and the states of slider, drawer, button, switch and lamps. All in the world frame.
 /// A block that has fallen off the table has weight 0. A block's yaw is given once directly and once times four, since
-/// only that is visible on a cube. With `slots`, the result of block_slots(), also whether each slot has a block, its
-/// position and vector from the TCP.
-CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs,
-                                    const at::Tensor& slots = {});
+/// only that is visible on a cube. Without `blocks`, those are left out: for recordings with other blocks than CALVIN's
+/// (see patch_reader.h).
+CameraTargets static_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs, bool blocks = true);
 
 /// For the gripper camera: blocks in the TCP frame, with less weight at larger distances, gripper opening, and the
-/// TCP's position above the table and its yaw, which are visible from what is below. With `slots`, their blocks too.
-CameraTargets gripper_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs,
-                                     const at::Tensor& slots = {});
+/// TCP's position above the table and its yaw, which are visible from what is below.
+CameraTargets gripper_camera_targets(const at::Tensor& robot_obs, const at::Tensor& scene_obs, bool blocks = true);
 
 /// Parts of the state, for N frames: positions [N, 3] in metres. Blocks are numbered as in scene_obs.
 at::Tensor tcp_position(const at::Tensor& robot_obs);

@@ -169,6 +169,8 @@ void TrainingMethodTest::groups_split_by_stage() {
     if (trains(TrainingStage::joint, name, true)) names.push_back(name);
     QVERIFY(!trains(TrainingStage::joint, name) || !name.starts_with("vision_encoder."));
     QCOMPARE(trains(TrainingStage::exit, name, true), is_head_parameter(name));
+    QCOMPARE(trains(TrainingStage::joint, name, true, false),
+             trains(TrainingStage::joint, name, true) && !name.starts_with("perceiver."));
   }
   GroupOptions options;
   options.learning_rate = 1;

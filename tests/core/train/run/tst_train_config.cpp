@@ -64,7 +64,7 @@ void TrainConfigTest::fields_arrive() {
   QCOMPARE(joint.groups.learning_rate, 0.002);  // 48 windows are the reference's batch of 6 on 8 processes
   QCOMPARE(joint.groups.head_scale, 1.0);
   QVERIFY(joint.schedule == Schedule::cosine);
-  QVERIFY(joint.train_decoder);
+  QVERIFY(joint.train_decoder && joint.train_resampler);
   QVERIFY(joint.padding == PaddingInPooling::excluded);
   QVERIFY(config.training.stages[1].padding == PaddingInPooling::included);
   QCOMPARE(config.training.stages[1].epochs, 2.5);
