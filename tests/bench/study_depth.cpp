@@ -30,6 +30,7 @@
 #include "core/train/run/batch_gradients.h"
 #include "core/train/run/learning_rate.h"
 #include "core/train/run/word_tokenizer.h"
+#include "core/train/windows/calvin_windows.h"
 
 using namespace deer;
 
@@ -37,6 +38,7 @@ namespace {
 
 constexpr std::int64_t kObjects = 10;  // eight blocks, the arm, the table's joints and lamps
 constexpr std::int64_t kNumbers = 16;
+constexpr double kAnswerScale = CalvinWindowsOptions::kLocateScale;
 
 // One row of numbers per object, metres times ten and flags, as a perfect vision tower might give them.
 at::Tensor object_rows(const FrameStore& store, const std::vector<std::int64_t>& frames) {
@@ -121,7 +123,7 @@ class StateFrames final : public WindowSource {
       instructions.push_back(labels->instruction);
       auto action = labels->actions;
       if (answers_) {
-        for (std::size_t k = 0; k < 3; ++k) action[k] = static_cast<float>(10 * (*labels->meant_block)[k]);
+        for (std::size_t k = 0; k < 3; ++k) action[k] = static_cast<float>(kAnswerScale * (*labels->meant_block)[k]);
         for (std::size_t k = 3; k < 6; ++k) action[k] = 0;
       }
       actions.insert(actions.end(), action.begin(), action.end());
@@ -162,8 +164,8 @@ void report(TrainableModel& model, const StateFrames& frames, std::int64_t count
     const auto arm = multi_exit_outputs(model, features, sample).arm.narrow(3, 0, 3).select(2, 0);  // [H, B, 3]
     const auto truth = batch.actions.select(1, 0).narrow(1, 0, 3);
     const auto cosine = (arm * truth).sum(-1) / (arm.norm(2, {-1}) * truth.norm(2, {-1})).clamp_min(1e-6);
-    const auto moves = truth.norm(2, {-1}) > 0.3;
-    const auto near = (arm - truth).narrow(2, 0, 2).norm(2, {-1}) < 0.3;  // 3 cm
+    const auto moves = truth.norm(2, {-1}) > (answers ? 0.03 * kAnswerScale : 0.3);
+    const auto near = (arm - truth).narrow(2, 0, 2).norm(2, {-1}) < 0.03 * kAnswerScale;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       if (!moves[static_cast<std::int64_t>(i)].item<bool>()) continue;
       const auto& task = *tasks[i];

@@ -46,7 +46,7 @@ struct CalvinWindowsOptions {
   /// instruction that refers to one, annotated or not. The first three numbers of its "action" are kLocateScale times
   /// Relabelled::meant_block, the others 0. Tasks are kAnnotated and kUnannotated.
   bool locate = false;
-  static constexpr double kLocateScale = 10;  ///< decimetres
+  static constexpr double kLocateScale = 1.5;  ///< per m: the arm's outputs end at 1, and no block is farther than that
   static constexpr const char* kAnnotated = "annotated";
   static constexpr const char* kUnannotated = "unannotated";
   bool augment = true;  ///< image shift, token variants, phrasings and relabelling; off: everything as recorded
