@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/utf8.h"
 #include "core/episodes/media/media_files.h"
+#include "core/hdf5/trial_read.h"
 
 namespace deer {
 namespace {
@@ -115,6 +116,7 @@ bool Hdf5File::looks_like_hdf5(const std::filesystem::path& file) {
 
 Hdf5File::Hdf5File(const std::filesystem::path& path) : path_(path) {
   if (!looks_like_hdf5(path)) throw FileError(path, "is not an HDF5 file");
+  trial_read(path);
   const auto held = h5::lock();
   const h5::Id access(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG);

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTest>
+#include <algorithm>
 #include <array>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <opencv2/imgcodecs.hpp>
+#include <random>
 
 #include "core/episodes/hdf5/hdf5_file.h"
 #include "core/episodes/open/open_source.h"
 #include "core/hdf5/h5.h"
+#include "core/hdf5/trial_read.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
@@ -338,6 +344,49 @@ class TestHdf5 : public QObject {
     DEER_VERIFY_ERROR(file.bytes("/small", 0, 100), "holds no bytes");
     DEER_VERIFY_ERROR(file.children("/", 1), "has 2 members, expected at most 1");
     QCOMPARE(file.numbers("/small", 1, 2), (std::vector<double>{100, 101, 200, 201}));
+  }
+
+  void a_crash_while_reading_is_an_error() {
+    const auto path = folder_.write("crash.h5", "");
+    DEER_VERIFY_ERROR(trial_read(path, [](const char*) { std::raise(SIGSEGV); }),
+                      "crash.h5: is damaged: libhdf5 crashes on it (Segmentation fault)");
+    DEER_VERIFY_ERROR(trial_read(path, [](const char*) { std::abort(); }), "libhdf5 crashes on it (Aborted)");
+    DEER_VERIFY_ERROR(trial_read(path, [](const char*) { std::raise(SIGXCPU); }), "takes too long to read");
+    trial_read(path, [](const char*) {});
+    trial_read(path);  // refused without a crash: the caller says so
+  }
+
+  // Each is opened as far as it can be, or an error; none ends the program.
+  void any_bytes_may_be_wrong() {
+    const auto path = folder_ / "changed.h5";
+    {
+      Writer writer(path);
+      writer.group("data");
+      writer.group("data/demo_0");
+      writer.group("data/demo_0/obs");
+      writer.numbers("data/demo_0/actions", {3, 7}, true);
+      writer.numbers("data/demo_0/obs/robot0_eef_pos", {3, 3});
+      writer.pictures("data/demo_0/obs/agentview_image", 3, 8, 8);
+    }
+    std::ifstream in(path, std::ios::binary);
+    const std::string good((std::istreambuf_iterator<char>(in)), {});
+    QVERIFY(open_source(path)->open(0)->length() == 3);
+    std::mt19937 random(7);
+    int refused = 0;
+    for (int i = 0; i < 200; ++i) {
+      auto bytes = good;
+      for (int k = 0; k < 1 + i % 4; ++k) {
+        bytes[8 + random() % (bytes.size() - 8)] = static_cast<char>(i % 2 == 0 ? random() : 0xff);
+      }
+      const auto changed = folder_.write("changed.h5", bytes);
+      const auto problem = error_of([&] {
+        const auto episode = open_source(changed)->open(0);
+        for (std::int64_t frame = 0; frame < std::min<std::int64_t>(episode->length().value_or(0), 3); ++frame)
+          episode->read(frame);
+      });
+      refused += problem.empty() ? 0 : 1;
+    }
+    QVERIFY(refused > 20);
   }
 
   void damaged_files_are_errors() {
