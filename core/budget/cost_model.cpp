@@ -196,7 +196,7 @@ int head_runs(const FrameRecord& record) {
     case ExitReason::deepest_allowed:
       break;
   }
-  return compared_exits(record) + (record.predecessor.feature.empty() ? 0 : 1) + 1;
+  return compared_exits(record) + (record.has_predecessor() ? 1 : 0) + 1;
 }
 
 }  // namespace deer

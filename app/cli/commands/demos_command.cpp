@@ -229,7 +229,8 @@ void record(Arguments a) {
   Progress progress;
   const auto start = Clock::now();
   auto last_index = start;
-  const double total = a.episodes + 0.02 * a.scatter;  // a scattered frame takes about a fiftieth of a task
+  constexpr double kFramesATask = 35;  // about
+  const double total = std::max(1.0, kFramesATask * a.episodes + a.scatter - static_cast<double>(frames_before));
   const auto show = [&] {
     auto [tasks, frames] = recording.counts();
     for (const auto& [job, so_far] : under_way) {
@@ -241,8 +242,8 @@ void record(Arguments a) {
     std::snprintf(text, sizeof text, "%lld of %d tasks, %lld frames, %.0f frames/s", static_cast<long long>(tasks),
                   a.episodes, static_cast<long long>(frames),
                   static_cast<double>(frames - frames_before) / std::max(1e-9, seconds));
-    progress.show(text, static_cast<double>(frames - frames_before),
-                  static_cast<double>(frames - frames_before) * total / std::max(1.0, static_cast<double>(tasks)));
+    const auto done = static_cast<double>(frames - frames_before);
+    progress.show(text, done, std::max(done, total));
   };
   WorkerPool::Events events;
   events.report = [&](std::size_t job, const Json& report) {

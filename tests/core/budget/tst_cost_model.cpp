@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTest>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -211,8 +212,11 @@ class TestCostModel : public QObject {
     record.exits.resize(3);
     record.exits[0].evaluated_by_policy = record.exits[1].evaluated_by_policy = true;
     record.predecessor.feature = {1.0F};
+    record.predecessor.action = ActionValues(std::array<float, 7>{});
     // The layer before the first exit, two exits, and once more to keep the state; the third exit was
     // only seen by a probe run.
+    QCOMPARE(head_runs(record), 4);
+    record.predecessor.feature.clear();  // a replay keeps no features
     QCOMPARE(head_runs(record), 4);
     const CostModel model(published_3b());
     QVERIFY(close(model.step(record).total(), model.total_gflops(3, 13, 4)));
