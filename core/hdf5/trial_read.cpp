@@ -23,6 +23,7 @@ constexpr int kMostObjects = 20'000;
 constexpr int kMostRows = 200;                      // datasets of which a row is read
 constexpr hsize_t kLargestRead = hsize_t{4} << 20;  // bytes
 constexpr rlim_t kCpuSeconds = 20;
+constexpr unsigned kSeconds = 120;                // a slow disk may take longer than the CPU
 constexpr rlim_t kExtraMemory = rlim_t{2} << 30;  // bytes, beyond what this program has mapped
 
 struct Trial {
@@ -74,6 +75,10 @@ herr_t read_object(hid_t root, const char* name, const H5O_info_t* info, void* d
   H5Aiterate2(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, read_attribute, data);
   if (info->type != H5O_TYPE_DATASET) return 0;
   const h5::Id how(H5Dget_create_plist(object.get()));
+  hsize_t chunks = 0;
+  const h5::Id space(H5Dget_space(object.get()));
+  if (H5Pget_layout(how.get()) == H5D_CHUNKED)
+    H5Dget_num_chunks(object.get(), space.get(), &chunks);  // walks their index
   if (H5Pget_external_count(how.get()) == 0 && trial.rows++ < kMostRows) read_first_row(object.get(), trial);
   return 0;
 }
@@ -99,10 +104,11 @@ void read_all(const char* path) {
 
 // In the child. The lock was held while it was forked, so libhdf5 can be used.
 [[noreturn]] void read_and_exit(const char* path, void (*read)(const char*), rlim_t mapped) {
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) std::signal(signal, SIG_DFL);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM}) std::signal(signal, SIG_DFL);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, kCpuSeconds);
   limit(RLIMIT_AS, mapped + kExtraMemory);
+  ::alarm(kSeconds);
   read(path);
   ::_exit(0);
 }
@@ -126,7 +132,8 @@ void trial_read(const std::filesystem::path& file, void (*read)(const char* file
   }
   if (!WIFSIGNALED(status)) return;
   const int signal = WTERMSIG(status);
-  if (signal == SIGXCPU || signal == SIGKILL) throw FileError(file, "takes too long to read: it is probably damaged");
+  if (signal == SIGXCPU || signal == SIGKILL || signal == SIGALRM)
+    throw FileError(file, "takes too long to read: it is probably damaged");
   throw FileError(file, "is damaged: libhdf5 crashes on it (" + std::string(::strsignal(signal)) + ")");
 }
 

@@ -21,6 +21,8 @@ constexpr std::size_t kKeptArrays = 8;
 constexpr std::size_t kChunkCache = std::size_t{32} << 20;         // bytes of each that is kept open
 constexpr hsize_t kMaxHdf5Chunk = hsize_t{256} << 20;              // bytes
 constexpr std::uint64_t kMaxHdf5Numbers = std::uint64_t{1} << 27;  // 1 GiB of doubles
+// libhdf5 takes some 3 KB for every chunk that a read touches: about 50 MB.
+constexpr hsize_t kMaxChunksRead = 1 << 14;
 constexpr std::size_t kMaxHdf5Attribute = std::size_t{16} << 20;
 constexpr std::uint64_t kMaxHdf5Elements = std::uint64_t{1} << 40;
 
@@ -70,6 +72,23 @@ std::vector<std::uint64_t> hdf5_shape_of(hid_t space) {
 std::string trimmed_hdf5_text(std::string text) {
   text.resize(std::min(text.size(), text.find('\0')));
   return valid_utf8(text);
+}
+
+struct Chunks {
+  hsize_t rows = 0;   ///< rows of a chunk; 0: in one piece
+  hsize_t a_row = 1;  ///< chunks that a row touches
+};
+
+Chunks chunks_of(hid_t dataset, const std::vector<std::uint64_t>& shape) {
+  const h5::Id how(H5Dget_create_plist(dataset));
+  std::array<hsize_t, H5S_MAX_RANK> chunk{};
+  if (H5Pget_layout(how.get()) != H5D_CHUNKED || H5Pget_chunk(how.get(), H5S_MAX_RANK, chunk.data()) < 1) return {};
+  Chunks out{std::max<hsize_t>(chunk[0], 1), 1};
+  for (std::size_t i = 1; i < shape.size() && out.a_row <= kMaxChunksRead; ++i) {
+    const auto side = std::max<hsize_t>(chunk[i], 1);
+    out.a_row *= std::min(shape[i] / side + (shape[i] % side != 0 ? 1 : 0), kMaxChunksRead + 1);
+  }
+  return out;
 }
 
 // The one string of an attribute or dataset, read by `read`.
@@ -239,6 +258,22 @@ std::optional<Hdf5Array> Hdf5File::array(const std::string& name) const {
   return out;
 }
 
+std::uint64_t Hdf5File::rows_at_once(const std::string& name, hid_t dataset, const Hdf5Array& facts,
+                                     std::uint64_t count) const {
+  const auto chunks = chunks_of(dataset, facts.shape);
+  if (chunks.rows == 0) return count;
+  if (chunks.a_row > kMaxChunksRead) fail(name, "has too many chunks in a row: " + facts.describe());
+  if (const auto needed = (count / chunks.rows + 1) * chunks.a_row; needed > kMaxChunksRead) {
+    // A few bytes can claim millions of rows; some chunks may well never have been written.
+    const h5::Id space(H5Dget_space(dataset));
+    hsize_t stored = 0;
+    if (H5Dget_num_chunks(dataset, space.get(), &stored) < 0 || needed / 16 > stored) {
+      fail(name, "is " + facts.describe() + ", but holds only " + std::to_string(stored) + " chunks of data");
+    }
+  }
+  return std::max<std::uint64_t>(1, kMaxChunksRead / chunks.a_row) * chunks.rows;
+}
+
 std::vector<double> Hdf5File::numbers(const std::string& name, std::uint64_t first, std::uint64_t count) const {
   const auto facts = array(name);
   if (!facts || (facts->element != Hdf5Array::Element::integer && facts->element != Hdf5Array::Element::real)) {
@@ -252,17 +287,21 @@ std::vector<double> Hdf5File::numbers(const std::string& name, std::uint64_t fir
   if (width > kMaxHdf5Numbers / count) fail(name, "is too large for a series: " + facts->describe());
   const auto held = h5::lock();
   const auto dataset = open_array(name);
+  const auto at_once = rows_at_once(name, dataset.get(), *facts, count);
   const h5::Id space(H5Dget_space(dataset.get()));
   std::vector<hsize_t> start(facts->shape.size(), 0);
   std::vector<hsize_t> size(facts->shape.begin(), facts->shape.end());
-  start[0] = first;
-  size[0] = count;
-  const hsize_t total = count * width;
-  std::vector<double> out(total);
-  const h5::Id memory(H5Screate_simple(1, &total, nullptr));
-  if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) < 0 ||
-      H5Dread(dataset.get(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, out.data()) < 0) {
-    fail(name, "cannot be read: " + h5::last_error());
+  std::vector<double> out(count * width);
+  for (std::uint64_t done = 0; done < count; done += size[0]) {
+    start[0] = first + done;
+    size[0] = std::min(at_once, count - done);
+    const hsize_t total = size[0] * width;
+    const h5::Id memory(H5Screate_simple(1, &total, nullptr));
+    if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) < 0 ||
+        H5Dread(dataset.get(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, out.data() + done * width) <
+            0) {
+      fail(name, "cannot be read: " + h5::last_error());
+    }
   }
   return out;
 }
@@ -276,6 +315,7 @@ std::vector<std::uint8_t> Hdf5File::bytes(const std::string& name, std::uint64_t
   if (width > most || (variable && width != 1)) fail(name, "has rows of an absurd size: " + facts->describe());
   const auto held = h5::lock();
   const auto dataset = kept_array(name);
+  rows_at_once(name, dataset, *facts, 1);
   const h5::Id space(H5Dget_space(dataset));
   std::vector<hsize_t> start(facts->shape.size(), 0);
   std::vector<hsize_t> size(facts->shape.begin(), facts->shape.end());

@@ -65,6 +65,9 @@ class Hdf5File {
   /// Whether each part of the path is a hard link, and the object is of this kind.
   bool is_here(const std::string& name, H5O_type_t kind) const;
   h5::Id open_array(const std::string& name) const;
+  /// How many of `count` rows one read may cover, since libhdf5 takes memory for each chunk that it touches. Refuses
+  /// chunks far too small, and far more rows than there are chunks stored. With HDF5 locked.
+  std::uint64_t rows_at_once(const std::string& name, hid_t dataset, const Hdf5Array& facts, std::uint64_t count) const;
   /// The same, kept open with its decoded chunks: pictures are read one after another. With HDF5 locked.
   hid_t kept_array(const std::string& name) const;
 

@@ -389,6 +389,39 @@ class TestHdf5 : public QObject {
     QVERIFY(refused > 20);
   }
 
+  // libhdf5 takes kilobytes for every chunk that one read touches.
+  void rows_in_many_chunks() {
+    const auto path = folder_ / "chunks.h5";
+    constexpr hsize_t kRows = 40'000, kClaimed = 10'000'000;
+    {
+      Writer file(path);
+      file.numbers("/many", {kRows, 2}, true);
+      const auto claim = [&](const char* name, const Shape& shape, const Shape& chunk) {
+        const h5::Id space(H5Screate_simple(2, shape.data(), nullptr));
+        const h5::Id how(H5Pcreate(H5P_DATASET_CREATE));
+        H5Pset_chunk(how.get(), 2, chunk.data());
+        const h5::Id made(
+            H5Dcreate2(file.file(), name, H5T_IEEE_F32LE, space.get(), H5P_DEFAULT, how.get(), H5P_DEFAULT));
+        QVERIFY(bool(made));
+      };
+      claim("/claimed", {kClaimed, 7}, {1, 7});
+      claim("/unwritten", {100, 7}, {1, 7});
+      claim("/crumbs", {10, 100'000}, {1, 1});
+    }
+    const Hdf5File file(path);
+    const auto all = file.numbers("/many", 0, kRows);
+    QCOMPARE(all.size(), std::size_t{2 * kRows});
+    for (const hsize_t row : {hsize_t{0}, hsize_t{16'383}, hsize_t{16'384}, hsize_t{16'385}, kRows - 1}) {
+      QCOMPARE(all[2 * row + 1], static_cast<double>(100 * row + 1));
+    }
+    QCOMPARE(file.numbers("/many", 20'000, 20'000).back(), all.back());
+    DEER_VERIFY_ERROR(file.numbers("/claimed", 0, kClaimed),
+                      "'/claimed' is float32 [10000000, 7], but holds only 0 chunks of data");
+    QCOMPARE(file.numbers("/claimed", 5, 2), std::vector<double>(14, 0.0));
+    QCOMPARE(file.numbers("/unwritten", 0, 100).size(), std::size_t{700});
+    DEER_VERIFY_ERROR(file.numbers("/crumbs", 0, 1), "'/crumbs' has too many chunks in a row");
+  }
+
   void damaged_files_are_errors() {
     const auto path = folder_ / "whole.h5";
     {
