@@ -3,6 +3,9 @@
 // single frames of a frame store with the true state in place of images, so that vision has no part in it, and prints
 // by difficulty and exit how often the predicted motion points within 18 degrees of the expert's.
 //
+// Its resampler is new and learns along: it mixes the objects at first, which slows down learning more than any size of
+// the layers. Training proper teaches it before (stage "latents").
+//
 // With answers=1 the heads learn where the block is that is meant, in place of acting, and it counts whether they are
 // within 3 cm of it.
 //
@@ -271,6 +274,7 @@ int main(int argc, char** argv) try {
       std::swap(frames[i - 1], frames[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
     }
   };
+  if (training.empty() || test.empty()) throw Error("no frames to train on or to test: try without scatter");
   shuffle(training, 1);
   shuffle(test, 2);
   std::printf("%zu frames to train on, %zu to test\n", training.size(), test.size());

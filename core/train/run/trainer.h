@@ -29,13 +29,14 @@ struct StageOptions {
   double gradient_norm = 1;     ///< gradients are clipped to this norm
   bool train_decoder = false;   ///< the decoder's blocks too
   bool train_resampler = true;  ///< not if it was trained before (stage "latents")
+  bool locate = false;          ///< learns where the block is that is meant, instead of acting
+  double average_decay = 0;     ///< for an exponential average of the weights; 0: none
+  double gripper_weight = 0.01;
+  PaddingInPooling padding = PaddingInPooling::excluded;
+
   bool trains(const std::string& parameter) const {
     return deer::trains(stage, parameter, train_decoder, train_resampler);
   }
-  bool locate = false;       ///< learns where the block is that is meant, instead of acting
-  double average_decay = 0;  ///< for an exponential average of the weights; 0: none
-  double gripper_weight = 0.01;
-  PaddingInPooling padding = PaddingInPooling::excluded;
 };
 
 struct TrainingOptions {

@@ -4,16 +4,18 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/episodes/scene_block.h"
+#include "core/train/vision/vision_targets.h"
 
 namespace deer {
 namespace {
 
 constexpr double kSmallerEdge = 0.0375;  // m: between the two sizes
 // The room above the table, with its drawer and slider (m).
-constexpr std::array kLowest = {-0.6F, -0.6F, 0.2F}, kHighest = {0.6F, 0.4F, 1.0F};
+constexpr std::array kLowest = {-0.6, -0.6, 0.2}, kHighest = {0.6, 0.4, 1.0};
 constexpr std::int64_t kColumns = 6;
 constexpr std::array kLookColours = {"red", "blue", "pink", "green"};
 static_assert(kLookColours.size() == kBlockColours.size());
@@ -28,6 +30,14 @@ std::vector<SceneBlock> calvins_blocks(const float* scene_obs) {
     out.push_back(block);
   }
   return out;
+}
+
+// Others fell off it, or were thrown far away.
+bool is_at_table(const std::array<double, 3>& position) {
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (!(position[i] > kLowest[i] && position[i] < kHighest[i])) return false;
+  }
+  return true;
 }
 
 std::size_t look_of(const SceneBlock& block) {
@@ -47,15 +57,10 @@ std::vector<std::string> block_slot_names() {
   return out;
 }
 
-bool is_at_table(const float* position) {
-  for (std::size_t i = 0; i < 3; ++i) {
-    if (!(position[i] > kLowest[i] && position[i] < kHighest[i])) return false;
-  }
-  return true;
-}
+bool has_blocks(const at::Tensor& blocks) { return blocks.defined() && !at::isnan(blocks).all().item<bool>(); }
 
 at::Tensor block_slots(const at::Tensor& scene_obs, const at::Tensor& blocks) {
-  if (!blocks.defined() || at::isnan(blocks).all().item<bool>()) return {};
+  if (!has_blocks(blocks)) return {};
   const auto frames = blocks.size(0);
   const auto names = static_cast<std::int64_t>(block_slot_names().size());
   auto out = at::zeros({frames, names, kColumns}, at::kFloat);
@@ -70,18 +75,31 @@ at::Tensor block_slots(const at::Tensor& scene_obs, const at::Tensor& blocks) {
     std::array<std::int64_t, 2 * kBlockColours.size()> used{};
     for (const auto& block : found) {
       const auto look = look_of(block);
-      std::array<float, 3> position{};
-      std::ranges::copy(block.position, position.begin());
-      if (!is_at_table(position.data()) || used[look] == kSlotsPerLook) continue;
+      if (!is_at_table(block.position) || used[look] == kSlotsPerLook) continue;
       const auto slot = static_cast<std::int64_t>(look) * kSlotsPerLook + used[look]++;
       auto* const place = values + (frame * names + slot) * kColumns;
       *place = 1;
-      std::ranges::copy(position, place + 1);
+      std::copy_n(block.position.begin(), 3, place + 1);
       place[4] = static_cast<float>(std::sin(4 * block.euler[2]));
       place[5] = static_cast<float>(std::cos(4 * block.euler[2]));
     }
   }
   return out;
+}
+
+at::Tensor places_from_tcp(const at::Tensor& robot_obs, const at::Tensor& slots) {
+  std::vector<at::Tensor> out;
+  for (std::int64_t i = 0; i < slots.size(1); ++i) {
+    out.push_back(from_tcp(robot_obs, slots.select(1, i).narrow(1, 1, 3)));
+  }
+  return at::stack(out, 1);
+}
+
+at::Tensor yaws_from_tcp(const at::Tensor& robot_obs, const at::Tensor& slots) {
+  constexpr std::int64_t kTcpYaw = 5;
+  const auto own = robot_obs.narrow(1, kTcpYaw, 1) * 4;
+  const auto sine = slots.select(2, 4), cosine = slots.select(2, 5);
+  return at::stack({sine * own.cos() - cosine * own.sin(), cosine * own.cos() + sine * own.sin()}, 2);
 }
 
 }  // namespace deer

@@ -12,7 +12,6 @@
 #include "core/train/base/seeded_random.h"
 #include "core/train/vision/block_slots.h"
 #include "core/train/vision/flat_parameters.h"
-#include "core/train/vision/patch_reader.h"
 #include "core/train/vision/resampler_pretraining.h"
 #include "core/train/vision/vision_targets.h"
 
@@ -20,11 +19,12 @@ namespace deer {
 namespace {
 
 constexpr double kSlotBeta = 0.1;      // of the Huber loss, in standard deviations
+constexpr double kFoundM = 0.03;       // a block that is found
 constexpr double kNearHandM = 0.15;    // as in gripper_camera_targets()
 constexpr std::int64_t kHeldOut = 20;  // every so many stretches of frames is for validation
 
-// Columns of one slot: whether it has a block, its place, that from the TCP, its yaw; in the gripper camera the last
-// two.
+// Columns of one slot. Static camera: whether it has a block, its place, that from the TCP, its yaw. Gripper camera:
+// place and yaw in the TCP's frame.
 constexpr std::int64_t kStaticColumns = 9, kGripperColumns = 5;
 
 struct SlotCamera {
@@ -51,17 +51,14 @@ std::array<SlotCamera, 2> cameras_of(const FrameStore& store) {
   const auto slots = block_slots(scene, store.blocks());
   if (!slots.defined()) throw Error("no frame has blocks: the recordings are not of the suite with many blocks");
   const auto there = slots.narrow(2, 0, 1), place = slots.narrow(2, 1, 3);
-  const auto count = slots.size(1);
-  std::vector<at::Tensor> local;
-  for (std::int64_t i = 0; i < count; ++i) local.push_back(from_tcp(robot, place.select(1, i)));
-  const auto from_hand = at::stack(local, 1);
+  const auto from_hand = places_from_tcp(robot, slots);
 
   std::array<SlotCamera, 2> out;
   out[0].name = "static";
   out[0].slots = at::cat({there, place, place - tcp_position(robot).unsqueeze(1), slots.narrow(2, 4, 2)}, 2);
   out[0].slot_weights = at::cat({at::ones_like(there), there.expand({-1, -1, kStaticColumns - 1})}, 2);
   out[1].name = "gripper";
-  out[1].slots = at::cat({from_hand, yaw_from_tcp(robot, slots)}, 2);
+  out[1].slots = at::cat({from_hand, yaws_from_tcp(robot, slots)}, 2);
   out[1].slot_weights =
       ((-from_hand.square().sum(2, true) / (kNearHandM * kNearHandM)).exp() * there).expand({-1, -1, kGripperColumns});
   const std::array rest = {static_camera_targets(robot, scene, false), gripper_camera_targets(robot, scene, false)};
@@ -158,7 +155,7 @@ class LatentLearner {
     const auto said = read * normals_[0].scale + normals_[0].mean;
     const auto error = (said.narrow(2, 1, 3) - truth.narrow(2, 1, 3)).norm(2, {2});
     out.error_mm = 1000 * ((error * there).sum() / there.sum().clamp_min(1)).item<double>();
-    out.near = ((error < 0.03).to(at::kFloat) * there).sum().div(there.sum().clamp_min(1)).item<double>();
+    out.near = ((error < kFoundM).to(at::kFloat) * there).sum().div(there.sum().clamp_min(1)).item<double>();
     out.wrong_there = ((said.select(2, 0) > 0.5) != (there > 0.5)).to(at::kFloat).mean().item<double>();
   }
 

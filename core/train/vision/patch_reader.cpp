@@ -10,7 +10,6 @@
 #include "core/model/torch_compat.h"
 #include "core/train/vision/block_slots.h"
 #include "core/train/vision/vision_points.h"
-#include "core/train/vision/vision_targets.h"
 
 namespace deer {
 namespace {
@@ -20,7 +19,6 @@ constexpr double kHuberBeta = 0.1;                           // in standard devi
 constexpr double kBlocksPerImage = 6;                        // roughly: the loss is about that of one block
 constexpr double kFewBlocks = -4;                            // log odds at the start: most patches show none
 constexpr std::int64_t kYaw = 3;                             // first column of the yaw
-constexpr std::int64_t kTcpYaw = 5;                          // column of robot_obs
 
 std::int64_t looks() { return static_cast<std::int64_t>(block_slot_names().size()) / kSlotsPerLook; }
 
@@ -67,18 +65,8 @@ PatchLabels static_camera_labels(const at::Tensor& slots) {
 }
 
 PatchLabels gripper_camera_labels(const at::Tensor& robot_obs, const at::Tensor& slots) {
-  std::vector<at::Tensor> local;
-  for (std::int64_t i = 0; i < slots.size(1); ++i) {
-    local.push_back(from_tcp(robot_obs, slots.select(1, i).narrow(1, 1, 3)));
-  }
   return normalised(gripper_camera_slot_points(robot_obs, slots),
-                    at::cat({at::stack(local, 1), yaw_from_tcp(robot_obs, slots)}, 2));
-}
-
-at::Tensor yaw_from_tcp(const at::Tensor& robot_obs, const at::Tensor& slots) {
-  const auto own = (robot_obs.narrow(1, kTcpYaw, 1) * 4);
-  const auto sine = slots.select(2, 1 + kYaw), cosine = slots.select(2, 2 + kYaw);
-  return at::stack({sine * own.cos() - cosine * own.sin(), cosine * own.cos() + sine * own.sin()}, 2);
+                    at::cat({places_from_tcp(robot_obs, slots), yaws_from_tcp(robot_obs, slots)}, 2));
 }
 
 std::vector<ParameterSpec> patch_reader_specs(const std::string& prefix, std::int64_t width) {

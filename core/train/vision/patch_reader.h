@@ -6,7 +6,7 @@
 namespace deer {
 
 /// What the patches of one camera show of the blocks. A tower that must say at every patch which blocks have their
-/// centre there, and where they are, learns many blocks ten times faster than from a reading of the whole image.
+/// centre there, and where they are, learns many blocks much faster than from a reading of the whole image.
 struct PatchLabels {
   /// Columns of `values`: position (m) and sine and cosine of four times the yaw.
   static constexpr std::int64_t kValues = 5;
@@ -22,9 +22,6 @@ struct PatchLabels {
 PatchLabels static_camera_labels(const at::Tensor& slots);
 /// In the TCP's frame.
 PatchLabels gripper_camera_labels(const at::Tensor& robot_obs, const at::Tensor& slots);
-
-/// sine and cosine of four times each block's yaw in the TCP's frame: [N, S, 2].
-at::Tensor yaw_from_tcp(const at::Tensor& robot_obs, const at::Tensor& slots);
 
 std::vector<ParameterSpec> patch_reader_specs(const std::string& prefix, std::int64_t width);
 

@@ -89,18 +89,18 @@ std::array<VisionCamera, 2> make_cameras(const FrameStore& store, const std::vec
   const auto& robot = store.robot_obs();
   const auto& scene = store.scene_obs();
   const auto slots = block_slots(scene, store.blocks());
-  const bool calvins = !slots.defined() || options.patch_weight == 0;
+  const bool by_patch = slots.defined() && options.patch_weight > 0;
   auto static_points = static_camera_points(robot, scene), gripper_points = gripper_camera_points(robot, scene);
-  if (!calvins) {  // the TCP only
+  if (by_patch) {  // the TCP only
     static_points = static_points.narrow(1, 0, 1);
     gripper_points = gripper_points.narrow(1, 0, 0);
   }
   std::array<VisionCamera, 2> out{
-      make_camera("static", store.static_images(), static_camera_targets(robot, scene, calvins), static_points,
+      make_camera("static", store.static_images(), static_camera_targets(robot, scene, !by_patch), static_points,
                   training_frames, options),
-      make_camera("gripper", store.gripper_images(), gripper_camera_targets(robot, scene, calvins), gripper_points,
+      make_camera("gripper", store.gripper_images(), gripper_camera_targets(robot, scene, !by_patch), gripper_points,
                   training_frames, options)};
-  if (!calvins) {
+  if (by_patch) {
     out[0].patches = static_camera_labels(slots);
     out[1].patches = gripper_camera_labels(robot, slots);
   }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/train/vision/block_slots.h"
 #include "core/train/vision/vision_targets.h"
 
 namespace deer {
@@ -64,11 +65,12 @@ at::Tensor project(const at::Tensor& position, const Camera& camera) {
   return at::stack({x.clamp(-2, 2), y.clamp(-2, 2), visible.to(position.dtype())}, 1);
 }
 
-at::Tensor slot_position(const at::Tensor& slots, std::int64_t slot) { return slots.select(1, slot).narrow(1, 1, 3); }
-
-// Points [N, 3] of a slot, not visible where it has no block.
-at::Tensor with_presence(at::Tensor points, const at::Tensor& slots, std::int64_t slot) {
-  points.select(1, 2).mul_(slots.select(1, slot).select(1, 0));
+// Of each slot's position [N, S, 3]; not visible where the slot is empty.
+at::Tensor project_slots(const at::Tensor& positions, const at::Tensor& slots, const Camera& camera) {
+  std::vector<at::Tensor> out;
+  for (std::int64_t i = 0; i < slots.size(1); ++i) out.push_back(project(positions.select(1, i), camera));
+  auto points = at::stack(out, 1);
+  points.select(2, 2).mul_(slots.select(2, 0));
   return points;
 }
 
@@ -91,19 +93,11 @@ at::Tensor gripper_camera_points(const at::Tensor& robot_obs, const at::Tensor& 
 }
 
 at::Tensor static_camera_slot_points(const at::Tensor& slots) {
-  std::vector<at::Tensor> out;
-  for (std::int64_t i = 0; i < slots.size(1); ++i) {
-    out.push_back(with_presence(project(slot_position(slots, i), static_camera()), slots, i));
-  }
-  return at::stack(out, 1);
+  return project_slots(slots.narrow(2, 1, 3), slots, static_camera());
 }
 
 at::Tensor gripper_camera_slot_points(const at::Tensor& robot_obs, const at::Tensor& slots) {
-  std::vector<at::Tensor> out;
-  for (std::int64_t i = 0; i < slots.size(1); ++i) {
-    out.push_back(with_presence(project(from_tcp(robot_obs, slot_position(slots, i)), gripper_camera()), slots, i));
-  }
-  return at::stack(out, 1);
+  return project_slots(places_from_tcp(robot_obs, slots), slots, gripper_camera());
 }
 
 at::Tensor patch_centers(std::int64_t side) {

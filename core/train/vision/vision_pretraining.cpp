@@ -12,6 +12,7 @@
 #include "core/model/weights/tensor_archive.h"
 #include "core/train/base/parallel_work.h"
 #include "core/train/base/seeded_random.h"
+#include "core/train/vision/block_slots.h"
 #include "core/train/vision/vision_learner.h"
 
 namespace deer {
@@ -90,7 +91,9 @@ std::string signature(const FrameStore& store, const VisionPretrainingOptions& o
       << ' ' << v.mlp_width << ' ' << v.quick_gelu << ' ' << o.steps << ' ' << o.frames_per_step << ' '
       << o.learning_rate << ' ' << o.weight_decay << ' ' << o.warmup_steps << ' ' << o.gradient_norm << ' '
       << o.static_shift << ' ' << o.gripper_shift << ' ' << o.brightness << ' ' << o.contrast << ' ' << o.colour << ' '
-      << o.point_weight << ' ' << o.patch_weight << ' ' << o.seed << ' ' << o.validation_share << ' ' << o.bfloat16;
+      << o.point_weight << ' ';
+  if (has_blocks(store.blocks())) out << o.patch_weight << ' ';  // without them, states of before do not name it
+  out << o.seed << ' ' << o.validation_share << ' ' << o.bfloat16;
   if (const auto& r = o.resampler) {
     out << ' ' << r->dim << ' ' << r->depth << ' ' << r->dim_head << ' ' << r->heads << ' ' << r->latents << ' '
         << r->ff_mult;
@@ -246,22 +249,21 @@ class Run {
                                         camera.targets.weights.index_select(0, index));
       for (std::size_t q = 0; q < errors.size(); ++q) {
         out.errors.push_back({name, quantities[q].name, quantities[q].unit(), errors[q]});
-        validation_log_->row() << step_ << ',' << name << ',' << quantities[q].name << ',' << errors[q] << ','
-                               << quantities[q].unit() << '\n';
       }
     }
     for (std::size_t i = 0; i < reading.patches.size(); ++i) {
       if (!reading.patches[i].defined()) continue;
       const auto& camera = learner_.cameras()[i];
+      const auto name = camera.name + " patches";
       const auto found = patch_errors(reading.patches[i], camera.patches, index);
-      for (const auto& error : {VisionError{camera.name + " patches", "blocks", "mm", found.position_mm},
-                                VisionError{camera.name + " patches", "blocks_yaw", "deg", found.yaw_deg},
-                                VisionError{camera.name + " patches", "blocks_missed", "%", 100 * found.missed},
-                                VisionError{camera.name + " patches", "blocks_invented", "%", 100 * found.invented}}) {
-        out.errors.push_back(error);
-        validation_log_->row() << step_ << ',' << error.camera << ',' << error.quantity << ',' << error.error << ','
-                               << error.unit << '\n';
-      }
+      out.errors.push_back({name, "blocks", "mm", found.position_mm});
+      out.errors.push_back({name, "blocks_yaw", "deg", found.yaw_deg});
+      out.errors.push_back({name, "blocks_missed", "%", 100 * found.missed});
+      out.errors.push_back({name, "blocks_invented", "%", 100 * found.invented});
+    }
+    for (const auto& error : out.errors) {
+      validation_log_->row() << step_ << ',' << error.camera << ',' << error.quantity << ',' << error.error << ','
+                             << error.unit << '\n';
     }
     validation_log_->row() << step_ << ",both,loss," << out.loss << ",\n";
     validation_log_->flush();

@@ -6,8 +6,6 @@
 #include <array>
 #include <numbers>
 
-#include "core/train/vision/block_slots.h"
-
 namespace deer {
 namespace {
 

@@ -108,7 +108,7 @@ class TestBlockSlots : public QObject {
     // A hand that is turned as the block sees it straight.
     auto robot = at::zeros({2, 15});
     robot[0][5] = 0.3;
-    const auto seen = yaw_from_tcp(robot, slots);
+    const auto seen = yaws_from_tcp(robot, slots);
     QVERIFY(at::allclose(seen[0][0], at::tensor({0.0F, 1.0F}), 0, 1e-6));
     QVERIFY(at::allclose(seen[1][0], at::tensor({std::sin(1.2F), std::cos(1.2F)}), 0, 1e-5));
   }
