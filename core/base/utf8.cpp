@@ -49,4 +49,34 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+FileText decode_text(std::string_view bytes) {
+  constexpr std::string_view kUtf8 = "\xEF\xBB\xBF", kLittle = "\xFF\xFE", kBig = "\xFE\xFF";
+  if (bytes.starts_with(kUtf8)) bytes.remove_prefix(kUtf8.size());
+  const bool little = bytes.starts_with(kLittle);
+  FileText out;
+  if (!little && !bytes.starts_with(kBig)) {
+    out.text = valid_utf8(bytes);
+    out.valid = out.text == bytes;
+    return out;
+  }
+  bytes.remove_prefix(kLittle.size());
+  out.valid = bytes.size() % 2 == 0;
+  const auto unit = [&](std::size_t at) -> std::uint32_t {
+    const auto first = static_cast<unsigned char>(bytes[at]), second = static_cast<unsigned char>(bytes[at + 1]);
+    return little ? first | second << 8 : first << 8 | second;
+  };
+  for (std::size_t at = 0; at + 1 < bytes.size(); at += 2) {
+    std::uint32_t code = unit(at);
+    const bool high = code >= 0xD800 && code < 0xDC00;
+    if (high && at + 3 < bytes.size() && unit(at + 2) >= 0xDC00 && unit(at + 2) < 0xE000) {
+      code = 0x10000 + ((code - 0xD800) << 10) + (unit(at + 2) - 0xDC00);
+      at += 2;
+    } else if (code >= 0xD800 && code < 0xE000) {
+      out.valid = false;
+    }
+    append_utf8(out.text, code);
+  }
+  return out;
+}
+
 }  // namespace deer

@@ -25,4 +25,12 @@ DecodedUtf8 decode_utf8(std::string_view text);
 /// `text` with every byte that is not part of well-formed UTF-8 replaced by U+FFFD.
 std::string valid_utf8(std::string_view text);
 
+struct FileText {
+  std::string text;   ///< well-formed UTF-8 without a byte-order mark
+  bool valid = true;  ///< false: bytes that are no UTF-8 were replaced by U+FFFD
+};
+
+/// The text of a file's bytes: UTF-8, or UTF-16 that begins with a byte-order mark.
+FileText decode_text(std::string_view bytes);
+
 }  // namespace deer

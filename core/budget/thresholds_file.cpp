@@ -3,13 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/base/number_text.h"
+#include "core/base/utf8.h"
 #include "core/base/version.h"
+#include "core/budget/thresholds_text.h"
 #include "core/exits/engine.h"
 #include "core/exits/policy_json.h"
 
@@ -34,37 +35,49 @@ std::string value_of(const std::map<std::string, std::string>& provenance, const
   return place == provenance.end() ? std::string() : place->second;
 }
 
-double parse_threshold(std::string_view word, const std::filesystem::path& file) {
-  if (word == "always") return kAlwaysLeave;
-  if (word == "never") return kNeverLeave;
-  const auto out = parse_number(word);
-  if (!out || std::isnan(*out)) {
-    throw FileError(file, "'" + printable(word) + "' is not a threshold: expected a number, 'always' or 'never'");
-  }
-  return *out;
-}
-
 std::string list(std::span<const int> layers) {
   std::string out;
   for (const int layer : layers) out += (out.empty() ? "" : ", ") + std::to_string(layer);
   return out;
 }
 
-// The words after --thresholds up to the next option, or all.
-std::vector<double> from_text(std::string text, const std::filesystem::path& file) {
-  constexpr std::string_view kOption = "--thresholds";
-  const auto option = text.find(kOption);
-  const bool is_line = option != std::string::npos;
-  if (is_line) text.erase(0, option + kOption.size());
-  for (char& c : text) {
-    if (c == ',' || c == '=') c = ' ';
+// Python's json writes infinities and NaN as words, which JSON does not have.
+std::string without_python_words(std::string_view text, const std::filesystem::path& file) {
+  std::string out;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto rest = text.substr(i);
+    if (!quoted && rest.starts_with("NaN")) throw FileError(file, "a threshold is NaN, expected a number");
+    if (!quoted && rest.starts_with("Infinity")) {
+      out += "1e8";  // kAlwaysLeave; with the minus before it kNeverLeave
+      i += std::string_view("Infinity").size() - 1;
+      continue;
+    }
+    if (quoted && text[i] == '\\' && i + 1 < text.size()) out += text[i++];
+    if (text[i] == '"') quoted = !quoted;
+    out += text[i];
   }
-  std::istringstream words(text);
-  std::vector<double> out;
-  std::string word;
-  while (words >> word && out.size() <= kMostExits) {
-    if (is_line && word.starts_with("--")) break;
-    out.push_back(parse_threshold(word, file));
+  return out;
+}
+
+// {"1": 0.02, "3": always}: thresholds by exit layer.
+bool is_by_layer(const Json& json) {
+  const auto is_layer = [](const std::string& key) {
+    return !key.empty() && key.size() <= 5 && key.find_first_not_of("0123456789") == std::string::npos;
+  };
+  for (const auto& [key, value] : json.items()) {
+    if (!is_layer(key) || !value.is_number()) return false;
+  }
+  return json.is_object() && !json.empty();
+}
+
+Json from_layers(const Json& json) {
+  std::map<int, double> by_layer;
+  for (const auto& [key, value] : json.items()) by_layer[std::stoi(key)] = value.get<double>();
+  Json out = {{"thresholds", Json::array()}, {"exit_layers", Json::array()}};
+  for (const auto& [layer, threshold] : by_layer) {
+    out["exit_layers"].push_back(layer);
+    out["thresholds"].push_back(threshold);
   }
   return out;
 }
@@ -160,13 +173,13 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
   const auto mapped = MappedFile::open(file);
   constexpr std::size_t kLargest = std::size_t{16} << 20;
   if (mapped->size() > kLargest) throw FileError(file, "is too large for thresholds");
-  const std::string text(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->size());
+  const auto text = decode_text({reinterpret_cast<const char*>(mapped->bytes().data()), mapped->size()}).text;
   ThresholdsFile out;
   out.file = file;
   const auto start = text.find_first_not_of(" \t\r\n");
-  if (start != std::string::npos && (text[start] == '{' || text[start] == '[')) {
-    const Json json = parse_json(text, file);
-    const Json wrapped = json.is_array() ? Json{{"thresholds", json}} : json;
+  if (start != std::string::npos && text[start] == '{') {
+    const Json json = parse_json(without_python_words(text, file), file);
+    const Json wrapped = is_by_layer(json) ? from_layers(json) : json;
     const JsonFields fields(file, wrapped);
     out.thresholds = fields.numbers("thresholds");
     if (fields.has("exit_layers")) {
@@ -191,7 +204,11 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
     }
     out.solution = wrapped;
   } else {
-    out.thresholds = from_text(text, file);
+    try {
+      out.thresholds = thresholds_from_text(text);
+    } catch (const Error& error) {
+      throw FileError(file, error.what());
+    }
   }
   if (out.thresholds.empty() || out.thresholds.size() > kMostExits) {
     throw FileError(file, "holds " + std::string(out.thresholds.empty() ? "no" : "too many") + " thresholds");
@@ -200,6 +217,12 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
     if (std::isnan(threshold)) throw FileError(file, "a threshold is not a number");
   }
   return out;
+}
+
+std::string oddity(std::span<const double> thresholds, std::size_t exits) {
+  if (thresholds.empty() || thresholds.size() != exits || thresholds.back() >= kAlwaysLeave / 1e4) return {};
+  return "the last threshold is " + shortest_text(thresholds.back()) +
+         ", but every frame ends at the deepest exit: write 'always'";
 }
 
 void check_exits(const ThresholdsFile& t, std::span<const int> exit_layers) {

@@ -37,10 +37,14 @@ ThresholdsFile thresholds_of(const BudgetSolution& solution, const BudgetRequest
 /// Writes JSON for `deer run --thresholds` and `deer eval --thresholds`. Throws FileError.
 void write_thresholds(const std::filesystem::path& file, const ThresholdsFile& thresholds);
 
-/// Reads a file from write_thresholds(), a JSON list of numbers, or text: the numbers after the reference's
-/// `--thresholds` on an argument line, or a line of numbers separated by commas or blanks, as its evaluation prints.
-/// "always" and "never" stand for numbers. Throws FileError naming the field.
+/// Reads a file from write_thresholds(), a JSON object of numbers by exit layer, or what thresholds_from_text() reads:
+/// a list, numbers as the reference's evaluation prints them, or its `--thresholds …` on a line. UTF-8 or UTF-16.
+/// Throws FileError naming the field.
 ThresholdsFile read_thresholds(const std::filesystem::path& file);
+
+/// What is odd about thresholds for a model with `exits` exits, in a sentence, or empty: a last one that is not
+/// "always", although the deepest exit always ends a frame.
+std::string oddity(std::span<const double> thresholds, std::size_t exits);
 
 /// Throws FileError unless the thresholds are for `exit_layers`, a model's from shallow to deep, or for the first of
 /// them.

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/support/policy_options.h"
 
-#include <cmath>
+#include <cstdio>
 #include <filesystem>
-#include <sstream>
 
 #include "core/base/error.h"
-#include "core/base/number_text.h"
+#include "core/budget/thresholds_text.h"
 #include "core/exits/gate_file.h"
 #include "core/exits/learned_gate.h"
 
@@ -21,27 +20,18 @@ std::optional<ThresholdsFile> thresholds_file(const std::string& text) {
   throw FileError(text, "is not a thresholds file");
 }
 
-// "0.02,0.03,always"
 std::vector<double> parse_thresholds(const std::string& text) {
-  std::vector<double> out;
-  std::istringstream words(text + ",");
-  std::string word;
-  while (std::getline(words, word, ',')) {
-    const auto value = word == "always"  ? std::optional(kAlwaysLeave)
-                       : word == "never" ? std::optional(kNeverLeave)
-                                         : parse_number(word);
-    if (!value || std::isnan(*value)) {
-      throw Error("threshold '" + printable(word) + "' is not a number, 'always' or 'never' (and no such file exists)");
-    }
-    out.push_back(*value);
+  try {
+    return thresholds_from_text(text);
+  } catch (const Error& error) {
+    throw Error("--thresholds: " + std::string(error.what()) + " (and no file of that name exists)");
   }
-  return out;
 }
 
 }  // namespace
 
 void PolicyOptions::add_to(CLI::App& command) {
-  auto* const given = command.add_option("--thresholds", thresholds, "One per exit: 0.02,0.03,always; or a JSON file");
+  auto* const given = command.add_option("--thresholds", thresholds, "One per exit: 0.02,0.03,always; or a file");
   command.add_option("--exit", exit_layer, "Exit every frame after this layer (zero-based), without probing")
       ->excludes(given);
   command.add_flag("--own-head", own_head, "With --exit: use the head trained only on that layer");
@@ -96,6 +86,10 @@ ExitPolicy PolicyOptions::apply(ExitPolicy policy, const ModelSummary* model) co
     } else {
       policy.thresholds = parse_thresholds(*thresholds);
     }
+  }
+  if (thresholds && model) {
+    const auto odd = oddity(policy.thresholds, model->exit_layers.size());
+    if (!odd.empty()) std::fprintf(stderr, "deer: note: %s\n", odd.c_str());
   }
   if (max_layer) policy.max_layer = max_layer;
   if (!gate.empty()) {

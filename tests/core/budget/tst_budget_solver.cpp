@@ -367,6 +367,45 @@ class TestBudgetSolver : public QObject {
                 .ends_with("--value_type sim"));
   }
 
+  void thresholds_as_people_write_them_data() {
+    QTest::addColumn<QString>("text");
+    const auto row = [](const char* name, const char* text) { QTest::newRow(name) << text; };
+    row("a line of blanks", "0.02 0.003 always");
+    row("commas", "0.02,0.003,always\n");
+    row("a byte-order mark, CR LF", "\uFEFF0.02, 0.003, 1e8\r\n");
+    row("a shell script", "# DeeR\nexport thresholds=\"0.02 0.003 100000000.0\"\n");
+    row("arguments", "python eval.py --amp 1 --thresholds 0.02 0.003 1e8 --max_layer 6");
+    row("an argument with =", "--thresholds=0.02,0.003,always");
+    row("YAML", "exit: 3\nthresholds:\n  - 0.02\n  - 0.003\n  - 100000000.0\nseed: 7\n");
+    row("numpy", "array([2.0e-02, 3.0e-03, 1.0e+08], dtype=float32)");
+    row("numpy scalars", "[np.float64(0.02), np.float64(0.003), np.float64(100000000.0)]");
+    row("PyTorch", "tensor([0.02, 0.003, inf], device='cuda:0')");
+    row("Python's json", "[0.02, 0.003, Infinity]");
+    row("an object of Python's json", "{\"note\": \"Infinity\", \"thresholds\": [0.02, 0.003, Infinity]}");
+    row("by exit layer", "{\"11\": 1e8, \"3\": 0.003, \"1\": 0.02}");
+  }
+  void thresholds_as_people_write_them() {
+    QFETCH(QString, text);
+    const TemporaryFolder folder;
+    const auto bytes = text.toUtf8();
+    const auto read =
+        read_thresholds(folder.write("t", std::string_view(bytes.constData(), std::size_t(bytes.size()))));
+    QCOMPARE(read.thresholds, (std::vector<double>{0.02, 0.003, 1e8}));
+    if (text.startsWith("{\"11")) QCOMPARE(read.exit_layers, (std::vector<int>{1, 3, 11}));
+    const auto utf16 =
+        QByteArray("\xFF\xFE") + QByteArray(reinterpret_cast<const char*>(text.utf16()), 2 * text.size());
+    const auto again =
+        read_thresholds(folder.write("u", std::string_view(utf16.constData(), std::size_t(utf16.size()))));
+    QCOMPARE(again.thresholds, read.thresholds);
+  }
+
+  void a_last_threshold_that_is_not_always_is_odd() {
+    QCOMPARE(oddity(std::vector<double>{0.5, 0.25}, 2),
+             std::string("the last threshold is 0.25, but every frame ends at the deepest exit: write 'always'"));
+    QVERIFY(oddity(std::vector<double>{0.5, 1e5}, 2).empty());
+    QVERIFY(oddity(std::vector<double>{0.5, 0.25}, 3).empty());
+  }
+
   void a_thresholds_file_has_one_meaning() {
     const TemporaryFolder folder;
     ModelSummary model;
@@ -449,13 +488,17 @@ class TestBudgetSolver : public QObject {
     DEER_VERIFY_ERROR(read(""), "holds no thresholds");
     DEER_VERIFY_ERROR(read("[]"), "holds no thresholds");
     DEER_VERIFY_ERROR(read("0.1 apple"), "'apple' is not a threshold");
-    DEER_VERIFY_ERROR(read("nan 1"), "is not a threshold");
+    DEER_VERIFY_ERROR(read("nan 1"), "'nan' is not a threshold");
+    DEER_VERIFY_ERROR(read("0,0241 0,0034 0,0070 100000,0"), "numbers with decimal commas");
+    DEER_VERIFY_ERROR(read("[0.02, NaN]"), "'NaN' is not a threshold");
+    DEER_VERIFY_ERROR(read("{\"thresholds\": [0.02, NaN]}"), "a threshold is NaN");
+    DEER_VERIFY_ERROR(read("{\"1\": 0.02, \"x\": 1}"), "'thresholds' is missing");
     DEER_VERIFY_ERROR(read("{\"thresholds\": 5}"), "thresholds");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1, 2], \"exit_layers\": [1]}"), "one layer per threshold");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1, 2], \"exit_layers\": [3, 1]}"), "shallow to deep");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1], \"criterion\": \"luck\"}"), "luck");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [1], \"provenance\": 3}"), "provenance");
-    DEER_VERIFY_ERROR(read("[1, "), "x");
+    DEER_VERIFY_ERROR(read("[1, "), "x: a bracket is not closed");
     DEER_VERIFY_ERROR(read_thresholds(folder / "none"), "none");
     DEER_VERIFY_ERROR(reference_arguments({{}, {1.0}, Criterion::time_step, DeltaType::l2, {}, {}}, 3), "time_step");
   }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/budget/thresholds_text.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/number_text.h"
+#include "core/exits/exit_policy.h"
+
+namespace deer {
+namespace {
+
+constexpr std::size_t kMostWords = 1000;
+
+bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
+
+// The text after "--thresholds" or "thresholds=", or all of it.
+struct Wanted {
+  std::string_view text;
+  bool is_option = false;
+};
+
+Wanted wanted_part(std::string_view text) {
+  constexpr std::string_view kName = "thresholds";
+  const auto place = text.find(kName);
+  if (place == std::string_view::npos) return {text};
+  return {text.substr(place + kName.size()), text.substr(0, place).ends_with("--")};
+}
+
+// "0,0241 0,0034": a comma inside each word, and blanks between the words.
+bool has_decimal_commas(std::string_view text) {
+  std::size_t inside = 0, words = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '.') return false;
+    const bool before = i > 0 && is_digit(text[i - 1]);
+    const bool after = i + 1 < text.size() && is_digit(text[i + 1]);
+    if (text[i] == ',' && before && after) ++inside;
+    if (after && (i == 0 || std::isspace(static_cast<unsigned char>(text[i])) != 0)) ++words;
+  }
+  return inside >= 2 && words + 1 >= inside && words >= 1;
+}
+
+// What stands around the numbers in a printed array, and ends it.
+bool is_array_name(std::string_view word) {
+  constexpr std::array<std::string_view, 7> kNames = {"array",   "tensor",  "list",   "float",
+                                                      "float16", "float32", "float64"};
+  if (const auto dot = word.rfind('.'); dot != std::string_view::npos) word.remove_prefix(dot + 1);
+  return std::find(kNames.begin(), kNames.end(), word) != kNames.end();
+}
+
+bool ends_array(std::string_view word) {
+  return word == "dtype" || word == "device" || word == "requires_grad" || word == "grad_fn";
+}
+
+std::optional<double> threshold_of(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (word == "always" || word == "inf" || word == "infinity" || word == "+inf") return kAlwaysLeave;
+  if (word == "never" || word == "-inf" || word == "-infinity") return kNeverLeave;
+  const auto out = parse_number(word);
+  return out && !std::isnan(*out) ? out : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<double> thresholds_from_text(std::string_view text) {
+  const auto wanted = wanted_part(text);
+  if (has_decimal_commas(wanted.text)) {
+    throw Error("these look like numbers with decimal commas; write a point: 0.024");
+  }
+  const auto count = [&](char c) { return std::count(wanted.text.begin(), wanted.text.end(), c); };
+  if (count('[') > count(']') || count('(') > count(')')) throw Error("a bracket is not closed (cut short?)");
+  std::vector<double> out;
+  std::size_t words = 0;
+  std::string word;
+  // False where the list ends.
+  const auto take = [&](char next) {
+    if (word.empty()) return true;
+    const auto taken = std::exchange(word, {});
+    if (++words > kMostWords) return false;
+    if (taken == "-" || is_array_name(taken)) return true;  // a bullet of YAML's
+    if (ends_array(taken) || (wanted.is_option && taken.starts_with("--"))) return false;
+    if (next == ':' && !out.empty()) return false;  // the next field of a YAML file
+    const auto value = threshold_of(taken);
+    if (!value) {
+      throw Error("'" + printable(taken) + "' is not a threshold: expected a number, 'always' or 'never'");
+    }
+    out.push_back(*value);
+    return true;
+  };
+  constexpr std::string_view kBetween = " \t\r\n,;=:[](){}\"'";
+  for (const char c : wanted.text) {
+    if (kBetween.find(c) == std::string_view::npos) {
+      word += c;
+    } else if (!take(c)) {
+      return out;
+    }
+  }
+  take(' ');
+  return out;
+}
+
+}  // namespace deer
