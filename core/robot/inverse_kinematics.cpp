@@ -17,6 +17,7 @@
 namespace deer {
 namespace {
 
+constexpr std::size_t kMostJoints = 32;  // more take seconds to solve
 constexpr int kRestarts = 24;
 constexpr int kIterations = 100;
 constexpr double kUnlimited = 1e6;  // of a continuous joint, rad
@@ -91,12 +92,17 @@ InverseKinematics::InverseKinematics(const RobotModel& robot, std::string_view t
   std::vector<double> low, high;
   KDL::Frame rest = KDL::Frame::Identity();
   for (const std::size_t link : path) {
-    const auto& segment = robot.tree_->segments[link];
+    const auto& tree = *robot.tree_;
+    // KDL does not couple joints: one that mimics another stays at its offset.
+    const bool coupled = tree.is_mimic(link);
+    const auto segment = coupled ? KDL::Segment(tree.segments[link].getName(), KDL::Joint(KDL::Joint::Fixed),
+                                                tree.segments[link].pose(links[link].joint_offset))
+                                 : tree.segments[link];
     out->chain.addSegment(segment);
     if (!low.empty()) out->reach += segment.pose(0).p.Norm();
     rest = rest * segment.pose(0);
     if (low.empty()) out->first = rest.p;
-    if (links[link].joint < 0) continue;
+    if (coupled || links[link].joint < 0) continue;
     const auto index = static_cast<std::size_t>(links[link].joint);
     const auto& joint = robot.joints()[index];
     out->joints.push_back(index);
@@ -107,6 +113,11 @@ InverseKinematics::InverseKinematics(const RobotModel& robot, std::string_view t
   }
   if (out->joints.empty()) {
     throw Error("robot '" + printable(robot.name()) + "': no joint moves link '" + printable(tip) + "'");
+  }
+  if (out->joints.size() > kMostJoints) {
+    throw Error("robot '" + printable(robot.name()) + "': " + std::to_string(out->joints.size()) +
+                " joints move link '" + printable(tip) + "', inverse kinematics is limited to " +
+                std::to_string(kMostJoints));
   }
   const auto count = static_cast<unsigned>(out->joints.size());
   out->lower.resize(count);

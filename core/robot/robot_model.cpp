@@ -4,6 +4,7 @@
 #include <console_bridge/console.h>
 #include <urdf_parser/urdf_parser.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <mutex>
@@ -13,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/base/utf8.h"
 #include "core/robot/robot_model_private.h"
 #include "core/robot/xml_tags.h"
 
@@ -85,12 +87,12 @@ std::pair<KDL::Joint, std::optional<RobotJoint>> convert(const urdf::Joint& join
   const auto fail = [&](const std::string& why) {
     return FileError(source, "joint '" + printable(joint.name) + "' " + why);
   };
-  if (joint.type == urdf::Joint::FIXED) return {KDL::Joint(joint.name, KDL::Joint::Fixed), std::nullopt};
+  const bool is_free = joint.type == urdf::Joint::FLOATING || joint.type == urdf::Joint::PLANAR;
+  if (joint.type == urdf::Joint::FIXED || is_free) return {KDL::Joint(joint.name, KDL::Joint::Fixed), std::nullopt};
   const bool turns = joint.type == urdf::Joint::REVOLUTE || joint.type == urdf::Joint::CONTINUOUS;
   if (!turns && joint.type != urdf::Joint::PRISMATIC) {
-    throw fail("has a type other than revolute, continuous, prismatic or fixed");
+    throw fail("has a type other than revolute, continuous, prismatic, floating, planar or fixed");
   }
-  if (joint.mimic) throw fail("mimics another joint, which is not supported");
   const KDL::Vector axis(joint.axis.x, joint.axis.y, joint.axis.z);
   if (!(axis.Norm() > 1e-9)) throw fail("has no axis");
   RobotJoint out;
@@ -106,6 +108,36 @@ std::pair<KDL::Joint, std::optional<RobotJoint>> convert(const urdf::Joint& join
   return {KDL::Joint(joint.name, origin.p, origin.M * axis, type), std::move(out)};
 }
 
+// The text as urdfdom takes it: UTF-8, without a DOCTYPE, with every limit's effort and velocity, which it demands and
+// nobody here uses.
+std::string readable(const std::string& urdf, const std::filesystem::path& source) {
+  auto text = decode_text(urdf).text;
+  if (is_nested_deeper(text, kMaxDepth)) throw FileError(source, "XML is nested too deeply for a URDF");
+  if (text.find("xmlns:xacro") != std::string::npos || source.extension() == ".xacro") {
+    const auto name = source.filename().string();
+    throw FileError(source, "is a xacro file, which has to be expanded first: xacro " + printable(name) +
+                                " -o robot.urdf (of ROS)");
+  }
+  if (const auto begin = text.find("<!DOCTYPE"); begin != std::string::npos) {
+    const auto end = text.find('>', begin);
+    const auto entities = text.find('[', begin);
+    if (end == std::string::npos || entities < end)
+      throw FileError(source, "has a DOCTYPE with declarations of its own");
+    text.erase(begin, end - begin + 1);
+  }
+  std::vector<std::pair<std::size_t, const char*>> missing;
+  for_each_tag(text, [&](const XmlTag& tag) {
+    if (tag.name != "limit" || tag.kind == XmlTag::Kind::closes) return true;
+    const auto after_name = static_cast<std::size_t>(tag.name.data() + tag.name.size() - text.data());
+    for (const auto& [name, added] : {std::pair{"effort", " effort=\"0\""}, {"velocity", " velocity=\"0\""}}) {
+      if (tag.attribute(name).empty()) missing.emplace_back(after_name, added);
+    }
+    return true;
+  });
+  for (auto it = missing.rbegin(); it != missing.rend(); ++it) text.insert(it->first, it->second);
+  return text;
+}
+
 }  // namespace
 
 void RobotModel::Tree::add(const urdf::Link& link, int parent) {
@@ -119,7 +151,10 @@ void RobotModel::Tree::add(const urdf::Link& link, int parent) {
   if (link.parent_joint) {
     const auto origin = frame(link.parent_joint->parent_to_joint_origin_transform);
     auto [kdl_joint, joint] = convert(*link.parent_joint, source);
-    if (joint) {
+    const auto& mimic = link.parent_joint->mimic;
+    if (joint && mimic) {
+      mimics.push_back({links.size(), joint->name, mimic->joint_name, mimic->multiplier, mimic->offset});
+    } else if (joint) {
       out.joint = static_cast<int>(joints.size());
       joints.push_back(std::move(*joint));
     }
@@ -132,6 +167,38 @@ void RobotModel::Tree::add(const urdf::Link& link, int parent) {
   }
   links.push_back(std::move(out));
   segments.push_back(std::move(segment));
+}
+
+// A mimic joint may follow another one, which may come later in the file.
+void RobotModel::Tree::connect_mimics() {
+  for (const auto& mimic : mimics) {
+    auto& link = links[mimic.link];
+    const auto* follows = &mimic;
+    double ratio = 1, offset = 0;
+    for (std::size_t steps = 0; follows != nullptr; ++steps) {
+      if (steps > mimics.size()) throw FileError(source, "joint '" + printable(mimic.joint) + "' mimics itself");
+      offset += ratio * follows->offset;
+      ratio *= follows->ratio;
+      const auto joint =
+          std::find_if(joints.begin(), joints.end(), [&](const RobotJoint& j) { return j.name == follows->follows; });
+      if (joint != joints.end()) {
+        link.joint = static_cast<int>(joint - joints.begin());
+        break;
+      }
+      const auto next =
+          std::find_if(mimics.begin(), mimics.end(), [&](const Mimic& m) { return m.joint == follows->follows; });
+      if (next == mimics.end()) {
+        throw FileError(source, "joint '" + printable(mimic.joint) + "' mimics '" + printable(follows->follows) +
+                                    "', which is no joint that moves");
+      }
+      follows = &*next;
+    }
+    if (!std::isfinite(ratio) || !std::isfinite(offset)) {
+      throw FileError(source, "joint '" + printable(mimic.joint) + "' mimics another by numbers that are not finite");
+    }
+    link.joint_ratio = ratio;
+    link.joint_offset = offset;
+  }
 }
 
 RobotModel::RobotModel(std::unique_ptr<const Tree> tree) : tree_(std::move(tree)) {}
@@ -147,12 +214,12 @@ RobotModel RobotModel::load(const std::filesystem::path& urdf) {
 }
 
 RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::path& source) {
-  if (is_nested_deeper(urdf, kMaxDepth)) throw FileError(source, "XML is nested too deeply for a URDF");
+  const auto text = readable(urdf, source);
   urdf::ModelInterfaceSharedPtr model;
   {
     const LogCatcher log;
     try {
-      model = urdf::parseURDF(urdf);
+      model = urdf::parseURDF(text);
     } catch (const std::exception& error) {
       throw FileError(source, "not a valid URDF: " + printable(error.what(), 200));
     }
@@ -188,6 +255,7 @@ RobotModel RobotModel::parse(const std::string& urdf, const std::filesystem::pat
                                 " links are not connected to the root link '" + printable(tree->links.front().name) +
                                 "'");
   }
+  tree->connect_mimics();
   return RobotModel(std::move(tree));
 }
 
@@ -213,9 +281,7 @@ std::vector<Pose> RobotModel::base_from_links(std::span<const double> positions)
   std::vector<KDL::Frame> frames(tree_->links.size());
   std::vector<Pose> out(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    const int joint = tree_->links[i].joint;
-    const double position = joint < 0 ? 0 : positions[static_cast<std::size_t>(joint)];
-    const auto own = tree_->segments[i].pose(position);
+    const auto own = tree_->segments[i].pose(tree_->position(i, positions));
     const int parent = tree_->links[i].parent;
     frames[i] = parent < 0 ? KDL::Frame::Identity() : frames[static_cast<std::size_t>(parent)] * own;
     out[i] = pose_from_kdl(frames[i]);

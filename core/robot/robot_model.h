@@ -13,7 +13,7 @@
 
 namespace deer {
 
-/// A joint that moves.
+/// A joint that moves on its own.
 struct RobotJoint {
   enum class Kind { revolute, prismatic };
   std::string name;
@@ -37,15 +37,17 @@ struct RobotVisual {
 struct RobotLink {
   std::string name;
   int parent = -1;  ///< index of the parent link; -1 for the root
-  int joint = -1;   ///< index into joints() of its parent joint; -1 if fixed
+  int joint = -1;   ///< index into joints() of what moves it: its parent joint, or the one that mimics; -1 if fixed
+  double joint_ratio = 1;   ///< of a mimic joint: its position is ratio * position + offset
+  double joint_offset = 0;  ///< rad or m
   std::vector<RobotVisual> visuals;
 };
 
 /// A robot's kinematic tree, from a URDF. Immutable: may be used from several threads.
 class RobotModel {
  public:
-  /// Throws FileError if the file is not a valid URDF or has joints other than revolute, continuous, prismatic and
-  /// fixed. Meshes are not read.
+  /// Joints that mimic another one follow it; floating and planar ones are kept where they are. Text may be UTF-8 or
+  /// UTF-16. Throws FileError if the file is not a valid URDF, or a xacro file. Meshes are not read.
   static RobotModel load(const std::filesystem::path& urdf);
   static RobotModel parse(const std::string& urdf, const std::filesystem::path& source);
 
@@ -55,7 +57,7 @@ class RobotModel {
 
   const std::string& name() const;
   const std::filesystem::path& source() const;    ///< the file as given
-  const std::vector<RobotJoint>& joints() const;  ///< from the root to the tips, siblings in file order
+  const std::vector<RobotJoint>& joints() const;  ///< without mimic joints; from the root, siblings in file order
   const std::vector<RobotLink>& links() const;    ///< parents before children; the first is the root
 
   /// Index into links(). Throws Error that lists the links.

@@ -17,7 +17,29 @@ struct RobotModel::Tree {
   std::vector<RobotLink> links;
   std::vector<KDL::Segment> segments;  ///< for each link, its parent joint and frame
 
+  /// A link that follows another joint, until all joints are known.
+  struct Mimic {
+    std::size_t link = 0;
+    std::string joint;  ///< its own
+    std::string follows;
+    double ratio = 1, offset = 0;
+  };
+  std::vector<Mimic> mimics;
+
   void add(const urdf::Link& link, int parent);
+  void connect_mimics();
+
+  /// Position of a link's parent joint; 0 if it is fixed.
+  double position(std::size_t link, std::span<const double> positions) const {
+    const auto& l = links[link];
+    return l.joint < 0 ? 0 : l.joint_ratio * positions[static_cast<std::size_t>(l.joint)] + l.joint_offset;
+  }
+  bool is_mimic(std::size_t link) const {
+    for (const auto& mimic : mimics) {
+      if (mimic.link == link) return true;
+    }
+    return false;
+  }
 };
 
 inline Pose pose_from_kdl(const KDL::Frame& f) {

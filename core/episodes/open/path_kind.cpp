@@ -27,7 +27,7 @@ PathKind file_kind(const std::filesystem::path& file) {
     return calibration ? PathKind::calibration : PathKind::model;
   }
   if (is_one_of(extension, {".json", ".txt"})) return PathKind::thresholds;
-  if (extension == ".urdf") return PathKind::robot;
+  if (is_one_of(extension, {".urdf", ".xacro"})) return PathKind::robot;
   if (is_one_of(extension, {".xml", ".mjcf"})) return PathKind::scene;
   if (is_one_of(extension, {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})) return PathKind::video;
   return PathKind::data;
@@ -43,6 +43,12 @@ PathKind path_kind(const std::filesystem::path& path) {
   for (const char* const name : {"config.json", "model.safetensors", "model.safetensors.index.json", "model.pth",
                                  "openflamingo.pt", "checkpoint.pt"}) {
     if (std::filesystem::exists(path / name, error)) return PathKind::model;
+  }
+  // A trained checkpoint among files that were downloaded with it.
+  std::size_t seen = 0;
+  for (auto it = std::filesystem::directory_iterator(path, error);
+       !error && it != std::filesystem::directory_iterator() && seen < 200; it.increment(error), ++seen) {
+    if (it->path().extension() == ".pth") return PathKind::model;
   }
   return PathKind::data;
 }

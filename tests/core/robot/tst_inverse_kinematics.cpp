@@ -160,6 +160,29 @@ class TestInverseKinematics : public QObject {
     QVERIFY(!hinge.solve(off, std::vector<double>{0}).reached);
   }
 
+  void too_many_joints_are_refused() {
+    std::string urdf = "<robot name='snake'><link name='l0'/>";
+    for (int i = 1; i <= 400; ++i) {
+      const auto n = std::to_string(i), before = std::to_string(i - 1);
+      urdf += "<link name='l" + n + "'/><joint name='j" + n + "' type='continuous'><parent link='l" + before +
+              "'/><child link='l" + n + "'/><axis xyz='0 0 1'/><origin xyz='0.1 0 0'/></joint>";
+    }
+    const auto robot = RobotModel::parse(urdf + "</robot>", "snake.urdf");
+    DEER_VERIFY_ERROR(InverseKinematics(robot, "l400"),
+                      "400 joints move link 'l400', inverse kinematics is limited to 32");
+    QCOMPARE(InverseKinematics(robot, "l32").joints().size(), std::size_t{32});
+  }
+
+  void a_mimic_joint_in_the_chain_stays() {
+    const auto robot = RobotModel::parse(
+        "<robot name='r'><link name='a'/><link name='b'/><link name='c'/>"
+        "<joint name='j' type='continuous'><parent link='a'/><child link='b'/><axis xyz='0 0 1'/></joint>"
+        "<joint name='k' type='continuous'><parent link='b'/><child link='c'/><axis xyz='0 0 1'/>"
+        "<origin xyz='0.1 0 0'/><mimic joint='j'/></joint></robot>",
+        "r.urdf");
+    QCOMPARE(InverseKinematics(robot, "c").joints(), std::vector<std::size_t>{0});
+  }
+
   void names_the_hand() {
     const auto robot = panda();
     QCOMPARE(guess_tcp_link(robot), std::string(kPandaTcpLink));

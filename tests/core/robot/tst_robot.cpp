@@ -166,6 +166,50 @@ class TestRobot : public QObject {
     QVERIFY(std::abs(angle_between(pose_from_euler({}, {kPi, 0, 0}), {}) - kPi) < 1e-9);
   }
 
+  void mimic_joints_follow() {
+    // Two fingers on one joint, and a third that follows the second, declared before it.
+    const std::string links = "<link name='base'/><link name='f1'/><link name='f2'/><link name='f3'/>";
+    const auto finger = [](const char* name, const char* child, const std::string& more) {
+      return std::string("<joint name='") + name + "' type='prismatic'><parent link='base'/><child link='" + child +
+             "'/><axis xyz='0 1 0'/><limit lower='0' upper='0.04' effort='1' velocity='1'/>" + more + "</joint>";
+    };
+    const auto robot = parse(links + finger("j3", "f3", "<mimic joint='j2' multiplier='2' offset='0.01'/>") +
+                             finger("j1", "f1", "") + finger("j2", "f2", "<mimic joint='j1' multiplier='-1'/>"));
+    QCOMPARE(robot.joints().size(), std::size_t{1});
+    QCOMPARE(robot.joints()[0].name, std::string("j1"));
+    const auto y = [&](const char* link) {
+      const std::vector<double> positions = {0.03};
+      return robot.base_from_link(link, positions).position[1];
+    };
+    QVERIFY(std::abs(y("f1") - 0.03) < 1e-12);
+    QVERIFY(std::abs(y("f2") + 0.03) < 1e-12);
+    QVERIFY(std::abs(y("f3") - (2 * -0.03 + 0.01)) < 1e-12);
+    DEER_VERIFY_ERROR(parse(links + finger("j1", "f1", "") + finger("j2", "f2", "<mimic joint='j3'/>") +
+                            finger("j3", "f3", "<mimic joint='j2'/>")),
+                      "joint 'j2' mimics itself");
+    DEER_VERIFY_ERROR(
+        parse(links + finger("j1", "f1", "") + finger("j3", "f3", "") + finger("j2", "f2", "<mimic joint='gone'/>")),
+        "joint 'j2' mimics 'gone', which is no joint that moves");
+  }
+
+  void files_as_they_are_found() {
+    const std::string inside =
+        "<link name='a'/><link name='b'/><joint name='j' type='revolute'><parent link='a'/><child link='b'/>"
+        "<axis xyz='0 0 1'/><limit lower='-1' upper='1'/></joint>";
+    const std::string whole =
+        "<?xml version='1.0'?><!DOCTYPE robot SYSTEM 'robot.dtd'><robot name='r'>" + inside + "</robot>";
+    QCOMPARE(RobotModel::parse(whole, "r.urdf").joints().at(0).upper, 1.0);  // no effort, no velocity
+    std::string utf16 = "\xFF\xFE";
+    for (const char c : "<robot name='r'>" + inside + "</robot>") utf16 += std::string{c, '\0'};
+    QCOMPARE(RobotModel::parse(utf16, "r.urdf").joints().size(), std::size_t{1});
+    DEER_VERIFY_ERROR(
+        RobotModel::parse("<!DOCTYPE r [<!ENTITY a 'b'>]><robot name='r'>" + inside + "</robot>", "r.urdf"),
+        "a DOCTYPE with declarations");
+    DEER_VERIFY_ERROR(RobotModel::parse("<robot name='r' xmlns:xacro='http://ros.org/wiki/xacro'><xacro:arm/></robot>",
+                                        "arm.urdf.xacro"),
+                      "is a xacro file, which has to be expanded first: xacro arm.urdf.xacro -o robot.urdf");
+  }
+
   void refuses_bad_files() {
     const TemporaryFolder folder;
     DEER_VERIFY_ERROR(RobotModel::load(folder / "none.urdf"), "none.urdf: cannot open");
@@ -179,8 +223,9 @@ class TestRobot : public QObject {
     };
     QCOMPARE(parse(joint("fixed", "")).joints().size(), std::size_t{0});
     QCOMPARE(parse(joint("continuous", "<axis xyz='0 1 0'/>")).joints().size(), std::size_t{1});
-    DEER_VERIFY_ERROR(parse(links), "r.urdf: ");  // two roots
-    DEER_VERIFY_ERROR(parse(joint("planar", "")), "joint 'j' has a type other than");
+    DEER_VERIFY_ERROR(parse(links), "r.urdf: ");                           // two roots
+    QCOMPARE(parse(joint("planar", "")).joints().size(), std::size_t{0});  // kept where it is
+    QCOMPARE(parse(joint("floating", "")).links().size(), std::size_t{2});
     DEER_VERIFY_ERROR(parse(joint("revolute", "")), "r.urdf: ");  // no limits
     DEER_VERIFY_ERROR(parse(joint("continuous", "<axis xyz='0 0 0'/>")), "joint 'j' has no axis");
     DEER_VERIFY_ERROR(parse(joint("revolute", "<limit lower='1' upper='-1' effort='1' velocity='1'/>")),
