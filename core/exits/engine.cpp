@@ -382,7 +382,9 @@ std::unique_ptr<Engine> Engine::load(const fs::path& model, const EngineOptions&
   // Checked before loading the weights, which takes longer.
   const auto folder = fs::is_directory(model) ? model : model.parent_path();
   std::optional<PromptEncoder> encoder;
-  if (!options.head_only) encoder = open_tokenizer(folder, options.tokenizer, files.config);
+  if (!files.note.empty()) files.config.note += (files.config.note.empty() ? "" : "; ") + files.note;
+  const auto& tokenizer = options.tokenizer.empty() ? files.tokenizer : options.tokenizer;
+  if (!options.head_only) encoder = open_tokenizer(folder, tokenizer, files.config);
   LoadOptions load;
   load.device = options.device;
   load.dtype = options.dtype;

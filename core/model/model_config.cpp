@@ -184,10 +184,29 @@ void apply_llm_config(const JsonFields& llm, DecoderConfig& config) {
   }
 }
 
+namespace {
+
+// Folders of other policies have a config.json too: Hugging Face's names model_type, LeRobot's type.
+void refuse_other_policies(const JsonFields& root) {
+  if (root.has("vision") && root.has("head")) return;
+  for (const char* key : {"model_type", "type"}) {
+    const auto& json = root.json();
+    const auto field = json.find(key);
+    if (field == json.end() || !field->is_string()) continue;
+    throw FileError(root.file(), "this is the configuration of a model of type '" +
+                                     printable(field->get<std::string>()) +
+                                     "'; Deerscope runs DeeR's models. Record other policies from Python and open the "
+                                     "trace (docs/python.md)");
+  }
+}
+
+}  // namespace
+
 ModelConfig read_model_config(const std::filesystem::path& file) { return parse_model_config(read_json(file), file); }
 
 ModelConfig parse_model_config(const Json& json, const std::filesystem::path& file) {
   const JsonFields root(file, json);
+  refuse_other_policies(root);
   ModelConfig config;
   read_vision(root.object("vision"), config.vision);
   read_perceiver(root.object("perceiver"), config.perceiver);

@@ -10,7 +10,9 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/lfs_pointer.h"
 #include "core/model/device.h"
+#include "core/model/text/tokenizer.h"
 
 namespace deer {
 namespace {
@@ -52,6 +54,15 @@ bool is_expected_surplus(const std::string& name, const ModelConfig& config) {
   return config.last_exit_is_internal && name.starts_with("lm_head.");
 }
 
+// Whether a network can use a tensor of this name. Others may be as large as they like.
+bool is_of_the_network(const std::string& name) {
+  for (const char* prefix :
+       {"vision_encoder.", "perceiver.", "lang_encoder.", "lm_exit_modules.", "lm_head.", "extra_exit."}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
 bool is_of_a_head(const std::string& name) {
   return name.starts_with("lm_exit_modules.") || name.starts_with("lm_head.") || name.starts_with("extra_exit.");
 }
@@ -61,7 +72,7 @@ constexpr std::int64_t kImpossible = std::int64_t{1} << 55;  // elements; more t
 std::int64_t stored_parameters(const WeightSource& source, const ModelConfig& config, ModelParts parts) {
   std::int64_t count = 0;
   for (const auto& name : source.names()) {
-    if (is_expected_surplus(name, config)) continue;
+    if (is_expected_surplus(name, config) || !is_of_the_network(name)) continue;
     if (parts == ModelParts::heads && !is_of_a_head(name)) continue;
     // A view with stride 0 can claim any shape.
     std::int64_t product = 1;
@@ -95,6 +106,7 @@ ModelFiles open_model_files(const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error)) throw FileError(path, "does not exist");
   if (!fs::is_directory(path, error)) {
+    refuse_lfs_pointer(path);
     const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     if (path.filename() == "config.json") return open_model_files(folder);
     if (path.extension() == ".safetensors") {
@@ -115,7 +127,8 @@ ModelFiles open_model_files(const fs::path& path) {
   std::string found = fs::is_empty(path, error) ? " (it is empty)" : "";
   throw FileError(path, "contains no model" + found +
                             ": expected config.json and model.safetensors, or the published files "
-                            "clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
+                            "clip.pt, mpt/, openflamingo.pt and a .pth checkpoint; if they are in several places: "
+                            "deer convert OUT --clip FILE --llm FOLDER --flamingo FILE --checkpoint FILE");
 }
 
 ModelFiles open_published_model(const fs::path& folder) {
@@ -127,7 +140,15 @@ ModelFiles open_published_model(const fs::path& folder) {
   auto config =
       fs::exists(folder / "config.json") ? read_model_config(folder / "config.json") : config_from_pieces(*pieces);
   auto source = published_source(*pieces, config.decoder.vocabulary);
-  return {std::move(config), std::move(source)};
+  std::string note;
+  if (!pieces->other_checkpoints.empty()) {
+    note = "checkpoint " + pieces->checkpoint.filename().string() + ", not " +
+           pieces->other_checkpoints.back().filename().string() + " (deer convert --checkpoint takes another)";
+  }
+  const auto places = tokenizer_places(folder);
+  const auto beside = (fs::is_directory(pieces->llm) ? pieces->llm : pieces->llm.parent_path()) / "tokenizer.json";
+  const bool elsewhere = std::find(places.begin(), places.end(), beside) == places.end() && fs::exists(beside);
+  return {std::move(config), std::move(source), elsewhere ? beside : fs::path(), std::move(note)};
 }
 
 LoadedModel load_model(const ModelFiles& files, const LoadOptions& options) {

@@ -35,6 +35,8 @@ struct LoadedModel {
 struct ModelFiles {
   ModelConfig config;
   std::shared_ptr<const WeightSource> weights;
+  std::filesystem::path tokenizer{};  ///< beside the language model; empty: in the usual places of the folder
+  std::string note{};  ///< what was chosen, in words ("checkpoint …_10.pth, not …_9.pth"); mostly empty
 };
 
 /// Detects the contents of `path`: a folder with config.json and model.safetensors (or shards), or a folder with the

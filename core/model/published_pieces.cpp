@@ -36,7 +36,7 @@ class PublishedSource final : public WeightSource {
         clip_(TensorArchive::open(pieces.clip)),
         llm_(TensorArchive::open(pieces.llm)),
         flamingo_(TensorArchive::open(pieces.flamingo)),
-        checkpoint_(TensorArchive::open(pieces.checkpoint)) {}
+        checkpoint_(with_training_names(TensorArchive::open(pieces.checkpoint))) {}
 
   std::optional<at::Tensor> find(const std::string& name) const override {
     const auto place = locate(name);
@@ -241,29 +241,6 @@ VisionConfig vision_config_of(const TensorArchive& clip) {
   return out;
 }
 
-std::optional<PublishedPieces> find_published_pieces(const fs::path& folder) {
-  const auto first_of = [&](std::initializer_list<const char*> names) -> fs::path {
-    for (const char* name : names) {
-      if (fs::exists(folder / name)) return folder / name;
-    }
-    return {};
-  };
-  PublishedPieces pieces;
-  pieces.clip = first_of({"clip.pt", "ViT-L-14.pt", "open_clip_pytorch_model.bin"});
-  pieces.llm = first_of({"mpt", "llm"});
-  pieces.flamingo = first_of({"openflamingo.pt", "checkpoint.pt"});
-  pieces.checkpoint = first_of({"model.pth", "checkpoint.pth"});
-  if (pieces.checkpoint.empty()) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-      if (entry.path().extension() == ".pth") pieces.checkpoint = std::max(pieces.checkpoint, entry.path());
-    }
-  }
-  if (pieces.clip.empty() || pieces.llm.empty() || pieces.flamingo.empty() || pieces.checkpoint.empty())
-    return std::nullopt;
-  return pieces;
-}
-
 CheckpointName parse_checkpoint_name(const std::string& path) {
   CheckpointName out;
   for (const char* name : {"mpt_3b", "mpt_4b", "mpt_9b", "mpt_dolly_3b", "mpt_base_4b"}) {
@@ -313,7 +290,7 @@ ModelConfig config_from_pieces(const PublishedPieces& pieces) {
 
   const auto clip = TensorArchive::open(pieces.clip);
   const auto flamingo = TensorArchive::open(pieces.flamingo);
-  const auto checkpoint = TensorArchive::open(pieces.checkpoint);
+  const auto checkpoint = with_training_names(TensorArchive::open(pieces.checkpoint));
   auto name = parse_checkpoint_name(pieces.checkpoint.string());
   // A renamed checkpoint still contains its original name.
   if (name.llm_name.empty()) name = parse_checkpoint_name(word(checkpoint->fields(), kSavedName, ""));

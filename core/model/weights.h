@@ -41,14 +41,16 @@ std::shared_ptr<const WeightSource> whole_model_source(std::shared_ptr<const Ten
 
 /// The four published files. Later ones override earlier ones.
 struct PublishedPieces {
-  std::filesystem::path clip;        ///< OpenAI's TorchScript archive or an open_clip state dict
-  std::filesystem::path llm;         ///< folder or file of the MPT weights
-  std::filesystem::path flamingo;    ///< OpenFlamingo's checkpoint.pt
-  std::filesystem::path checkpoint;  ///< saved by DeeR's training (.pth)
+  std::filesystem::path clip;                              ///< OpenAI's TorchScript archive or an open_clip state dict
+  std::filesystem::path llm;                               ///< folder or file of the MPT weights
+  std::filesystem::path flamingo;                          ///< OpenFlamingo's checkpoint.pt
+  std::filesystem::path checkpoint;                        ///< saved by DeeR's training (.pth)
+  std::vector<std::filesystem::path> other_checkpoints{};  ///< found beside it, of earlier epochs
 };
 
-/// Finds the published files in a folder laid out like the reference's (clip.pt or any CLIP .pt, mpt/, openflamingo.pt,
-/// model.pth); empty if it has no checkpoint.
+/// Finds the published files in a folder laid out like the reference's (clip.pt, mpt/, openflamingo.pt, model.pth), or
+/// below it under any name, by what they hold: as they are downloaded, or in a Hugging Face cache. Of several
+/// checkpoints the one of the latest epoch. Empty unless all four are there.
 std::optional<PublishedPieces> find_published_pieces(const std::filesystem::path& folder);
 
 /// The published files under the merged names. `vocabulary` truncates the embedding table.

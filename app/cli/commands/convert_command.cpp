@@ -9,6 +9,7 @@
 #include "app/cli/support/policy_options.h"
 #include "core/base/error.h"
 #include "core/model/model_loader.h"
+#include "core/model/text/tokenizer.h"
 
 namespace deer::cli {
 namespace {
@@ -61,8 +62,11 @@ void run(const Arguments& arguments) {
           "--checkpoint)");
     files = find_published_pieces(arguments.source) ? open_published_model(arguments.source)
                                                     : open_model_files(arguments.source);
-    tokenizer = fs::path(arguments.source) / "tokenizer.json";
-    if (!fs::exists(tokenizer)) tokenizer = fs::path(arguments.source) / "mpt" / "tokenizer.json";
+    tokenizer = files.tokenizer;
+    for (const auto& place : tokenizer_places(arguments.source)) {
+      if (tokenizer.empty() && fs::exists(place)) tokenizer = place;
+    }
+    if (!files.note.empty()) std::fprintf(stderr, "deer: note: %s\n", files.note.c_str());
   }
   if (arguments.suggested.thresholds) files.config.suggested_thresholds = arguments.suggested.apply({}).thresholds;
   if (arguments.name) files.config.name = *arguments.name;
@@ -106,7 +110,7 @@ void add_convert(CLI::App& app) {
                    "Convert weights to float32, bfloat16 or float16; default: keep their types")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
   command->add_option("--thresholds", arguments->suggested.thresholds,
-                      "Suggested thresholds to store: 0.02,0.03,always; or a JSON file");
+                      "Suggested thresholds to store: 0.02,0.03,always; or a file");
   command->add_option("--name", arguments->name, "Display name of the model");
   command->add_option("--note", arguments->note, "Note to store in config.json");
   command->add_flag("--overwrite", arguments->overwrite, "Replace a model that OUT already holds");

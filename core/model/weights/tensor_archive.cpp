@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/model/weights/tensor_archive.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <mutex>
 
 #include "core/base/error.h"
+#include "core/base/lfs_pointer.h"
 #include "core/model/weights/tensor_archive_private.h"
 
 namespace deer {
@@ -12,10 +15,47 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool is_web_page(std::span<const std::byte> bytes) {
+  std::string head(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 64));
+  head.erase(0, head.find_first_not_of(" \t\r\n\xEF\xBB\xBF"));
+  std::transform(head.begin(), head.end(), head.begin(), [](unsigned char c) { return std::tolower(c); });
+  return head.starts_with("<!doctype html") || head.starts_with("<html");
+}
+
+constexpr std::string_view kTraining = "module.";
+
+std::string training_name(std::string name) {
+  constexpr std::string_view kCompiled = "_orig_mod.";
+  for (auto at = name.find(kCompiled); at != std::string::npos; at = name.find(kCompiled, at)) {
+    name.erase(at, kCompiled.size());
+  }
+  while (name.starts_with(kTraining)) name.erase(0, kTraining.size());
+  return std::string(kTraining) + name;
+}
+
+// Another archive's tensors under other names.
+class RenamedArchive final : public TensorArchive {
+ public:
+  RenamedArchive(std::shared_ptr<const TensorArchive> inside, std::map<std::string, std::string> stored_name)
+      : TensorArchive(inside->path()), inside_(std::move(inside)), stored_name_(std::move(stored_name)) {
+    for (const auto& [name, stored] : stored_name_) entries_[name] = inside_->entries().at(stored);
+    fields_ = inside_->fields();
+  }
+
+ protected:
+  at::Tensor map_tensor(const std::string& name) const override { return inside_->read(stored_name_.at(name)); }
+
+ private:
+  std::shared_ptr<const TensorArchive> inside_;
+  std::map<std::string, std::string> stored_name_;
+};
+
 std::shared_ptr<const TensorArchive> open_plain_file(const fs::path& path) {
   auto file = MappedFile::open(path);
   if (file->size() == 0) throw FileError(path, "is empty, expected weights");
   const auto head = file->bytes();
+  refuse_lfs_pointer(path);
+  if (is_web_page(head)) throw FileError(path, "is a web page (HTML), not weights: the download did not work");
   if (ZipArchive::looks_like_zip(head)) return open_torch_zip(ZipArchive(std::move(file)));
   // A safetensors file has '{' after its 8-byte header length.
   if (path.extension() == ".safetensors" || (head.size() > 9 && head[8] == std::byte{'{'})) {
@@ -90,6 +130,21 @@ std::shared_ptr<const TensorArchive> TensorArchive::open(const fs::path& path) {
   if (fs::is_directory(path, error)) return open(file_in_folder(path));
   if (path.filename().string().ends_with(".index.json")) return std::make_shared<ShardedArchive>(path);
   return open_plain_file(path);
+}
+
+std::shared_ptr<const TensorArchive> with_training_names(std::shared_ptr<const TensorArchive> checkpoint) {
+  std::map<std::string, std::string> stored_name;
+  bool differs = false;
+  for (const auto& [name, entry] : checkpoint->entries()) {
+    const auto [place, is_new] = stored_name.emplace(training_name(name), name);
+    if (!is_new) {
+      throw FileError(checkpoint->path(), "tensors '" + printable(place->second) + "' and '" + printable(name) +
+                                              "' are the same but for PyTorch's wrappers");
+    }
+    differs = differs || place->first != name;
+  }
+  if (!differs) return checkpoint;
+  return std::make_shared<RenamedArchive>(std::move(checkpoint), std::move(stored_name));
 }
 
 at::Tensor TensorArchive::read(const std::string& name) const {

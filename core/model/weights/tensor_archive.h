@@ -55,6 +55,11 @@ class TensorArchive {
   Json fields_ = Json::object();
 };
 
+/// The tensors of a training checkpoint under the names that DeeR's training gives them, "module.…": wrappers of
+/// PyTorch ("module.", "_orig_mod." of torch.compile) are taken off wherever they are. Throws FileError if two tensors
+/// then have the same name.
+std::shared_ptr<const TensorArchive> with_training_names(std::shared_ptr<const TensorArchive> checkpoint);
+
 /// Field with the original name of a torch.save file (without extension).
 inline constexpr const char* kSavedName = "saved_name";
 

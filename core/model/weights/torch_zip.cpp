@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <optional>
 
 #include "core/base/error.h"
 #include "core/base/pickle.h"
+#include "core/base/utf8.h"
 #include "core/model/weights/tensor_archive_private.h"
 
 namespace deer {
@@ -26,7 +28,7 @@ constexpr std::array kStorages = {
     StorageName{"torch.ByteStorage", at::kByte},         StorageName{"torch.BoolStorage", at::kBool}};
 
 // Names that may appear; none is ever called. Modules of a TorchScript archive are "__torch__.*".
-constexpr std::array<std::string_view, 18> kAllowed = {"collections.OrderedDict",
+constexpr std::array<std::string_view, 22> kAllowed = {"collections.OrderedDict",
                                                        "torch._utils._rebuild_tensor_v2",
                                                        "torch._utils._rebuild_parameter",
                                                        "torch.Size",
@@ -43,9 +45,64 @@ constexpr std::array<std::string_view, 18> kAllowed = {"collections.OrderedDict"
                                                        "torch.BoolStorage",
                                                        "builtins.set",
                                                        "argparse.Namespace",
+                                                       "numpy.core.multiarray.scalar",
+                                                       "numpy._core.multiarray.scalar",
+                                                       "numpy.dtype",
+                                                       "_codecs.encode",
                                                        "__torch__*"};
 
 constexpr int kMaxDepth = 64;  // of nested modules
+
+// The bytes of a pickled object; before protocol 3 they are a text that is encoded as Latin-1.
+std::optional<std::string> pickled_bytes(const PickleNode& node) {
+  if (node.is(Kind::bytes)) return node.text;
+  const auto* arguments = node.is_call_of("_codecs.encode") ? node.items[1] : nullptr;
+  if (arguments == nullptr || arguments->items.size() != 2 || !arguments->items[0]->is(Kind::text) ||
+      !arguments->items[1]->is(Kind::text) || arguments->items[1]->text != "latin1") {
+    return std::nullopt;
+  }
+  std::string out;
+  for (std::string_view text = arguments->items[0]->text; !text.empty();) {
+    const auto [code, size] = decode_utf8(text);
+    if (code > 0xFF) return std::nullopt;
+    out += static_cast<char>(code);
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
+template <class T>
+Json number_of(const std::string& bytes) {
+  T value;
+  if (bytes.size() != sizeof value) return nullptr;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+// numpy.core.multiarray.scalar(dtype('f8', False, True), b"…"): a number; null if it is none.
+Json numpy_scalar(const PickleNode& node) {
+  if (!node.is_call_of("numpy.core.multiarray.scalar") && !node.is_call_of("numpy._core.multiarray.scalar")) {
+    return nullptr;
+  }
+  const auto& arguments = node.items[1]->items;
+  if (arguments.size() != 2 || !arguments[0]->is_call_of("numpy.dtype")) return nullptr;
+  const auto& dtype = arguments[0]->items[1]->items;
+  const auto bytes = pickled_bytes(*arguments[1]);
+  if (dtype.empty() || !dtype[0]->is(Kind::text) || !bytes) return nullptr;
+  const auto& type = dtype[0]->text;
+  if (type == "f8") return number_of<double>(*bytes);
+  if (type == "f4") return number_of<float>(*bytes);
+  if (type == "i8") return number_of<std::int64_t>(*bytes);
+  if (type == "i4") return number_of<std::int32_t>(*bytes);
+  if (type == "i2") return number_of<std::int16_t>(*bytes);
+  if (type == "i1") return number_of<std::int8_t>(*bytes);
+  if (type == "u8") return number_of<std::uint64_t>(*bytes);
+  if (type == "u4") return number_of<std::uint32_t>(*bytes);
+  if (type == "u2") return number_of<std::uint16_t>(*bytes);
+  if (type == "u1") return number_of<std::uint8_t>(*bytes);
+  if (type == "b1" && bytes->size() == 1) return bytes->front() != 0;
+  return nullptr;
+}
 
 class TorchZipArchive final : public TensorArchive {
  public:
@@ -165,6 +222,9 @@ class TorchZipArchive final : public TensorArchive {
         break;
       case Kind::text:
         fields_[name] = value.text;
+        break;
+      case Kind::call:
+        if (auto number = numpy_scalar(value); !number.is_null()) fields_[name] = std::move(number);
         break;
       default:
         break;  // optimiser and scheduler states, lists: not needed

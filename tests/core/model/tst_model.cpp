@@ -59,6 +59,9 @@ class ModelTest : public QObject {
   void alibi_slopes_of_both_families();
   void checkpoint_names();
   void sizes_come_from_the_pieces();
+  void pieces_are_known_by_content();
+  void other_policies_are_named();
+  void unused_tensors_need_no_memory();
   void config_round_trip();
   void convert_gives_the_same_model();
   void a_cut_model_never_reads_deeper_layers();
@@ -125,6 +128,84 @@ void ModelTest::sizes_come_from_the_pieces() {
   QCOMPARE(derived.perceiver.depth, told.perceiver.depth);
   QCOMPARE(derived.tokens.image, told.tokens.image);
   QCOMPARE(derived.llm_name, std::string("mpt_dolly_3b"));  // from the name at saving: the file is called model.pth
+}
+
+// The published files under the names that they have on their servers, and in a Hugging Face cache.
+void ModelTest::pieces_are_known_by_content() {
+  const auto told = read_model_config(kTiny / "config.json");
+  const auto copy = [](const fs::path& from, const fs::path& to) {
+    fs::create_directories(to.parent_path());
+    fs::copy(from, to, fs::copy_options::recursive);
+  };
+  TemporaryFolder folder;
+  const auto downloads = folder.path() / "downloads";
+  copy(kTiny / "clip.pt", downloads / "ViT-H-14.pt");
+  copy(kTiny / "mpt", downloads / "mpt-1b-redpajama-200b-dolly");
+  copy(kTiny / "openflamingo.pt", downloads / "OpenFlamingo-3B-vitl-mpt1b-langinstruct" / "checkpoint.pt");
+  copy(kTiny / "model.pth", downloads / "stg=post_mpt_dolly_3b_9.pth");
+  folder.write("downloads/notes.pt", std::string_view("no weights"));
+  auto files = open_model_files(downloads);
+  QVERIFY(to_json(files.config) == to_json(config_from_pieces(*find_published_pieces(kTiny))));
+  QVERIFY(files.note.empty());
+  // The later epoch, and which it was.
+  copy(kTiny / "model.pth", downloads / "stg=post_mpt_dolly_3b_10.pth");
+  files = open_model_files(downloads);
+  QCOMPARE(files.note, std::string("checkpoint stg=post_mpt_dolly_3b_10.pth, not stg=post_mpt_dolly_3b_9.pth (deer "
+                                   "convert --checkpoint takes another)"));
+  const auto golden = TensorArchive::open(kTiny / "model.safetensors");
+  const auto loaded = files.weights->find("perceiver.latents");
+  QVERIFY(loaded && at::equal(*loaded, golden->read("perceiver.latents")));
+
+  const auto cache = folder.path() / "cache";
+  copy(downloads / "ViT-H-14.pt", cache / "models--openai--clip/blobs/aaa");
+  fs::create_directories(cache / "models--openai--clip/snapshots/0123abc");
+  fs::create_symlink("../../blobs/aaa", cache / "models--openai--clip/snapshots/0123abc/model.pt");
+  copy(kTiny / "mpt", cache / "models--mosaicml--mpt/snapshots/0456def");
+  folder.write("cache/models--mosaicml--mpt/snapshots/0456def/tokenizer.json", std::string_view("{}"));
+  copy(kTiny / "openflamingo.pt", cache / "models--openflamingo--x/snapshots/1/checkpoint.pt");
+  copy(kTiny / "model.pth", cache / "models--deer--y/snapshots/2/deer.pth");
+  files = open_model_files(cache);
+  QCOMPARE(files.config.decoder.layers, told.decoder.layers);
+  QVERIFY(files.tokenizer == cache / "models--mosaicml--mpt/snapshots/0456def/tokenizer.json");
+  fs::remove(cache / "models--deer--y/snapshots/2/deer.pth");
+  DEER_VERIFY_ERROR(open_model_files(cache), "deer convert OUT --clip FILE --llm FOLDER --flamingo FILE");
+}
+
+void ModelTest::other_policies_are_named() {
+  TemporaryFolder folder;
+  const auto file = folder.write("config.json", std::string_view(R"({"model_type": "openvla", "vision_config": {}})"));
+  DEER_VERIFY_ERROR(read_model_config(file), "this is the configuration of a model of type 'openvla'; Deerscope runs");
+  folder.write("config.json", std::string_view(R"({"type": "act", "n_obs_steps": 1})"));
+  DEER_VERIFY_ERROR(read_model_config(file), "a model of type 'act'");
+}
+
+// 32 GB that the network does not use, as a sparse file.
+void ModelTest::unused_tensors_need_no_memory() {
+  TemporaryFolder folder;
+  fs::copy(kTiny / "config.json", folder.path() / "config.json");
+  std::ifstream in(kTiny / "model.safetensors", std::ios::binary);
+  std::string whole((std::istreambuf_iterator<char>(in)), {});
+  std::uint64_t size = 0;
+  std::memcpy(&size, whole.data(), sizeof size);
+  auto header = Json::parse(whole.substr(8, size));
+  const auto data = whole.size() - 8 - size;
+  constexpr std::uint64_t kExtra = std::uint64_t{32} << 30;
+  header["extra"] = {{"dtype", "F32"}, {"shape", {8, 1024, 1024, 1024}}, {"data_offsets", {data, data + kExtra}}};
+  auto text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = text.size();
+  const auto file = folder.path() / "model.safetensors";
+  {
+    std::ofstream out(file, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&length), sizeof length);
+    out << text << whole.substr(8 + size);
+  }
+  fs::resize_file(file, 8 + length + data + kExtra);
+  LoadOptions options;
+  options.device = "cpu";
+  const auto loaded = load_model(open_model_files(folder.path()), options);
+  QCOMPARE(loaded.unused, std::vector<std::string>{"extra"});
+  QVERIFY(loaded.model->dtype() == at::kFloat);
 }
 
 void ModelTest::config_round_trip() {

@@ -67,6 +67,9 @@ class TensorArchiveTest : public QObject {
   void refuses_bad_torch_files();
   void survives_every_truncation();
   void refuses_bad_indices();
+  void reads_numpy_scalars();
+  void takes_wrappers_off();
+  void names_what_was_downloaded_wrongly();
 
  private:
   TemporaryFolder folder_;
@@ -215,6 +218,52 @@ void TensorArchiveTest::survives_every_truncation() {
       QVERIFY2(!message_of(cut).empty(), qPrintable(QString("cut at %1 was accepted").arg(size)));
     }
   }
+}
+
+// {"w": tensor, "epoch": numpy.int64(7), "rate": numpy.float32(0.5)}, in protocol 2 as numpy pickles its scalars.
+void TensorArchiveTest::reads_numpy_scalars() {
+  const auto scalar = [](const std::string& name, const char* dtype, const std::string& data) {
+    return text(name) + "cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(" + text(dtype) + "\x89\x88tR" + data + "tR";
+  };
+  const auto as_latin1 = [](const std::string& utf8) {
+    return "c_codecs\nencode\n(" + text(utf8) + text("latin1") + "tR";
+  };
+  const std::string raw_half = std::string("\x00\x00\x00\x3F", 4);
+  auto pickle = tensor_pickle("w", 4, 4, 1, 0);
+  pickle.pop_back();  // STOP
+  pickle = pickle + "(" + scalar("epoch", "i8", as_latin1(std::string("\x07\0\0\0\0\0\0\0", 8))) +
+           scalar("rate", "f4", "C\x04" + raw_half) + scalar("odd", "f4", "C\x02\x01\x02") + "u.";
+  const auto archive = TensorArchive::open(folder_.write("scalars.pth", torch_file(pickle, 16)));
+  QCOMPARE(archive->fields().at("epoch").get<int>(), 7);
+  QCOMPARE(archive->fields().at("rate").get<double>(), 0.5);
+  QVERIFY(!archive->fields().contains("odd"));
+  QVERIFY(archive->contains("w"));
+}
+
+void TensorArchiveTest::takes_wrappers_off() {
+  const auto file = folder_.path() / "wrapped.safetensors";
+  write_safetensors(file, {{"_orig_mod.module.a", at::full({1}, 1)},
+                           {"module._orig_mod.b.c", at::full({1}, 2)},
+                           {"b._orig_mod.d", at::full({1}, 3)},
+                           {"module.e", at::full({1}, 4)}});
+  const auto archive = with_training_names(TensorArchive::open(file));
+  float value = 0;
+  for (const char* name : {"module.a", "module.b.c", "module.b.d", "module.e"}) {
+    QCOMPARE(archive->read(name).item<float>(), ++value);
+  }
+  QCOMPARE(archive->entries().size(), std::size_t{4});
+  write_safetensors(file, {{"module.a", at::ones({1})}, {"a", at::ones({1})}});
+  DEER_VERIFY_ERROR(with_training_names(TensorArchive::open(file)),
+                    "tensors 'a' and 'module.a' are the same but for PyTorch's wrappers");
+}
+
+void TensorArchiveTest::names_what_was_downloaded_wrongly() {
+  DEER_VERIFY_ERROR(TensorArchive::open(folder_.write(
+                        "a.safetensors", std::string_view("version https://git-lfs.github.com/spec/v1\n"))),
+                    "a.safetensors: is a git-LFS pointer");
+  DEER_VERIFY_ERROR(
+      TensorArchive::open(folder_.write("b.pth", std::string_view("\n<!DOCTYPE HTML><html>Sign in</html>"))),
+      "b.pth: is a web page (HTML), not weights");
 }
 
 void TensorArchiveTest::refuses_bad_indices() {
