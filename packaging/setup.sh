@@ -23,7 +23,7 @@ packages=(
   nlohmann-json3-dev libcli11-dev libutf8proc-dev zlib1g-dev
   libgloo-dev libhdf5-dev libmujoco-dev libegl-dev
   libprotobuf-dev python3-pip
-  libopencv-dev libyaml-cpp-dev liburdfdom-dev liborocos-kdl-dev libeigen3-dev
+  pkg-config libavformat-dev libopencv-dev libyaml-cpp-dev liburdfdom-dev liborocos-kdl-dev libeigen3-dev
   qt6-base-dev qt6-svg-dev libqcustomplot-dev libmuparser-dev libgl1-mesa-dri fonts-dejavu-core
   libvtk9-dev libassimp-dev
   qt6-tools-dev qt6-l10n-tools

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/lfs_pointer.h"
 #include "core/base/mapped_file.h"
+#include "core/base/number_text.h"
 #include "core/episodes/media/thumbnail.h"
 
 namespace deer {
@@ -124,12 +125,11 @@ ImagePtr LerobotReader::picture(Camera& camera, std::int64_t index, const std::s
   const auto at = static_cast<std::size_t>(index);
   const bool timed = !times_s_.empty() && std::isfinite(times_s_[at]);
   const double time_s = camera.start_s + (timed ? times_s_[at] : static_cast<double>(index) / rate_);
-  const double frame = std::round(time_s * video->frames_per_second());
-  if (!(frame >= 0 && frame < 1e12)) throw FileError(camera.file, "has no picture at " + std::to_string(time_s) + " s");
-  auto number = static_cast<std::int64_t>(frame);
-  // Rounded up at the end of a video.
-  if (number == video->length()) --number;
-  return video->frame(number, stop);
+  const double frame_s = 1 / video->frames_per_second();
+  if (!(time_s > -frame_s && time_s < video->last_time_s() + 2 * frame_s)) {
+    throw FileError(camera.file, "has no picture at " + fixed_text(time_s, 3) + " s");
+  }
+  return video->frame(video->frame_at(time_s), stop);
 }
 
 ImagePtr LerobotReader::stored_picture(const Camera& camera, std::int64_t index) const {

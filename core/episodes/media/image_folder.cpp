@@ -69,13 +69,20 @@ bool is_folder(const std::filesystem::path& path) {
   return std::filesystem::is_directory(path, error);
 }
 
-std::vector<std::filesystem::path> images_of(const std::filesystem::path& path) {
+std::vector<std::filesystem::path> images_of(const std::filesystem::path& path, std::vector<std::string>& warnings) {
   if (!is_folder(path)) {
     if (!looks_like_image(path)) throw FileError(path, "is neither an image nor a folder of images");
     return {path};
   }
-  auto images = list_images(path);
-  if (images.empty()) throw FileError(path, "contains no images (png, jpg, bmp)");
+  std::vector<std::filesystem::path> unread;
+  auto images = list_images(path, &unread);
+  if (images.empty()) throw FileError(path, std::string("contains no images (") + kImageFormats + ")");
+  if (!unread.empty()) {
+    const auto more = unread.size() > 1 ? " and " + std::to_string(unread.size() - 1) + " more" : std::string();
+    const auto first = std::min_element(unread.begin(), unread.end())->filename().string();
+    warnings.push_back(
+        FileError(path, first + more + " are left out: only " + kImageFormats + " images are read").what());
+  }
   return images;
 }
 
@@ -86,11 +93,10 @@ std::shared_ptr<const EpisodeCollection> open_images(const std::filesystem::path
   const bool split = is_folder(path / "static");
   auto gripper = options.gripper;
   if (gripper.empty() && split && is_folder(path / "gripper")) gripper = path / "gripper";
-  const auto statics = images_of(split ? path / "static" : path);
-  std::vector<std::filesystem::path> grippers;
-  if (!gripper.empty()) grippers = images_of(gripper);
-
   std::vector<std::string> warnings;
+  const auto statics = images_of(split ? path / "static" : path, warnings);
+  std::vector<std::filesystem::path> grippers;
+  if (!gripper.empty()) grippers = images_of(gripper, warnings);
   auto length = statics.size();
   if (!grippers.empty() && grippers.size() != length) {
     warnings.push_back(FileError(path, std::to_string(length) + " static and " + std::to_string(grippers.size()) +

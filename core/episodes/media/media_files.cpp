@@ -26,6 +26,9 @@ constexpr std::array kImages = {
     Signature{0, "\x89PNG\r\n\x1a\n"sv},
     Signature{0, "\xff\xd8\xff"sv},
     Signature{0, "BM"sv},
+    Signature{8, "WEBP"sv},
+    Signature{0, "II*\0"sv},
+    Signature{0, "MM\0*"sv},
 };
 
 // MP4 and QuickTime, AVI, Matroska and WebM, Ogg, MPEG, transport stream, Flash, ASF, raw H.264, IVF, Y4M.
@@ -84,8 +87,15 @@ bool natural_less(std::string_view a, std::string_view b) {
   return left_a != left_b ? left_a < left_b : a < b;  // so that "01" and "1" have a defined order
 }
 
-std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder) {
-  constexpr std::array kExtensions = {".png"sv, ".jpg"sv, ".jpeg"sv, ".bmp"sv};
+std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder,
+                                               std::vector<std::filesystem::path>* unread) {
+  constexpr std::array kExtensions = {".png"sv,  ".jpg"sv, ".jpeg"sv, ".bmp"sv, ".webp"sv,
+                                      ".tiff"sv, ".tif"sv, ".ppm"sv,  ".pgm"sv};
+  constexpr std::array kUnread = {".gif"sv, ".heic"sv, ".heif"sv, ".avif"sv, ".jxl"sv,
+                                  ".exr"sv, ".hdr"sv,  ".dng"sv,  ".raw"sv,  ".svg"sv};
+  const auto is_one_of = [](const std::string& extension, const auto& list) {
+    return std::find(list.begin(), list.end(), extension) != list.end();
+  };
   std::error_code error;
   std::vector<std::filesystem::path> out;
   for (auto it = std::filesystem::directory_iterator(folder, error); !error && it != std::filesystem::end(it);
@@ -94,9 +104,9 @@ std::vector<std::filesystem::path> list_images(const std::filesystem::path& fold
     std::transform(extension.begin(), extension.end(), extension.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const bool hidden = it->path().filename().string().starts_with('.');
-    if (!hidden && std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end()) {
-      out.push_back(it->path());
-    }
+    if (hidden) continue;
+    if (is_one_of(extension, kExtensions)) out.push_back(it->path());
+    if (unread != nullptr && is_one_of(extension, kUnread)) unread->push_back(it->path());
   }
   if (error) throw FileError(folder, "cannot list the folder: " + error.message());
   std::sort(out.begin(), out.end(),
@@ -119,12 +129,13 @@ std::string find_instruction(const OpenSourceOptions& options, const std::filesy
     try {
       const auto file = MappedFile::open(path);
       const auto head = file->bytes().first(std::min<std::size_t>(file->size(), 4096));
-      const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+      const auto [text, valid] = decode_text({reinterpret_cast<const char*>(head.data()), head.size()});
       const auto first = text.find_first_not_of(" \t\r\n");
-      if (first == std::string_view::npos) throw FileError(path, "is empty, expected an instruction");
+      if (first == std::string::npos) throw FileError(path, "is empty, expected an instruction");
       auto line = text.substr(first, text.find_first_of("\r\n", first) - first);
       line = line.substr(0, line.find_last_not_of(" \t") + 1);
-      return printable(valid_utf8(line), 2000);
+      if (!valid) warnings.push_back(FileError(path, "is not UTF-8: some letters could not be read").what());
+      return printable(line, 2000);
     } catch (const Error& problem) {
       warnings.push_back(problem.what());
     }

@@ -13,11 +13,15 @@ namespace deer {
 /// "frame 9" before "frame 10": runs of digits compare by value, everything else by byte.
 bool natural_less(std::string_view a, std::string_view b);
 
-/// Image files of a folder in natural order, known by their extension. Throws FileError if the
-/// folder cannot be listed.
-std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder);
+/// Image files of a folder in natural order, known by their extension. Those of formats that are not read (GIF, HEIC,
+/// …) are added to `unread`. Throws FileError if the folder cannot be listed.
+std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder,
+                                               std::vector<std::filesystem::path>* unread = nullptr);
 
-/// True if the file begins like a supported video container or image (png, jpg, bmp). Text is never treated as a video:
+/// What list_images() reads, for messages.
+inline constexpr const char* kImageFormats = "png, jpg, bmp, webp, tiff, ppm";
+
+/// True if the file begins like a supported video container or image. Text is never treated as a video:
 /// a playlist could refer to other files. Throws FileError if it is unreadable.
 bool looks_like_video(const std::filesystem::path& file);
 bool looks_like_image(const std::filesystem::path& file);

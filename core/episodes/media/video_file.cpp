@@ -29,18 +29,22 @@ VideoFile::VideoFile(const std::filesystem::path& path) : path_(path) {
   reopen();
   const double rate = capture_.get(cv::CAP_PROP_FPS);
   if (std::isfinite(rate) && rate > 0 && rate < 10'000) frames_per_second_ = rate;
-  const double count = capture_.get(cv::CAP_PROP_FRAME_COUNT);
   if (!grab()) throw FileError(path_, "no frame of the video can be decoded (damaged?)");
   start_ms_ = capture_.get(cv::CAP_PROP_POS_MSEC);
-  if (std::isfinite(count) && count >= 1 && count < 1e9) {
-    length_ = static_cast<std::int64_t>(count);
-    return;
-  }
-  // A stream without a frame count: decode it once to count.
-  seekable_ = false;
-  while (grab()) {
-  }
-  length_ = grabbed_ + 1;
+  index_ = read_video_index(path_);
+  // Frames before the first one that can be decoded do not count.
+  if (index_.timed) index_.begin_with(index_.nearest(start_ms_ - index_.start_ms));
+  seekable_ = index_.timed;
+  length_ = index_.frames();
+}
+
+double VideoFile::last_time_s() const {
+  return index_.timed ? index_.times_ms.back() / 1000 : static_cast<double>(length_ - 1) / frames_per_second_;
+}
+
+std::int64_t VideoFile::frame_at(double time_s) const {
+  if (index_.timed) return index_.nearest(1000 * time_s);
+  return std::clamp<std::int64_t>(std::llround(time_s * frames_per_second_), 0, length_ - 1);
 }
 
 void VideoFile::reopen() {
@@ -59,22 +63,31 @@ bool VideoFile::grab() {
   return true;
 }
 
-bool VideoFile::on_time(std::int64_t index) const {
-  const double expected_ms = start_ms_ + static_cast<double>(index) * 1000 / frames_per_second_;
-  return std::abs(capture_.get(cv::CAP_PROP_POS_MSEC) - expected_ms) < 250 / frames_per_second_;
+// Finds out by its time stamp which frame was grabbed.
+bool VideoFile::place() {
+  const double time_ms = capture_.get(cv::CAP_PROP_POS_MSEC) - start_ms_;
+  const auto frame = index_.nearest(time_ms);
+  constexpr double kRounding = 0.6;  // ms: some containers keep whole milliseconds
+  if (std::abs(index_.times_ms[static_cast<std::size_t>(frame)] - time_ms) > kRounding) return false;
+  grabbed_ = frame;
+  return true;
 }
 
+// Goes to the frame or to one before it.
 bool VideoFile::seek(std::int64_t index) {
-  if (!capture_.set(cv::CAP_PROP_POS_FRAMES, static_cast<double>(index)) || !capture_.grab()) return false;
-  grabbed_ = index;
-  return on_time(index);
+  const double time_s = index_.times_ms[static_cast<std::size_t>(index)] / 1000;
+  for (std::int64_t back = 2; back <= 256; back *= 4) {
+    const auto wanted = std::max(0.0, std::floor(time_s * frames_per_second_) - static_cast<double>(back));
+    if (!capture_.set(cv::CAP_PROP_POS_FRAMES, wanted) || !capture_.grab() || !place()) return false;
+    if (grabbed_ <= index) return true;
+  }
+  return false;
 }
 
 void VideoFile::go_to(std::int64_t index, const std::stop_token& stop) {
   if (grabbed_ == index) return;
   const bool jump = index < grabbed_ || index > grabbed_ + kForward;
-  if (jump && seekable_ && index > kForward) {
-    if (seek(index)) return;
+  if (jump && seekable_ && index > kForward && !seek(index)) {
     seekable_ = false;
     reopen();
   }
@@ -87,9 +100,13 @@ void VideoFile::go_to(std::int64_t index, const std::stop_token& stop) {
       throw FileError(path_, "the video ends after frame " + std::to_string(last) + ", frame " + std::to_string(index) +
                                  " of " + std::to_string(length_) + " was expected (cut short?)");
     }
-    // The time stamp does not match: frame numbers cannot be computed from times in this video.
-    if (seekable_ && !on_time(grabbed_)) seekable_ = false;
+    const auto counted = grabbed_;
+    if (!seekable_ || place()) continue;
+    // A time stamp that the index does not have: only counting is left.
+    seekable_ = false;
+    grabbed_ = counted;
   }
+  if (grabbed_ != index) throw FileError(path_, "frame " + std::to_string(index) + " cannot be decoded");
 }
 
 ImagePtr VideoFile::frame(std::int64_t index, const std::stop_token& stop) {

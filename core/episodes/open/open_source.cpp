@@ -41,6 +41,39 @@ std::string unread_format(const fs::path& path, std::string_view head) {
   return {};
 }
 
+// The only folder in `path`, as an archive unpacked into a folder of its own name leaves it; empty if there are others.
+fs::path only_folder(const fs::path& path) {
+  std::error_code error;
+  fs::path out;
+  for (auto it = fs::directory_iterator(path, error); !error && it != fs::end(it); it.increment(error)) {
+    const auto name = it->path().filename().string();
+    if (name.starts_with('.') || name == "__MACOSX" || !it->is_directory(error)) continue;
+    if (!out.empty()) return {};
+    out = it->path();
+  }
+  return out;
+}
+
+/// Another collection under the path that was asked for, with one more warning.
+class FolderBelow final : public EpisodeCollection {
+ public:
+  FolderBelow(std::shared_ptr<const EpisodeCollection> inside, std::string warning)
+      : inside_(std::move(inside)), warnings_{std::move(warning)} {
+    const auto& more = inside_->warnings();
+    warnings_.insert(warnings_.end(), more.begin(), more.end());
+  }
+  std::string kind() const override { return inside_->kind(); }
+  const fs::path& path() const override { return inside_->path(); }
+  const std::vector<EpisodeEntry>& episodes() const override { return inside_->episodes(); }
+  const std::vector<std::string>& warnings() const override { return warnings_; }
+  FrameSourcePtr open(std::size_t index) const override { return inside_->open(index); }
+  const DatasetDescription* description() const override { return inside_->description(); }
+
+ private:
+  std::shared_ptr<const EpisodeCollection> inside_;
+  std::vector<std::string> warnings_;
+};
+
 std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const OpenSourceOptions& options) {
   if (CalvinDataset::is_split(path) || CalvinDataset::is_dataset(path)) {
     return CalvinDataset::open(path, options.cache);
@@ -70,10 +103,21 @@ std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const
   if (const auto unread = unread_format(path, {}); !unread.empty()) {
     throw FileError(path, "is " + unread + "; " + kOpens);
   }
-  throw FileError(path,
-                  "contains nothing to open; looked for training/ or validation/, ep_start_end_ids.npy, "
-                  "lang_annotations/auto_lang_ann.npy (CALVIN), meta/info.json (LeRobot), dataset_info.json and "
-                  "features.json (RLDS), HDF5 files (h5, hdf5), static/, and images (png, jpg, bmp)");
+  if (const auto below = only_folder(path); !below.empty()) {
+    try {
+      const auto inside = open_folder(below, options);
+      return std::make_shared<FolderBelow>(
+          inside, FileError(path, "holds one folder, which is opened instead: " + below.filename().string()).what());
+    } catch (const FileError&) {
+      // What was looked for in `path` says more.
+    }
+  }
+  throw FileError(
+      path,
+      "contains nothing to open; looked for training/ or validation/, ep_start_end_ids.npy, "
+      "lang_annotations/auto_lang_ann.npy (CALVIN), meta/info.json (LeRobot), dataset_info.json and "
+      "features.json (RLDS), HDF5 files (h5, hdf5), static/, and images (" +
+          std::string(kImageFormats) + ")");
 }
 
 std::shared_ptr<const EpisodeCollection> open_file(const fs::path& path, const OpenSourceOptions& options) {
@@ -95,9 +139,8 @@ std::shared_ptr<const EpisodeCollection> open_file(const fs::path& path, const O
   if (path.filename().string().find(".tfrecord") != std::string::npos) {
     throw FileError(path, "is one TFRecord file: open its folder, which has features.json");
   }
-  throw FileError(path,
-                  "has an unknown format; expected a video (mp4, avi, mkv, …), an image (png, jpg, bmp), "
-                  "a CALVIN frame (npz), an HDF5 file with episodes, or a folder");
+  throw FileError(path, std::string("has an unknown format; expected a video (mp4, avi, mkv, …), an image (") +
+                            kImageFormats + "), a CALVIN frame (npz), an HDF5 file with episodes, or a folder");
 }
 
 }  // namespace

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTest>
+
+extern "C" {
+#include <libavformat/avformat.h>
+}
+
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
@@ -41,6 +49,42 @@ void write_video(const std::filesystem::path& path, const char* fourcc, int fram
                          cv::VideoWriter::fourcc(fourcc[0], fourcc[1], fourcc[2], fourcc[3]), fps, cv::Size(96, 64));
   if (!writer.isOpened()) throw std::runtime_error("cannot write " + path.string());
   for (int i = 0; i < frames; ++i) writer.write(numbered(first + i));
+}
+
+// Copies a video with other time stamps, in milliseconds, by frame.
+void retime(const std::filesystem::path& from, const std::filesystem::path& to,
+            const std::function<std::int64_t(std::int64_t)>& time_ms) {
+  AVFormatContext *input = nullptr, *output = nullptr;
+  const auto check = [&](bool good) {
+    if (!good) throw std::runtime_error("cannot write " + to.string());
+  };
+  check(avformat_open_input(&input, from.c_str(), nullptr, nullptr) >= 0 &&
+        avformat_find_stream_info(input, nullptr) >= 0 &&
+        avformat_alloc_output_context2(&output, nullptr, nullptr, to.c_str()) >= 0);
+  auto* const stream = avformat_new_stream(output, nullptr);
+  check(avcodec_parameters_copy(stream->codecpar, input->streams[0]->codecpar) >= 0);
+  stream->codecpar->codec_tag = 0;
+  stream->time_base = {1, 1000};
+  stream->avg_frame_rate = {25, 1};
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "avoid_negative_ts", "disabled", 0);
+  check(avio_open(&output->pb, to.c_str(), AVIO_FLAG_WRITE) >= 0 && avformat_write_header(output, &options) >= 0);
+  av_dict_free(&options);
+  auto* const packet = av_packet_alloc();
+  std::int64_t last = -1;
+  for (std::int64_t i = 0; av_read_frame(input, packet) >= 0; ++i) {
+    last = std::max(last + 1, time_ms(i));
+    packet->pts = packet->dts = av_rescale_q(last, {1, 1000}, stream->time_base);
+    packet->duration = 0;
+    packet->stream_index = 0;
+    check(av_write_frame(output, packet) >= 0);
+    av_packet_unref(packet);
+  }
+  check(av_write_trailer(output) >= 0);
+  av_packet_free(const_cast<AVPacket**>(&packet));
+  avio_closep(&output->pb);
+  avformat_free_context(output);
+  avformat_close_input(&input);
 }
 
 }  // namespace
@@ -88,6 +132,62 @@ class TestMedia : public QObject {
       QVERIFY(!frame->rgb_gripper && !frame->robot_obs && !frame->action);
     }
     QCOMPARE(open_source(folder_ / "plain", {{}, "given", {}})->open(0)->read(0)->instruction, "given"s);
+  }
+
+  void every_format_of_opencv_is_listed_and_others_are_named() {
+    const std::vector<std::string> names = {"0.webp", "1.tiff", "2.ppm", "3.tif", "4.png", "5.pgm", "6.JPG"};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (!names[i].ends_with(".pgm")) image("formats/" + names[i], static_cast<int>(i));
+    }
+    cv::Mat grey;
+    cv::cvtColor(numbered(5), grey, cv::COLOR_BGR2GRAY);
+    QVERIFY(cv::imwrite((folder_ / "formats/5.pgm").string(), grey));
+    folder_.write("formats/7.gif", "GIF89a");
+    folder_.write("formats/8.heic", "");
+    const auto collection = open_source(folder_ / "formats");
+    QCOMPARE(*collection->open(0)->length(), 7);
+    for (int i = 0; i < 7; ++i) QCOMPARE(number_of(*collection->open(0)->read(i)->rgb_static), i);
+    QCOMPARE(collection->warnings().size(), std::size_t{1});
+    QVERIFY2(
+        collection->warnings()[0].find("formats: 7.gif and 1 more are left out: only png, jpg") != std::string::npos,
+        collection->warnings()[0].c_str());
+    for (const char* name : {"0.webp", "1.tiff"})
+      QCOMPARE(number_of(*open_source(folder_ / "formats" / name)->open(0)->read(0)->rgb_static), name[0] - '0');
+  }
+
+  void instructions_in_every_encoding_data() {
+    QTest::addColumn<QByteArray>("text");
+    QTest::addColumn<bool>("valid");
+    const std::string utf8 =
+        "\xEF\xBB\xBF"
+        "\xC3\xB6"
+        "ffne\r\nmore";
+    const std::string little("\xFF\xFE\xF6\0f\0f\0n\0e\0\n\0x\0", 16), big("\xFE\xFF\0\xF6\0f\0f\0n\0e\0\n", 14);
+    const auto row = [](const char* name, const std::string& text, bool valid) {
+      QTest::newRow(name) << QByteArray(text.data(), qsizetype(text.size())) << valid;
+    };
+    row("UTF-8 with a byte-order mark", utf8, true);
+    row("UTF-16, little-endian", little, true);
+    row("UTF-16, big-endian", big, true);
+    row("Latin-1",
+        "\xF6"
+        "ffne",
+        false);
+  }
+  void instructions_in_every_encoding() {
+    QFETCH(QByteArray, text);
+    QFETCH(bool, valid);
+    const TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "x");
+    cv::imwrite((folder / "x/0.png").string(), numbered(1));
+    folder.write("x/instruction.txt", std::string(text.constData(), static_cast<std::size_t>(text.size())));
+    const auto collection = open_source(folder / "x");
+    QCOMPARE(collection->episodes().at(0).title, valid ? "\xC3\xB6"
+                                                         "ffne"s
+                                                       : "\xEF\xBF\xBD"
+                                                         "ffne"s);
+    QCOMPARE(collection->warnings().size(), std::size_t{valid ? 0U : 1U});
+    if (!valid) QVERIFY(collection->warnings()[0].find("instruction.txt: is not UTF-8") != std::string::npos);
   }
 
   void colours_are_rgb() {
@@ -160,6 +260,56 @@ class TestMedia : public QObject {
       QCOMPARE(frame->timestamp_s, static_cast<double>(index) / 25);
       QCOMPARE(frame->instruction, "push"s);
     }
+  }
+
+  // Frame N is the Nth one that is shown, whatever the time stamps and the container's header say.
+  void videos_with_odd_time_stamps_data() {
+    QTest::addColumn<QString>("name");
+    QTest::addColumn<int>("kind");
+    QTest::newRow("jitter of 8 ms, MP4") << "jitter.mp4" << 0;
+    QTest::newRow("jitter of 8 ms, Matroska") << "jitter.mkv" << 0;
+    QTest::newRow("ever slower") << "slower.mp4" << 1;
+    QTest::newRow("begins late") << "late.mp4" << 2;
+    QTest::newRow("a pause of a minute") << "pause.mkv" << 3;
+  }
+  void videos_with_odd_time_stamps() {
+    QFETCH(QString, name);
+    QFETCH(int, kind);
+    write_video(folder_ / "even.mp4", "mp4v", 250);
+    std::mt19937 random(1);
+    const auto time_ms = [&](std::int64_t i) -> std::int64_t {
+      if (kind == 0) return 40 * i + static_cast<std::int64_t>(random() % 17) - (i == 0 ? 0 : 8);
+      if (kind == 1) return 40 * i + i * i / 4;
+      if (kind == 2) return 5000 + 40 * i;
+      return 40 * i + (i >= 120 ? 60'000 : 0);
+    };
+    const auto path = folder_ / name.toStdString();
+    retime(folder_ / "even.mp4", path, time_ms);
+    for (const std::int64_t first : {49, 50, 130, 249, 200}) {  // the first jump into a file that was just opened
+      QCOMPARE(number_of(*open_source(path)->open(0)->read(first)->rgb_static), static_cast<int>(first));
+    }
+    const auto source = open_source(path, {{}, {}, {1 << 16, 0, 0}})->open(0);
+    QCOMPARE(*source->length(), 250);
+    for (int i = 0; i < 40; ++i) {
+      const auto index = static_cast<std::int64_t>(random() % 250);
+      QCOMPARE(number_of(*source->read(index)->rgb_static), static_cast<int>(index));
+    }
+  }
+
+  void a_container_that_lies_about_its_length() {
+    write_video(folder_ / "lies.avi", "MJPG", 20);
+    const auto file = folder_ / "lies.avi";
+    std::ifstream in(file, std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    for (const char* field : {"avih", "strh"}) {
+      const auto at = bytes.find(field);
+      QVERIFY(at != std::string::npos);
+      bytes[at + (field[0] == 'a' ? 24 : 40)] = 100;  // frames in all, of the file and of the stream
+    }
+    folder_.write("lies.avi", bytes);
+    const auto source = open_source(file)->open(0);
+    QCOMPARE(*source->length(), 20);
+    QCOMPARE(number_of(*source->read(19)->rgb_static), 19);
   }
 
   void a_pair_of_videos() {
