@@ -2,11 +2,13 @@
 #include "core/episodes/calvin/calvin_annotations.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <tuple>
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/base/number_text.h"
 #include "core/base/utf8.h"
 #include "core/episodes/numpy/numpy_pickle.h"
 
@@ -103,11 +105,20 @@ std::optional<FrameIds> pair(const PickleNode& node) {
 
 std::vector<FrameIds> frame_pairs(const NpyArray& array, const std::filesystem::path& file, std::string_view name) {
   const auto& shape = array.shape();
-  if (shape.size() != 2 || shape[1] != 2 || !array.type().is_number() || array.type().kind == 'f') {
+  const bool one_pair = shape.size() == 1 && shape[0] == 2;
+  if ((!one_pair && (shape.size() != 2 || shape[1] != 2)) || !array.type().is_number()) {
     throw FileError(file, std::string(name) + " is " + array.describe() + ", expected int64 [n, 2]");
   }
-  std::vector<FrameIds> out(shape[0]);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = {array.integer(2 * i), array.integer(2 * i + 1)};
+  const auto id = [&](std::size_t i) {
+    if (array.type().kind != 'f') return array.integer(i);
+    const double value = array.number(i);
+    if (std::floor(value) != value || std::abs(value) > 1e15) {
+      throw FileError(file, std::string(name) + " holds " + general_text(value, 9) + ", expected whole numbers");
+    }
+    return static_cast<std::int64_t>(value);
+  };
+  std::vector<FrameIds> out(array.count() / 2);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = {id(2 * i), id(2 * i + 1)};
   return out;
 }
 
@@ -185,6 +196,34 @@ std::vector<CalvinAnnotation> parse_annotations(std::span<const std::byte> bytes
     }
   }
   return out;
+}
+
+void clip_annotations(std::vector<CalvinAnnotation>& annotations, std::span<const FrameIds> segments,
+                      const std::filesystem::path& path, const std::function<bool(std::int64_t)>& has_frame,
+                      std::vector<std::string>& warnings) {
+  if (segments.empty()) return;
+  std::vector<FrameIds> sorted(segments.begin(), segments.end());
+  std::sort(sorted.begin(), sorted.end(), [](const FrameIds& a, const FrameIds& b) { return a.first < b.first; });
+  const auto last_before = [&](std::int64_t id) {
+    return std::upper_bound(sorted.begin(), sorted.end(), id,
+                            [](std::int64_t value, const FrameIds& frames) { return value < frames.first; });
+  };
+  Skipped skipped(path, warnings);
+  std::erase_if(annotations, [&](CalvinAnnotation& annotation) {
+    auto& frames = annotation.frames;
+    const auto after = last_before(frames.first);
+    const bool inside = after != sorted.begin() && std::prev(after)->last >= frames.first;
+    if (inside && std::prev(after)->last >= frames.last) return false;
+    const auto name = "'" + annotation.instruction + "' has " + describe(frames);
+    if (has_frame(frames.last) && has_frame(frames.first)) return false;  // the index of segments is incomplete
+    if (!inside || !has_frame(frames.first)) {
+      skipped.add(name + ", which do not exist; it was skipped");
+      return true;
+    }
+    frames.last = std::prev(after)->last;
+    skipped.add(name + ", but the recording ends at frame " + std::to_string(frames.last) + "; it was shortened");
+    return false;
+  });
 }
 
 std::vector<InstructionSpan> instruction_spans(const FrameIds& segment, std::span<const CalvinAnnotation> annotations) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +38,13 @@ std::vector<CalvinAnnotation> read_annotations(const std::filesystem::path& path
 /// The same from the file's contents.
 std::vector<CalvinAnnotation> parse_annotations(std::span<const std::byte> bytes, const std::filesystem::path& path,
                                                 std::vector<std::string>& warnings);
+
+/// Shortens annotations that end beyond their play segment, and leaves out those that begin outside every one, unless
+/// their frames exist nevertheless (`has_frame`). `path`, that they were read from, and what was done are described in
+/// `warnings`.
+void clip_annotations(std::vector<CalvinAnnotation>& annotations, std::span<const FrameIds> segments,
+                      const std::filesystem::path& path, const std::function<bool(std::int64_t)>& has_frame,
+                      std::vector<std::string>& warnings);
 
 /// Spans of the annotations that touch `segment`, as indices into it (0 = its first frame), in order
 /// and without overlap. Where annotations overlap, the one that starts first gets the frames (if several start

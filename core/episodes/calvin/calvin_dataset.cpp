@@ -14,6 +14,8 @@
 namespace deer {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr const char* kIndexFile = "ep_start_end_ids.npy";
 constexpr const char* kAnnotationFile = "lang_annotations/auto_lang_ann.npy";
 constexpr std::array kSplits = {"training", "validation"};
@@ -25,10 +27,30 @@ bool is_there(const std::filesystem::path& path) {
   return std::filesystem::exists(path, error) || error;
 }
 
+// CALVIN's default folder, or another of its annotation folders (lang_clip_resnet50, …), or the split itself.
+std::filesystem::path find_annotations(const std::filesystem::path& split) {
+  const std::string name = fs::path(kAnnotationFile).filename().string();
+  if (is_there(split / kAnnotationFile)) return split / kAnnotationFile;
+  if (is_there(split / name)) return split / name;
+  // A folder with millions of frames is not listed completely.
+  constexpr int kMostListed = 20'000;
+  std::error_code error;
+  std::vector<fs::path> found;
+  int listed = 0;
+  for (auto it = fs::directory_iterator(split, error); !error && it != fs::end(it) && listed < kMostListed;
+       it.increment(error), ++listed) {
+    if (it->path().filename().string().starts_with("lang") && is_there(it->path() / name)) {
+      found.push_back(it->path() / name);
+    }
+  }
+  return found.empty() ? fs::path() : *std::min_element(found.begin(), found.end());
+}
+
 class CalvinReader final : public FrameReader {
  public:
   CalvinReader(const CalvinSplit& split, FrameIds frames, double frames_per_second)
       : split_(split.path),
+        digits_(split.frame_digits),
         frames_(frames),
         frames_per_second_(frames_per_second),
         stretches_(split.cameras),
@@ -38,14 +60,17 @@ class CalvinReader final : public FrameReader {
 
   Observation load(std::int64_t index, const std::stop_token& stop) override {
     if (stop.stop_requested()) throw Cancelled();
-    return placed(index, read_calvin_frame(calvin_frame_path(split_, frames_.first + index)));
+    return placed(index, read_calvin_frame(file(index)));
   }
   Observation load_state(std::int64_t index, const std::stop_token& stop) override {
     if (stop.stop_requested()) throw Cancelled();
-    return placed(index, read_calvin_state(calvin_frame_path(split_, frames_.first + index)));
+    return placed(index, read_calvin_state(file(index)));
   }
 
  private:
+  std::filesystem::path file(std::int64_t index) const {
+    return calvin_frame_path(split_, frames_.first + index, digits_);
+  }
   Observation placed(std::int64_t index, Observation out) const {
     out.frame_id = frames_.first + index;
     out.timestamp_s = static_cast<double>(index) / frames_per_second_;
@@ -55,6 +80,7 @@ class CalvinReader final : public FrameReader {
   }
 
   const std::filesystem::path split_;
+  const int digits_;
   const FrameIds frames_;
   const double frames_per_second_;
   const std::vector<CameraStretch> stretches_;
@@ -85,7 +111,8 @@ FrameSourcePtr make_source(SourceInfo info, std::vector<InstructionSpan> instruc
 }  // namespace
 
 bool CalvinDataset::is_split(const std::filesystem::path& path) {
-  return is_there(path / kIndexFile) || is_there(path / kAnnotationFile);
+  return is_there(path / kIndexFile) || is_there(path / kAnnotationFile) ||
+         is_there(path / fs::path(kAnnotationFile).filename());
 }
 
 bool CalvinDataset::is_dataset(const std::filesystem::path& path) {
@@ -135,11 +162,21 @@ void CalvinDataset::add_split(const std::filesystem::path& path, std::string nam
     warnings_.push_back(problem.what());
   }
   try {
-    if (is_there(path / kAnnotationFile)) {
-      split.annotations = read_annotations(path / kAnnotationFile, warnings_);
-    } else {
+    const auto file = find_annotations(path);
+    if (file.empty()) {
       missing(kAnnotationFile, "only play segments are listed");
+    } else {
+      split.annotations = read_annotations(file, warnings_);
+      if (file != path / kAnnotationFile) {
+        warnings_.push_back(FileError(file, std::string("is read in place of ") + kAnnotationFile).what());
+      }
     }
+    const auto first = !split.segments.empty()      ? split.segments.front().first
+                       : !split.annotations.empty() ? split.annotations.front().frames.first
+                                                    : 0;
+    split.frame_digits = calvin_frame_digits(path, first);
+    const auto has_frame = [&](std::int64_t id) { return is_there(calvin_frame_path(path, id, split.frame_digits)); };
+    clip_annotations(split.annotations, split.segments, file, has_frame, warnings_);
   } catch (const Error& problem) {
     warnings_.push_back(problem.what());
   }

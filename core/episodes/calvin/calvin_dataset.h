@@ -18,6 +18,7 @@ namespace deer {
 struct CalvinSplit {
   std::string name;  ///< "training", "validation"; the folder's name if it was opened directly
   std::filesystem::path path;
+  int frame_digits = 7;  ///< in the names of its frames
   std::vector<FrameIds> segments;
   std::vector<CalvinAnnotation> annotations;
   CalvinStatistics statistics;
@@ -29,7 +30,7 @@ struct CalvinSplit {
 /// of a play segment carries the spans of the annotations inside it (see instruction_spans).
 class CalvinDataset final : public EpisodeCollection {
  public:
-  /// True if `path` is a folder with an index or annotations.
+  /// True if `path` is a folder with an index, or with annotations in it or in lang_annotations/.
   static bool is_split(const std::filesystem::path& path);
 
   /// True if training/ or validation/ of `path` is a split.

@@ -85,6 +85,7 @@ class OpenCvCamera final : public CameraDevice {
         break;
       case CameraKind::pipeline:
         opened = capture_.open(with_sink(settings_.source), cv::CAP_GSTREAMER);
+        if (!opened) throw CameraRefused(shown_ + ": " + why_not());
         break;
       case CameraKind::video:
         opened = capture_.open(settings_.source, cv::CAP_FFMPEG);

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <opencv2/core.hpp>
 #include <string_view>
+#include <system_error>
 
 #include "core/base/error.h"
 
@@ -23,6 +25,8 @@ bool is_number(const std::string& text) {
 CameraKind camera_kind(const std::string& source) {
   if (source.empty()) throw Error("no camera given, expected a device, a URL, a pipeline or a video file");
   if (is_number(source) || source.starts_with("/dev/")) return CameraKind::device;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(source, error)) return CameraKind::video;
   if (source.find(" ! ") != std::string::npos) return CameraKind::pipeline;
   const auto colon = source.find("://");
   if (colon == std::string::npos) return CameraKind::video;

@@ -282,7 +282,8 @@ void LiveCamera::Shared::lose(std::uint64_t mine, const std::string& why, bool f
   const std::scoped_lock lock(mutex);
   if (mine != generation) return;
   loss = why.empty() ? "unknown error" : why;
-  refused = for_good;
+  // What has worked before may work again.
+  refused = for_good && report.captured == 0;
   ++events;
   wake.notify_all();
 }

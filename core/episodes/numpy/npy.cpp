@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -35,7 +36,7 @@ class HeaderParser {
       const auto key = quoted();
       expect(':');
       if (key == "descr" && !has_type) {
-        header.type = type();
+        header.type = type(header.big_endian);
         has_type = true;
       } else if (key == "fortran_order" && !has_order) {
         header.fortran_order = boolean();
@@ -83,10 +84,10 @@ class HeaderParser {
     at_ = end + 1;
     return out;
   }
-  NpyType type() {
+  NpyType type(bool& big_endian) {
     if (peek() == '[') fail(file_, name_, "is a structured array, expected a plain one");
     const auto descr = quoted();
-    const auto parsed = parse_npy_type(descr);
+    const auto parsed = parse_npy_type(descr, &big_endian);
     if (!parsed) fail(file_, name_, "has element type '" + printable(descr, 20) + "', which is not supported");
     return *parsed;
   }
@@ -122,6 +123,21 @@ class HeaderParser {
   std::size_t at_ = 0;
 };
 
+// IEEE 754 binary16.
+double half_value(std::uint16_t bits) {
+  const int exponent = bits >> 10 & 0x1F;
+  const int fraction = bits & 0x3FF;
+  double size = 0;
+  if (exponent == 31) {
+    size = fraction == 0 ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  } else if (exponent == 0) {
+    size = std::ldexp(fraction, -24);
+  } else {
+    size = std::ldexp(1024 + fraction, exponent - 25);
+  }
+  return (bits & 0x8000) != 0 ? -size : size;
+}
+
 template <typename T>
 T load(const std::byte* at) {
   T value;
@@ -149,7 +165,7 @@ std::string NpyType::text() const {
   }
 }
 
-std::optional<NpyType> parse_npy_type(std::string_view descr) {
+std::optional<NpyType> parse_npy_type(std::string_view descr, bool* big_endian) {
   char order = '|';
   if (!descr.empty() && std::string_view("<>|=").find(descr.front()) != std::string_view::npos) {
     order = descr.front();
@@ -176,7 +192,7 @@ std::optional<NpyType> parse_npy_type(std::string_view descr) {
       known = size == 1 || size == 2 || size == 4 || size == 8;
       break;
     case 'f':
-      known = size == 4 || size == 8;
+      known = size == 2 || size == 4 || size == 8;
       break;
     case 'S':
       known = size <= 1 << 20;
@@ -188,7 +204,9 @@ std::optional<NpyType> parse_npy_type(std::string_view descr) {
     default:
       break;
   }
-  if (!known || (order == '>' && type.size > 1)) return std::nullopt;
+  const bool reversed = order == '>' && type.size > 1 && type.kind != 'S';
+  if (!known || (reversed && big_endian == nullptr)) return std::nullopt;
+  if (big_endian != nullptr) *big_endian = reversed;
   return type;
 }
 
@@ -235,6 +253,7 @@ NpyArray NpyArray::parse(std::vector<std::byte> bytes, const std::filesystem::pa
   NpyArray array(header.type, std::move(header.shape), false, {});
   array.bytes_ = std::move(bytes);
   array.offset_ = header.data_offset;
+  if (header.big_endian) array.reverse_bytes();
   if (header.fortran_order) array.turn_to_c_order();
   return array;
 }
@@ -248,6 +267,14 @@ NpyArray::NpyArray(NpyType type, std::vector<std::uint64_t> shape, bool fortran_
     : type_(type), shape_(std::move(shape)), bytes_(std::move(data)) {
   for (const auto extent : shape_) count_ *= extent;
   if (fortran_order) turn_to_c_order();
+}
+
+void NpyArray::reverse_bytes() {
+  const std::size_t unit = type_.kind == 'U' ? 4 : type_.size;
+  for (auto at = offset_; at + unit <= bytes_.size(); at += unit) {
+    std::reverse(bytes_.begin() + static_cast<std::ptrdiff_t>(at),
+                 bytes_.begin() + static_cast<std::ptrdiff_t>(at + unit));
+  }
 }
 
 void NpyArray::turn_to_c_order() {
@@ -268,6 +295,7 @@ void NpyArray::turn_to_c_order() {
 double NpyArray::number(std::size_t index) const {
   if (type_.kind != 'f') return static_cast<double>(integer(index));
   const std::byte* at = data().data() + index * type_.size;
+  if (type_.size == 2) return half_value(load<std::uint16_t>(at));
   return type_.size == 4 ? static_cast<double>(load<float>(at)) : load<double>(at);
 }
 

@@ -23,8 +23,9 @@ struct NpyType {
   std::string text() const;  ///< "uint8", "float64", "object", …
 };
 
-/// Reads "<f8", "|u1", "|O", "<U12"; empty if it is none of those, or big-endian.
-std::optional<NpyType> parse_npy_type(std::string_view descr);
+/// Reads "<f8", "|u1", "|O", "<U12"; empty if it is none of those. Big-endian ones (">f8") are only read where
+/// `big_endian` takes note of it.
+std::optional<NpyType> parse_npy_type(std::string_view descr, bool* big_endian = nullptr);
 
 /// "uint8 [200, 200, 3]"
 std::string describe_array(const NpyType& type, std::span<const std::uint64_t> shape);
@@ -32,6 +33,7 @@ std::string describe_array(const NpyType& type, std::span<const std::uint64_t> s
 /// What stands before the data of an .npy file (versions 1 to 3).
 struct NpyHeader {
   NpyType type;
+  bool big_endian = false;
   bool fortran_order = false;
   std::vector<std::uint64_t> shape;  ///< [] for a single value
   std::uint64_t count = 1;           ///< product of shape
@@ -43,7 +45,7 @@ struct NpyHeader {
 NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::filesystem::path& file,
                            std::string_view name = {});
 
-/// An array of numbers or fixed-size text, owned, in C order (Fortran order is turned on reading).
+/// An array of numbers or fixed-size text, owned, in C order and little-endian (others are converted on reading).
 class NpyArray {
  public:
   /// `bytes` is a whole .npy file. Throws FileError if it is malformed, if the data is shorter or
@@ -60,12 +62,13 @@ class NpyArray {
   std::span<const std::byte> data() const { return std::span(bytes_).subspan(offset_); }
   std::string describe() const { return describe_array(type_, shape_); }
 
-  double number(std::size_t index) const;         ///< any number type but float16 and long double
+  double number(std::size_t index) const;         ///< any number type but long double
   std::int64_t integer(std::size_t index) const;  ///< bool and integer types
   std::string text(std::size_t index) const;      ///< U and S types, as UTF-8
 
  private:
   void turn_to_c_order();
+  void reverse_bytes();
 
   NpyType type_;
   std::vector<std::uint64_t> shape_;

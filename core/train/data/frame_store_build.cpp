@@ -61,7 +61,7 @@ void plan_split(const CalvinSplit& split, Plan& plan) {
     plan.stretches.push_back({first, first + stretch.length() - 1, split.name});
     // Detects a missing frame before an absurd range fills the memory with names.
     for (auto id = stretch.first; id <= stretch.last; ++id) {
-      auto file = calvin_frame_path(split.path, id);
+      auto file = calvin_frame_path(split.path, id, split.frame_digits);
       std::error_code error;
       if (!fs::exists(file, error)) throw FileError(file, "is missing, but the split's index lists it");
       plan.files.push_back(std::move(file));

@@ -184,9 +184,33 @@ class TestAnnotations : public QObject {
     DEER_VERIFY_ERROR(
         read_play_segments(folder.write("x.npy", make_npy("<i8", "(3,)", raw<std::int64_t>({1, 2, 3}))), warnings),
         "x.npy: array is int64 [3], expected int64 [n, 2]");
+    // Whole numbers kept as floats, and one segment without its list.
+    QCOMPARE(
+        read_play_segments(folder.write("y.npy", make_npy("<f8", "(1, 2)", raw<double>({1, 2}))), warnings)[0].last, 2);
+    QCOMPARE(
+        read_play_segments(folder.write("one.npy", make_npy("<i8", "(2,)", raw<std::int64_t>({3, 7}))), warnings)[0]
+            .last,
+        7);
     DEER_VERIFY_ERROR(
-        read_play_segments(folder.write("y.npy", make_npy("<f8", "(1, 2)", raw<double>({1, 2}))), warnings),
-        "array is float64 [1, 2], expected int64 [n, 2]");
+        read_play_segments(folder.write("z.npy", make_npy("<f8", "(1, 2)", raw<double>({1, 2.5}))), warnings),
+        "array holds 2.5, expected whole numbers");
+  }
+
+  void annotations_end_with_their_segment() {
+    const std::vector<FrameIds> segments = {{100, 120}, {10, 20}};
+    std::vector<CalvinAnnotation> annotations = {
+        {{10, 20}, "fits", {}}, {{15, 25}, "too long", {}}, {{50, 60}, "nowhere", {}}, {{121, 130}, "not listed", {}}};
+    std::vector<std::string> warnings;
+    const auto has_frame = [](std::int64_t id) { return (id >= 10 && id <= 20) || id >= 100; };
+    clip_annotations(annotations, segments, "ann.npy", has_frame, warnings);
+    QCOMPARE(annotations.size(), std::size_t{3});
+    QCOMPARE(annotations[1].frames.last, 20);
+    QCOMPARE(annotations[2].instruction, std::string("not listed"));  // its frames are there
+    QCOMPARE(warnings.size(), std::size_t{1});
+    QCOMPARE(
+        warnings[0],
+        std::string("ann.npy: 'too long' has frames 15 to 25, but the recording ends at frame 20; it was shortened "
+                    "(and 1 more)"));
   }
 
   void overlaps_are_resolved_by_one_rule() {

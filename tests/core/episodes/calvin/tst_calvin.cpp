@@ -255,16 +255,16 @@ class TestCalvin : public QObject {
     };
     const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
     row("no static picture", "rgb_static", {}, "'rgb_static' is missing");
-    row("picture of floats", "rgb_static", make_npy("<f4", "(2, 2, 3)", Bytes(48)),
-        "'rgb_static' is float32 [2, 2, 3], expected uint8 [height, width, 3]");
-    row("four channels", "rgb_static", make_npy("|u1", "(2, 2, 4)", Bytes(16)),
-        "'rgb_static' is uint8 [2, 2, 4], expected uint8 [height, width, 3]");
+    row("picture of integers", "rgb_static", make_npy("<i4", "(2, 2, 3)", Bytes(48)),
+        "'rgb_static' is int32 [2, 2, 3], expected uint8 [height, width, 3]");
+    row("floats up to 255", "rgb_static", make_npy("<f4", "(1, 1, 3)", raw<float>({0, 0.5F, 255})),
+        "'rgb_static' holds 255, expected uint8, or floats from 0 to 1");
+    row("two channels", "rgb_static", make_npy("|u1", "(2, 2, 2)", Bytes(8)),
+        "'rgb_static' is uint8 [2, 2, 2], expected uint8 [height, width, 3]");
     row("no pixels", "rgb_static", make_npy("|u1", "(0, 2, 3)", {}), "'rgb_static' is uint8 [0, 2, 3], expected");
     row("too long", "rgb_static", make_npy("|u1", "(5000, 1, 3)", Bytes(15000)), "'rgb_static' is uint8 [5000, 1, 3]");
     row("gripper picture", "rgb_gripper", make_npy("|u1", "(12,)", Bytes(12)), "'rgb_gripper' is uint8 [12], expected");
-    row("six actions", "actions", make_npy("<f8", "(6,)", Bytes(48)),
-        "'actions' is float64 [6], expected float64 or float32 [7]");
-    row("integer actions", "rel_actions", make_npy("<i8", "(7,)", Bytes(56)), "'rel_actions' is int64 [7], expected");
+    row("six actions", "actions", make_npy("<f8", "(6,)", Bytes(48)), "'actions' is float64 [6], expected numbers [7]");
     row("two dimensions", "robot_obs", make_npy("<f8", "(1, 15)", Bytes(120)),
         "'robot_obs' is float64 [1, 15], expected");
     row("objects", "scene_obs", make_npy("|O", "(24,)", bytes_of("cos\nsystem\n.")),
@@ -308,6 +308,63 @@ class TestCalvin : public QObject {
     QVERIFY(!frame.scene_obs && !frame.rel_action && frame.robot_obs);
   }
 
+  void numbers_and_pictures_of_other_types_are_read() {
+    const TemporaryFolder folder;
+    const auto read = [&](const char* key, const Bytes& npy) {
+      return read_calvin_frame(folder.write("x.npz", make_zip(with(calvin_members(), key, npy))));
+    };
+    QCOMPARE((*read("rel_actions", make_npy("<i8", "(7,)", raw<std::int64_t>({1, 2, 3, 4, 5, 6, -1}))).rel_action)[6],
+             -1.0);
+    std::vector<std::uint64_t> big(15, 0x000000000000F03F);  // 1.0, big-endian
+    QCOMPARE((*read("robot_obs", make_npy(">f8", "(15,)", raw(big))).robot_obs)[14], 1.0);
+
+    using Pixels = std::vector<std::uint8_t>;
+    const auto pixels = [&](const Bytes& npy) { return read("rgb_static", npy).rgb_static; };
+    const Pixels rgb = {10, 20, 30, 40, 50, 60};
+    const auto alpha = pixels(make_npy("|u1", "(1, 2, 4)", raw(Pixels{10, 20, 30, 255, 40, 50, 60, 255})));
+    QCOMPARE(alpha->rgb, rgb);
+    const auto first = pixels(make_npy("|u1", "(3, 1, 2)", raw(Pixels{10, 40, 20, 50, 30, 60})));
+    QCOMPARE(first->width, 2);
+    QCOMPARE(first->rgb, rgb);
+    const auto grey = pixels(make_npy("|u1", "(1, 2)", raw(Pixels{7, 9})));
+    QCOMPARE(grey->rgb, (Pixels{7, 7, 7, 9, 9, 9}));
+    const auto floats = pixels(make_npy("<f4", "(1, 1, 3)", raw<float>({0, 0.5F, 1})));
+    QCOMPARE(floats->rgb, (Pixels{0, 128, 255}));
+  }
+
+  // As other loaders do, the folder decides how many digits a frame's name has.
+  void names_may_have_other_digits_and_places() {
+    const TemporaryFolder folder;
+    folder.write("a/b/training/ep_start_end_ids.npy", ids({9, 11}));
+    for (int i = 9; i <= 11; ++i) {
+      const auto number = std::to_string(i);
+      folder.write("a/b/training/episode_" + std::string(6 - number.size(), '0') + number + ".npz",
+                   make_zip(calvin_members(i)));
+    }
+    folder.write("a/b/training/lang_clip_resnet50/auto_lang_ann.npy",
+                 make_npy("|O", "()", bytes_of("(Vlanguage\n(Vann\n(lVgo\nadVinfo\n(Vindx\n(l(I10\nI19\ntadd.")));
+    const auto dataset = open_source(folder / "a/b");
+    QCOMPARE(list(*dataset), "training lang 10-11 go\ntraining play 9-11 frames 9–11\n");
+    QCOMPARE(dataset->warnings().size(), std::size_t{2});
+    QVERIFY(dataset->warnings()[0].ends_with(
+        "lang_clip_resnet50/auto_lang_ann.npy: is read in place of lang_annotations/auto_lang_ann.npy"));
+    QVERIFY(dataset->warnings()[1].find("the recording ends at frame 11") != std::string::npos);
+    QCOMPARE((*dataset->open(0)->read(1)->action)[0], 11.0);
+    // An archive that was unpacked into a folder of its own name.
+    folder.write("a/readme.txt", "read me");
+    const auto below = open_source(folder / "a");
+    QCOMPARE(below->episodes().size(), std::size_t{2});
+    QVERIFY(below->path() == folder / "a/b");
+    QVERIFY2(first_line(below->warnings()).ends_with("a: holds one folder, which is opened instead: b"),
+             first_line(below->warnings()).c_str());
+    std::filesystem::create_directories(folder / "a/c");
+    DEER_VERIFY_ERROR(open_source(folder / "a"), "a: contains nothing to open");
+    // Annotations in the split itself.
+    std::filesystem::rename(folder / "a/b/training/lang_clip_resnet50/auto_lang_ann.npy",
+                            folder / "a/b/training/auto_lang_ann.npy");
+    QCOMPARE(open_source(folder / "a/b")->episodes().size(), std::size_t{2});
+  }
+
   void states_come_without_pictures() {
     const auto collection = open_source(kMini);
     const auto source = collection->open(4);
@@ -325,7 +382,7 @@ class TestCalvin : public QObject {
     DEER_VERIFY_ERROR(source->read_state(40), "frame 40 does not exist");
     // Pictures are not even looked at.
     const TemporaryFolder folder;
-    const auto broken = with(calvin_members(), "rgb_static", make_npy("<f4", "(2, 2, 3)", Bytes(48)));
+    const auto broken = with(calvin_members(), "rgb_static", make_npy("<i4", "(2, 2, 3)", Bytes(48)));
     const auto file = folder.write("x.npz", make_zip(broken));
     QVERIFY(read_calvin_state(file).robot_obs);
     DEER_VERIFY_ERROR(read_calvin_frame(file), "rgb_static");

@@ -72,6 +72,8 @@ class CameraTest : public QObject {
     QVERIFY(camera_kind("https://host/video.mjpg") == CameraKind::stream);
     QVERIFY(camera_kind("videotestsrc ! videoconvert") == CameraKind::pipeline);
     QVERIFY(camera_kind("/data/run.mp4") == CameraKind::video);
+    const TemporaryFolder folder;
+    QVERIFY(camera_kind(folder.write("great run ! take 2.mp4", "").string()) == CameraKind::video);
     QCOMPARE(device_path("2"), std::string("/dev/video2"));
     DEER_VERIFY_ERROR(camera_kind(""), "no camera given");
     DEER_VERIFY_ERROR(camera_kind("gopher://u:secret@host"), "'gopher'");
@@ -404,13 +406,26 @@ class CameraTest : public QObject {
     }
     QVERIFY(QTest::qWaitFor([&] { return source->report().cameras[0].state != CameraState::connecting; }, kPatienceMs));
     const auto report = source->report().cameras[0];
-    if (report.state == CameraState::reconnecting) {
+    if (report.state == CameraState::failed) {
       QVERIFY2(report.problem.find("pipeline does not start") != std::string::npos, report.problem.c_str());
       QSKIP("GStreamer's base plug-ins are not installed");
     }
     const auto seen = source->next({});
     QCOMPARE(seen->rgb_static->width, 80);
     QCOMPARE(seen->rgb_static->height, 60);
+  }
+
+  void a_pipeline_that_cannot_start_fails_at_once() {
+    CameraSourceOptions options;
+    options.fixed.source = "nonsense ! x";
+    std::shared_ptr<CameraSource> source;
+    try {
+      source = CameraSource::open(options);
+    } catch (const Error& error) {
+      QSKIP(error.what());  // OpenCV without GStreamer
+    }
+    QVERIFY(QTest::qWaitFor([&] { return source->report().cameras[0].state == CameraState::failed; }, kPatienceMs));
+    DEER_VERIFY_ERROR(source->next({}), "the pipeline does not start");
   }
 
   void cleanupTestCase() { QVERIFY(LiveCamera::wait_for_readers(milliseconds(kPatienceMs))); }
