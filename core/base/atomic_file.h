@@ -22,4 +22,23 @@ void write_file_atomically(const std::filesystem::path& path, const std::functio
 /// The same for content that is in memory.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, Durable durable = Durable::yes);
 
+/// Keeps other programs that ask for the same lock from writing a file while this one does: an advisory lock on a file
+/// of its own, "<file>.lock", which is removed at the end. It ends with the process, however that ends. File systems
+/// without locks let everybody through.
+class WriteLock {
+ public:
+  WriteLock() = default;  ///< locks nothing
+  /// Throws FileError if another program has the lock.
+  explicit WriteLock(const std::filesystem::path& file);
+  WriteLock(WriteLock&& other) noexcept;
+  WriteLock& operator=(WriteLock&& other) noexcept;
+  ~WriteLock();
+
+ private:
+  void release();
+
+  std::filesystem::path lock_;
+  int file_ = -1;
+};
+
 }  // namespace deer

@@ -9,6 +9,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/trace/trace_file.h"
 
@@ -122,8 +123,8 @@ class Rows {
 
 class Writer final : public TraceWriter {
  public:
-  Writer(TraceFile file, const TraceWriterOptions& options)
-      : file_(std::move(file)), options_(options), rows_(slots(file_.metadata())) {
+  Writer(TraceFile file, WriteLock lock, const TraceWriterOptions& options)
+      : lock_(std::move(lock)), file_(std::move(file)), options_(options), rows_(slots(file_.metadata())) {
     for (const auto& text : file_.texts()) remember(text);
     thumbnail_end_ = file_.thumbnail_size();
     thread_ = std::jthread([this](const std::stop_token& stop) { flush_in_time(stop); });
@@ -173,10 +174,12 @@ class Writer final : public TraceWriter {
     closed_ = true;
     if (failure_) {
       file_.close();
+      lock_ = {};
       std::rethrow_exception(failure_);
     }
     write();
     file_.close();
+    lock_ = {};
   }
 
  private:
@@ -317,6 +320,7 @@ class Writer final : public TraceWriter {
     }
   }
 
+  WriteLock lock_;
   TraceFile file_;
   const TraceWriterOptions options_;
   mutable std::mutex mutex_;
@@ -337,15 +341,17 @@ class Writer final : public TraceWriter {
 
 std::unique_ptr<TraceWriter> TraceWriter::create(const std::filesystem::path& file, const TraceMetadata& metadata,
                                                  const TraceWriterOptions& options) {
-  return std::make_unique<Writer>(TraceFile::create(file, metadata), options);
+  WriteLock lock(file);
+  return std::make_unique<Writer>(TraceFile::create(file, metadata), std::move(lock), options);
 }
 
 std::unique_ptr<TraceWriter> TraceWriter::append_to(const std::filesystem::path& file,
                                                     const TraceWriterOptions& options,
                                                     std::optional<std::int64_t> keep) {
+  WriteLock lock(file);
   auto trace = TraceFile::open(file, true);
   if (keep) trace.drop_after(*keep);
-  return std::make_unique<Writer>(std::move(trace), options);
+  return std::make_unique<Writer>(std::move(trace), std::move(lock), options);
 }
 
 }  // namespace deer

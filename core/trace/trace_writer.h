@@ -24,11 +24,11 @@ struct TraceWriterOptions {
 /// Thread-safe; frames are stored in the order of append().
 class TraceWriter {
  public:
-  /// Starts a new file, replacing an existing one. Throws FileError.
+  /// Starts a new file, replacing an existing one. Throws FileError, also if another program is writing it.
   static std::unique_ptr<TraceWriter> create(const std::filesystem::path& file, const TraceMetadata& metadata,
                                              const TraceWriterOptions& options = {});
 
-  /// Continues after the last complete frame of a trace, closed or not. Throws FileError if it is not a trace. Check
+  /// Continues after the last complete frame of a trace, closed or not. Throws FileError as create() does. Check
   /// metadata() to see whether it belongs to the same run: it is not changed. `keep`: continue after this many frames;
   /// later ones are discarded.
   static std::unique_ptr<TraceWriter> append_to(const std::filesystem::path& file,

@@ -8,6 +8,7 @@
 
 #include "app/cli/commands/commands.h"
 #include "app/cli/support/episode_options.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -103,15 +104,16 @@ void add_attention(CLI::App& app) {
   auto* command = app.add_subcommand("attention", "Show where an exit looks in a frame, by patch of both images");
   command->add_option("MODEL", a->model, "Model folder")->required();
   command->add_option("EPISODE", a->episode, kEpisodeHelp)->required();
-  command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")->capture_default_str();
+  command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")
+      ->capture_default_str()
+      ->check(whole_number());
   command->add_option("--frame", a->frame, "Frame of the episode, from 0")->capture_default_str();
   command->add_option("--exit", a->exit_layer, "Exit after this layer (zero-based); default: the deepest");
-  command->add_option("--head", a->head, "Attention head, from 0; default: mean over heads")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--head", a->head, "Attention head, from 0; default: mean over heads")->check(at_least_zero());
   command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
   add_map_option(*command, a->map);
   command->add_option("--instruction", a->instruction, "Instruction to use instead of the recorded one");
-  command->add_option("--out", a->out, "Write every head's weights to this NPZ file");
+  command->add_option("--out", a->out, "Write every head's weights to this NPZ file")->check(output_file());
   add_engine_options(*command, a->engine);
   command->callback([a] { attend(*a); });
 }

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "core/base/atomic_file.h"
@@ -52,7 +53,7 @@ void add_bench(CLI::App& app) {
   auto* command = app.add_subcommand("bench", "Measure the time of each stage and exit of a model on this device");
   auto a = std::make_shared<Arguments>();
   command->add_option("MODEL", a->model, "Model folder")->required();
-  command->add_option("--out", a->out, "JSON file to write, for deer solve --timings");
+  command->add_option("--out", a->out, "JSON file to write, for deer solve --timings")->check(output_file());
   command->add_option("--gate", a->gate, "Measure steps with this learned gate; the action head's times include it");
   command->add_option("--repeats", a->timing.repeats, "Measured steps per exit")
       ->capture_default_str()

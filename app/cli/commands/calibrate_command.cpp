@@ -9,8 +9,10 @@
 #include <limits>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/broken_frames.h"
 #include "app/cli/support/episode_options.h"
 #include "app/cli/support/json_log.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/worker_pool.h"
@@ -107,10 +109,26 @@ class WindowRunner {
     at::set_num_threads(a.threads);
   }
 
+  // In place of a window with a frame that cannot be read another one is drawn; "skipped" then says why.
   Json operator()(std::int64_t number) {
+    constexpr std::uint64_t kDraws = 20;
+    std::string skipped;
+    for (std::uint64_t draw = 0;; ++draw) {
+      try {
+        auto out = run(number, static_cast<std::uint64_t>(number) + (draw << 40));
+        if (draw > 0) out["skipped"] = skipped;
+        return out;
+      } catch (const FileError& problem) {
+        if (draw + 1 == kDraws) throw;
+        if (draw == 0) skipped = problem.what();
+      }
+    }
+  }
+
+ private:
+  Json run(std::int64_t number, std::uint64_t drawn) {
     const auto& exits = engine_->summary().exit_layers;
-    const auto window = draw_window(a_.seed, static_cast<std::uint64_t>(number), data_.lengths, a_.window,
-                                    static_cast<int>(exits.size()));
+    const auto window = draw_window(a_.seed, drawn, data_.lengths, a_.window, static_cast<int>(exits.size()));
     const auto source = data_.source->open(data_.episodes[window.episode]);
     require_cameras(*source);
     engine_->reset();
@@ -137,7 +155,6 @@ class WindowRunner {
     return out;
   }
 
- private:
   const Arguments a_;
   ExitPolicy criterion_;
   Data data_;
@@ -159,6 +176,10 @@ class Collector {
   void take(const Json& entry) {
     const auto window = entry.at("window").get<std::int64_t>();
     if (window < 0 || window >= windows() || has(window)) return;
+    if (entry.contains("skipped"))
+      broken_.add(entry["skipped"].get<std::string>());
+    else
+      broken_.add_good();
     const auto layers = entry.at("exit_layers").get<std::vector<int>>();
     if (set_.exit_layers.empty()) begin(layers);
     if (layers != set_.exit_layers) throw Error("the processes loaded models with different exits");
@@ -203,6 +224,7 @@ class Collector {
   }
 
   CalibrationSet finish() && { return std::move(set_); }
+  const BrokenFrames& broken() const { return broken_; }
 
  private:
   std::vector<float> blank() const {
@@ -248,6 +270,7 @@ class Collector {
   int each_;
   std::vector<bool> done_;
   std::int64_t count_ = 0;
+  BrokenFrames broken_;
   CalibrationSet set_;
 };
 
@@ -305,11 +328,6 @@ void write_set(const Arguments& a, Collector collector, std::map<std::string, st
   std::cout << set.samples() << " samples of " << set.exits() << " exits in " << a.out << '\n';
 }
 
-void check_folder(const std::string& out) {
-  const auto parent = fs::absolute(out).parent_path();
-  if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
-}
-
 void show(Progress& progress, std::int64_t done, std::int64_t total, std::int64_t before) {
   progress.show("calibrating: " + std::to_string(done) + " of " + std::to_string(total) + " windows",
                 static_cast<double>(done), static_cast<double>(total), static_cast<double>(before));
@@ -317,7 +335,6 @@ void show(Progress& progress, std::int64_t done, std::int64_t total, std::int64_
 
 // Without ranks: windows go to worker processes on this machine.
 void calibrate_here(Arguments a) {
-  check_folder(a.out);
   const Data data(a);
   const auto parameters = parameters_of(a);
   const auto dtype = dtype_name(resolve_dtype(a.engine.dtype, resolve_device(a.engine.device), parameters.total()));
@@ -362,8 +379,10 @@ void calibrate_here(Arguments a) {
     constexpr int kInterrupted = 130;
     throw CLI::RuntimeError(kInterrupted);
   }
+  const auto broken = collector.broken();
   write_set(a, std::move(collector), provenance);
   log.remove();
+  broken.finish();
 }
 
 /// Files of finished windows beside `out`: of a single process, "OUT.windows", and of ranks, "OUT.windows.3".
@@ -386,7 +405,6 @@ std::vector<fs::path> window_files(const fs::path& out) {
 
 // One of several ranks started by a launcher: each takes every n-th window.
 void calibrate_among(Arguments a, const DataParallel& processes) {
-  check_folder(a.out);
   if (const char* local = std::getenv("LOCAL_RANK"); local != nullptr && resolve_device(a.engine.device).is_cuda()) {
     if (a.engine.device == "auto" || a.engine.device == "cuda") a.engine.device = std::string("cuda:") + local;
   }
@@ -425,6 +443,7 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
   }
   progress.finish();
   collector.gather(processes);
+  const auto broken = collector.broken();
   if (processes.is_first()) write_set(a, std::move(collector), provenance);
   auto nothing = at::zeros({1});
   processes.sum(nothing);  // keep all window files until the set is written
@@ -437,6 +456,7 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
       if (file.extension() == ".windows" || rank >= processes.size()) fs::remove(file, ignored);
     }
   }
+  broken.finish();
 }
 
 void serve(const Arguments& a) {
@@ -463,12 +483,15 @@ void add_calibrate(CLI::App& app) {
                    "Dataset (CALVIN, LeRobot, RLDS, HDF5), image folder, or video, with instructions")
       ->required();
   command->add_option("--out", a->out, "Calibration file to write (safetensors); unfinished work in FILE.windows")
+      ->check(output_file())
       ->required();
   command->add_option("--samples", a->samples, "Number of frames to sample")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000000));
   command->add_option("--window", a->window, "Steps per window")->capture_default_str()->check(CLI::Range(4, 4096));
-  command->add_option("--seed", a->seed, "Random seed for windows and histories")->capture_default_str();
+  command->add_option("--seed", a->seed, "Random seed for windows and histories")
+      ->capture_default_str()
+      ->check(whole_number());
   add_map_option(*command, a->map);
   command->add_option("--split", a->split, "Use only this split: training or validation");
   command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();

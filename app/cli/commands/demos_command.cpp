@@ -9,6 +9,7 @@
 
 #include "app/cli/commands/commands.h"
 #include "app/cli/support/model_actor.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/task_list.h"
 #include "app/cli/support/worker_pool.h"
@@ -280,7 +281,7 @@ void add_demos(CLI::App& app) {
   auto* out = command->add_option("OUT", a->out, "Output folder; an interrupted recording resumes");
   auto* episodes = command->add_option("--episodes", a->episodes, "Number of annotated tasks to record")
                        ->check(CLI::Range(0, 1'000'000));
-  command->add_option("--seed", a->seed, "Random seed")->capture_default_str();
+  command->add_option("--seed", a->seed, "Random seed")->capture_default_str()->check(whole_number());
   command->add_option("--jobs", a->jobs, "Number of processes; 0: one per CPU")->capture_default_str();
   command->add_option("--split", a->split, "training, validation or both")
       ->check(CLI::IsMember({"training", "validation", "both"}))

@@ -14,6 +14,7 @@
 #include "app/cli/commands/commands.h"
 #include "app/cli/support/json_log.h"
 #include "app/cli/support/model_actor.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/task_list.h"
 #include "app/cli/support/worker_pool.h"
@@ -229,11 +230,6 @@ Json result_json(const Json& settings, const ChainLog& log, const BenchmarkStati
 
 void evaluate(Arguments a) {
   if (a.jobs <= 0) a.jobs = usable_cpus();
-  for (const auto& file : {a.json, a.csv}) {
-    if (file.empty()) continue;
-    const auto parent = fs::absolute(file).parent_path();
-    if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
-  }
   // A wrong model is told before there is a file that would have to be removed.
   if (!a.expert) open_model_files(a.model);
   const auto chains = chains_of(a);
@@ -300,7 +296,9 @@ void add_eval(CLI::App& app) {
   command->add_option("--max-steps", a->max_steps, "Maximum steps per instruction")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--seed", a->seed, "Random seed for chains, tables and phrasings")->capture_default_str();
+  command->add_option("--seed", a->seed, "Random seed for chains, tables and phrasings")
+      ->capture_default_str()
+      ->check(whole_number());
   command->add_option("--jobs", a->jobs, "Number of processes, with one thread each; 0: one per CPU")
       ->capture_default_str();
   command->add_option("--tasks", a->tasks, kTasksHelp);
@@ -310,8 +308,9 @@ void add_eval(CLI::App& app) {
                    "those kept for testing")
       ->check(CLI::IsMember({"all", "training", "test"}))
       ->capture_default_str();
-  command->add_option("--json", a->json, "File for the results; an interrupted evaluation resumes from FILE.chains");
-  command->add_option("--csv", a->csv, "File for a table with one row per instruction");
+  command->add_option("--json", a->json, "File for the results; an interrupted evaluation resumes from FILE.chains")
+      ->check(output_file());
+  command->add_option("--csv", a->csv, "File for a table with one row per instruction")->check(output_file());
   add_engine_options(*command, a->engine);
   command->add_flag("--worker", a->worker)->group("");
   command->callback([=] {

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/stop_on_signal.h"
 #include "app/cli/support/trace_info.h"
@@ -238,16 +239,7 @@ Json budgets_json(const std::vector<BudgetFigures>& budgets) {
   return out;
 }
 
-void check_folder(const std::string& file) {
-  if (file.empty()) return;
-  const auto parent = fs::absolute(file).parent_path();
-  if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
-}
-
 void train(Arguments& a) {
-  check_folder(a.out);
-  check_folder(a.json);
-  check_folder(a.calibration);
   const auto start = Clock::now();
   const StopOnSignal signals("batch");
   // The same numbers on any machine.
@@ -369,9 +361,9 @@ void add_gate(CLI::App& app) {
       "Train a learned gate from traces: a small network that predicts how far an exit's action is from the "
       "deepest exit's");
   command->add_option("TRACE", a->traces, "Trace written by deer trace, or a folder of .h5 files")->required();
-  command->add_option("--out", a->out, "Gate file to write (safetensors)")->required();
+  command->add_option("--out", a->out, "Gate file to write (safetensors)")->check(output_file())->required();
   command->add_option("--model", a->model, "Model folder the traces were recorded with, if it has moved");
-  command->add_option("--json", a->json, "File for the report");
+  command->add_option("--json", a->json, "File for the report")->check(output_file());
   command->add_option(
       "--calibration", a->calibration,
       "Calibration file to write, for deer solve: the gate's values on the episodes it was calibrated on");
@@ -389,14 +381,16 @@ void add_gate(CLI::App& app) {
       ->check(CLI::Range(1, 10000));
   command->add_option("--learning-rate", a->training.learning_rate, "Learning rate of AdamW")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--weight-decay", a->training.weight_decay, "Weight decay of AdamW")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--seed", a->seed, "Random seed of histories, split, weights and batches")->capture_default_str();
+      ->check(at_least_zero());
+  command->add_option("--seed", a->seed, "Random seed of histories, split, weights and batches")
+      ->capture_default_str()
+      ->check(whole_number());
   command->add_option("--memory-gb", a->memory_gb, "Memory for samples, in 10^9 bytes; longer traces are thinned out")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--threads", a->threads, "Threads; may affect the last digits of results")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));

@@ -15,6 +15,7 @@
 #ifdef DEER_HAVE_EPISODES
 #include "app/cli/support/dataset_info.h"
 #include "app/cli/support/episode_options.h"
+#include "app/cli/support/option_checks.h"
 #include "core/episodes/open/open_source.h"
 #endif
 #ifdef DEER_HAVE_TRACE
@@ -105,6 +106,7 @@ void print_model(const fs::path& path, bool as_json) {
   std::printf(", %s pooling\n", c.head.pooling == Pooling::max ? "max" : "average");
   std::printf("parameters   %.2f million, %.1f MB in float32\n", static_cast<double>(loaded.parameters) / 1e6,
               static_cast<double>(loaded.weight_bytes) / 1e6);
+  if (!files.note.empty()) std::printf("note         %s\n", files.note.c_str());
   for (const auto& name : loaded.unused) std::printf("unused       %s\n", printable(name, 200).c_str());
 }
 
@@ -243,7 +245,9 @@ void add_info(CLI::App& app) {
 #ifdef DEER_HAVE_EPISODES
   add_map_option(*command, arguments->map);
 #endif
-  command->add_option("--limit", arguments->limit, "Maximum number of episodes to list")->capture_default_str();
+  command->add_option("--limit", arguments->limit, "Maximum number of episodes to list")
+      ->capture_default_str()
+      ->check(whole_number());
   command->callback([arguments] { run(*arguments); });
 }
 

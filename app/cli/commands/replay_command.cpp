@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/record_json.h"
@@ -189,7 +190,7 @@ void add_replay(CLI::App& app) {
   command->add_option("--model", a->model, "Model folder the trace was recorded with, if it has moved");
   command->add_option("--force", a->force,
                       "FRAME=LAYER: force this frame to exit after this layer (single trace only)");
-  command->add_option("--json", a->json, "File for the summary");
+  command->add_option("--json", a->json, "File for the summary")->check(output_file());
   command->add_flag("--lines", a->lines, "Print one JSON object per frame, as deer run does, instead of the summary");
   command->add_option("--close", a->close_percent, "Count decisions within this percentage of their threshold")
       ->capture_default_str()

@@ -8,6 +8,7 @@
 
 #include "app/cli/commands/commands.h"
 #include "app/cli/support/episode_options.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "core/base/error.h"
 #include "core/exits/criterion.h"
@@ -309,8 +310,10 @@ void add_run(CLI::App& app) {
       app.add_subcommand("run", "Run a model on a recorded episode or live cameras; prints one JSON object per frame");
   command->add_option("MODEL", a->model, "Model folder")->required();
   command->add_option("EPISODE", a->episode, kEpisodeHelp);
-  command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")->capture_default_str();
-  command->add_option("--frames", a->frames, "Stop after this many frames")->check(CLI::NonNegativeNumber);
+  command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")
+      ->capture_default_str()
+      ->check(whole_number());
+  command->add_option("--frames", a->frames, "Stop after this many frames")->check(at_least_zero());
   a->policy.add_to(*command);
   command->add_flag("--probe", a->probe, "Evaluate every exit of every frame");
   command->add_flag("--table", a->table, "Print a readable table instead of JSON");

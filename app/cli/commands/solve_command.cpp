@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -219,15 +220,13 @@ void add_solve(CLI::App& app) {
       ->add_option("FILE", a->file, "Calibration file from deer calibrate, or a checkpoint with the reference's values")
       ->required();
   command->add_option("--model", a->model, "Model folder the file was made with; needed for GFLOPs and memory");
-  command->add_option("--average-gflops", r.average_gflops, "Mean GFLOPs per step")->check(CLI::PositiveNumber);
-  command->add_option("--average-depth", r.average_depth, "Mean layers per step")->check(CLI::PositiveNumber);
-  command->add_option("--average-ms", r.average_ms, "Mean milliseconds per step, with --timings")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--peak-gflops", r.peak_gflops, "Maximum GFLOPs per step")->check(CLI::PositiveNumber);
-  command->add_option("--peak-ms", r.peak_ms, "Maximum milliseconds per step, with --timings")
-      ->check(CLI::PositiveNumber);
+  command->add_option("--average-gflops", r.average_gflops, "Mean GFLOPs per step")->check(above_zero());
+  command->add_option("--average-depth", r.average_depth, "Mean layers per step")->check(above_zero());
+  command->add_option("--average-ms", r.average_ms, "Mean milliseconds per step, with --timings")->check(above_zero());
+  command->add_option("--peak-gflops", r.peak_gflops, "Maximum GFLOPs per step")->check(above_zero());
+  command->add_option("--peak-ms", r.peak_ms, "Maximum milliseconds per step, with --timings")->check(above_zero());
   command->add_option("--memory-gb", a->memory_gb, "Memory limit for the loaded layers, in 10^9 bytes")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option(
       "--gate", a->gate,
       "With --model: the learned gate whose values the file holds, if it has moved; its cost is counted");
@@ -251,7 +250,7 @@ void add_solve(CLI::App& app) {
   command->add_option("--distribution", a->distribution, "exp, gauss, gamma or optimal")->capture_default_str();
   command->add_flag("--skip-first", r.skip_first, "Disable the first exit (as the reference does for its 9B model)");
   command->add_option("--thresholds", a->thresholds, "Evaluate the thresholds in this file instead of solving");
-  command->add_option("--json", a->json, "File for the thresholds, readable by --thresholds");
+  command->add_option("--json", a->json, "File for the thresholds, readable by --thresholds")->check(output_file());
   command
       ->add_option("--pareto", a->pareto, "With --json: also write this many points of error over cost for each method")
       ->check(CLI::Range(2, 1000));

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/stop_on_signal.h"
@@ -246,12 +247,10 @@ void add_study(CLI::App& app) {
                       "List frames that match, in the language of breakpoints: \"depth >= 10 and gripper_flip\"");
   command->add_option("--group", a->group, "task: one row per task (without tasks: per instruction), not per episode")
       ->check(CLI::IsMember({"task"}));
-  command->add_option("--json", a->json, "File for everything as JSON");
-  command->add_option("--csv", a->csv, "File for one row per episode");
-  command->add_option("--html", a->html, "File for a page with plots that any browser opens");
-  command->add_option("--limit", a->limit, "Maximum rows on screen")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  command->add_option("--json", a->json, "File for everything as JSON")->check(output_file());
+  command->add_option("--csv", a->csv, "File for one row per episode")->check(output_file());
+  command->add_option("--html", a->html, "File for a page with plots that any browser opens")->check(output_file());
+  command->add_option("--limit", a->limit, "Maximum rows on screen")->check(whole_number())->capture_default_str();
   command->add_option("--model", a->options.model, "Model folder the traces were recorded with, if it has moved");
   add_engine_options(*command, a->options.engine);
   command->callback([a] { study(*a); });

@@ -5,7 +5,9 @@
 #include <iostream>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/broken_frames.h"
 #include "app/cli/support/episode_options.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/stop_on_signal.h"
@@ -92,16 +94,22 @@ Done already_done(const Arguments& a, const TraceMetadata& wanted, const Episode
     throw FileError(a.out, "was recorded with a different model or other settings, so it cannot be resumed");
   }
   Done done;
+  const auto is_of = [&](std::int64_t frame, std::size_t index) {
+    if (frame >= trace->frames()) return false;
+    const auto found_there = trace->details(frame, 1)[0];
+    return found_there.source == source && found_there.episode == static_cast<std::int32_t>(index);
+  };
   for (const auto index : chosen) {
-    const auto length = length_of(data, index, a);
-    if (done.frames + length > trace->frames()) break;
-    if (length > 0) {
-      const auto last = trace->details(done.frames + length - 1, 1)[0];
-      if (last.source != source || last.episode != static_cast<std::int32_t>(index)) {
-        throw FileError(a.out, "holds other episodes, so it cannot be resumed");
-      }
+    auto frames = length_of(data, index, a);
+    // Fewer, where some could not be read; the episode is complete if another one follows.
+    while (frames > 0 && !is_of(done.frames + frames - 1, index)) --frames;
+    const auto after = done.frames + frames;
+    const bool complete = frames == length_of(data, index, a);
+    if (!complete && after == trace->frames()) break;
+    if (!complete && std::none_of(chosen.begin(), chosen.end(), [&](auto other) { return is_of(after, other); })) {
+      throw FileError(a.out, "holds other episodes, so it cannot be resumed");
     }
-    done.frames += length;
+    done.frames = after;
     ++done.episodes;
   }
   return done;
@@ -110,6 +118,9 @@ Done already_done(const Arguments& a, const TraceMetadata& wanted, const Episode
 void trace(const Arguments& a) {
   if (fs::exists(a.out) && !a.resume && !a.overwrite) {
     throw FileError(a.out, "already exists: use --resume to continue it or --overwrite to replace it");
+  }
+  if (fs::exists(a.out) && a.overwrite && !TraceReader::looks_like_trace(a.out)) {
+    throw FileError(a.out, "is not a trace, so --overwrite does not replace it");
   }
   const StopOnSignal signals("frame");
   OpenSourceOptions source_options;
@@ -138,14 +149,28 @@ void trace(const Arguments& a) {
   Progress progress;
   const auto before = static_cast<double>(done.frames);
   bool stopped = false;
+  BrokenFrames broken;
   for (auto e = done.episodes; e < chosen.size() && !stopped; ++e) {
-    const auto source = data->open(chosen[e]);
+    FrameSourcePtr source;
+    try {
+      source = data->open(chosen[e]);
+    } catch (const FileError& problem) {
+      broken.add("episode " + std::to_string(chosen[e]) + ": " + problem.what(), length_of(*data, chosen[e], a));
+      continue;
+    }
     require_cameras(*source);
     const auto frames = std::min(source->length().value_or(0), length_of(*data, chosen[e], a));
     engine->reset();
     for (std::int64_t i = 0; i < frames && !stopped; ++i) {
       source->prefetch(i + 1);
-      const auto seen = source->read(i);
+      ObservationPtr seen;
+      try {
+        seen = source->read(i);
+        broken.add_good();
+      } catch (const FileError& problem) {
+        broken.add(problem.what());
+        continue;
+      }
       const auto& instruction = a.instruction.empty() ? seen->instruction : a.instruction;
       const auto record = engine->step({i, seen->rgb_static, seen->rgb_gripper, instruction}, RunMode::probe);
       TraceFrame frame;
@@ -167,6 +192,7 @@ void trace(const Arguments& a) {
   const auto written = writer->frames();
   writer->close();
   std::cout << written << " frames in " << a.out << (stopped ? " (stopped; use --resume to continue)" : "") << '\n';
+  broken.finish();
 }
 
 }  // namespace
@@ -177,12 +203,13 @@ void add_trace(CLI::App& app) {
       app.add_subcommand("trace", "Run every exit of a model on recorded episodes and save a trace for deer replay");
   command->add_option("MODEL", a->model, "Model folder")->required();
   command->add_option("SOURCE", a->source, kEpisodeHelp)->required();
-  command->add_option("--out", a->out, "Trace file to write (HDF5)")->required();
+  command->add_option("--out", a->out, "Trace file to write (HDF5)")->check(output_file())->required();
   command
       ->add_option("--index", a->index, "Run only these episodes, from 0 (see deer info); default: all annotated ones")
+      ->check(whole_number())
       ->delimiter(',');
   command->add_option("--split", a->split, "Use only this split: training or validation");
-  command->add_option("--frames", a->frames, "Maximum frames per episode")->check(CLI::NonNegativeNumber);
+  command->add_option("--frames", a->frames, "Maximum frames per episode")->check(at_least_zero());
   command->add_option("--features", a->features, "float32, or float16 (half the size, but replays are not exact)")
       ->capture_default_str()
       ->check(CLI::IsMember({"float32", "float16"}));

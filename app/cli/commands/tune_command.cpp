@@ -11,6 +11,7 @@
 #include "app/cli/commands/commands.h"
 #include "app/cli/support/child_process.h"
 #include "app/cli/support/json_log.h"
+#include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/task_list.h"
@@ -329,8 +330,6 @@ class Tuning {
 };
 
 void tune(const Arguments& a) {
-  const auto parent = fs::absolute(a.out).parent_path();
-  if (!fs::is_directory(parent)) throw FileError(parent, "is not a directory");
   if (a.model.empty() == a.command.empty())
     throw Error("give either a MODEL to evaluate or a --command that evaluates");
 #ifndef DEER_HAVE_SIM
@@ -367,6 +366,7 @@ void add_tune(CLI::App& app) {
       "Learned gate that the thresholds are for; default: the file's, or gate.safetensors in the model's "
       "folder");
   command->add_option("--out", a->out, "File for the best thresholds; every evaluation is stored in FILE.evaluations")
+      ->check(output_file())
       ->required();
   command->add_option("--evaluations", a->evaluations, "Total number of evaluations")
       ->capture_default_str()
@@ -375,18 +375,18 @@ void add_tune(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0, 100000));
   command->add_option("--acquisition", a->acquisition, "EI, LCB or PI")->capture_default_str();
-  command->add_option("--seed", a->seed, "Random seed of the search")->capture_default_str();
+  command->add_option("--seed", a->seed, "Random seed of the search")->capture_default_str()->check(whole_number());
   command->add_option("--budget", a->budget,
                       "Mean exit up to which there is no penalty; default: that of the starting thresholds");
   command->add_option("--weight", a->weight, "Penalty in success per layer above the budget")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   command->add_option("--first-width", a->first_width, "Half-width of the search box for the first threshold")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--other-width", a->other_width, "Half-width of the search box for the other thresholds")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--chains", a->chains, "Chains per evaluation")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
@@ -396,7 +396,9 @@ void add_tune(CLI::App& app) {
   command->add_option("--max-steps", a->max_steps, "Maximum steps per instruction")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
-  command->add_option("--eval-seed", a->eval_seed, "Random seed of the chains")->capture_default_str();
+  command->add_option("--eval-seed", a->eval_seed, "Random seed of the chains")
+      ->capture_default_str()
+      ->check(whole_number());
   command->add_option("--tasks", a->tasks, kTasksHelp);
   command
       ->add_option("--part", a->part,

@@ -41,6 +41,7 @@ bool JsonLog::read(const std::filesystem::path& file, const Json& settings,
 void JsonLog::open(const std::filesystem::path& file, const Json& settings,
                    const std::function<void(const Json&)>& take) {
   file_ = file;
+  lock_ = WriteLock(file);
   write_file_atomically(file, [&](std::ostream& out) {
     out << settings.dump() << '\n';
     each_line(file, settings, [&](const std::string& line, const Json& entry) {
@@ -60,6 +61,7 @@ void JsonLog::remove() {
   out_.close();
   std::error_code ignored;
   std::filesystem::remove(file_, ignored);
+  lock_ = {};
 }
 
 }  // namespace deer::cli

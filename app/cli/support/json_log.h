@@ -5,6 +5,7 @@
 #include <fstream>
 #include <functional>
 
+#include "core/base/atomic_file.h"
 #include "core/base/json_file.h"
 
 namespace deer::cli {
@@ -14,7 +15,7 @@ namespace deer::cli {
 class JsonLog {
  public:
   /// Passes each existing entry to `take` (which throws if it is invalid) and appends after the last. Skips an
-  /// incomplete line. Throws FileError if the settings differ.
+  /// incomplete line. Throws FileError if the settings differ, or if another program has it open.
   void open(const std::filesystem::path& file, const Json& settings, const std::function<void(const Json&)>& take);
 
   /// The same for a file written by another process, read only. Returns false if it does not exist.
@@ -28,6 +29,7 @@ class JsonLog {
 
  private:
   std::filesystem::path file_;
+  WriteLock lock_;
   std::ofstream out_;
 };
 

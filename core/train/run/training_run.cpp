@@ -33,6 +33,7 @@ class Run {
     std::error_code error;
     fs::create_directories(config_.output, error);
     if (error) throw FileError(config_.output, "cannot create this folder: " + error.message());
+    if (processes_.is_first()) lock_ = WriteLock(config_.output / "state.safetensors");
     if (!config_.start.empty()) start_.emplace(open_model_files(config_.start));
     // One process prepares; the others then open its files.
     if (processes_.is_first()) prepare(true);
@@ -283,6 +284,7 @@ class Run {
   const DataParallel& processes_;
   const RunCallbacks& callbacks_;
   std::stop_token stop_;
+  WriteLock lock_;  // of the output folder
   std::optional<ModelFiles> start_;
   std::optional<ModelConfig> model_config_;
   std::shared_ptr<const FrameStore> store_;
