@@ -5,6 +5,7 @@
 #include <QStandardPaths>
 #include <clocale>
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/gui/launch.h"
 #include "app/gui/start/translations.h"
@@ -19,6 +20,19 @@
 #include "widgets/base/theme.h"
 
 namespace {
+
+// Qt aborts where there is no display. Said once, and with what can be done instead.
+void explain_missing_display(QtMsgType type, const QMessageLogContext& context, const QString& text) {
+  if (type == QtFatalMsg && text.contains(QLatin1String("platform plugin"))) {
+    std::fputs(
+        "deerscope: no display can be opened (DISPLAY, WAYLAND_DISPLAY). Without one, use deer, or "
+        "QT_QPA_PLATFORM=offscreen deerscope … --screenshot FILE\n",
+        stderr);
+    std::_Exit(1);
+  }
+  if (type == QtWarningMsg && text.contains(QLatin1String("display"))) return;  // says less than the above
+  std::fprintf(stderr, "%s\n", qUtf8Printable(qFormatLogMessage(type, context, text)));
+}
 
 int run(QApplication& application, const deer::LaunchOptions& options) {
   const bool picture = !options.screenshot.isEmpty();
@@ -63,7 +77,9 @@ int main(int argc, char** argv) {
   }
   // A 3D view that moves between windows keeps its resources only if contexts share them.
   QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
+  const auto handler = qInstallMessageHandler(explain_missing_display);
   QApplication application(argc, argv);
+  qInstallMessageHandler(handler);
   // Qt takes the system's decimal comma; libraries that read files with strtod want a point.
   std::setlocale(LC_NUMERIC, "C");
   QCoreApplication::setApplicationName(QStringLiteral("deerscope"));

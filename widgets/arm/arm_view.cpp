@@ -168,9 +168,11 @@ void ArmView::set_step_scale(double scale) {
 
 void ArmView::open_robot(const std::filesystem::path& urdf) {
   const auto request = ++robot_request_;
+  loading_robot_ = true;
   files_.post([urdf] { return ArmModelPtr(ArmModel::load(urdf)); },
               [this, request](ArmModelPtr model) {
                 if (request != robot_request_) return;
+                loading_robot_ = false;
                 model_ = std::move(model);
                 model_problem_.clear();
                 refresh_later();
@@ -178,8 +180,8 @@ void ArmView::open_robot(const std::filesystem::path& urdf) {
               },
               [this, request](const QString& problem) {
                 if (request != robot_request_) return;
-                Q_EMIT robot_failed({tr("Cannot open the robot"), problem,
-                                     tr("Choose a URDF with revolute, continuous, prismatic and fixed joints.")});
+                loading_robot_ = false;
+                Q_EMIT robot_failed({tr("Cannot open the robot"), problem, tr("Choose a URDF file.")});
               });
 }
 

@@ -21,6 +21,7 @@ namespace deer {
 /// Follows the session and combines changes into one refresh per iteration of the event loop.
 class ArmView : public QWidget {
   Q_OBJECT
+  Q_PROPERTY(bool settled READ is_settled)
 
  public:
   /// `session` must outlive the view. `urdf` is read at once; if that fails, the view says why.
@@ -37,6 +38,7 @@ class ArmView : public QWidget {
 
   /// Loads another robot in the background; robot_changed() or robot_failed() follows. The newest request wins.
   void open_robot(const std::filesystem::path& urdf);
+  bool is_settled() const { return !loading_robot_; }  ///< no robot is being read
   const ArmModelPtr& model() const { return model_; }
 
   /// Scale and camera, for the layout; restore_state() ignores unknown values.
@@ -81,6 +83,7 @@ class ArmView : public QWidget {
   QToolButton* preset_button_ = nullptr;
   QToolButton* scale_button_ = nullptr;
   QTimer* pending_;
+  bool loading_robot_ = false;
   TaskQueue files_;
 };
 

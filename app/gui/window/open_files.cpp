@@ -33,9 +33,13 @@ OpenFiles::OpenFiles(Targets targets, QWidget* window)
   choose_folder_ = [window](const QString& title, const QString& start) {
     return QFileDialog::getExistingDirectory(window, title, start);
   };
-  connect(targets_.session, &Session::model_changed, this, &OpenFiles::open_waiting);
+  connect(targets_.session, &Session::model_changed, this, [this] {
+    opens_model_ = false;
+    open_waiting();
+  });
   connect(targets_.session, &Session::problem, this, [this](const Problem& problem) {
     if (problem.id != ProblemId::model_not_opened) return;
+    opens_model_ = false;
     calibration_.reset();
     thresholds_.clear();
   });
@@ -84,7 +88,8 @@ void OpenFiles::open_path(const QString& path, PathKind kind) {
 void OpenFiles::open_waiting() {
   auto* const session = targets_.session;
   // Its exits decide what fits.
-  if (session->activity() == Session::Activity::loading_model) return;
+  const bool busy = session->activity() != Session::Activity::idle;
+  if ((opens_model_ && busy) || session->activity() == Session::Activity::loading_model) return;
   if (!session->model()) {
     for (const auto& file : std::exchange(thresholds_, {})) {
       Q_EMIT problem({tr("Cannot open the thresholds"), tr("%1: open the matching model first").arg(to_qstring(file)),
@@ -121,6 +126,7 @@ bool OpenFiles::open_demo() {
 
 void OpenFiles::open_model(const QString& path) {
   Q_EMIT opening(ProblemId::model_not_opened);
+  opens_model_ = true;
   targets_.session->open_model(to_path(path), targets_.engine_options());
 }
 

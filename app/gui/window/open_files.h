@@ -73,6 +73,7 @@ class OpenFiles : public QObject {
   FolderChooser choose_folder_;
   std::optional<std::filesystem::path> calibration_;  ///< these two wait for a model
   std::vector<std::filesystem::path> thresholds_;
+  bool opens_model_ = false;  ///< one that was asked for is not there yet
   WorldChoice world_;  ///< as chosen last
 };
 

@@ -137,6 +137,7 @@ void LaunchTest::launched_thresholds_wait_for_their_model() {
   file.close();
   LaunchOptions options;
   options.model = "/models/deer-nano";
+  options.episode = "/data/task_D";
   options.paths = {file.fileName()};
   open_launched(options, f.window.get());
   QVERIFY(f.window->files()->waits_for_model());
