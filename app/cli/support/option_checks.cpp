@@ -55,10 +55,10 @@ CLI::Validator output_file() {
         namespace fs = std::filesystem;
         std::error_code error;
         const auto file = fs::absolute(text, error);
-        if (text.empty()) return std::string("a file name is missing");
-        if (fs::is_directory(file, error)) return "'" + printable(text) + "' is a folder, expected a file";
-        if (fs::is_directory(file.parent_path(), error)) return std::string();
-        return "'" + printable(file.parent_path().string()) + "' is not a folder";
+        if (text.empty()) throw Error("a file name is missing");
+        if (fs::is_directory(file, error)) throw FileError(text, "is a folder, expected a file");
+        if (!fs::is_directory(file.parent_path(), error)) throw FileError(file.parent_path(), "is not a directory");
+        return std::string();
       },
       "");
 }

@@ -12,7 +12,7 @@ CLI::Validator at_least_zero();  ///< a number, 0 or above
 CLI::Validator whole_number();   ///< 0, 1, 2, …
 
 /// A file that can be written, as far as its name tells: checked before hours of work. Its folder is there, and it is
-/// no folder itself.
+/// no folder itself. Throws FileError.
 CLI::Validator output_file();
 
 }  // namespace deer::cli

@@ -248,7 +248,9 @@ void CliTest::errors_are_one_line_data() {
   QTest::newRow("an episode as a model") << QStringList{"run", kEpisodes, kEpisodes} << "contains no model";
   QTest::newRow("an episode that is not there") << QStringList{"run", kModel, kEpisodes, "--index", "99"} << "99";
   QTest::newRow("a threshold in words") << QStringList{"run", kModel, kEpisodes, "--thresholds", "a,b,c"}
-                                        << "threshold 'a'";
+                                        << "--thresholds: 'a' is not a threshold";
+  QTest::newRow("decimal commas") << QStringList{"run", kModel, kEpisodes, "--thresholds", "0,02 0,03 100000,0"}
+                                  << "decimal commas";
   QTest::newRow("too few thresholds") << QStringList{"run", kModel, kEpisodes, "--thresholds", "1"}
                                       << "1 thresholds given, expected 3";
   QTest::newRow("a layer that is not there")
@@ -289,6 +291,11 @@ void CliTest::wrong_usage() {
   QCOMPARE(deer_program({}).code, 2);
   QCOMPARE(deer_program({"dance"}).code, 2);
   QCOMPARE(deer_program({"run", kModel}).code, 2);
+  const auto comma = deer_program({"solve", kModel, "--average-depth", "4,5"});
+  QCOMPARE(comma.code, 2);
+  QVERIFY2(comma.err.contains("'4,5' is not a number above 0; did you mean 4.5?"), qPrintable(comma.err));
+  const auto negative = deer_program({"run", kModel, kEpisodes, "--index", "-1"});
+  QVERIFY2(negative.err.contains("'-1' is not a whole number from 0"), qPrintable(negative.err));
   QCOMPARE(deer_program({"--help"}).code, 0);
   QVERIFY(deer_program({"--version"}).out.startsWith("deer 0."));
 }

@@ -114,6 +114,27 @@ class CliBudgetTest : public QObject {
     QVERIFY(!fs::exists(folder_ / "ranks.windows.0") && !fs::exists(folder_ / "ranks.windows.1"));
   }
 
+  void windows_with_broken_frames_are_drawn_anew() {
+    const auto data = folder_ / "broken";
+    fs::copy(kData.toStdString(), data, fs::copy_options::recursive);
+    int broken = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(data)) {
+      if (entry.path().extension() == ".npz" && entry.path().stem().string().ends_with("7")) {
+        fs::resize_file(entry.path(), 100);
+        ++broken;
+      }
+    }
+    QVERIFY(broken > 3);
+    const auto out = folder_ / "broken.safetensors";
+    const auto result = deer_program({"calibrate", kModel, text(data), "--out", text(out), "--window", "6", "--dtype",
+                                      "float32", "--samples", "40", "--jobs", "1"});
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.err.contains("deer: skipped") && result.err.contains("not a complete zip file"),
+             qPrintable(result.err));
+    QVERIFY(result.out.contains("40 samples of 3 exits"));
+    QVERIFY(fs::exists(out));
+  }
+
   void a_killed_calibration_goes_on() {
     const auto file = folder_ / "killed";
     const auto log = folder_ / "killed.windows";

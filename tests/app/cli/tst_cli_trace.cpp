@@ -3,6 +3,7 @@
 
 #include <QProcess>
 #include <QTest>
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/json_file.h"
@@ -71,6 +72,8 @@ class CliTraceTest : public QObject {
   void several_traces_are_summed();
   void an_interrupted_trace_goes_on_data();
   void an_interrupted_trace_goes_on();
+  void frames_that_cannot_be_read_are_skipped();
+  void two_programs_do_not_write_one_trace();
   void without_its_model_recorded_actions_are_replayed();
   void a_trace_of_another_robot();
   void errors_are_one_line();
@@ -272,6 +275,55 @@ void CliTraceTest::an_interrupted_trace_goes_on() {
   QVERIFY(other.code == 1 && other.err.contains("other settings"));
 }
 
+void CliTraceTest::frames_that_cannot_be_read_are_skipped() {
+  const auto data = folder_ / "broken";
+  fs::copy(kEpisodes.toStdString(), data, fs::copy_options::recursive);
+  const auto whole_file = text(folder_ / "whole.h5");
+  const QStringList episodes{"--index", "0,1,2"};
+  QCOMPARE(deer_program(QStringList{"trace", kModel, text(data), "--out", whole_file} + episodes).code, 0);
+  const auto whole = TraceReader::open(whole_file.toStdString());
+  // One in the middle of the first episode, and the first of the second, which then cannot be opened.
+  const auto details = whole->details(0, whole->frames());
+  const auto second = std::find_if(details.begin(), details.end(), [](const auto& d) { return d.episode == 1; });
+  std::vector<fs::path> frames;
+  for (const auto id : {details[3].frame_id, second->frame_id}) {
+    for (const char* split : {"training", "validation"}) {
+      const auto file = data / split / ("episode_0" + std::to_string(id) + ".npz");
+      if (fs::exists(file)) fs::resize_file(file, 100);
+    }
+  }
+  const auto length_of_second =
+      std::count_if(details.begin(), details.end(), [](const auto& d) { return d.episode == 1; });
+  const QStringList command = QStringList{"trace", kModel, text(data), "--out", text(folder_ / "broken.h5")} + episodes;
+  const auto result = deer_program(command);
+  QCOMPARE(result.code, 1);
+  QVERIFY2(
+      result.err.contains(QStringLiteral("deer: skipped %1 frames that could not be read").arg(length_of_second + 1)),
+      qPrintable(result.err));
+  QVERIFY(result.err.contains("episode 1: ") && result.err.contains("not a complete zip file"));
+  const auto trace = TraceReader::open((folder_ / "broken.h5").string());
+  QCOMPARE(trace->frames(), whole->frames() - 1 - length_of_second);
+  QCOMPARE(trace->details(3, 1)[0].frame_id, details[4].frame_id);
+  // Resuming finds the first and the third episode complete.
+  const auto again = deer_program(command + QStringList{"--resume"});
+  QCOMPARE(TraceReader::open((folder_ / "broken.h5").string())->frames(), trace->frames());
+  QVERIFY2(!again.err.contains("cannot be resumed"), qPrintable(again.err));
+}
+
+void CliTraceTest::two_programs_do_not_write_one_trace() {
+  const auto file = folder_ / "shared.h5";
+  const QStringList command{"trace", kModel, kEpisodes, "--out", text(file), "--index", "0,1,0,1"};
+  QProcess first;
+  first.start(QStringLiteral(DEER_PROGRAM), command);
+  QTRY_VERIFY_WITH_TIMEOUT(fs::exists(file), 60'000);
+  const auto second = deer_program(command + QStringList{"--overwrite"});
+  const auto result = finish(first);
+  QCOMPARE(result.code, 0);
+  QCOMPARE(second.code, 1);
+  QVERIFY2(second.err.contains("shared.h5: is being written by another program (process"), qPrintable(second.err));
+  QVERIFY(!fs::exists(folder_ / "shared.h5.lock"));
+}
+
 void CliTraceTest::without_its_model_recorded_actions_are_replayed() {
   fs::copy(kModel.toStdString(), folder_ / "gone");
   const auto file = folder_ / "gone.h5";
@@ -338,7 +390,11 @@ void CliTraceTest::errors_are_one_line() {
   };
   QVERIFY(fails({"trace", kModel, kEpisodes, "--out", trace_}, "already exists: use --resume"));
   QVERIFY(fails({"trace", kModel, kEpisodes, "--out", text(folder_ / "no" / "t.h5"), "--frames", "1"},
-                "cannot be created"));
+                "no: is not a directory"));
+  QVERIFY(fails({"trace", kModel, kEpisodes, "--out", text(folder_.path())}, "is a folder, expected a file"));
+  const auto letter = text(folder_.write("letter.h5", std::string_view("Dear all")));
+  QVERIFY(
+      fails({"trace", kModel, kEpisodes, "--out", letter, "--overwrite"}, "is not a trace, so --overwrite does not"));
   QVERIFY(fails({"trace", kModel, kEpisodes, "--out", text(folder_ / "t.h5"), "--index", "99"}, "too large"));
   QVERIFY(fails({"replay", text(folder_.write("text.h5", std::string(100, 'x')))}, "is not a trace"));
   QVERIFY(fails({"replay", trace_, "--force", "1"}, "FRAME=LAYER"));

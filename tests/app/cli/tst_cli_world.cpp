@@ -282,6 +282,7 @@ class CliWorldTest : public QObject {
     QTest::newRow("no such part") << QStringList{"eval", "--expert", "--part", "some"} << "--part";
     QTest::newRow("no chain") << QStringList{"eval", "--expert", "--tasks", "open_drawer"} << "no chain of 5";
     QTest::newRow("no folder") << QStringList{"eval", "--expert", "--json", "/nowhere/file"} << "is not a directory";
+    QTest::newRow("a folder") << QStringList{"eval", "--expert", "--json", "/tmp"} << "is a folder, expected a file";
     QTest::newRow("worker by hand") << QStringList{"eval", "--expert", "--worker"} << "for worker processes";
     QTest::newRow("nothing to record") << QStringList{"demos", "/tmp/none", "--episodes", "0"} << "nothing to record";
     QTest::newRow("not empty") << QStringList{"demos", DEER_SOURCE_DIR, "--episodes", "1"} << "is not empty";
