@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs the fuzz targets of a build folder one after the other, from seeds out of tests/data.
+# Runs the fuzz targets of a build folder one after the other, from seeds out of tests/data and make_seeds.py.
 #   tests/fuzz/run.sh BUILD_FOLDER [SECONDS_EACH] [TARGET...]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,6 +35,8 @@ seeds() {
           "$build/bin/deer" gate "$2/../gate_trace.h5" --width 2 --epochs 1 --out "$2/small.safetensors" >/dev/null ;;
     json) printf '{"a": [1, 2.5, "x"], "b": {"c": null}, "d": 18446744073709551615}' > "$2/small.json" ;;
   esac
+  python=${PYTHON:-/usr/bin/python3}  # that of the packages numpy and h5py
+  if [ -x "$python" ]; then "$python" "$here/make_seeds.py" "$1" "$2"; fi
   if [ -d "$here/seeds/$1" ]; then cp "$here/seeds/$1"/* "$2"; fi
   chmod u+w "$2"/*
 }
