@@ -43,7 +43,13 @@ MujocoScene MujocoScene::load(const std::filesystem::path& file) {
   if (!std::filesystem::is_regular_file(file)) throw FileError(file, "no such file");
   std::array<char, 1000> message{};
   mjModel* model = mj_loadXML(file.c_str(), nullptr, message.data(), static_cast<int>(message.size()));
-  if (model == nullptr) throw FileError(file, one_line(message.data()));
+  if (model == nullptr) {
+    auto problem = one_line(message.data());
+    if (problem.find("unrecognized") != std::string::npos) {
+      problem += " (MuJoCo " + std::string(mj_versionString()) + " is installed; the file may need a newer one)";
+    }
+    throw FileError(file, problem);
+  }
   return {model, file};
 }
 

@@ -4,6 +4,7 @@
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -95,9 +96,9 @@ OffscreenRenderer::OffscreenRenderer(const MujocoScene& scene, bool shadows) : i
   impl_->egl_context = eglCreateContext(impl_->display, config, EGL_NO_CONTEXT, nullptr);
   if (impl_->egl_context == EGL_NO_CONTEXT) fail("no OpenGL context");
   const CurrentContext current(impl_->display, impl_->egl_context);
-  constexpr int kGeoms = 500;
+  const int geoms = std::max(500, 2 * scene.model().ngeom);
   mjv_defaultScene(&impl_->scene);
-  mjv_makeScene(&scene.model(), &impl_->scene, kGeoms);
+  mjv_makeScene(&scene.model(), &impl_->scene, geoms);
   mjv_defaultOption(&impl_->option);
   mjr_defaultContext(&impl_->context);
   mjr_makeContext(&scene.model(), &impl_->context, mjFONTSCALE_100);
@@ -120,8 +121,12 @@ ImagePtr OffscreenRenderer::render(MujocoScene& scene, int camera, int width, in
   const CurrentContext current(impl_->display, impl_->egl_context);
   mjvCamera view;
   mjv_defaultCamera(&view);
-  view.type = mjCAMERA_FIXED;
-  view.fixedcamid = camera;
+  if (camera == kFreeCamera) {
+    mjv_defaultFreeCamera(&scene.model(), &view);
+  } else {
+    view.type = mjCAMERA_FIXED;
+    view.fixedcamid = camera;
+  }
   mjv_updateScene(&scene.model(), &scene.data(), &impl_->option, nullptr, &view, mjCAT_ALL, &impl_->scene);
   const mjrRect rectangle = {0, 0, width, height};
   mjr_render(rectangle, &impl_->scene, &impl_->context);

@@ -19,7 +19,9 @@ class OffscreenRenderer {
   ~OffscreenRenderer();
 
   /// `width` and `height` at most the model's visual/global offwidth and offheight.
+  /// `camera` is an index, or kFreeCamera: from above the side, all of the scene in view.
   ImagePtr render(MujocoScene& scene, int camera, int width, int height);
+  static constexpr int kFreeCamera = -1;
 
  private:
   struct Impl;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <initializer_list>
 #include <mutex>
 #include <optional>
 
@@ -168,37 +169,52 @@ class TableSource final : public LiveSource<SimulatedSource> {
   bool fresh_ = true;
 };
 
-int camera_index(const MujocoScene& scene, const std::filesystem::path& file, const std::string& name) {
-  const int found = scene.find(mjOBJ_CAMERA, name.c_str());
-  if (found >= 0) return found;
-  std::string names;
+std::vector<std::string> camera_names(const MujocoScene& scene) {
+  std::vector<std::string> out;
   for (int i = 0; i < scene.model().ncam; ++i) {
-    const char* camera = mj_id2name(&scene.model(), mjOBJ_CAMERA, i);
-    if (camera != nullptr) names += (names.empty() ? "" : ", ") + std::string(camera);
+    const char* name = mj_id2name(&scene.model(), mjOBJ_CAMERA, i);
+    out.emplace_back(name != nullptr ? name : "");
+  }
+  return out;
+}
+
+// The camera of that name, or else the first whose name holds one of `words`; -1 if there is none.
+int camera_by_words(const std::vector<std::string>& names, const std::string& wanted,
+                    std::initializer_list<const char*> words) {
+  const auto place = std::ranges::find(names, wanted);
+  if (place != names.end()) return static_cast<int>(place - names.begin());
+  for (const char* word : words) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i].find(word) != std::string::npos) return static_cast<int>(i);
+    }
+  }
+  return -1;
+}
+
+int named_camera(const std::vector<std::string>& names, const std::filesystem::path& file, const std::string& wanted) {
+  const auto place = std::ranges::find(names, wanted);
+  if (place != names.end()) return static_cast<int>(place - names.begin());
+  std::string list;
+  for (const auto& name : names) {
+    if (!name.empty()) list += (list.empty() ? "" : ", ") + name;
   }
   throw FileError(file,
-                  "has no camera '" + printable(name) + "'; it has " + (names.empty() ? "no named cameras" : names));
+                  "has no camera '" + printable(wanted) + "'; it has " + (list.empty() ? "no named cameras" : list));
 }
 
 class SceneSource final : public LiveSource<FrameSource> {
  public:
   SceneSource(const std::filesystem::path& file, const SceneSourceOptions& options)
-      : options_(options),
-        scene_(MujocoScene::load(file)),
-        static_camera_(camera_index(scene_, file, options.static_camera)),
-        gripper_camera_(scene_.find(mjOBJ_CAMERA, options.gripper_camera.c_str())) {
-    for (const int size : {options.static_size, options.gripper_size}) {
-      const auto& limits = scene_.model().vis.global;
-      if (size >= 1 && size <= limits.offwidth && size <= limits.offheight) continue;
-      throw FileError(file, "renders at most " + std::to_string(limits.offwidth) + " x " +
-                                std::to_string(limits.offheight) + " pixels (visual/global), not " +
-                                std::to_string(size) + " x " + std::to_string(size));
-    }
+      : options_(options), scene_(MujocoScene::load(file)), title_(file.filename().string()) {
+    choose_cameras(file);
+    // The buffer is as large as what is drawn, whatever the file says.
+    auto& limits = scene_.model().vis.global;
+    limits.offwidth = limits.offheight = std::max(options.static_size, options.gripper_size);
     const double step = scene_.model().opt.timestep;
     substeps_ = std::max(1, static_cast<int>(std::lround(1 / PlayTable::kControlHz / step)));
     renderer_ = std::make_unique<OffscreenRenderer>(scene_, true);
     real_time_ = options.real_time;
-    info_.title = file.filename().string();
+    info_.title = title_;
     info_.path = file;
     info_.kind = "simulator";
     info_.frames_per_second = 1 / (substeps_ * step);
@@ -223,11 +239,31 @@ class SceneSource final : public LiveSource<FrameSource> {
   }
 
  private:
+  void choose_cameras(const std::filesystem::path& file) {
+    const auto names = camera_names(scene_);
+    gripper_camera_ = options_.gripper_camera.empty()
+                          ? camera_by_words(names, "gripper", {"gripper", "wrist", "hand", "eye_in"})
+                          : named_camera(names, file, options_.gripper_camera);
+    if (!options_.static_camera.empty()) {
+      static_camera_ = named_camera(names, file, options_.static_camera);
+    } else {
+      static_camera_ = camera_by_words(names, "static", {"static", "front", "agentview", "third", "overview", "scene"});
+      // Any other, but not the gripper's.
+      for (int i = 0; static_camera_ < 0 && i < static_cast<int>(names.size()); ++i) {
+        if (i != gripper_camera_) static_camera_ = i;
+      }
+    }
+    if (static_camera_ >= 0 && !names[static_cast<std::size_t>(static_camera_)].empty()) {
+      title_ += ", camera " + names[static_cast<std::size_t>(static_camera_)];
+    }
+  }
+
   const SceneSourceOptions options_;
   std::mutex turn_mutex_;
   MujocoScene scene_;
-  int static_camera_;
-  int gripper_camera_;
+  std::string title_;
+  int static_camera_ = OffscreenRenderer::kFreeCamera;
+  int gripper_camera_ = -1;
   int substeps_ = 1;
   std::unique_ptr<OffscreenRenderer> renderer_;
   std::int64_t frame_ = 0;

@@ -45,9 +45,11 @@ class SimulatedSource : public FrameSource {
 };
 
 struct SceneSourceOptions {
-  std::string static_camera = "static";    ///< name in the scene
-  std::string gripper_camera = "gripper";  ///< not shown if the scene has no such camera
-  int static_size = 200;                   ///< pixels, square
+  /// Names in the scene. Empty: guessed from the names that it has ("static", "front", "wrist", …); a scene without
+  /// cameras is seen by a free one, and one without a gripper's is shown without.
+  std::string static_camera{};
+  std::string gripper_camera{};
+  int static_size = 200;  ///< pixels, square
   int gripper_size = 84;
   std::string instruction;
   bool real_time = true;
@@ -55,7 +57,7 @@ struct SceneSourceOptions {
 
 /// Shows any MuJoCo scene (MJCF or URDF), simulated from its initial state without control, at 30 frames per second.
 /// Commands are ignored, because it is not known which joints they would move. Throws FileError that lists the cameras
-/// if `static_camera` is not among them.
+/// if one that was named is not among them.
 FrameSourcePtr open_scene(const std::filesystem::path& file, const SceneSourceOptions& options = {});
 
 }  // namespace deer

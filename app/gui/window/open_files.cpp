@@ -218,7 +218,7 @@ void OpenFiles::add_world_commands(CommandTable* commands, const QString& menu) 
                         .run = [this] { choose_world(); }},
                        {.id = "file.open_scene",
                         .text = tr("Open MuJoCo &scene…"),
-                        .tip = tr("Watch any MuJoCo scene that has a camera named static."),
+                        .tip = tr("Watch any MuJoCo scene."),
                         .run = [this] { choose_scene(); }}});
 }
 

@@ -189,9 +189,11 @@ class TestSimulatedSource : public QObject {
     const auto file = folder.write("ball.xml", std::string_view(kFalling));
     SceneSourceOptions options;
     options.real_time = false;
-    DEER_VERIFY_ERROR(open_scene(file, options), "has no camera 'static'; it has overview");
-    options.static_camera = "overview";
+    options.static_camera = "top";
+    DEER_VERIFY_ERROR(open_scene(file, options), "has no camera 'top'; it has overview");
+    options.static_camera.clear();
     const auto source = open_scene(file, options);
+    QCOMPARE(source->info().title, std::string("ball.xml, camera overview"));
     QVERIFY(!source->info().has_gripper_camera);
     const auto first = source->next({});
     QVERIFY(first->starts_episode && !first->rgb_gripper && !first->robot_obs);
@@ -201,10 +203,42 @@ class TestSimulatedSource : public QObject {
     // The ball has fallen.
     QVERIFY(red_row(*first->rgb_static) > 0);
     QVERIFY(red_row(*last->rgb_static) > red_row(*first->rgb_static) + 30);
-    options.static_size = 5000;
-    DEER_VERIFY_ERROR(open_scene(file, options), "renders at most");
     DEER_VERIFY_ERROR(open_scene(folder / "none.xml", options), "no such file");
     DEER_VERIFY_ERROR(open_scene(folder.write("bad.xml", std::string_view("<mujoco><worldbody>")), options), "bad.xml");
+    const std::string newer = "<mujoco><worldbody><body gravcomp='1'/><body humour='1'/></worldbody></mujoco>";
+    DEER_VERIFY_ERROR(open_scene(folder.write("newer.xml", newer), options),
+                      "is installed; the file may need a newer one");
+  }
+
+  // The cameras that a scene has, and a buffer of the size that is drawn.
+  void cameras_of_a_scene_are_chosen() {
+    const TemporaryFolder folder;
+    const auto scene = [&](const std::string& cameras, int buffer) {
+      const auto size = std::to_string(buffer);
+      SceneSourceOptions options;
+      options.real_time = false;
+      return open_scene(folder.write("scene.xml", "<mujoco><visual><global offwidth='" + size + "' offheight='" + size +
+                                                      "'/></visual><worldbody><light pos='0 0 3'/>" + cameras +
+                                                      "<geom type='plane' size='2 2 .1' rgba='.6 .6 .6 1'/>"
+                                                      "<geom type='box' size='.2 .2 .2' pos='0 0 .2' rgba='1 0 0 1'/>"
+                                                      "</worldbody></mujoco>"),
+                        options);
+    };
+    const auto camera = [](const std::string& name) {
+      return "<camera name='" + name + "' pos='1 -1 1' xyaxes='.707 .707 0 -.4 .4 .8'/>";
+    };
+    const auto both = scene(camera("robot0_eye_in_hand") + camera("birdview") + camera("frontview"), 64);
+    QCOMPARE(both->info().title, std::string("scene.xml, camera frontview"));
+    QVERIFY(both->info().has_gripper_camera);
+    const auto seen = both->next({});
+    QCOMPARE(seen->rgb_static->width, 200);
+    QVERIFY(red_row(*seen->rgb_static) > 0);
+    QVERIFY(seen->rgb_gripper);
+    QCOMPARE(scene(camera("wrist_cam") + camera("x"), 8192)->info().title, std::string("scene.xml, camera x"));
+    // Without any: a free camera that has the scene in view.
+    const auto free = scene("", 100);
+    QCOMPARE(free->info().title, std::string("scene.xml"));
+    QVERIFY(red_row(*free->next({})->rgb_static) > 0);
   }
 };
 
