@@ -28,7 +28,7 @@ packages=(
   libvtk9-dev libassimp-dev
   qt6-tools-dev qt6-l10n-tools
   xvfb xauth locales
-  python3-numpy python3-h5py python3-pytest
+  python3-numpy python3-h5py python3-pytest python3-grpcio python3-protobuf
 )
 
 say() { printf 'setup: %s\n' "$*"; }
