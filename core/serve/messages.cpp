@@ -5,9 +5,12 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/episodes/media/thumbnail.h"
 #include "core/exits/policy_json.h"
 #include "core/serve/picture_size.h"
+
+#ifdef DEER_HAVE_PICTURES
+#include "core/episodes/media/thumbnail.h"
+#endif
 
 namespace deer::serve {
 namespace {
@@ -91,6 +94,12 @@ void put_picture(const Image& image, wire::Picture& out) {
   out.set_data(image.rgb.data(), image.rgb.size());
 }
 
+#ifdef DEER_HAVE_PICTURES
+ImagePtr decode(std::span<const std::byte> file) { return decode_picture(file); }
+#else
+ImagePtr decode(std::span<const std::byte>) { throw Error("this build decodes no PNG or JPEG, expected R G B"); }
+#endif
+
 std::string in_pixels(int width, int height) { return std::to_string(width) + " x " + std::to_string(height); }
 
 }  // namespace
@@ -105,7 +114,7 @@ ImagePtr to_image(const wire::Picture& picture, const char* field) {
     if (!size) refuse(field, std::to_string(data.size()) + " bytes of another kind", "a width and height, PNG or JPEG");
     if (!in_bounds(size->width) || !in_bounds(size->height)) refuse(field, in_pixels(size->width, size->height), limit);
     try {
-      return decode_picture(file);
+      return decode(file);
     } catch (const Error& error) {
       throw Error(std::string(field) + ": " + error.what());
     }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The target deer_grpc: gRPC and protobuf, for `deer serve` and its clients. Without them the commands say so.
-set(DEER_SERVE AUTO CACHE STRING "Build the server and its clients with gRPC: AUTO, ON or OFF; needs DEER_DATA")
+set(DEER_SERVE AUTO CACHE STRING "Build the server and its clients with gRPC: AUTO, ON or OFF")
 set_property(CACHE DEER_SERVE PROPERTY STRINGS AUTO ON OFF)
 
 if(DEER_SERVE AND NOT TARGET deer_grpc)
@@ -12,8 +12,8 @@ if(DEER_SERVE AND NOT TARGET deer_grpc)
   find_program(DEER_GRPC_PLUGIN grpc_cpp_plugin DOC "gRPC's plugin for protoc (protobuf-compiler-grpc)")
   find_package(Protobuf QUIET)
   find_package(absl CONFIG QUIET)  # gRPC's headers use its mutex
-  if(DEER_DATA AND DEER_GRPC_INCLUDE_DIR AND DEER_GRPC_CPP_LIBRARY AND DEER_GRPC_LIBRARY AND DEER_GPR_LIBRARY
-      AND DEER_GRPC_PLUGIN AND TARGET protobuf::protoc AND TARGET absl::synchronization)
+  if(DEER_GRPC_INCLUDE_DIR AND DEER_GRPC_CPP_LIBRARY AND DEER_GRPC_LIBRARY AND DEER_GPR_LIBRARY AND DEER_GRPC_PLUGIN
+      AND TARGET protobuf::protoc AND TARGET absl::synchronization)
     add_library(deer_grpc INTERFACE)
     target_include_directories(deer_grpc SYSTEM INTERFACE ${DEER_GRPC_INCLUDE_DIR})
     target_link_libraries(deer_grpc INTERFACE
@@ -24,6 +24,6 @@ if(DEER_SERVE AND NOT TARGET deer_grpc)
     message(STATUS "No gRPC: deer serve and deer run --engine will not be available (packaging/setup.sh installs it)")
   else()
     message(FATAL_ERROR "DEER_SERVE is ON, but there is no gRPC (libgrpc++-dev, protobuf-compiler, "
-      "protobuf-compiler-grpc), or DEER_DATA is OFF")
+      "protobuf-compiler-grpc)")
   endif()
 endif()

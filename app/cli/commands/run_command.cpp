@@ -145,8 +145,14 @@ std::unique_ptr<Engine> remote_engine(const Arguments& arguments) {
   auto options = arguments.remote.options();
   options.features = false;
   std::unique_ptr<Engine> engine = RemoteEngine::connect(arguments.server, options);
-  if (arguments.policy != PolicyOptions()) {
-    engine->set_policy(arguments.policy.apply(engine->policy(), &engine->summary()));
+  const auto& policy = arguments.policy;
+  if (policy.criterion == to_string(Criterion::learned_gate) && policy.gate.empty() && !policy.thresholds) {
+    throw Error(
+        "--criterion learned_gate with --engine needs --thresholds or --gate: a server names its own gate, not "
+        "the thresholds that go with it");
+  }
+  if (policy != PolicyOptions()) {
+    engine->set_policy(policy.apply(engine->policy(), &engine->summary()));
   }
   return engine;
 }

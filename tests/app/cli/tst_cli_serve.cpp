@@ -84,6 +84,7 @@ class CliServeTest : public QObject {
   void a_run_through_a_server_is_a_run_data();
   void a_run_through_a_server_is_a_run();
   void the_server_has_a_policy();
+  void gates_go_by_their_fingerprint();
   void it_describes_itself();
   void it_ends_when_told_data();
   void it_ends_when_told();
@@ -122,6 +123,25 @@ void CliServeTest::the_server_has_a_policy() {
   const auto with = deer_program({"run", "--engine", server.address(), kEpisodes, "--frames", "3", "--exit", "5"});
   QCOMPARE(lines_of(with.out).size(), std::size_t{3});
   for (const auto& line : lines_of(with.out)) QCOMPARE(line.at("exit_layer").get<int>(), 5);
+}
+
+void CliServeTest::gates_go_by_their_fingerprint() {
+  const auto trace = QString::fromStdString((folder_ / "gate.h5").string());
+  const auto gate = QString::fromStdString((folder_ / "gate.safetensors").string());
+  QCOMPARE(deer_program({"trace", kModel, kEpisodes, "--index", "0,1,3,4", "--frames", "2", "--out", trace}).code, 0);
+  QCOMPARE(deer_program({"gate", trace, "--width", "2", "--epochs", "1", "--out", gate}).code, 0);
+  const auto local = deer_program({"run", kModel, kEpisodes, "--frames", "4", "--gate", gate});
+  Served with({kModel, "--listen", "127.0.0.1:0", "--gate", gate});
+  QVERIFY(lines_of(deer_program({"run", "--engine", with.address(), kEpisodes, "--frames", "4"}).out) ==
+          lines_of(local.out));
+  QCOMPARE(lines_of(local.out).size(), std::size_t{4});
+  // Named by a client, of a server that has no such gate.
+  Served without({kModel, "--listen", "127.0.0.1:0"});
+  const auto refused = deer_program({"run", "--engine", without.address(), kEpisodes, "--gate", gate});
+  QVERIFY2(refused.code == 1 && refused.err.contains("is needed: it is the learned gate with the fingerprint"),
+           qPrintable(refused.err));
+  const auto vague = deer_program({"run", "--engine", with.address(), kEpisodes, "--criterion", "learned_gate"});
+  QVERIFY2(vague.code == 1 && vague.err.contains("needs --thresholds or --gate"), qPrintable(vague.err));
 }
 
 void CliServeTest::it_describes_itself() {
