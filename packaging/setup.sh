@@ -22,13 +22,13 @@ packages=(
   libtorch-dev libopenblas0-pthread
   nlohmann-json3-dev libcli11-dev libutf8proc-dev zlib1g-dev
   libgloo-dev libhdf5-dev libmujoco-dev libegl-dev
-  libprotobuf-dev python3-pip
+  libprotobuf-dev libgrpc++-dev protobuf-compiler protobuf-compiler-grpc python3-pip
   pkg-config libavformat-dev libopencv-dev libyaml-cpp-dev liburdfdom-dev liborocos-kdl-dev libeigen3-dev
   qt6-base-dev qt6-svg-dev libqcustomplot-dev libmuparser-dev libgl1-mesa-dri fonts-dejavu-core
   libvtk9-dev libassimp-dev
   qt6-tools-dev qt6-l10n-tools
   xvfb xauth locales
-  python3-numpy python3-h5py python3-pytest
+  python3-numpy python3-h5py python3-pytest python3-grpcio python3-protobuf
 )
 
 say() { printf 'setup: %s\n' "$*"; }

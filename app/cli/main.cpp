@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   deer::cli::add_parity(app);
   deer::cli::add_convert(app);
   deer::cli::add_bench(app);
+  deer::cli::add_serve(app);
   deer::cli::add_solve(app);
   deer::cli::add_tune(app);
 #ifdef DEER_HAVE_EPISODES

@@ -93,7 +93,7 @@ class ModelEngine final : public Engine {
  public:
   /// `encoder` is empty for a model with heads only.
   ModelEngine(const fs::path& path, std::optional<PromptEncoder> encoder, LoadedModel loaded)
-      : encoder_(std::move(encoder)),
+      : encoder_(encoder ? std::make_shared<const PromptEncoder>(std::move(*encoder)) : nullptr),
         model_(std::move(loaded.model)),
         gates_(path, model_->exit_layers(), static_cast<std::size_t>(model_->config().decoder.d_model),
                model_->shared_head() != nullptr ? state_size(*model_->shared_head()) : 0),
@@ -134,6 +134,19 @@ class ModelEngine final : public Engine {
     rollout_.set_policy(policy);
   }
 
+  /// Another rollout of `other`'s model.
+  struct Another {
+    const ModelEngine& other;
+  };
+  explicit ModelEngine(Another another)
+      : encoder_(another.other.encoder_),
+        model_(another.other.model_),
+        summary_(another.other.summary_),
+        gates_(another.other.gates_),
+        rollout_(*model_) {
+    rollout_.set_policy(another.other.policy());
+  }
+
   const ModelSummary& summary() const override { return summary_; }
   void set_policy(const ExitPolicy& policy) override { rollout_.set_policy(gates_.load(policy)); }
   const ExitPolicy& policy() const override { return rollout_.policy(); }
@@ -153,6 +166,24 @@ class ModelEngine final : public Engine {
       throw Error("frame " + std::to_string(input.frame) +
                   ": LibTorch failed: " + printable(error.what_without_backtrace(), 300));
     }
+  }
+
+  std::unique_ptr<Engine> another() const override { return std::make_unique<ModelEngine>(Another{*this}); }
+
+  RolloutState state() const override {
+    auto out = rollout_.snapshot();
+    out.instruction = instruction_;
+    return out;
+  }
+
+  void restore(const RolloutState& state) override {
+    if (!encoder_) throw Error("only the action heads of this model are loaded: no rollout can be continued");
+    const c10::NoGradGuard no_grad;
+    PreparedText text;
+    if (state.instruction) text = prepare(*state.instruction);
+    rollout_.restore(state);
+    text_ = std::move(text);
+    instruction_ = state.instruction;
   }
 
   void set_intervention(const Intervention& intervention) override {
@@ -316,8 +347,8 @@ class ModelEngine final : public Engine {
     return at::tensor(prepared.planes, at::kFloat).view({3, size, size});
   }
 
-  std::optional<PromptEncoder> encoder_;
-  std::unique_ptr<MultiExitModel> model_;
+  std::shared_ptr<const PromptEncoder> encoder_;  // null: only the heads are loaded
+  std::shared_ptr<const MultiExitModel> model_;
   ModelSummary summary_;
   mutable ModelGates gates_;
   Rollout rollout_;
@@ -358,6 +389,12 @@ void Engine::set_intervention(const Intervention& intervention) {
 AttentionMap Engine::attend(const FrameInput&, int, std::stop_token) {
   throw Error("this model does not provide attention");
 }
+
+std::unique_ptr<Engine> Engine::another() const { throw Error("this model does not provide a second rollout"); }
+
+RolloutState Engine::state() const { throw Error("this model does not provide the state of its rollout"); }
+
+void Engine::restore(const RolloutState&) { throw Error("this model does not provide continuing a rollout"); }
 
 void Engine::replay_many(const ReplayFrames& frames, std::span<const ExitPolicy> policies, const ReplaySink& sink,
                          std::stop_token stop) const {

@@ -27,6 +27,8 @@ struct EngineOptions {
   std::optional<int> max_layer;     ///< load only layers below this one
   std::filesystem::path tokenizer;  ///< tokenizer.json; empty: the one in the model folder or its mpt/
   bool head_only = false;           ///< load only the action heads: replays work, step() throws Error
+
+  bool operator==(const EngineOptions&) const = default;
 };
 
 /// Description of a loaded model.
@@ -88,6 +90,15 @@ class Engine {
   /// step()), resampler and decoder up to that layer, and does not change the rollout. Checks `stop` between layers.
   /// Throws Cancelled; Error if the input is invalid or there is no cross-attention before the exit.
   virtual AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop = {});
+
+  /// Another rollout on the same weights, which has not begun and has this one's policy. All of them together are used
+  /// from one thread at a time, and any may outlive the others. Throws Error if the model does not provide it.
+  virtual std::unique_ptr<Engine> another() const;
+
+  /// The rollout so far, and continuing from there: the next step() gives what it would have given. restore() throws
+  /// Error, leaving the rollout as it was, if the state does not fit the model; both if the model does not provide it.
+  virtual RolloutState state() const;
+  virtual void restore(const RolloutState& state);
 
   /// Replays `policy` over frames recorded in probe mode, in order, from a fresh state, running only the
   /// action head over the stored features: same exits and actions as running the model again

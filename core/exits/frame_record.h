@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -117,6 +118,26 @@ struct FrameRecord {
 };
 
 using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
+
+/// What a rollout carries from one frame to the next: enough to continue it elsewhere, on the same weights, with the
+/// same results. A value; the default is a rollout that has not begun.
+struct RolloutState {
+  /// The prediction that the next steps repeat (ExitPolicy::executions).
+  struct Repeated {
+    int exit_layer = 0;
+    ActionValues action;
+    float gripper_logit = 0;
+    ActionValues command;
+  };
+
+  int steps = 0;                           ///< executed since the reset
+  std::optional<std::string> instruction;  ///< of the steps so far; none before the first
+  std::optional<int> held_layer;           ///< layer of the last decision
+  int state_layers = 0;                    ///< of the head's LSTM; 0: its history is empty
+  std::vector<float> h;                    ///< [state_layers, hidden_size], as ActionHead's RecurrentState
+  std::vector<float> c;                    ///< the same shape
+  std::optional<Repeated> repeated;
+};
 
 std::string_view to_string(ExitReason reason);
 

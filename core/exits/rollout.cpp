@@ -16,6 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kMostSteps = 1'000'000'000;
+
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
@@ -95,6 +97,68 @@ void Rollout::reset() {
   steps_ = 0;
   held_layer_.reset();
   last_.reset();
+}
+
+RolloutState Rollout::snapshot() const {
+  RolloutState out;
+  out.steps = steps_;
+  out.held_layer = held_layer_;
+  if (!state_.empty()) {
+    out.state_layers = static_cast<int>(state_.h.size(0));
+    out.h = to_floats(state_.h);
+    out.c = to_floats(state_.c);
+  }
+  if (last_) out.repeated = {last_->exit_layer, last_->action, last_->gripper_logit, last_->command};
+  return out;
+}
+
+void Rollout::restore(const RolloutState& state) {
+  if (state.steps < 0 || state.steps > kMostSteps) {
+    throw Error("the rollout's state has " + std::to_string(state.steps) + " steps, expected 0 to " +
+                std::to_string(kMostSteps));
+  }
+  const auto is_layer = [&](int layer) { return layer >= 0 && layer < model_->layers(); };
+  if ((state.held_layer && !is_layer(*state.held_layer)) || (state.repeated && !is_layer(state.repeated->exit_layer))) {
+    throw Error("the rollout's state names a layer that the model, of " + std::to_string(model_->layers()) +
+                " layers, does not have");
+  }
+  const auto is_deer = [](const ActionValues& action) { return action.size() == ActionValues::kInside; };
+  if (state.repeated && !(is_deer(state.repeated->action) && is_deer(state.repeated->command))) {
+    throw Error("the rollout's state repeats an action of " + std::to_string(state.repeated->action.size()) +
+                " numbers, expected " + std::to_string(ActionValues::kInside));
+  }
+  RecurrentState history;
+  if (state.state_layers != 0 || !state.h.empty() || !state.c.empty()) {
+    const auto* head = head_for(model_->exit_layers().back());
+    const auto layers = static_cast<int>(head->lstm().size());
+    const auto numbers = state_size(*head);
+    if (state.state_layers != layers || state.h.size() != numbers || state.c.size() != numbers) {
+      throw Error("the rollout's state has " + std::to_string(state.state_layers) + " layers, " +
+                  std::to_string(state.h.size()) + " and " + std::to_string(state.c.size()) + " numbers, expected " +
+                  std::to_string(layers) + " layers and " + std::to_string(numbers) + " numbers twice");
+    }
+    const auto is_number = [](float value) { return std::isfinite(value); };
+    if (!std::all_of(state.h.begin(), state.h.end(), is_number) ||
+        !std::all_of(state.c.begin(), state.c.end(), is_number)) {
+      throw Error("the rollout's state holds values that are not numbers");
+    }
+    const auto to_tensor = [&](const std::vector<float>& values) {
+      return at::tensor(values, at::kFloat).view({layers, 1, -1}).to(model_->device());
+    };
+    history = {to_tensor(state.h), to_tensor(state.c)};
+  }
+  std::optional<FrameRecord> last;
+  if (state.repeated) {
+    last.emplace();
+    last->exit_layer = state.repeated->exit_layer;
+    last->action = state.repeated->action;
+    last->gripper_logit = state.repeated->gripper_logit;
+    last->command = state.repeated->command;
+  }
+  state_ = std::move(history);
+  steps_ = state.steps;
+  held_layer_ = state.held_layer;
+  last_ = std::move(last);
 }
 
 const ActionHead* Rollout::head_for(int layer) const {

@@ -67,13 +67,19 @@ class Rollout {
   void set_policy(const ExitPolicy& policy);
   const ExitPolicy& policy() const { return policy_; }
 
+  /// Resets the history: the next step is the first of an episode.
   void reset();
 
   /// One frame. Fills everything but `frame`, `mode` and the times before the head. If it throws,
   /// the state is as it was before. `frame` looks up the policy's forced layers.
   FrameRecord step(FeatureSource& features, RunMode mode, std::int64_t frame = -1);
 
-  /// Resets the history: the next step is the first of an episode.
+  /// The rollout as a value, without an instruction, which it knows nothing of.
+  RolloutState snapshot() const;
+
+  /// Continues from there. Throws Error, leaving the rollout as it was, if the state does not fit the model.
+  void restore(const RolloutState& state);
+
   int steps() const { return steps_; }
   const RecurrentState& state() const { return state_; }
 

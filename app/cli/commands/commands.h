@@ -18,6 +18,7 @@ void add_info(CLI::App& app);
 void add_parity(CLI::App& app);
 void add_replay(CLI::App& app);
 void add_run(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_solve(CLI::App& app);
 void add_study(CLI::App& app);
 void add_trace(CLI::App& app);

@@ -15,6 +15,9 @@
 #include "core/exits/engine.h"
 #include "core/exits/intervention.h"
 
+#ifdef DEER_HAVE_SERVE
+#include "app/cli/support/remote_options.h"
+#endif
 #ifdef DEER_HAVE_EPISODES
 #include "app/cli/support/record_json.h"
 #include "app/cli/support/stop_on_signal.h"
@@ -42,6 +45,10 @@ struct Arguments {
   std::vector<std::string> intervene;
   std::optional<std::string> intervene_frames;
   EngineOptions engine;
+#ifdef DEER_HAVE_SERVE
+  RemoteArguments remote;
+#endif
+  std::string server;  ///< address of a model elsewhere
 };
 
 #ifdef DEER_HAVE_EPISODES
@@ -132,7 +139,44 @@ void print_totals(const Totals& totals, const ModelSummary& model) {
   std::fprintf(stderr, "\n");
 }
 
+#ifdef DEER_HAVE_SERVE
+
+// With the server's policy, unless options name another.
+std::unique_ptr<Engine> remote_engine(const Arguments& arguments) {
+  auto options = arguments.remote.options();
+  options.features = false;
+  std::unique_ptr<Engine> engine = RemoteEngine::connect(arguments.server, options);
+  const auto& policy = arguments.policy;
+  if (policy.criterion == to_string(Criterion::learned_gate) && policy.gate.empty() && !policy.thresholds) {
+    throw Error(
+        "--criterion learned_gate with --engine needs --thresholds or --gate: a server names its own gate, not "
+        "the thresholds that go with it");
+  }
+  if (policy != PolicyOptions()) {
+    engine->set_policy(policy.apply(engine->policy(), &engine->summary()));
+  }
+  return engine;
+}
+
+void print_reconnects(const Engine& engine) {
+  const auto* remote = dynamic_cast<const RemoteEngine*>(&engine);
+  if (remote == nullptr || remote->reconnects() == 0) return;
+  std::cerr << "deer: note: the server was lost; reconnected " << remote->reconnects()
+            << (remote->reconnects() == 1 ? " time\n" : " times\n");
+}
+
+#else
+
+void print_reconnects(const Engine&) {}
+
+std::unique_ptr<Engine> remote_engine(const Arguments&) {
+  throw Error("this build has no clients of deer serve (it was built without gRPC: see DEER_SERVE in README.md)");
+}
+
+#endif
+
 std::unique_ptr<Engine> load_engine(const Arguments& arguments) {
+  if (!arguments.server.empty()) return remote_engine(arguments);
   auto engine = Engine::load(arguments.model, arguments.engine);
   engine->set_policy(arguments.policy.apply(engine->policy(), &engine->summary()));
   const auto& unused = engine->summary().unused_tensors;
@@ -206,10 +250,20 @@ void run_cameras(const Arguments& arguments) {
     }
   }
   print_totals(totals, model);
+  print_reconnects(*engine);
   print_cameras(source->report(), latency.summary());
 }
 
-void run(const Arguments& arguments) {
+void run(Arguments arguments) {
+  if (!arguments.server.empty()) {
+    if (!arguments.episode.empty()) throw Error("give either a MODEL or --engine, not both");
+    if (arguments.engine != EngineOptions()) {
+      throw Error("--tokenizer, --device, --dtype and --load-layers are options of deer serve, not of --engine");
+    }
+    arguments.episode = std::exchange(arguments.model, {});
+  } else if (arguments.model.empty()) {
+    throw CLI::RequiredError("MODEL (or --engine)");
+  }
   if (arguments.camera.empty() && arguments.episode.empty()) throw CLI::RequiredError("EPISODE or --camera");
   if (!arguments.camera.empty() && !arguments.episode.empty()) {
     throw Error("give either an EPISODE or a --camera, not both");
@@ -283,6 +337,7 @@ void run(const Arguments& arguments) {
       std::cout << line.dump() << '\n' << std::flush;
     }
   }
+  print_reconnects(*engine);
   if (plain.empty()) return print_totals(totals, model);
   Totals before;
   before.exits.resize(model.exit_layers.size());
@@ -308,8 +363,12 @@ void add_run(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   auto* command =
       app.add_subcommand("run", "Run a model on a recorded episode or live cameras; prints one JSON object per frame");
-  command->add_option("MODEL", a->model, "Model folder")->required();
+  command->add_option("MODEL", a->model, "Model folder; none with --engine");
   command->add_option("EPISODE", a->episode, kEpisodeHelp);
+  command->add_option("--engine", a->server, "Run the model of deer serve at this address: HOST:PORT or unix:PATH");
+#ifdef DEER_HAVE_SERVE
+  a->remote.add_to(*command, "--engine");
+#endif
   command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")
       ->capture_default_str()
       ->check(whole_number());

@@ -28,6 +28,8 @@ struct PolicyOptions {
 
   void add_to(CLI::App& command);
 
+  bool operator==(const PolicyOptions&) const = default;
+
   /// Applies the options to a policy. A thresholds file also sets criterion, gate, delta type and maximum depth, unless
   /// options override them (deer::apply()); without a model its exits are not checked. Throws Error.
   ExitPolicy apply(ExitPolicy policy, const ModelSummary* model = nullptr) const;

@@ -2,13 +2,15 @@
 """Record what an early-exit robot policy decides, and look at it in Deerscope.
 
 `Recorder` writes a trace, `attach` records a PyTorch model through hooks, `read` gives numpy arrays, `show` opens the
-window and `figure` draws depth and deltas. docs/python.md describes them with examples.
+window and `figure` draws depth and deltas. `Engine` is a policy on a server (`deer serve`), and `deerscope.calvin` puts
+it into CALVIN's environment. docs/python.md describes them with examples.
 """
 
 from ._rows import ALWAYS, NEVER, Logged
 from ._trace_file import TraceError
 from ._version import __version__
 from .actions import DEER_ACTIONS, ActionLayout, Dimension, delta
+from .engine import Engine, EngineError
 from .hooks import Attached, attach
 from .recorder import Recorder
 from .trace import Trace, read
@@ -21,6 +23,8 @@ __all__ = [
     "ActionLayout",
     "Attached",
     "Dimension",
+    "Engine",
+    "EngineError",
     "Logged",
     "Recorder",
     "Trace",

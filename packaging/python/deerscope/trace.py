@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union
 
 import h5py
 import numpy as np
@@ -17,7 +17,8 @@ from ._trace_file import TraceError
 from ._trace_format import FORMAT, HAS_FEATURE, LAYOUT_VERSION, MODES, PRESENT, REASONS, STAGES, VERSION, Shape, columns
 from .actions import DEER_ACTIONS, ActionLayout
 
-Floats = npt.NDArray[np.float32]
+if TYPE_CHECKING:  # numpy 1.20 has no NDArray
+    Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ class EngineTest : public QObject {
   void the_head_alone_replays();
   void probe_and_policy_agree();
   void a_new_instruction_starts_anew();
+  void a_rollout_continues_elsewhere_data();
+  void a_rollout_continues_elsewhere();
+  void rollouts_on_the_same_weights();
+  void a_state_that_does_not_fit();
   void cancel_leaves_the_state();
   void broken_input_is_named();
   void models_that_cannot_be_opened();
@@ -132,6 +136,86 @@ void EngineTest::a_new_instruction_starts_anew() {
   QCOMPARE(switched->step, 0);
   engine->reset();
   QCOMPARE(engine->step(input(7, "close the drawer"), RunMode::policy)->action, switched->action);
+}
+
+void EngineTest::a_rollout_continues_elsewhere_data() {
+  QTest::addColumn<int>("executions");
+  QTest::addColumn<int>("steps_per_stage");
+  QTest::newRow("plain") << 1 << 1;
+  QTest::newRow("in the middle of a repeated prediction") << 3 << 1;
+  QTest::newRow("in the middle of a held exit") << 1 << 3;
+}
+
+void EngineTest::a_rollout_continues_elsewhere() {
+  QFETCH(int, executions);
+  QFETCH(int, steps_per_stage);
+  auto policy = Engine::load(kDemo)->policy();
+  policy.executions = executions;
+  policy.steps_per_stage = steps_per_stage;
+  const auto whole = Engine::load(kDemo);
+  const auto first = Engine::load(kDemo);
+  const auto second = Engine::load(kDemo);
+  for (auto* engine : {whole.get(), first.get(), second.get()}) engine->set_policy(policy);
+  for (int i = 0; i < 5; ++i) {
+    whole->step(input(i), RunMode::policy);
+    first->step(input(i), RunMode::policy);
+  }
+  second->restore(first->state());
+  for (int i = 5; i < 10; ++i) {
+    const auto expected = whole->step(input(i), RunMode::policy);
+    const auto found = second->step(input(i), RunMode::policy);
+    QCOMPARE(found->step, i);
+    QCOMPARE(found->exit_layer, expected->exit_layer);
+    QCOMPARE(found->reason, expected->reason);
+    QCOMPARE(found->action, expected->action);
+    QCOMPARE(found->command, expected->command);
+  }
+  second->restore({});
+  QCOMPARE(second->step(input(0), RunMode::policy)->step, 0);
+}
+
+void EngineTest::rollouts_on_the_same_weights() {
+  auto engine = Engine::load(kDemo);
+  auto policy = engine->policy();
+  policy.thresholds = {0.01, 0.05, kAlwaysLeave};
+  engine->set_policy(policy);
+  engine->step(input(0), RunMode::policy);
+  const auto other = engine->another();
+  QVERIFY(other->policy() == policy);
+  QCOMPARE(other->step(input(3), RunMode::policy)->step, 0);
+  QCOMPARE(engine->step(input(1), RunMode::policy)->step, 1);
+  engine.reset();
+  const auto alone = Engine::load(kDemo);
+  alone->set_policy(policy);
+  alone->step(input(3), RunMode::policy);
+  QCOMPARE(other->step(input(4), RunMode::policy)->action, alone->step(input(4), RunMode::policy)->action);
+}
+
+void EngineTest::a_state_that_does_not_fit() {
+  const auto engine = Engine::load(kDemo);
+  const auto quiet = Engine::load(kDemo);
+  engine->step(input(0), RunMode::policy);
+  quiet->step(input(0), RunMode::policy);
+  const auto good = engine->state();
+  auto bad = good;
+  bad.h.push_back(0);
+  DEER_VERIFY_ERROR(engine->restore(bad), "numbers");
+  bad = good;
+  bad.state_layers = 0;
+  DEER_VERIFY_ERROR(engine->restore(bad), "0 layers");
+  bad = good;
+  bad.c[0] = std::numeric_limits<float>::infinity();
+  DEER_VERIFY_ERROR(engine->restore(bad), "not numbers");
+  bad = good;
+  bad.held_layer = 6;
+  DEER_VERIFY_ERROR(engine->restore(bad), "a layer that the model");
+  bad = good;
+  bad.repeated.emplace();
+  DEER_VERIFY_ERROR(engine->restore(bad), "an action of 0 numbers");
+  QCOMPARE(engine->step(input(1), RunMode::policy)->action, quiet->step(input(1), RunMode::policy)->action);
+  EngineOptions options;
+  options.head_only = true;
+  DEER_VERIFY_ERROR(Engine::load(kDemo, options)->restore(good), "only the action heads");
 }
 
 void EngineTest::cancel_leaves_the_state() {

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/serve/service.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/version.h"
+
+namespace deer::serve {
+namespace {
+
+// An error with a status of its own; all others of the engine are about what the client sent.
+class Refusal final : public Error {
+ public:
+  Refusal(grpc::StatusCode code, const std::string& message) : Error(message), code_(code) {}
+  grpc::StatusCode code() const { return code_; }
+
+ private:
+  grpc::StatusCode code_;
+};
+
+// One call under way. gRPC tells it when its client has gone or its deadline has passed.
+class Call final : public grpc::ServerUnaryReactor {
+ public:
+  std::stop_token token() const { return stop_.get_token(); }
+  void OnCancel() override { stop_.request_stop(); }
+  void OnDone() override { delete this; }
+
+ private:
+  std::stop_source stop_;
+};
+
+template <typename Work>
+grpc::Status outcome(Work&& work) {
+  constexpr std::size_t kMostText = 2000;
+  const auto status = [](grpc::StatusCode code, const std::exception& error) {
+    return grpc::Status(code, printable(error.what(), kMostText));
+  };
+  try {
+    work();
+    return grpc::Status::OK;
+  } catch (const Refusal& error) {
+    return status(error.code(), error);
+  } catch (const Cancelled& error) {
+    return status(grpc::StatusCode::CANCELLED, error);
+  } catch (const OutOfMemory& error) {
+    return status(grpc::StatusCode::RESOURCE_EXHAUSTED, error);
+  } catch (const Error& error) {
+    return status(grpc::StatusCode::INVALID_ARGUMENT, error);
+  } catch (const std::bad_alloc&) {
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the server is out of memory"};
+  } catch (const std::exception& error) {
+    return status(grpc::StatusCode::INTERNAL, error);
+  }
+}
+
+// Takes as long for a wrong token as for the right one of the same length.
+bool is_same(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned different = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) different |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return different == 0;
+}
+
+double milliseconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+}  // namespace
+
+EngineService::EngineService(std::shared_ptr<deer::Engine> engine, EngineThread& thread, Options options)
+    : engine_(std::move(engine)),
+      thread_(thread),
+      options_(std::move(options)),
+      summary_(engine_->summary()),
+      policy_(policy_message(engine_->policy())),
+      rollouts_(options_.rollouts, options_.idle) {}
+
+bool EngineService::is_authorized(const grpc::CallbackServerContext& context) const {
+  if (options_.token.empty()) return true;
+  constexpr std::string_view kScheme = "Bearer ";
+  const auto found = context.client_metadata().find("authorization");
+  if (found == context.client_metadata().end()) return false;
+  const std::string_view value(found->second.data(), found->second.size());
+  return value.starts_with(kScheme) && is_same(value.substr(kScheme.size()), options_.token);
+}
+
+grpc::ServerUnaryReactor* EngineService::answer(grpc::CallbackServerContext* context,
+                                                const std::function<void()>& work) {
+  auto* call = new Call;  // deletes itself
+  call->Finish(is_authorized(*context)
+                   ? outcome(work)
+                   : grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "the token is missing or not the server's"));
+  return call;
+}
+
+grpc::ServerUnaryReactor* EngineService::answer_later(grpc::CallbackServerContext* context,
+                                                      const std::function<Work()>& prepare) {
+  Work work;
+  const auto problem = [&] {
+    if (!is_authorized(*context)) {
+      return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "the token is missing or not the server's");
+    }
+    return outcome([&] { work = prepare(); });
+  }();
+  auto* call = new Call;  // deletes itself
+  if (!problem.ok()) {
+    call->Finish(problem);
+    return call;
+  }
+  const bool posted = thread_.post([call, work, stop = call->token()] {
+    call->Finish(outcome([&] {
+      if (stop.stop_requested()) throw Cancelled();
+      work(stop);
+    }));
+  });
+  if (!posted) {
+    call->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls wait for the model: try again later"});
+  }
+  return call;
+}
+
+ServedRolloutPtr EngineService::rollout(const std::string& name) {
+  auto out = rollouts_.find(name);
+  if (!out) {
+    throw Refusal(grpc::StatusCode::NOT_FOUND,
+                  "there is no rollout '" + printable(name, 40) +
+                      "': it was closed or not used for long, or the server was restarted; open it again");
+  }
+  return out;
+}
+
+void EngineService::use_policy(ServedRollout& rollout, const ExitPolicy& policy) const {
+  rollout.engine->set_policy(policy);
+  if (rollout.cost) rollout.cost->set_gate(gate_cost(rollout.engine->policy(), summary_.gate));
+}
+
+grpc::ServerUnaryReactor* EngineService::Health(grpc::CallbackServerContext* context, const wire::HealthRequest*,
+                                                wire::HealthReply* reply) {
+  return answer(context, [&] {
+    reply->set_protocol(kProtocol);
+    reply->set_version(kVersion);
+    reply->set_uptime_s(milliseconds(Clock::now() - started_) / 1000);
+    reply->set_rollouts(static_cast<int>(rollouts_.count()));
+    reply->set_rollouts_most(static_cast<int>(rollouts_.most()));
+    reply->set_steps(steps_);
+    reply->set_waiting(static_cast<int>(thread_.waiting()));
+  });
+}
+
+grpc::ServerUnaryReactor* EngineService::Describe(grpc::CallbackServerContext* context, const wire::DescribeRequest*,
+                                                  wire::DescribeReply* reply) {
+  return answer(context, [&] {
+    put_summary(summary_, *reply);
+    reply->set_protocol(kProtocol);
+    reply->set_fingerprint(options_.fingerprint);
+    reply->set_policy(policy_);
+    reply->set_message_bytes_most(kMostBytes);
+    reply->set_picture_most(kMostPixels);
+  });
+}
+
+grpc::ServerUnaryReactor* EngineService::Open(grpc::CallbackServerContext* context, const wire::OpenRequest* request,
+                                              wire::OpenReply* reply) {
+  return answer_later(context, [=, this]() -> Work {
+    if (request->protocol() != kProtocol) {
+      throw Refusal(grpc::StatusCode::FAILED_PRECONDITION, "protocol: found " + std::to_string(request->protocol()) +
+                                                               ", expected " + std::to_string(kProtocol) +
+                                                               ": client and server are of different versions");
+    }
+    std::optional<ExitPolicy> policy;
+    if (!request->policy().empty()) policy = to_policy(request->policy());
+    std::optional<RolloutState> state;
+    if (request->has_state()) state = to_state(request->state());
+    return [=, this](const std::stop_token&) {
+      auto opened = std::make_shared<ServedRollout>();
+      opened->engine = engine_->another();
+      if (summary_.config) opened->cost.emplace(*summary_.config);
+      use_policy(*opened, policy.value_or(opened->engine->policy()));
+      if (state) opened->engine->restore(*state);
+      if (!request->replaces().empty()) rollouts_.remove(request->replaces());
+      reply->set_policy(policy_message(opened->engine->policy()));
+      reply->set_rollout(rollouts_.add(std::move(opened)));
+      if (reply->rollout().empty()) {
+        throw Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                      "all " + std::to_string(rollouts_.most()) +
+                          " rollouts that the server may have are in use: try again later");
+      }
+    };
+  });
+}
+
+grpc::ServerUnaryReactor* EngineService::Reset(grpc::CallbackServerContext* context, const wire::ResetRequest* request,
+                                               wire::ResetReply*) {
+  return answer_later(context, [=, this]() -> Work {
+    return [of = rollout(request->rollout())](const std::stop_token&) { of->engine->reset(); };
+  });
+}
+
+grpc::ServerUnaryReactor* EngineService::Step(grpc::CallbackServerContext* context, const wire::StepRequest* request,
+                                              wire::StepReply* reply) {
+  return answer_later(context, [=, this]() -> Work {
+    const auto arrived = Clock::now();
+    return [=, this, of = rollout(request->rollout()),
+            input = to_input(request->observation())](const std::stop_token& stop) {
+      const auto began = Clock::now();
+      const auto record = of->engine->step(input, request->probe() ? RunMode::probe : RunMode::policy, stop);
+      ++steps_;
+      put_record(*record, request->features(), *reply);
+      if (of->cost) put_cost(of->cost->step(*record), *reply->mutable_gflops());
+      if (request->state()) put_state(of->engine->state(), *reply->mutable_state());
+      reply->mutable_times_ms()->set_waited(milliseconds(began - arrived));
+      reply->mutable_times_ms()->set_server(milliseconds(Clock::now() - arrived));
+    };
+  });
+}
+
+grpc::ServerUnaryReactor* EngineService::SetPolicy(grpc::CallbackServerContext* context,
+                                                   const wire::SetPolicyRequest* request, wire::SetPolicyReply* reply) {
+  return answer_later(context, [=, this]() -> Work {
+    return [=, this, of = rollout(request->rollout()), policy = to_policy(request->policy())](const std::stop_token&) {
+      use_policy(*of, policy);
+      reply->set_policy(policy_message(of->engine->policy()));
+    };
+  });
+}
+
+grpc::ServerUnaryReactor* EngineService::Attend(grpc::CallbackServerContext* context,
+                                                const wire::AttendRequest* request, wire::AttendReply* reply) {
+  return answer_later(context, [=, this]() -> Work {
+    return
+        [=, of = rollout(request->rollout()), input = to_input(request->observation())](const std::stop_token& stop) {
+          put_attention(of->engine->attend(input, request->exit_layer(), stop), *reply);
+        };
+  });
+}
+
+grpc::ServerUnaryReactor* EngineService::Close(grpc::CallbackServerContext* context, const wire::CloseRequest* request,
+                                               wire::CloseReply*) {
+  return answer(context, [&] {
+    rollout(request->rollout());
+    rollouts_.remove(request->rollout());
+  });
+}
+
+}  // namespace deer::serve
