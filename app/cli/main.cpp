@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   deer::cli::add_info(app);
   deer::cli::add_parity(app);
   deer::cli::add_convert(app);
+  deer::cli::add_merge(app);
   deer::cli::add_bench(app);
   deer::cli::add_serve(app);
   deer::cli::add_solve(app);

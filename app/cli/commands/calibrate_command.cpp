@@ -3,21 +3,23 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <cmath>
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <limits>
 
 #include "app/cli/commands/commands.h"
-#include "app/cli/support/broken_frames.h"
+#include "app/cli/support/calibration_collector.h"
 #include "app/cli/support/episode_options.h"
 #include "app/cli/support/json_log.h"
 #include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
+#include "app/cli/support/slice.h"
 #include "app/cli/support/worker_pool.h"
 #include "core/base/cpus.h"
 #include "core/base/error.h"
+#include "core/base/text_lines.h"
 #include "core/base/version.h"
 #include "core/budget/calibration.h"
 #include "core/budget/cost_model.h"
@@ -48,6 +50,7 @@ struct Arguments {
   int jobs = 0;
   int threads = 1;
   bool worker = false;
+  Slice slice;
   EngineOptions engine;
 };
 
@@ -161,119 +164,6 @@ class WindowRunner {
   std::unique_ptr<Engine> engine_;
 };
 
-// Collects the set window by window, in any order, into a matrix of fixed size.
-class Collector {
- public:
-  Collector(int samples, int window)
-      : samples_(samples),
-        each_(samples_of_window(window)),
-        done_(static_cast<std::size_t>((samples + each_ - 1) / each_), false) {}
-
-  std::int64_t windows() const { return static_cast<std::int64_t>(done_.size()); }
-  std::int64_t windows_done() const { return count_; }
-  bool has(std::int64_t window) const { return done_[static_cast<std::size_t>(window)]; }
-
-  void take(const Json& entry) {
-    const auto window = entry.at("window").get<std::int64_t>();
-    if (window < 0 || window >= windows() || has(window)) return;
-    if (entry.contains("skipped"))
-      broken_.add(entry["skipped"].get<std::string>());
-    else
-      broken_.add_good();
-    const auto layers = entry.at("exit_layers").get<std::vector<int>>();
-    if (set_.exit_layers.empty()) begin(layers);
-    if (layers != set_.exit_layers) throw Error("the processes loaded models with different exits");
-    fill(entry.at("values"), window, set_.values);
-    fill(entry.at("errors"), window, set_.errors);
-    if (entry.contains("recorded")) {
-      if (set_.recorded_errors.empty()) set_.recorded_errors.assign(layers.size(), blank());
-      fill(entry.at("recorded"), window, set_.recorded_errors);
-    }
-    done_[static_cast<std::size_t>(window)] = true;
-    ++count_;
-  }
-
-  // Sums the processes' matrices: each window belongs to one process and is zero in all others.
-  void gather(const DataParallel& processes) {
-    if (processes.size() == 1) return;
-    auto layers = at::zeros({256});
-    for (std::size_t i = 0; i < set_.exit_layers.size() && i < 256; ++i) {
-      layers[static_cast<std::int64_t>(i)] = set_.exit_layers[i] + 1;
-    }
-    auto everywhere = layers;
-    auto owners = at::full({1}, set_.exit_layers.empty() ? 0.0F : 1.0F);
-    processes.sum(everywhere);
-    processes.sum(owners);
-    auto recorded = at::full({1}, set_.recorded_errors.empty() ? 0.0F : 1.0F);
-    processes.sum(recorded);
-    std::vector<int> exits;
-    for (std::int64_t i = 0; i < 256; ++i) {
-      const float sum = everywhere[i].item<float>();
-      if (sum > 0) exits.push_back(static_cast<int>(std::lround(sum / owners.item<float>())) - 1);
-    }
-    if (set_.exit_layers.empty()) begin(exits);
-    if (exits != set_.exit_layers) throw Error("the processes loaded models with different exits");
-    if (set_.recorded_errors.empty() && recorded.item<float>() > 0) {
-      set_.recorded_errors.assign(exits.size(), blank());
-    }
-    for (auto* rows : {&set_.values, &set_.errors, &set_.recorded_errors}) {
-      for (auto& row : *rows) add_up(row, processes);
-    }
-    done_.assign(done_.size(), true);
-    count_ = windows();
-  }
-
-  CalibrationSet finish() && { return std::move(set_); }
-  const BrokenFrames& broken() const { return broken_; }
-
- private:
-  std::vector<float> blank() const {
-    return std::vector<float>(static_cast<std::size_t>(samples_), std::numeric_limits<float>::quiet_NaN());
-  }
-
-  void begin(const std::vector<int>& layers) {
-    set_.exit_layers = layers;
-    set_.values.assign(layers.size(), blank());
-    set_.errors.assign(layers.size(), blank());
-  }
-
-  void fill(const Json& rows, std::int64_t window, std::vector<std::vector<float>>& to) const {
-    if (rows.size() != to.size()) throw Error("a calibration window has the wrong number of exits");
-    for (std::size_t exit = 0; exit < to.size(); ++exit) {
-      if (rows[exit].size() != static_cast<std::size_t>(each_)) throw Error("a calibration window is incomplete");
-      for (int i = 0; i < each_; ++i) {
-        const auto place = window * each_ + i;
-        if (place >= samples_) break;
-        const auto& number = rows[exit][static_cast<std::size_t>(i)];
-        if (!number.is_null()) to[exit][static_cast<std::size_t>(place)] = number.get<float>();
-      }
-    }
-  }
-
-  // Values and a mask of valid values are summed separately: NaN would spread through the sum.
-  void add_up(std::vector<float>& row, const DataParallel& processes) const {
-    auto numbers = at::zeros({2, static_cast<std::int64_t>(row.size())});
-    float* to = numbers.data_ptr<float>();
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool mine = static_cast<std::int64_t>(i) / each_ % processes.size() == processes.rank();
-      if (!mine || std::isnan(row[i])) continue;
-      to[i] = row[i];
-      to[row.size() + i] = 1;
-    }
-    processes.sum(numbers);
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      row[i] = to[row.size() + i] > 0 ? to[i] : std::numeric_limits<float>::quiet_NaN();
-    }
-  }
-
-  std::int64_t samples_;
-  int each_;
-  std::vector<bool> done_;
-  std::int64_t count_ = 0;
-  BrokenFrames broken_;
-  CalibrationSet set_;
-};
-
 std::map<std::string, std::string> provenance_of(const Arguments& a, const Data& data, const std::string& dtype) {
   const auto criterion = criterion_of(a);
   const auto files = open_model_files(a.model);
@@ -320,12 +210,12 @@ int default_jobs(const CostModel::Parameters& parameters, const std::string& dev
   return std::max(1, std::min(usable_cpus(), static_cast<int>(fit)));
 }
 
-void write_set(const Arguments& a, Collector collector, std::map<std::string, std::string> provenance) {
+void write_set(const fs::path& out, CalibrationCollector collector, std::map<std::string, std::string> provenance) {
   auto set = std::move(collector).finish();
   set.provenance = std::move(provenance);
   set.provenance["samples"] = std::to_string(set.samples());
-  write_calibration(a.out, set);
-  std::cout << set.samples() << " samples of " << set.exits() << " exits in " << a.out << '\n';
+  write_calibration(out, set);
+  std::cout << set.samples() << " samples of " << set.exits() << " exits in " << out.string() << '\n';
 }
 
 void show(Progress& progress, std::int64_t done, std::int64_t total, std::int64_t before) {
@@ -339,10 +229,13 @@ void calibrate_here(Arguments a) {
   const auto parameters = parameters_of(a);
   const auto dtype = dtype_name(resolve_dtype(a.engine.dtype, resolve_device(a.engine.device), parameters.total()));
   if (a.jobs <= 0) a.jobs = default_jobs(parameters, a.engine.device, dtype);
-  const auto provenance = provenance_of(a, data, dtype);
-  Collector collector(a.samples, a.window);
+  auto provenance = provenance_of(a, data, dtype);
+  CalibrationCollector collector(a.samples, a.window);
   JsonLog log;
-  log.open(a.out + ".windows", provenance, [&](const Json& entry) { collector.take(entry); });
+  // A slice's windows are its result.
+  if (!a.slice.is_whole()) provenance["samples"] = std::to_string(a.samples);
+  log.open(a.slice.is_whole() ? a.out + ".windows" : a.out, provenance,
+           [&](const Json& entry) { collector.take(entry); });
   const auto before = collector.windows_done();
   if (before > 0) std::fprintf(stderr, "resuming after %lld windows\n", static_cast<long long>(before));
 
@@ -351,7 +244,7 @@ void calibrate_here(Arguments a) {
   std::vector<Json> jobs;
   std::vector<std::int64_t> open;
   for (std::int64_t window = 0; window < collector.windows(); ++window) {
-    if (!collector.has(window)) open.push_back(window);
+    if (a.slice.has(window) && !collector.has(window)) open.push_back(window);
   }
   const auto each =
       std::max<std::size_t>(1, std::min(kWindowsOfJob, open.size() / (static_cast<std::size_t>(a.jobs) * 4)));
@@ -380,8 +273,13 @@ void calibrate_here(Arguments a) {
     throw CLI::RuntimeError(kInterrupted);
   }
   const auto broken = collector.broken();
-  write_set(a, std::move(collector), provenance);
-  log.remove();
+  if (a.slice.is_whole()) {
+    write_set(a.out, std::move(collector), provenance);
+    log.remove();
+  } else {
+    std::cout << "slice " << a.slice.text() << ": " << collector.windows_done() << " of " << collector.windows()
+              << " windows in " << a.out << " (deer merge makes the set)\n";
+  }
   broken.finish();
 }
 
@@ -417,7 +315,7 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
   const float kind = wide.item<float>();
   a.engine.dtype = kind < 1.5F ? "float32" : kind < 2.5F ? "bfloat16" : "float16";
   const auto provenance = provenance_of(a, data, a.engine.dtype);
-  Collector collector(a.samples, a.window);
+  CalibrationCollector collector(a.samples, a.window);
   const auto take = [&](const Json& entry) { collector.take(entry); };
   const auto mine = a.out + ".windows." + std::to_string(processes.rank());
   // Resume work done by a single process or by a different number of ranks.
@@ -444,7 +342,7 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
   progress.finish();
   collector.gather(processes);
   const auto broken = collector.broken();
-  if (processes.is_first()) write_set(a, std::move(collector), provenance);
+  if (processes.is_first()) write_set(a.out, std::move(collector), provenance);
   auto nothing = at::zeros({1});
   processes.sum(nothing);  // keep all window files until the set is written
   log.remove();
@@ -472,6 +370,35 @@ void serve(const Arguments& a) {
 }
 
 }  // namespace
+
+void merge_calibrations(const fs::path& out, const std::vector<std::string>& parts) {
+  Json settings;
+  read_complete_lines(parts.front(), [&](const std::string& line) {
+    settings = Json::parse(line, nullptr, false);
+    return false;
+  });
+  const JsonFields fields(parts.front(), settings);
+  const auto number = [&](const char* key) {
+    int value = 0;
+    const auto text = fields.text(key);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < 1) fields.fail(key, "a number above 0");
+    return value;
+  };
+  CalibrationCollector collector(number("samples"), number("window"));
+  for (const auto& part : parts) {
+    const auto before = collector.windows_done();
+    if (!JsonLog::read(part, settings, [&](const Json& entry) { collector.take(entry); })) {
+      throw FileError(part, "is not a slice of deer calibrate");
+    }
+    if (collector.windows_done() == before) throw FileError(part, "adds no window: is it given twice?");
+  }
+  if (collector.windows_done() != collector.windows()) {
+    throw Error("the slices hold " + std::to_string(collector.windows_done()) + " of " +
+                std::to_string(collector.windows()) + " windows: give all of them, finished");
+  }
+  write_set(out, std::move(collector), settings.get<std::map<std::string, std::string>>());
+}
 
 void add_calibrate(CLI::App& app) {
   auto* command =
@@ -507,10 +434,12 @@ void add_calibrate(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
   add_engine_options(*command, a->engine);
+  add_slice_option(*command, a->slice, "deer merge makes the set of their files");
   command->add_flag("--worker", a->worker)->group("");
   command->callback([a] {
     if (a->worker) return serve(*a);
     const auto processes = DataParallel::from_environment();
+    if (processes.size() > 1 && !a->slice.is_whole()) throw Error("--slice is not for ranks: they divide the work");
     if (processes.size() > 1) return calibrate_among(*a, processes);
     calibrate_here(*a);
   });

@@ -11,6 +11,7 @@
 #include "app/cli/support/model_actor.h"
 #include "app/cli/support/option_checks.h"
 #include "app/cli/support/progress.h"
+#include "app/cli/support/slice.h"
 #include "app/cli/support/task_list.h"
 #include "app/cli/support/worker_pool.h"
 #include "core/base/atomic_file.h"
@@ -45,6 +46,7 @@ struct Arguments {
   PolicyOptions policy;
   EngineOptions engine;
   bool worker = false;
+  Slice slice;
 };
 
 Json settings_of(const Arguments& a) {
@@ -109,8 +111,8 @@ class Recording {
     plan("validation", tasks, scatter, next);
   }
 
-  // Resumes an earlier run of the same command, or starts a new recording.
-  void open() {
+  // Resumes an earlier run of the same command, or starts a new recording. Other slices may be at work in the folder.
+  void open(const Slice& slice) {
     if (fs::exists(out_ / "recording.json")) {
       throw FileError(out_, "already holds a finished recording: choose another folder, or remove this one");
     }
@@ -120,21 +122,28 @@ class Recording {
                         "holds an unfinished recording with other settings: choose another folder, or remove this one");
       }
     } else {
-      if (fs::exists(out_) && !fs::is_empty(out_))
+      if (fs::exists(out_) && !fs::is_empty(out_) && !fs::exists(state_))
         throw FileError(out_, "is not empty and holds no recording to resume");
       std::error_code error;
       fs::create_directories(state_, error);
       if (error) throw FileError(out_, "cannot create the folder: " + error.message());
       write_file_atomically(state_ / "settings.json", settings_.dump(1) + "\n");
     }
+    read_finished();
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      if (!finished_.contains(i) && slice.has(static_cast<std::int64_t>(i))) open_.push_back(i);
+    }
+  }
+
+  // Takes what other slices have finished. True if nothing is missing.
+  bool read_finished() {
     for (std::size_t i = 0; i < plans_.size(); ++i) {
       const auto file = shard_file(plans_[i]);
-      if (fs::exists(file)) {
+      if (!finished_.contains(i) && fs::exists(file)) {
         finished_[i] = shard_result_from_json(JsonFields(file, read_json(file)));
-      } else {
-        open_.push_back(i);
       }
     }
+    return finished_.size() == plans_.size();
   }
 
   std::vector<Json> jobs() const {
@@ -220,7 +229,7 @@ void record(Arguments a) {
   if (a.jobs <= 0) a.jobs = usable_cpus();
   Recording recording(a);
   if (recording.empty()) throw Error("nothing to record: --episodes and --scatter are both 0");
-  recording.open();
+  recording.open(a.slice);
 
   Json setup = settings_of(a);
   setup["out"] = fs::absolute(a.out).string();
@@ -253,7 +262,7 @@ void record(Arguments a) {
   events.done = [&](std::size_t job, const Json& result) {
     under_way.erase(job);
     recording.finish(job, result);
-    if (Clock::now() - last_index < std::chrono::seconds(30)) return;
+    if (!a.slice.is_whole() || Clock::now() - last_index < std::chrono::seconds(30)) return;
     recording.write_indices();
     last_index = Clock::now();
   };
@@ -262,7 +271,12 @@ void record(Arguments a) {
   command.push_back("--worker");
   const bool complete = WorkerPool{command, a.jobs}.run(setup, recording.jobs(), events);
   progress.finish();
-  const auto all = recording.write_indices();
+  if (complete && !recording.read_finished()) {
+    std::printf("slice %s is recorded; the slice that is last will write the index of %s\n", a.slice.text().c_str(),
+                a.out.c_str());
+    return;
+  }
+  const auto all = a.slice.is_whole() || complete ? recording.write_indices() : ShardResult();
   if (!complete) {
     std::fprintf(stderr, "deer: interrupted after %zu tasks; run the same command to resume\n",
                  all.index.annotations.size());
@@ -316,6 +330,7 @@ void add_demos(CLI::App& app) {
       ->capture_default_str();
   a->policy.add_to(*command);
   add_engine_options(*command, a->engine);
+  add_slice_option(*command, a->slice, "all record into the same folder, and the last one writes its index");
   command->add_flag("--worker", a->worker)->group("");
   command->callback([=] {
     if (a->worker) {

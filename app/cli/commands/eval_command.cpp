@@ -16,6 +16,7 @@
 #include "app/cli/support/model_actor.h"
 #include "app/cli/support/option_checks.h"
 #include "app/cli/support/progress.h"
+#include "app/cli/support/slice.h"
 #include "app/cli/support/task_list.h"
 #include "app/cli/support/worker_pool.h"
 #include "core/base/atomic_file.h"
@@ -47,6 +48,7 @@ struct Arguments {
   std::string csv;
   bool expert = false;
   bool worker = false;
+  Slice slice;
 };
 
 std::vector<Chain> chains_of(const Arguments& a) {
@@ -209,22 +211,23 @@ void print_statistics(const BenchmarkStatistics& s, bool expert) {
               s.vision_ms, s.llm_ms, s.head_ms, s.world_ms);
 }
 
-Json result_json(const Json& settings, const ChainLog& log, const BenchmarkStatistics& statistics, double seconds,
-                 int jobs) {
+// What it took, which differs from run to run.
+struct Effort {
+  std::int64_t peak_memory_bytes = 0;
+  int jobs = 0;
+  double seconds = 0;
+};
+
+Json result_json(const Json& settings, const Json& model, Json results, const BenchmarkStatistics& statistics,
+                 const Effort& effort) {
   Json out = to_json(statistics);
   out["settings"] = settings;
   out["gflops_convention"] = "a multiply-add is one operation";
-  std::int64_t memory = 0;
-  Json results = Json::array();
-  for (const auto& [chain, entry] : log.entries()) {
-    memory = std::max(memory, entry.at("peak_memory_bytes").get<std::int64_t>());
-    out["model"] = entry.at("model");
-    results.push_back(entry.at("result"));
-  }
-  out["peak_memory_bytes"] = memory;
-  out["jobs"] = jobs;
-  out["seconds"] = seconds;
-  out["results"] = results;
+  out["model"] = model;
+  out["peak_memory_bytes"] = effort.peak_memory_bytes;
+  out["jobs"] = effort.jobs;
+  out["seconds"] = effort.seconds;
+  out["results"] = std::move(results);
   return out;
 }
 
@@ -238,7 +241,7 @@ void evaluate(Arguments a) {
   log.open(settings, a.chains);
   std::vector<Json> jobs;
   for (const auto& chain : chains) {
-    if (!log.has(chain.index)) jobs.push_back({{"chain", chain.index}});
+    if (a.slice.has(chain.index) && !log.has(chain.index)) jobs.push_back({{"chain", chain.index}});
   }
   const auto before = log.entries().size();
   if (before > 0) std::fprintf(stderr, "resuming after %zu chains\n", before);
@@ -272,12 +275,68 @@ void evaluate(Arguments a) {
   print_statistics(statistics, a.expert);
   if (!a.csv.empty()) write_file_atomically(a.csv, to_csv(log.results()));
   if (a.json.empty()) return;
-  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  write_file_atomically(a.json, result_json(settings, log, statistics, seconds, a.jobs).dump(1) + "\n");
+  Effort effort{0, a.jobs, std::chrono::duration<double>(Clock::now() - start).count()};
+  Json results = Json::array(), model;
+  for (const auto& [chain, entry] : log.entries()) {
+    effort.peak_memory_bytes = std::max(effort.peak_memory_bytes, entry.at("peak_memory_bytes").get<std::int64_t>());
+    model = entry.at("model");
+    results.push_back(entry.at("result"));
+  }
+  auto out = result_json(settings, model, std::move(results), statistics, effort);
+  if (!a.slice.is_whole()) {
+    out["slice"] = a.slice.text();
+    out["chains_of_all_slices"] = a.chains;
+  }
+  write_file_atomically(a.json, out.dump(1) + "\n");
   log.remove();
 }
 
 }  // namespace
+
+void merge_evaluations(const fs::path& out, const std::vector<std::string>& parts) {
+  Json settings, model;
+  std::int64_t chains = -1;
+  std::map<int, Json> results;
+  Effort effort;
+  for (const auto& part : parts) {
+    const auto json = read_json(part);
+    const JsonFields fields(part, json);
+    if (settings.is_null()) {
+      settings = fields.object("settings").json();
+      chains = fields.integer("chains_of_all_slices", -1);
+    }
+    if (fields.object("settings").json() != settings || fields.integer("chains_of_all_slices", -1) != chains) {
+      throw FileError(part, "is of another evaluation than " + parts.front());
+    }
+    if (chains < 0) throw FileError(part, "is not a slice: it was made without --slice");
+    const auto list = json.find("results");
+    if (list == json.end() || !list->is_array()) fields.fail("results", "a list");
+    for (const auto& result : *list) {
+      const auto chain = chain_result_from_json(JsonFields(part, result)).index;
+      if (!results.emplace(chain, result).second) {
+        throw FileError(part, "holds chain " + std::to_string(chain) + ", which another slice has too");
+      }
+    }
+    model = json.value("model", Json());
+    effort.peak_memory_bytes = std::max(effort.peak_memory_bytes, fields.integer("peak_memory_bytes", 0));
+    effort.jobs += static_cast<int>(fields.integer("jobs", 0));
+    effort.seconds += fields.number("seconds", 0);
+  }
+  if (static_cast<std::int64_t>(results.size()) != chains) {
+    throw Error("the slices hold " + std::to_string(results.size()) + " of " + std::to_string(chains) +
+                " chains: give all of them");
+  }
+  std::vector<ChainResult> all;
+  Json list = Json::array();
+  for (auto& [chain, result] : results) {
+    all.push_back(chain_result_from_json(JsonFields(out, result)));
+    list.push_back(std::move(result));
+  }
+  const auto length = static_cast<int>(JsonFields(out, settings).integer("chain_length"));
+  const auto statistics = benchmark_statistics(all, length);
+  print_statistics(statistics, settings.value("model", "") == "expert");
+  write_file_atomically(out, result_json(settings, model, std::move(list), statistics, effort).dump(1) + "\n");
+}
 
 void add_eval(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
@@ -312,8 +371,10 @@ void add_eval(CLI::App& app) {
       ->check(output_file());
   command->add_option("--csv", a->csv, "File for a table with one row per instruction")->check(output_file());
   add_engine_options(*command, a->engine);
+  add_slice_option(*command, a->slice, "deer merge puts their --json files together");
   command->add_flag("--worker", a->worker)->group("");
   command->callback([=] {
+    if (!a->slice.is_whole() && a->json.empty()) throw Error("--slice needs --json, for deer merge");
     if (!a->expert && a->model.empty()) throw CLI::RequiredError("MODEL (or --expert)");
     if (a->worker) {
       serve_jobs([&](const Json&) { return make_evaluator(*a); });

@@ -10,6 +10,7 @@
 #include "app/cli/support/option_checks.h"
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
+#include "app/cli/support/slice.h"
 #include "app/cli/support/stop_on_signal.h"
 #include "core/base/error.h"
 #include "core/episodes/media/thumbnail.h"
@@ -36,6 +37,7 @@ struct Arguments {
   int thumbnails = 0;
   bool resume = false;
   bool overwrite = false;
+  Slice slice;
   PolicyOptions policy;
   std::string gripper;
   std::string map;
@@ -44,7 +46,7 @@ struct Arguments {
 };
 
 // The requested episodes; otherwise annotations, or whole episodes if there are none.
-std::vector<std::size_t> chosen_episodes(const EpisodeCollection& data, const Arguments& a) {
+std::vector<std::size_t> all_episodes(const EpisodeCollection& data, const Arguments& a) {
   const auto& episodes = data.episodes();
   for (const auto index : a.index) {
     if (index >= episodes.size()) {
@@ -62,6 +64,18 @@ std::vector<std::size_t> chosen_episodes(const EpisodeCollection& data, const Ar
   const auto& chosen = annotated.empty() ? others : annotated;
   if (chosen.empty()) throw FileError(a.source, "has no episode in its split '" + a.split + "'");
   return chosen;
+}
+
+std::vector<std::size_t> chosen_episodes(const EpisodeCollection& data, const Arguments& a) {
+  std::vector<std::size_t> out;
+  const auto all = all_episodes(data, a);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (a.slice.has(static_cast<std::int64_t>(i))) out.push_back(all[i]);
+  }
+  if (out.empty()) {
+    throw Error("slice " + a.slice.text() + " is empty: there are " + std::to_string(all.size()) + " episodes");
+  }
+  return out;
 }
 
 std::int64_t length_of(const EpisodeCollection& data, std::size_t index, const Arguments& a) {
@@ -218,6 +232,7 @@ void add_trace(CLI::App& app) {
       ->check(CLI::Range(0, 4096));
   command->add_flag("--resume", a->resume, "Continue a stopped or killed trace after its last complete episode");
   command->add_flag("--overwrite", a->overwrite, "Replace an existing trace")->excludes("--resume");
+  add_slice_option(*command, a->slice, "deer replay and deer study take the traces of all");
   a->policy.add_to(*command);
   command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
   add_map_option(*command, a->map);

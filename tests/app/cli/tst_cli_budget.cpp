@@ -114,6 +114,28 @@ class CliBudgetTest : public QObject {
     QVERIFY(!fs::exists(folder_ / "ranks.windows.0") && !fs::exists(folder_ / "ranks.windows.1"));
   }
 
+  void slices_calibrate_alike() {
+    QStringList parts;
+    for (const char* slice : {"1/3", "2/3", "3/3"}) {
+      const auto part = folder_ / (std::string("slice") + slice[0]);
+      parts << text(part);
+      const auto result =
+          deer_program(calibrate(part, {"--samples", "60", "--seed", "5", "--jobs", "1", "--slice", slice}));
+      QVERIFY2(result.code == 0, qPrintable(result.err));
+      QVERIFY2(result.out.startsWith(QStringLiteral("slice %1: ").arg(slice)), qPrintable(result.out));
+    }
+    const auto merged = folder_ / "merged.safetensors";
+    QCOMPARE(deer_program(QStringList{"merge", text(merged)} + parts).code, 0);
+    QVERIFY(content(merged) == content(set_));
+    // A slice that is finished has nothing left to do.
+    QCOMPARE(
+        deer_program(calibrate(folder_ / "slice1", {"--samples", "60", "--seed", "5", "--jobs", "1", "--slice", "1/3"}))
+            .code,
+        0);
+    verify_error(QStringList{"merge", text(merged)} + parts.mid(1), "give all of them");
+    verify_error(QStringList{"merge", text(merged), parts[0], parts[0]}, "is it given twice?");
+  }
+
   void windows_with_broken_frames_are_drawn_anew() {
     const auto data = folder_ / "broken";
     fs::copy(kData.toStdString(), data, fs::copy_options::recursive);

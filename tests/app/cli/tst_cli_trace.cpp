@@ -5,6 +5,7 @@
 #include <QTest>
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "core/base/json_file.h"
 #include "core/trace/trace_reader.h"
@@ -73,6 +74,7 @@ class CliTraceTest : public QObject {
   void an_interrupted_trace_goes_on_data();
   void an_interrupted_trace_goes_on();
   void frames_that_cannot_be_read_are_skipped();
+  void slices_trace_every_episode_once();
   void two_programs_do_not_write_one_trace();
   void without_its_model_recorded_actions_are_replayed();
   void a_trace_of_another_robot();
@@ -308,6 +310,24 @@ void CliTraceTest::frames_that_cannot_be_read_are_skipped() {
   const auto again = deer_program(command + QStringList{"--resume"});
   QCOMPARE(TraceReader::open((folder_ / "broken.h5").string())->frames(), trace->frames());
   QVERIFY2(!again.err.contains("cannot be resumed"), qPrintable(again.err));
+}
+
+void CliTraceTest::slices_trace_every_episode_once() {
+  std::multiset<std::int32_t> episodes;
+  for (const char* slice : {"1/2", "2/2"}) {
+    const auto file = folder_ / (std::string("slice") + slice[0] + ".h5");
+    const auto result = deer_program(
+        {"trace", kModel, kEpisodes, "--out", text(file), "--index", "0,1,2", "--frames", "2", "--slice", slice});
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    const auto trace = TraceReader::open(file);
+    for (const auto& details : trace->details(0, trace->frames())) episodes.insert(details.episode);
+  }
+  QVERIFY(episodes == (std::multiset<std::int32_t>{0, 0, 1, 1, 2, 2}));
+  const auto summed = deer_program({"replay", text(folder_ / "slice1.h5"), text(folder_ / "slice2.h5")});
+  QVERIFY2(summed.code == 0, qPrintable(summed.err));
+  const auto empty = deer_program(
+      {"trace", kModel, kEpisodes, "--out", text(folder_ / "none.h5"), "--index", "0,1", "--slice", "3/3"});
+  QVERIFY2(empty.code == 1 && empty.err.contains("slice 3/3 is empty"), qPrintable(empty.err));
 }
 
 void CliTraceTest::two_programs_do_not_write_one_trace() {

@@ -126,6 +126,41 @@ class CliWorldTest : public QObject {
     QCOMPARE(exits, 48);
   }
 
+  void slices_merge_into_the_whole() {
+    const TemporaryFolder folder;
+    const QStringList command{"eval", kModel, "--chains", "5", "--max-steps", "8", "--length", "2", "--jobs", "1"};
+    QCOMPARE(deer_program(command + QStringList{"--json", text(folder / "whole")}).code, 0);
+    QStringList parts;
+    for (const char* slice : {"2/3", "3/3", "1/3"}) {
+      parts << text(folder / (std::string("part") + slice[0]));
+      const auto result = deer_program(command + QStringList{"--slice", slice, "--json", parts.back()});
+      QVERIFY2(result.code == 0, qPrintable(result.err));
+    }
+    QCOMPARE(read_json(folder / "part1")["results"].size(), std::size_t{2});
+    const auto merged = deer_program(QStringList{"merge", text(folder / "merged")} + parts);
+    QVERIFY2(merged.code == 0, qPrintable(merged.err));
+    QCOMPARE(timeless(read_json(folder / "merged")).dump(1), timeless(read_json(folder / "whole")).dump(1));
+    // A slice that is missing, given twice, of another evaluation, or none.
+    const auto fails = [&](const QStringList& files, const char* says) {
+      const auto result = deer_program(QStringList{"merge", text(folder / "x")} + files);
+      const bool good = result.code == 1 && result.err.contains(QLatin1String(says)) && result.err.count('\n') == 1;
+      if (!good) qWarning("%d %s", result.code, qPrintable(result.err));
+      return good;
+    };
+    QVERIFY(fails(parts.mid(1), "hold 3 of 5 chains"));
+    QVERIFY(fails(parts + parts.mid(2), "which another slice has too"));
+    QVERIFY(fails({text(folder / "whole")}, "is not a slice"));
+    QCOMPARE(
+        deer_program(command + QStringList{"--seed", "9", "--slice", "3/3", "--json", text(folder / "other")}).code, 0);
+    QVERIFY(fails({parts[0], text(folder / "other")}, "is of another evaluation"));
+    QVERIFY(fails({QStringLiteral(DEER_SOURCE_DIR "/README.md")}, "README.md"));
+    for (const char* slice : {"0/3", "4/3", "2", "1/x", "1/2/3", ""}) {
+      const auto result = deer_program(command + QStringList{"--slice", slice, "--json", text(folder / "y")});
+      QVERIFY2(result.code == 1 && result.err.contains("expected I/N"), qPrintable(result.err));
+    }
+    QVERIFY(deer_program(command + QStringList{"--slice", "1/3"}).err.contains("--slice needs --json"));
+  }
+
   void a_fixed_exit_costs_what_it_costs() {
     const TemporaryFolder folder;
     const auto result = deer_program({"eval", kModel, "--chains", "1", "--max-steps", "5", "--exit", "3", "--length",
@@ -199,6 +234,28 @@ class CliWorldTest : public QObject {
     QVERIFY(!fs::exists(folder / "data/.recording"));
     QCOMPARE(read_json(folder / "data/recording.json")["annotations"].get<int>(), 6);
     QVERIFY(deer_program(arguments).err.contains("already holds a finished recording"));
+  }
+
+  void slices_record_one_dataset() {
+    const TemporaryFolder folder;
+    const auto record = [&](const char* name, const QStringList& more) {
+      return deer_program(QStringList{"demos", text(folder / name), "--episodes", "6", "--seed", "2", "--tasks",
+                                      "turn_on_led,turn_off_led", "--shard", "2", "--jobs", "1", "--scatter", "4"} +
+                          more);
+    };
+    QCOMPARE(record("whole", {}).code, 0);
+    const auto first = record("sliced", {"--slice", "2/2"});
+    QVERIFY2(first.code == 0 && first.out.contains("slice 2/2 is recorded"), qPrintable(first.err + first.out));
+    QVERIFY(!fs::exists(folder / "sliced/recording.json"));
+    const auto last = record("sliced", {"--slice", "1/2"});
+    QVERIFY2(last.code == 0, qPrintable(last.err));
+    const auto a = CalvinDataset::open(folder / "whole", {}), b = CalvinDataset::open(folder / "sliced", {});
+    QCOMPARE(b->episodes().size(), a->episodes().size());
+    for (std::size_t i = 0; i < a->episodes().size(); ++i) {
+      QCOMPARE(b->episodes()[i].first_frame_id, a->episodes()[i].first_frame_id);
+      QCOMPARE(b->episodes()[i].title, a->episodes()[i].title);
+    }
+    QVERIFY(*a->open(0)->read(5)->robot_obs == *b->open(0)->read(5)->robot_obs);
   }
 
   void demos_of_the_referring_suite_hold_every_block() {
