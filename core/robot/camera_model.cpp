@@ -56,8 +56,10 @@ Pose from_opengl_camera(const Pose& a_from_camera) {
   return out;
 }
 
-Pose calvin_tcp_from_gripper_camera() {
-  const Pose tcp_from_hand = {{0, 0, -0.14}, Pose().rotation};
+Pose calvin_tcp_from_gripper_camera(CalvinHand hand) {
+  const double distance = hand == CalvinHand::longer_finger ? 0.14 : 0.1;
+  const double turn = hand == CalvinHand::plain ? 3.14 : 0;
+  const auto tcp_from_hand = inverse(pose_from_euler({0, 0, distance}, {0, 0, turn}));
   const Pose hand_from_mount = pose_from_euler({-0.1, 0, 0}, {1.3, 0, -1.57});
   return tcp_from_hand * hand_from_mount * with_axes({}, {-1, 0, 0}, {0, 0, 1}, {0, 1, 0});
 }

@@ -53,9 +53,16 @@ Pose world_from_looking_camera(const Vector3& eye, const Vector3& target, const 
 /// Converts the pose of a camera that looks along -z with y up (OpenGL, MuJoCo) to OpenCV's camera frame.
 Pose from_opengl_camera(const Pose& a_from_camera);
 
-/// CALVIN's gripper camera (calvin_env, robot panda_longer_finger): 75 degrees, fixed to the hand at xyz (-0.1, 0, 0)
-/// m, rpy (1.3, 0, -1.57), looking along its own +y with up along -z; the TCP is 0.14 m before the hand.
-Pose calvin_tcp_from_gripper_camera();
+/// CALVIN's hands, which have their TCP in different places before the hand's link (calvin_env's URDFs).
+enum class CalvinHand {
+  longer_finger,  ///< panda_longer_finger, of the published datasets: 0.14 m
+  digit,          ///< panda_digit: 0.1 m
+  plain           ///< panda: 0.1 m, turned by 3.14 rad about z
+};
+
+/// CALVIN's gripper camera: 75 degrees, fixed to the hand at xyz (-0.1, 0, 0) m, rpy (1.3, 0, -1.57), looking along its
+/// own +y with up along -z.
+Pose calvin_tcp_from_gripper_camera(CalvinHand hand = CalvinHand::longer_finger);
 
 /// Pose of the camera in the world when the TCP is at `world_from_tcp`.
 Pose world_from_camera(const CameraModel& camera, const Pose& world_from_tcp);

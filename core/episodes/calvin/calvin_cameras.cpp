@@ -47,6 +47,17 @@ CameraModel camera(const YAML::Node& node, const std::string& name, const std::f
   return out;
 }
 
+// By the name of the robot's URDF.
+CalvinHand hand_of(const YAML::Node& config) {
+  const auto robot = config["robot"];
+  const auto file = robot && robot.IsMap() ? robot["filename"] : YAML::Node(YAML::NodeType::Undefined);
+  if (!file || !file.IsScalar()) return CalvinHand::longer_finger;
+  const auto name = std::filesystem::path(file.Scalar()).filename();
+  return name == "panda_digit.urdf" ? CalvinHand::digit
+         : name == "panda.urdf"     ? CalvinHand::plain
+                                    : CalvinHand::longer_finger;
+}
+
 }  // namespace
 
 CameraCalibrationPtr calvin_cameras(const YAML::Node& config, const std::filesystem::path& file) {
@@ -66,7 +77,7 @@ CameraCalibrationPtr calvin_cameras(const YAML::Node& config, const std::filesys
   if (const auto node = cameras["gripper"]; node && node.IsMap()) {
     out->gripper = camera(node, "cameras.gripper", file);
     out->gripper->mount = CameraModel::Mount::tcp;
-    out->gripper->mount_from_camera = calvin_tcp_from_gripper_camera();
+    out->gripper->mount_from_camera = calvin_tcp_from_gripper_camera(hand_of(config));
   }
   if (!out->fixed && !out->gripper) return nullptr;
   return out;

@@ -53,6 +53,7 @@ class CalvinReader final : public FrameReader {
         digits_(split.frame_digits),
         frames_(frames),
         frames_per_second_(frames_per_second),
+        order_(split.block_order(frames.first)),
         stretches_(split.cameras),
         cameras_(split.statistics.cameras) {}
 
@@ -76,6 +77,9 @@ class CalvinReader final : public FrameReader {
     out.timestamp_s = static_cast<double>(index) / frames_per_second_;
     out.cameras = cameras_of_frame(stretches_, out.frame_id);
     if (!out.cameras) out.cameras = cameras_;
+    if (out.scene_obs && out.blocks.empty() && order_ != kStandardBlockOrder) {
+      out.blocks = calvin_blocks(*out.scene_obs, order_);
+    }
     return out;
   }
 
@@ -83,6 +87,7 @@ class CalvinReader final : public FrameReader {
   const int digits_;
   const FrameIds frames_;
   const double frames_per_second_;
+  const CalvinBlockOrder order_;  // an episode is of one scene
   const std::vector<CameraStretch> stretches_;
   const CameraCalibrationPtr cameras_;
 };
@@ -109,6 +114,14 @@ FrameSourcePtr make_source(SourceInfo info, std::vector<InstructionSpan> instruc
 }
 
 }  // namespace
+
+CalvinBlockOrder CalvinSplit::block_order(std::int64_t frame_id) const {
+  for (const auto& scene : scenes) {
+    if (scene.frames.first > frame_id || scene.frames.last < frame_id) continue;
+    if (const auto order = calvin_block_order(scene.scene)) return *order;
+  }
+  return calvin_block_order(statistics.blocks).value_or(kStandardBlockOrder);
+}
 
 bool CalvinDataset::is_split(const std::filesystem::path& path) {
   return is_there(path / kIndexFile) || is_there(path / kAnnotationFile) ||
@@ -181,6 +194,11 @@ void CalvinDataset::add_split(const std::filesystem::path& path, std::string nam
     warnings_.push_back(problem.what());
   }
   split.statistics = read_calvin_statistics(path, warnings_);
+  try {
+    if (is_there(path / "scene_info.npy")) split.scenes = read_calvin_scenes(path / "scene_info.npy", warnings_);
+  } catch (const Error& problem) {
+    warnings_.push_back(problem.what());
+  }
   try {
     split.cameras = read_camera_stretches(path);
   } catch (const Error& problem) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/episodes/calvin/calvin_annotations.h"
+#include "core/episodes/calvin/calvin_scene.h"
 #include "core/episodes/calvin/calvin_statistics.h"
 #include "core/episodes/calvin/camera_stretches.h"
 #include "core/episodes/episode_collection.h"
@@ -22,7 +23,11 @@ struct CalvinSplit {
   std::vector<FrameIds> segments;
   std::vector<CalvinAnnotation> annotations;
   CalvinStatistics statistics;
+  std::vector<CalvinSceneFrames> scenes;  ///< of scene_info.npy; empty if there is none
   std::vector<CameraStretch> cameras;  ///< sorted; frames without one use statistics.cameras
+
+  /// Of a frame: that of its scene, or else the one in the configuration, or else the standard one.
+  CalvinBlockOrder block_order(std::int64_t frame_id) const;
 };
 
 /// A CALVIN dataset. Its episodes are, split by split, the language annotations in file order, then

@@ -69,6 +69,22 @@ void read_robot_obs(const YAML::Node& root, const std::filesystem::path& path, C
   }
 }
 
+// scene.objects.movable_objects: a map of blocks, whose order is that of scene_obs.
+void read_blocks(const YAML::Node& root, CalvinStatistics& out) {
+  auto node = root;
+  for (const char* key : {"scene", "objects", "movable_objects"}) {
+    if (!node.IsMap() || !node[key]) return;
+    node.reset(node[key]);
+  }
+  if (!node.IsMap()) return;
+  std::vector<std::string> files;
+  for (const auto& block : node) {
+    const auto file = block.second.IsMap() ? block.second["file"] : YAML::Node(YAML::NodeType::Undefined);
+    files.push_back(file && file.IsScalar() ? file.Scalar() : block.first.Scalar());
+  }
+  out.blocks = std::move(files);
+}
+
 }  // namespace
 
 CalvinStatistics read_calvin_statistics(const std::filesystem::path& split, std::vector<std::string>& warnings) {
@@ -83,6 +99,7 @@ CalvinStatistics read_calvin_statistics(const std::filesystem::path& split, std:
       read_number(root, "env", "control_freq", path, out.control_hz);
       read_number(root, "robot", "max_rel_pos", path, out.max_rel_pos_m);
       read_number(root, "robot", "max_rel_orn", path, out.max_rel_orn_rad);
+      read_blocks(root, out);
       if (auto cameras = calvin_cameras(root, path)) out.cameras = std::move(cameras);
     } catch (const Error& problem) {
       warnings.push_back(problem.what());

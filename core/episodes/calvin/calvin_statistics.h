@@ -17,6 +17,7 @@ struct CalvinStatistics {
   std::optional<double> max_rel_orn_rad;  ///< robot.max_rel_orn: radians for a relative action of 1
   std::vector<double> robot_obs_mean;     ///< 15 values as robot_obs, or empty
   std::vector<double> robot_obs_std;
+  std::vector<std::string> blocks;        ///< files of scene.objects.movable_objects, in order; empty if missing
   CameraCalibrationPtr cameras;  ///< cameras.static and cameras.gripper; null if missing
 };
 

@@ -26,7 +26,8 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kChunk = 256;  // frames written, and resumed, together
 
 struct Plan {
-  std::vector<fs::path> files;  // one a frame
+  std::vector<fs::path> files;           // one a frame
+  std::vector<CalvinBlockOrder> orders;  // one a frame
   std::vector<FrameSpan> spans;
   std::vector<FrameStretch> stretches;
   std::uint64_t id = 0;
@@ -65,6 +66,7 @@ void plan_split(const CalvinSplit& split, Plan& plan) {
       std::error_code error;
       if (!fs::exists(file, error)) throw FileError(file, "is missing, but the split's index lists it");
       plan.files.push_back(std::move(file));
+      plan.orders.push_back(split.block_order(id));
     }
   }
   for (const auto& annotation : split.annotations) {
@@ -154,7 +156,9 @@ void fill_chunk(const Plan& plan, ChunkedFile& draft, std::int64_t image_size, s
   for (std::size_t i = 0; i < frames; ++i) {
     if (stop.stop_requested()) throw Cancelled();
     const auto& file = plan.files[static_cast<std::size_t>(first) + i];
-    const Observation frame = read_calvin_frame(file);
+    Observation frame = read_calvin_frame(file);
+    const auto& order = plan.orders[static_cast<std::size_t>(first) + i];
+    if (frame.scene_obs) frame.scene_obs = in_standard_order(*frame.scene_obs, order);
     const int size = static_cast<int>(image_size);
     store_image(file, "rgb_static", frame.rgb_static, size, static_images.data() + i * image_bytes);
     store_image(file, "rgb_gripper", frame.rgb_gripper, size, gripper_images.data() + i * image_bytes);

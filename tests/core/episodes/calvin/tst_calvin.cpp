@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTest>
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -363,6 +364,59 @@ class TestCalvin : public QObject {
     std::filesystem::rename(folder / "a/b/training/lang_clip_resnet50/auto_lang_ann.npy",
                             folder / "a/b/training/auto_lang_ann.npy");
     QCOMPARE(open_source(folder / "a/b")->episodes().size(), std::size_t{2});
+  }
+
+  // Scenes A and C list their blocks in another order than D.
+  void blocks_have_the_colours_of_their_scene() {
+    using enum BlockColour;
+    const TemporaryFolder folder;
+    folder.write("ep_start_end_ids.npy", ids({1, 2, 5, 5, 8, 8}));
+    for (const int id : {1, 2, 5, 8}) {
+      folder.write("episode_000000" + std::to_string(id) + ".npz", make_zip(calvin_members(id)));
+    }
+    folder.write(
+        "scene_info.npy",
+        make_npy("|O", "()", bytes_of("(Vcalvin_scene_A\n(lI0\naI3\naVcalvin_scene_D\n(I4\nI6\ntVodd\nVx\nd.")));
+    const auto dataset = CalvinDataset::open(folder.path(), {});
+    QVERIFY(std::any_of(dataset->warnings().begin(), dataset->warnings().end(), [](const auto& warning) {
+      return warning.ends_with("scene_info.npy: scene 'odd' is not a pair of frame ids; it was skipped");
+    }));
+    const auto& split = dataset->splits()[0];
+    QVERIFY(split.block_order(2) == (CalvinBlockOrder{pink, blue, red}));
+    QVERIFY(split.block_order(5) == kStandardBlockOrder && split.block_order(8) == kStandardBlockOrder);
+    const auto frame = dataset->open(0)->read(1);
+    QCOMPARE(frame->blocks.size(), std::size_t{3});
+    QVERIFY(frame->blocks[0].colour == pink && frame->blocks[2].colour == red);
+    QCOMPARE(frame->blocks[2].position[0], 2.18);        // numbers 18, 19, 20
+    QVERIFY(dataset->open(1)->read(0)->blocks.empty());  // as scene_obs has them
+    const auto sorted = in_standard_order(*frame->scene_obs, split.block_order(2));
+    QCOMPARE(sorted[6], 2.18);
+    QCOMPARE(sorted[18], 2.06);
+    QCOMPARE(sorted[12], 2.12);
+    // Without scenes, the order in the configuration.
+    std::filesystem::remove(folder / "scene_info.npy");
+    folder.write(".hydra/merged_config.yaml",
+                 "scene:\n  objects:\n    movable_objects:\n      block_red: {file: blocks/block_blue_small.urdf}\n"
+                 "      block_blue: {file: blocks/block_red_big.urdf}\n      block_pink: {file: "
+                 "blocks/block_pink_middle.urdf}\n");
+    QVERIFY(CalvinDataset::open(folder.path(), {})->splits()[0].block_order(1) == (CalvinBlockOrder{blue, red, pink}));
+    QVERIFY(!calvin_block_order(std::vector<std::string>{"red", "red", "pink"}));
+  }
+
+  void the_robot_decides_where_the_gripper_camera_is() {
+    const TemporaryFolder folder;
+    folder.write("ep_start_end_ids.npy", ids({1, 1}));
+    folder.write("episode_0000001.npz", make_zip(calvin_members(1)));
+    const auto camera_of = [&](const std::string& urdf) {
+      folder.write(".hydra/merged_config.yaml", "robot: {filename: franka_panda/" + urdf +
+                                                    ".urdf}\ncameras: {gripper: {width: 84, height: 84, fov: 75}}\n");
+      return CalvinDataset::open(folder.path(), {})->splits()[0].statistics.cameras->gripper->mount_from_camera;
+    };
+    const auto longer = camera_of("panda_longer_finger"), digit = camera_of("panda_digit"), plain = camera_of("panda");
+    QVERIFY(longer.position == calvin_tcp_from_gripper_camera().position);
+    QVERIFY(std::abs(longer.position[2] + 0.14) < 1e-12 && std::abs(digit.position[2] + 0.1) < 1e-12);
+    QVERIFY(std::abs(digit.position[0] + 0.1) < 1e-12);
+    QVERIFY(std::abs(plain.position[0] - 0.1) < 1e-6 && std::abs(plain.position[2] + 0.1) < 1e-12);  // turned by pi
   }
 
   void states_come_without_pictures() {
