@@ -137,13 +137,13 @@ ModelFiles open_published_model(const fs::path& folder) {
     throw FileError(
         folder, "does not contain the published files: expected clip.pt, mpt/, openflamingo.pt and a .pth checkpoint");
   }
-  auto config =
-      fs::exists(folder / "config.json") ? read_model_config(folder / "config.json") : config_from_pieces(*pieces);
-  auto source = published_source(*pieces, config.decoder.vocabulary);
   std::string note;
+  auto config = fs::exists(folder / "config.json") ? read_model_config(folder / "config.json")
+                                                   : config_from_pieces(*pieces, &note);
+  auto source = published_source(*pieces, config.decoder.vocabulary);
   if (!pieces->other_checkpoints.empty()) {
-    note = "checkpoint " + pieces->checkpoint.filename().string() + ", not " +
-           pieces->other_checkpoints.back().filename().string() + " (deer convert --checkpoint takes another)";
+    note += (note.empty() ? "checkpoint " : "; checkpoint ") + pieces->checkpoint.filename().string() + ", not " +
+            pieces->other_checkpoints.back().filename().string() + " (deer convert --checkpoint takes another)";
   }
   const auto places = tokenizer_places(folder);
   const auto beside = (fs::is_directory(pieces->llm) ? pieces->llm : pieces->llm.parent_path()) / "tokenizer.json";

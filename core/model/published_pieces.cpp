@@ -173,9 +173,68 @@ std::string word(const Json& fields, const char* key, const char* fallback) {
   return fields.contains(key) && fields[key].is_string() ? fields[key].get<std::string>() : fallback;
 }
 
+// The options of the action head's MLP that give its layers these numbers (see ActionHead): `linear` of the linear
+// layers, the output last.
+void mlp_options(const std::vector<std::int64_t>& linear, bool has_norm, Json& out) {
+  const auto hidden = static_cast<std::int64_t>(linear.size()) - 1;
+  const auto first = linear.front(), last = linear.back();
+  out["layernorm"] = has_norm;
+  out["dropout_mode"] = "wo_last";
+  if (first == 1 && last == 4 * hidden + 1) out["dropout_mode"] = "layerwise";
+  if (first == 0 && last == 3 * hidden + 1) out["dropout_mode"] = "last";
+  // Only whether there is any matters, and only to the names.
+  constexpr double kSome = 0.1;
+  out["exit_dropout"] = first == 1 ? kSome : 0.0;
+}
+
+// What the options would have said, from the names of the tensors: for a state dict that was saved without them.
+Json options_of_tensors(const TensorArchive& checkpoint) {
+  std::int64_t layers = 0, exits = 0, lstm_layers = 0;
+  std::vector<std::int64_t> linear;
+  bool mlp_norm = false;
+  const bool lstm_norm = checkpoint.contains("module.lm_head.rnn.layers.0.weight_hh_l0");
+  for (const auto& [name, entry] : checkpoint.entries()) {
+    for (const char* prefix :
+         {"module.lang_encoder.transformer.blocks.", "module.lang_encoder.gated_cross_attn_layers.",
+          "module.lang_encoder.old_decoder_blocks."}) {
+      if (const auto block = split_block(name, prefix)) layers = std::max(layers, block->first + 1);
+    }
+    if (const auto exit = split_block(name, "module.lm_exit_modules.")) exits = std::max(exits, exit->first + 1);
+    if (const auto layer = split_block(name, "module.lm_head.rnn.layers."))
+      lstm_layers += layer->second == "weight_hh_l0";
+    if (!lstm_norm && name.starts_with("module.lm_head.rnn.weight_hh_l")) ++lstm_layers;
+    if (const auto part = split_block(name, "module.lm_head.actions.mlp."); part && part->second == "weight") {
+      if (entry.shape.size() == 2) linear.push_back(part->first);
+      mlp_norm = mlp_norm || entry.shape.size() == 1;
+    }
+  }
+  if (layers < 1 || linear.size() < 2) throw FileError(checkpoint.path(), "holds neither options nor a trained head");
+  std::sort(linear.begin(), linear.end());
+  Json out = {{"early_exit_layer", layers - 1},
+              {"multi_exit", exits > 0},
+              {"exit_interval", layers % (exits + 1) == 0 ? layers / (exits + 1) : 1},
+              {"lstm_layernorm", lstm_norm},
+              {"lstm_num_layers", lstm_layers}};
+  mlp_options(linear, mlp_norm, out);
+  return out;
+}
+
 // Head options and depth as DeeR's training stored them; defaults as its evaluation assumes.
-void options_of_checkpoint(const TensorArchive& checkpoint, const CheckpointName& name, ModelConfig& out) {
-  const Json& fields = checkpoint.fields();
+void options_of_checkpoint(const TensorArchive& checkpoint, const CheckpointName& name, ModelConfig& out,
+                           std::string* note) {
+  Json fields = checkpoint.fields();
+  if (!fields.contains("early_exit_layer") && !fields.contains("exit_interval")) {
+    const auto inferred = options_of_tensors(checkpoint);
+    std::string names;
+    for (const auto& [key, value] : inferred.items()) {
+      names += (names.empty() ? "" : ", ") + key + " " + value.dump();
+      fields[key] = value;
+    }
+    if (note != nullptr) {
+      *note =
+          "the checkpoint holds no options; from its tensors: " + names + " (a config.json beside it overrides them)";
+    }
+  }
   const auto refuse = [&](const std::string& what) {
     throw FileError(checkpoint.path(), what + " is not supported: no published checkpoint uses it");
   };
@@ -281,7 +340,7 @@ CheckpointName parse_checkpoint_name(const std::string& path) {
   return out;
 }
 
-ModelConfig config_from_pieces(const PublishedPieces& pieces) {
+ModelConfig config_from_pieces(const PublishedPieces& pieces, std::string* note) {
   ModelConfig out;
   const auto llm_config =
       fs::is_directory(pieces.llm) ? pieces.llm / "config.json" : pieces.llm.parent_path() / "config.json";
@@ -322,7 +381,7 @@ ModelConfig config_from_pieces(const PublishedPieces& pieces) {
   out.tokens.end_of_chunk = rows - 3;
   out.tokens.image = rows - 2;
   out.tokens.pad = rows - 1;
-  options_of_checkpoint(*checkpoint, name, out);
+  options_of_checkpoint(*checkpoint, name, out, note);
   out.check(pieces.checkpoint);
   return out;
 }

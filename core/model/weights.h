@@ -57,8 +57,9 @@ std::optional<PublishedPieces> find_published_pieces(const std::filesystem::path
 std::shared_ptr<const WeightSource> published_source(const PublishedPieces& pieces, std::int64_t vocabulary);
 
 /// Sizes without a config.json: from the published configs, the checkpoint's fields and file name (as the reference's
-/// evaluation reads them), and tensor shapes. Throws FileError.
-ModelConfig config_from_pieces(const PublishedPieces& pieces);
+/// evaluation reads them), and tensor shapes. Options that a checkpoint lost, as in a bare state dict, are taken from
+/// its tensors' names, and `note` then says so. Throws FileError.
+ModelConfig config_from_pieces(const PublishedPieces& pieces, std::string* note = nullptr);
 
 /// Sizes of a CLIP file's image tower, from its tensors' shapes; heads by CLIP's rule, width / 64.
 VisionConfig vision_config_of(const TensorArchive& clip);

@@ -60,6 +60,7 @@ class ModelTest : public QObject {
   void checkpoint_names();
   void sizes_come_from_the_pieces();
   void pieces_are_known_by_content();
+  void lost_options_are_inferred();
   void other_policies_are_named();
   void unused_tensors_need_no_memory();
   void config_round_trip();
@@ -169,6 +170,35 @@ void ModelTest::pieces_are_known_by_content() {
   QVERIFY(files.tokenizer == cache / "models--mosaicml--mpt/snapshots/0456def/tokenizer.json");
   fs::remove(cache / "models--deer--y/snapshots/2/deer.pth");
   DEER_VERIFY_ERROR(open_model_files(cache), "deer convert OUT --clip FILE --llm FOLDER --flamingo FILE");
+}
+
+// A state dict that was saved alone, under another name: the names of its tensors tell its options.
+void ModelTest::lost_options_are_inferred() {
+  TemporaryFolder folder;
+  for (const char* family : {"tiny_mpt1b", "tiny_mpt7b"}) {
+    const auto from = kTiny.parent_path() / family;
+    const auto told = read_model_config(from / "config.json");
+    const auto bare = folder.path() / family;
+    fs::create_directories(bare);
+    for (const char* piece : {"clip.pt", "openflamingo.pt"}) fs::copy(from / piece, bare / piece);
+    fs::copy(from / "mpt", bare / "mpt", fs::copy_options::recursive);
+    const auto checkpoint = TensorArchive::open(from / "model.pth");
+    std::map<std::string, at::Tensor> tensors;
+    for (const auto& [name, entry] : checkpoint->entries()) {
+      if (name.starts_with("module.")) tensors[name.substr(7)] = checkpoint->read(name);
+    }
+    write_safetensors(bare / "weights.safetensors", tensors);
+    const auto files = open_model_files(bare);
+    QVERIFY2(files.note.find("the checkpoint holds no options; from its tensors: ") == 0, files.note.c_str());
+    QCOMPARE(files.config.exit_layers(), told.exit_layers());
+    QCOMPARE(files.config.decoder.layers, told.decoder.layers);
+    QVERIFY(files.config.head.dropout_mode == told.head.dropout_mode);
+    QCOMPARE(files.config.head.lstm_layers, told.head.lstm_layers);
+    QCOMPARE(files.config.head.lstm_layernorm, told.head.lstm_layernorm);
+    QCOMPARE(files.config.head.mlp_layernorm, told.head.mlp_layernorm);
+    QCOMPARE(files.config.head.mlp_hidden, told.head.mlp_hidden);
+    QVERIFY(load_model(files).unused.empty());
+  }
 }
 
 void ModelTest::other_policies_are_named() {
