@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/launch.h"
 
+#include <QCoreApplication>
+
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/camera_part.h"
 #include "app/gui/parts/present_part.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/open_files.h"
+#include "core/base/error.h"
 
 namespace deer {
+namespace {
+
+struct OpenedText {
+  Q_DECLARE_TR_FUNCTIONS(deer::Launch)
+};
+
+}  // namespace
 
 void open_launched(const LaunchOptions& options, MainWindow* window) {
   auto* const session = window->session();
@@ -28,6 +38,24 @@ void open_launched(const LaunchOptions& options, MainWindow* window) {
       options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();
   if (options.run && !runs_by_itself) session->run_episode();
   if (options.present) window->present()->enter(options.screenshot.isEmpty());
+}
+
+ShownRunOpener* wait_for_runs(const LaunchOptions& options, MainWindow* window, const ShownRunsPtr& runs) {
+  if (options.listen.isEmpty()) return nullptr;
+  try {
+    auto* const opener = new ShownRunOpener(window->session(), runs, options.listen, window);
+    window->messages()->add(MessageBar::Level::note,
+                            {OpenedText::tr("Waiting for a run at %1").arg(opener->address()),
+                             OpenedText::tr("It appears here when another program sends it: deerscope.connect() in "
+                                            "Python."),
+                             {}});
+    return opener;
+  } catch (const Error& error) {
+    window->messages()->add(MessageBar::Level::error,
+                            {OpenedText::tr("Cannot wait for runs of other programs"), QString::fromUtf8(error.what()),
+                             OpenedText::tr("Choose another address for --listen.")});
+    return nullptr;
+  }
 }
 
 Screenshot* start_screenshot(const LaunchOptions& options, MainWindow* window, const Screenshot::Patience& patience) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "app/gui/launch.h"
+#include "app/gui/start/shown_runs.h"
 #include "app/gui/start/translations.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/preferences_part.h"
@@ -17,6 +18,7 @@
 #include "core/model/cpu_setup.h"
 #include "sessions/analysis/episode_runs.h"
 #include "sessions/base/paths.h"
+#include "sessions/traces/trace_episodes.h"
 #include "widgets/base/theme.h"
 
 namespace {
@@ -36,14 +38,15 @@ void explain_missing_display(QtMsgType type, const QMessageLogContext& context, 
 
 int run(QApplication& application, const deer::LaunchOptions& options) {
   const bool picture = !options.screenshot.isEmpty();
-  deer::Session session;
+  const auto runs = deer::make_shown_runs();
+  deer::Session session(deer::engines_with(runs), deer::SourceOpener(&deer::open_recording));
   deer::MainWindow window(&session, deer::SessionStore(picture ? std::filesystem::path("/nonexistent")
                                                                : deer::SessionStore::default_folder()));
   window.restore()->set_saves(!picture);
   if (!picture) {
-    const auto runs = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation)) / "runs";
-    session.keep_runs_in(runs);
-    deer::EpisodeRuns::of(&session)->keep_in(runs);
+    const auto kept = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation)) / "runs";
+    session.keep_runs_in(kept);
+    deer::EpisodeRuns::of(&session)->keep_in(kept);
   }
   if (!options.theme.isEmpty()) window.preferences()->set_theme(options.theme);
   if (picture) {
@@ -61,6 +64,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
   window.show();
 
   deer::open_launched(options, &window);
+  deer::wait_for_runs(options, &window, runs);
   return application.exec();
 }
 

@@ -37,12 +37,12 @@ void check_range(std::int64_t value, std::int64_t low, std::int64_t high, const 
 }
 
 template <typename Values>
-ActionValues to_action(const Values& values, const std::string& field) {
-  if (static_cast<std::size_t>(values.size()) != kActionSize) {
-    refuse(field, std::to_string(values.size()) + " numbers", std::to_string(kActionSize));
+ActionValues to_action(const Values& values, const std::string& field, std::size_t size = kActionSize) {
+  if (static_cast<std::size_t>(values.size()) != size) {
+    refuse(field, std::to_string(values.size()) + " numbers", std::to_string(size));
   }
   check_finite(values, field);
-  return ActionValues(std::span<const float>(values.data(), kActionSize));
+  return ActionValues(std::span<const float>(values.data(), size));
 }
 
 template <typename Values>
@@ -65,12 +65,12 @@ ExitReason to_reason(const std::string& name) {
   refuse("reason", "'" + printable(name) + "'", "a reason to exit");
 }
 
-ExitProbe to_probe(const wire::Exit& exit) {
+ExitProbe to_probe(const wire::Exit& exit, std::size_t action_size) {
   check_range(exit.layer(), 0, kMostLayers, "exits.layer");
   ExitProbe out;
   out.layer = exit.layer();
   out.feature.assign(exit.feature().begin(), exit.feature().end());
-  out.action = to_action(exit.action(), "exits.action");
+  out.action = to_action(exit.action(), "exits.action", action_size);
   out.gripper_logit = exit.gripper_logit();
   out.delta = exit.delta();
   out.threshold = exit.threshold();
@@ -256,8 +256,9 @@ void put_summary(const ModelSummary& summary, wire::DescribeReply& out) {
   out.set_gate_fingerprint(summary.gate.fingerprint);
 }
 
-FrameRecord to_record(const wire::StepReply& reply) {
+FrameRecord to_record(const wire::StepReply& reply, const ActionLayoutPtr& layout) {
   FrameRecord out;
+  out.layout = layout;
   check_range(reply.step(), 0, std::numeric_limits<int>::max(), "step");
   check_range(reply.exit_layer(), 0, kMostLayers, "exit_layer");
   check_range(reply.exit_index(), -1, kMostLayers, "exit_index");
@@ -270,11 +271,11 @@ FrameRecord to_record(const wire::StepReply& reply) {
   out.exit_index = reply.exit_index();
   out.reason = to_reason(reply.reason());
   out.exits.reserve(static_cast<std::size_t>(reply.exits_size()));
-  for (const auto& exit : reply.exits()) out.exits.push_back(to_probe(exit));
-  if (reply.has_predecessor()) out.predecessor = to_probe(reply.predecessor());
-  out.action = to_action(reply.action(), "action");
+  for (const auto& exit : reply.exits()) out.exits.push_back(to_probe(exit, layout->size()));
+  if (reply.has_predecessor()) out.predecessor = to_probe(reply.predecessor(), layout->size());
+  out.action = to_action(reply.action(), "action", layout->size());
   out.gripper_logit = reply.gripper_logit();
-  out.command = to_action(reply.command(), "command");
+  out.command = to_action(reply.command(), "command", layout->size());
   const auto& times = reply.times_ms();
   out.times = {times.preprocess(), times.vision(), times.resampler(), times.llm(), times.head()};
   return out;

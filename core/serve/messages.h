@@ -37,7 +37,8 @@ std::string policy_message(const ExitPolicy& policy);
 ModelSummary to_summary(const wire::DescribeReply& reply);
 void put_summary(const ModelSummary& summary, wire::DescribeReply& out);
 
-FrameRecord to_record(const wire::StepReply& reply);
+/// Actions of `layout`; DeeR's unless another is given.
+FrameRecord to_record(const wire::StepReply& reply, const ActionLayoutPtr& layout = ActionLayout::deer());
 /// Without features unless asked for; times and state are the caller's.
 void put_record(const FrameRecord& record, bool features, wire::StepReply& out);
 void put_cost(const StepCost& cost, wire::Cost& out);

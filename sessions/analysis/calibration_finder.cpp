@@ -24,6 +24,7 @@ std::shared_ptr<const PreparedCalibration> read_if_of(const fs::path& file, cons
 }  // namespace
 
 std::optional<FoundCalibration> find_calibration(const fs::path& model) {
+  if (model.empty()) return std::nullopt;
   std::error_code error;
   auto folder = fs::absolute(model, error).lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end

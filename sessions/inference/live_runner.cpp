@@ -74,6 +74,7 @@ void LiveRunner::run_frames(const AdvanceTask& task, const std::function<void()>
   for (;;) {
     const auto settings = task.control->settings();
     if (std::exchange(policy_id, settings.policy_id) != settings.policy_id) adopt_settings(task, settings);
+    if (!pending_ && source_.is_ready && !source_.is_ready()) publish(true);
     if (!pending_ && !take_frame(task)) {
       publish(true);
       Q_EMIT ended(task.ticket);
@@ -127,9 +128,11 @@ void LiveRunner::step(const AdvanceTask& task, RunMode mode) {
     if (pending_->starts_episode || reset_next_) state_.engine->reset();
     const FrameInput input{next_frame_, pending_->rgb_static, pending_->rgb_gripper, pending_->instruction};
     record = state_.engine->step(input, mode, task.ticket.stop);
-    std::array<float, 7> command{};
-    std::copy_n(record->command.data(), command.size(), command.begin());
-    source_.frames->act(command);
+    // Only DeeR's commands move anything; another program's run may have others.
+    if (std::array<float, 7> command{}; record->command.size() == command.size()) {
+      std::copy_n(record->command.data(), command.size(), command.begin());
+      source_.frames->act(command);
+    }
     state_.probes.push_back(record);
     state_.published = state_.probes.size();
   }

@@ -43,6 +43,10 @@ struct LiveSource {
   /// does not throw.
   std::function<std::optional<TaskCount>()> tasks;
 
+  /// Whether the next frame is there already. Empty if frames come at a steady rate; else the frames so far are shown
+  /// before a wait. Does not throw.
+  std::function<bool()> is_ready;
+
   /// A run begins or goes on: what came before was not waited for. May be empty.
   std::function<void()> resume;
 

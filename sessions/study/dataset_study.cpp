@@ -144,7 +144,7 @@ void DatasetStudy::open_source() {
 std::filesystem::path DatasetStudy::run_file() const {
   const auto* const model = session_->model();
   const auto* const data = session_->collection();
-  if (!model || !data) return {};
+  if (!model || !data || model->path.empty()) return {};  // a policy of another program has no path
   // One trace for each model and dataset, whatever else is open in between.
   const auto key = QStringList{to_qstring(std::filesystem::absolute(model->path).lexically_normal()),
                                QString::fromStdString(model->dtype), QString::number(model->layers),

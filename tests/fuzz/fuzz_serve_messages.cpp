@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/serve/messages.h"
+#include "core/serve/show_messages.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace {
@@ -19,7 +20,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace wire = serve::wire;
   if (size == 0) return 0;
   const auto bytes = deer::fuzz::input(data + 1, size - 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 8) {
     case 0:
       read_as<wire::StepRequest>(bytes, [](const auto& message) { (void)serve::to_input(message.observation()); });
       break;
@@ -40,6 +41,17 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       break;
     case 4:
       read_as<wire::AttendReply>(bytes, [](const auto& message) { (void)serve::to_attention(message); });
+      break;
+    case 5:
+      read_as<wire::ShownRun>(bytes, [](const auto& message) { (void)serve::to_run(message); });
+      break;
+    case 6:
+      read_as<wire::ShownFrame>(bytes, [](const auto& message) {
+        deer::ModelSummary summary;
+        summary.exit_layers = {1, 3};
+        summary.layers = 4;
+        (void)serve::to_frame(message, summary, 0);
+      });
       break;
     default:
       read_as<wire::Picture>(bytes, [](const auto& message) { (void)serve::to_image(message, "picture"); });

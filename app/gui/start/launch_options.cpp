@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/gui/start/shown_runs.h"
 #include "app/gui/start/world.h"
 #include "core/base/version.h"
 #include "core/episodes/open/path_kind.h"
@@ -92,6 +93,12 @@ Fault read_camera(LaunchOptions* options, const QStringList& values) {
   return options->camera.isEmpty() ? LaunchText::tr("--camera needs a source") : Fault();
 }
 
+Fault read_listen(LaunchOptions* options, const QStringList& values) {
+  options->listen = values.last();
+  if (!can_show_runs()) return LaunchText::tr("--listen: this build has no gRPC (DEER_SERVE is off)");
+  return options->listen.isEmpty() ? LaunchText::tr("--listen needs an address") : Fault();
+}
+
 std::vector<Option> option_table() {
   const auto name = [](const char* one) { return QStringList{QString::fromLatin1(one)}; };
   const auto number = LaunchText::tr("number");
@@ -118,6 +125,10 @@ std::vector<Option> option_table() {
        LaunchText::tr("source"), read_camera},
       {name("gripper-camera"), LaunchText::tr("Gripper camera source (requires --camera)."), LaunchText::tr("source"),
        text(&LaunchOptions::gripper_camera)},
+      {name("listen"),
+       LaunchText::tr("Wait at this address, such as 127.0.0.1:8478, for another program's run (deerscope.connect in "
+                      "Python), and show it live."),
+       LaunchText::tr("address"), read_listen},
       {name("present"), LaunchText::tr("Start in Present mode, full screen."), {}, flag(&LaunchOptions::present)},
       {name("screenshot"), LaunchText::tr("Save a screenshot when loading and evaluation finish, then exit."),
        LaunchText::tr("file.png"), text(&LaunchOptions::screenshot)},
@@ -158,17 +169,17 @@ ParsedLaunch refuse(const Fault& fault) {
 
 bool LaunchOptions::asks_for_something() const {
   return demo || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() ||
-         !paths.isEmpty();
+         !listen.isEmpty() || !paths.isEmpty();
 }
 
 bool LaunchOptions::asks_for_model() const {
-  return demo || !model.isEmpty() || std::any_of(paths.begin(), paths.end(), [](const QString& path) {
-           return path_kind(to_path(path)) == PathKind::model;
-         });
+  return demo || !model.isEmpty() || !listen.isEmpty() ||
+         std::any_of(paths.begin(), paths.end(),
+                     [](const QString& path) { return path_kind(to_path(path)) == PathKind::model; });
 }
 
 bool LaunchOptions::asks_for_episode() const {
-  return demo || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() ||
+  return demo || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() || !listen.isEmpty() ||
          std::any_of(paths.begin(), paths.end(), [](const QString& path) {
            const auto kind = path_kind(to_path(path));
            return kind == PathKind::data || kind == PathKind::video || kind == PathKind::scene;

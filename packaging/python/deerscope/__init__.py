@@ -3,7 +3,7 @@
 
 `Recorder` writes a trace, `attach` records a PyTorch model through hooks, `read` gives numpy arrays, `show` opens the
 window and `figure` draws depth and deltas. `Engine` is a policy on a server (`deer serve`), and `deerscope.calvin` puts
-it into CALVIN's environment. docs/python.md describes them with examples.
+it into CALVIN's environment; `connect` shows a run in an open window while it happens. docs/python.md describes them with examples.
 """
 
 from ._rows import ALWAYS, NEVER, Logged
@@ -15,6 +15,7 @@ from .hooks import Attached, attach
 from .recorder import Recorder
 from .trace import Trace, read
 from .view import figure, show
+from .window import LiveRecorder, WindowClosed, connect
 
 __all__ = [
     "ALWAYS",
@@ -25,12 +26,15 @@ __all__ = [
     "Dimension",
     "Engine",
     "EngineError",
+    "LiveRecorder",
     "Logged",
     "Recorder",
     "Trace",
     "TraceError",
+    "WindowClosed",
     "__version__",
     "attach",
+    "connect",
     "delta",
     "figure",
     "read",

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <memory>
+
+#include "sessions/session/session.h"
+
+namespace deer {
+
+/// Whether this build can show runs of other programs. Nothing below is of use without it.
+bool can_show_runs();
+
+/// Runs of other programs that are waiting for a session to open them, by their names.
+class ShownRuns;
+using ShownRunsPtr = std::shared_ptr<ShownRuns>;
+ShownRunsPtr make_shown_runs();
+
+/// Engines of such runs for their names, and of models for all other paths.
+EngineFactory engines_with(const ShownRunsPtr& runs);
+
+/// Waits for runs of other programs, and opens each in the session when it begins. GUI thread only.
+class ShownRunOpener : public QObject {
+  Q_OBJECT
+
+ public:
+  /// `runs`: those of engines_with() that the session has. Throws Error if it cannot listen there.
+  ShownRunOpener(Session* session, ShownRunsPtr runs, const QString& address, QObject* parent);
+  ~ShownRunOpener() override;
+
+  QString address() const;  ///< with the port that was chosen
+
+ Q_SIGNALS:
+  void opening(const QString& policy);  ///< a run begins
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace deer

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// In place of shown_runs.cpp where the program is built without gRPC.
+#include "app/gui/start/shown_runs.h"
+#include "core/base/error.h"
+
+namespace deer {
+
+class ShownRuns {};
+struct ShownRunOpener::Parts {};
+
+bool can_show_runs() { return false; }
+ShownRunsPtr make_shown_runs() { return nullptr; }
+EngineFactory engines_with(const ShownRunsPtr&) { return &Engine::load; }
+ShownRunOpener::ShownRunOpener(Session*, ShownRunsPtr, const QString&, QObject*) {
+  throw Error("this build shows no runs of other programs (it was built without gRPC)");
+}
+ShownRunOpener::~ShownRunOpener() = default;
+QString ShownRunOpener::address() const { return {}; }
+
+}  // namespace deer
