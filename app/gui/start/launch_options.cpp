@@ -125,6 +125,8 @@ std::vector<Option> option_table() {
        LaunchText::tr("source"), read_camera},
       {name("gripper-camera"), LaunchText::tr("Gripper camera source (requires --camera)."), LaunchText::tr("source"),
        text(&LaunchOptions::gripper_camera)},
+      {name("instruction"), LaunchText::tr("What the model is told, with --camera."), LaunchText::tr("text"),
+       text(&LaunchOptions::instruction)},
       {name("listen"),
        LaunchText::tr("Wait at this address, such as 127.0.0.1:8478, for another program's run (deerscope.connect in "
                       "Python), and show it live."),
@@ -148,6 +150,9 @@ std::vector<Option> option_table() {
 Fault fault_of(const LaunchOptions& options) {
   if (!options.gripper_camera.isEmpty() && options.camera.isEmpty()) {
     return LaunchText::tr("--gripper-camera needs --camera");
+  }
+  if (!options.instruction.isEmpty() && options.camera.isEmpty()) {
+    return LaunchText::tr("--instruction needs --camera");
   }
   if (!options.commands.isEmpty() && options.screenshot.isEmpty())
     return LaunchText::tr("--command needs --screenshot");
@@ -190,6 +195,7 @@ CameraSourceOptions LaunchOptions::cameras() const {
   CameraSourceOptions out;
   out.fixed.source = camera.toStdString();
   if (!gripper_camera.isEmpty()) out.gripper = CameraSettings{.source = gripper_camera.toStdString()};
+  out.instruction = instruction.toStdString();
   return out;
 }
 

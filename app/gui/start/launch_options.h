@@ -23,6 +23,7 @@ struct LaunchOptions {
   quint64 seed = 0;
   QString camera;  ///< source of the static camera; empty: no cameras
   QString gripper_camera;
+  QString instruction;  ///< for cameras
   QString listen;  ///< address at which runs of other programs are awaited; empty: nowhere
   bool present = false;
   QString screenshot;

@@ -170,6 +170,7 @@ void LaunchTest::command_line_data() {
   row("frame", {"--episode", "e", "--frame", "-2"}, 2, "--frame is '-2'");
   row("frame word", {"--episode", "e", "--frame", "last"}, 2, "--frame is 'last'");
   row("gripper camera alone", {"--gripper-camera", "1"}, 2, "--gripper-camera needs --camera");
+  row("instruction alone", {"--instruction", "go"}, 2, "--instruction needs --camera");
   row("camera without a source", {"--camera", ""}, 2, "--camera needs a source");
   row("command alone", {"--command", "view.layout_debug"}, 2, "--command needs --screenshot");
 }
@@ -215,6 +216,8 @@ void LaunchTest::command_line_options_are_read() {
                                     "b",
                                     "--gripper-camera",
                                     "1",
+                                    "--instruction",
+                                    "go",
                                     "more",
                                     "paths"});
   QVERIFY2(!parsed.end_with, qPrintable(parsed.message));
@@ -228,6 +231,7 @@ void LaunchTest::command_line_options_are_read() {
   QCOMPARE(options.seed, quint64(5));
   QCOMPARE(options.cameras().fixed.source, std::string("0"));
   QCOMPARE(options.cameras().gripper->source, std::string("1"));
+  QCOMPARE(options.cameras().instruction, std::string("go"));
   QCOMPARE(options.screenshot, QStringLiteral("s.png"));
   QCOMPARE(options.commands, (QStringList{"a", "b"}));
   QCOMPARE(options.theme, QStringLiteral("dark"));
