@@ -16,6 +16,7 @@
 #include "core/model/cpu_setup.h"
 #include "sessions/analysis/episode_runs.h"
 #include "sessions/base/paths.h"
+#include "sessions/runs/kept_runs.h"
 #include "widgets/base/theme.h"
 
 namespace {
@@ -30,6 +31,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
     const auto runs = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation)) / "runs";
     session.keep_runs_in(runs);
     deer::EpisodeRuns::of(&session)->keep_in(runs);
+    deer::KeptRuns::of(&session)->keep_in(runs / "kept");
   }
   if (!options.theme.isEmpty()) window.preferences()->set_theme(options.theme);
   if (picture) {

@@ -29,6 +29,7 @@ class OpenFiles;
 class PlaybackPart;
 class PreferencesPart;
 class PresentPart;
+class RunsPart;
 class SessionRestore;
 class TracePart;
 class VideoPart;
@@ -62,6 +63,7 @@ class MainWindow : public QMainWindow {
   CameraPart* cameras() const { return cameras_; }
   ComparePart* compare() const { return compare_; }
   DatasetPart* dataset() const;
+  RunsPart* runs() const;
   DebugPart* debug() const { return debug_; }
   TracePart* traces() const { return traces_; }
   PresentPart* present() const { return present_; }
