@@ -12,8 +12,8 @@
 
 namespace deer {
 
-/// The kept runs that are shown, each against the session's own run as it now stands, under another policy or of
-/// another model. One of them is the baseline, with which single frames are compared. GUI thread only; no call waits.
+/// The kept runs that are shown, each against the session's own run, under another policy or of another model. One of
+/// them is the baseline, with which single frames are compared. GUI thread only; no call waits.
 class Comparison : public QObject {
   Q_OBJECT
 

@@ -40,7 +40,7 @@ struct KeptRun {
   qint64 frames = 0;         ///< of the episode
   qint64 kept_ms = 0;        ///< since 1970
   ModelSummary model;        ///< without tensors' names, gate and sizes once it comes from a file
-  ExitPolicy policy;         ///< in force when it was kept
+  ExitPolicy policy;         ///< active when it was kept
   QString trace;             ///< path, of Kind::trace
   QString policy_text = {};  ///< in place of describe_policy(), if the policy cannot be read
   RunFigures figures;

@@ -37,7 +37,7 @@ class KeptRuns : public QObject {
   /// Null while it is being read, or if it neither fits nor was ever shown.
   KeptRecords records(const QString& id) const;
 
-  /// The session's run as it stands; without a name one is made up. Gives its id, empty if nothing was evaluated.
+  /// The session's run; without a name one is made up. Gives its id, empty if nothing was evaluated.
   QString keep(const QString& name = {});
   /// The open run as it would be under another policy, by frame. One that is kept under this policy is replaced.
   QString keep_what_if(std::vector<FrameRecordPtr> records, const ExitPolicy& policy);

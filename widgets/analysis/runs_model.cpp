@@ -189,7 +189,7 @@ QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int rol
       case kDepth:
         return {tr("layers"), tr("Mean depth.")};
       case kSaving:
-        return {tr("less"), tr("How many times less the language model computes than at full depth.")};
+        return {tr("saving"), tr("The language model's compute at full depth divided by that of this run.")};
       case kDistance:
         return {tr("error"), tr("Mean distance between the positions of the executed action and the deepest exit's.")};
       default:

@@ -30,6 +30,7 @@
 #include "app/gui/parts/overlay_part.h"
 #include "app/gui/parts/playback_part.h"
 #include "app/gui/parts/present_part.h"
+#include "app/gui/parts/race_part.h"
 #include "app/gui/parts/runs_part.h"
 #include "app/gui/parts/trace_part.h"
 #include "app/gui/parts/video_part.h"
@@ -190,6 +191,7 @@ void MainWindow::build_panels() {
   auto* const runs_part = new RunsPart(session_, this);
   auto* const runs = add("runs", tr("Runs"), runs_part->view(), bottom);
   runs_part->set_dock(runs);
+  new RacePart(session_, present_, this);
   auto* const rail = new PanelRail(this);
   rail->add_group(tr("Episodes"), tr("Show or hide the list of episodes."), {episodes});
   rail->add_group(tr("Dataset"), tr("Show or hide all episodes of the dataset with their results."), {dataset});
@@ -209,6 +211,7 @@ void MainWindow::build_panels() {
 }
 
 DatasetPart* MainWindow::dataset() const { return findChild<DatasetPart*>(QString(), Qt::FindDirectChildrenOnly); }
+RacePart* MainWindow::race() const { return findChild<RacePart*>(QString(), Qt::FindDirectChildrenOnly); }
 RunsPart* MainWindow::runs() const { return findChild<RunsPart*>(QString(), Qt::FindDirectChildrenOnly); }
 
 void MainWindow::build_videos() {
@@ -266,6 +269,7 @@ void MainWindow::add_view_commands() {
                          .run = [this] { palette_->show(); }}});
   modes_->add_commands(commands_, menu);
   present_->add_commands(commands_, menu);
+  race()->add_commands(commands_, menu);
   preferences_->add_theme_commands(commands_, menu);
   const auto working = [this] { return !shows_welcome(); };
   auto* const timeline = workbench_->timeline();
@@ -376,6 +380,7 @@ void MainWindow::connect_messages() {
   messages_->follow(model_);
   messages_->follow(compare_);
   messages_->follow(runs());
+  messages_->follow(race());
   messages_->follow(debug_);
   messages_->follow(dataset());
   messages_->follow(exports_);

@@ -29,6 +29,7 @@ class OpenFiles;
 class PlaybackPart;
 class PreferencesPart;
 class PresentPart;
+class RacePart;
 class RunsPart;
 class SessionRestore;
 class TracePart;
@@ -63,6 +64,7 @@ class MainWindow : public QMainWindow {
   CameraPart* cameras() const { return cameras_; }
   ComparePart* compare() const { return compare_; }
   DatasetPart* dataset() const;
+  RacePart* race() const;
   RunsPart* runs() const;
   DebugPart* debug() const { return debug_; }
   TracePart* traces() const { return traces_; }
