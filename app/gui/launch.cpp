@@ -6,6 +6,7 @@
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/camera_part.h"
 #include "app/gui/parts/present_part.h"
+#include "app/gui/parts/race_part.h"
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/open_files.h"
 #include "core/base/error.h"
@@ -27,12 +28,14 @@ void open_launched(const LaunchOptions& options, MainWindow* window) {
         session, &Session::episode_changed, window,
         [session, frame = options.frame] { session->set_current_frame(frame); }, Qt::SingleShotConnection);
   }
-  if (options.demo) files->open_demo();
+  const bool demo = options.demo || (options.race && options.model.isEmpty() && options.paths.isEmpty());
+  if (demo) files->open_demo();
   if (!options.model.isEmpty()) files->open_model(options.model);
   if (!options.episode.isEmpty()) files->open_source(options.episode, {}, options.index);
   if (!options.trace.isEmpty()) files->open_source(options.trace, {}, options.index);
   files->open_paths(options.paths);
-  if (!options.world.isEmpty()) files->open_world({options.world, options.seed});
+  if (!options.world.isEmpty() && !options.race) files->open_world({options.world, options.seed});
+  if (options.race) window->race()->enter_when_ready({.instruction = options.world, .seed = options.seed});
   if (!options.camera.isEmpty()) window->cameras()->open(options.cameras());
   const bool runs_by_itself =
       options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();

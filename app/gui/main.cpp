@@ -18,6 +18,7 @@
 #include "core/model/cpu_setup.h"
 #include "sessions/analysis/episode_runs.h"
 #include "sessions/base/paths.h"
+#include "sessions/runs/kept_runs.h"
 #include "sessions/traces/trace_episodes.h"
 #include "widgets/base/theme.h"
 
@@ -47,6 +48,7 @@ int run(QApplication& application, const deer::LaunchOptions& options) {
     const auto kept = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation)) / "runs";
     session.keep_runs_in(kept);
     deer::EpisodeRuns::of(&session)->keep_in(kept);
+    deer::KeptRuns::of(&session)->keep_in(kept / "kept");
   }
   if (!options.theme.isEmpty()) window.preferences()->set_theme(options.theme);
   if (picture) {

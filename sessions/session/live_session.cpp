@@ -96,6 +96,7 @@ void LiveSession::picture_shown(qint64 frame) {
 }
 
 void LiveSession::close() {
+  if (open_ && core_->records.evaluated > 0) Q_EMIT records_leaving();
   open_ = false;
   report_ = {};
   started_at_.reset();
@@ -132,6 +133,7 @@ void LiveSession::on_opened(const Ticket& ticket) {
 
 void LiveSession::use(LiveSource source) {
   if (core_->job == SessionCore::Job::advance) core_->stop_worker();
+  close();
   const bool other_model = core_->trace.change(nullptr);
   auto before = std::exchange(core_->source.episode, source.frames);
   core_->frames.show_live();

@@ -71,6 +71,8 @@ class LiveSession : public QObject {
   /// Session::frame_count() has grown; Session::instructions() perhaps too.
   void frames_added(qint64 first, qint64 last);
   void paused_by_guard(qint64 frame);  ///< after this frame
+  /// The session's records are about to be forgotten, for another source or another model.
+  void records_leaving();
   void report_changed();
 
  private:
@@ -79,7 +81,7 @@ class LiveSession : public QObject {
 
   // What the session's core asks.
   bool can_only_watch() const { return open_ && !takes_commands_; }  ///< it can run without a model
-  void close();                                                      ///< a recorded episode takes its place
+  void close();                                                      ///< another episode takes its place
   std::shared_ptr<LiveControl> control_of_new_run();
   void post_policy();  ///< to the run that goes on
   void run_ended() { rate_hz_ = 0; }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sessions/base/paths.h"
+#include "sessions/session/source_key.h"
 
 namespace deer {
 
@@ -202,21 +203,15 @@ void SessionCore::start_rollout() {
   } else if (live.is_open()) {
     post([w = worker, ticket, next = frame_count()] { w->restart_live(ticket, next); });
   } else {
-    post([w = worker, ticket, episode = source.episode, key = episode_key()] { w->set_episode(ticket, episode, key); });
+    const auto key = source_key(source.collection.get(), source.options, source.episode_index);
+    post([w = worker, ticket, episode = source.episode, key] { w->set_episode(ticket, episode, key); });
   }
   if (had > 0 && !records.all.empty()) Q_EMIT q->records_changed(0, frame_count() - 1);
 }
 
-QString SessionCore::episode_key() const {
-  if (!source.collection || !source.episode_index) return {};
-  const auto& options = source.options;
-  return QStringList{to_qstring(source.collection->path()), to_qstring(options.gripper), to_qstring(options.map),
-                     QString::fromStdString(options.instruction), QString::number(*source.episode_index)}
-      .join(u'\n');
-}
-
 void SessionCore::on_loaded(const Ticket& ticket, const ModelSummary& summary, const ExitPolicy& policy,
                             const EngineOptions& options) {
+  if (live.is_open() && records.evaluated > 0) Q_EMIT live.records_leaving();
   // The engine has changed even if this answer is late, so that it must be known here in any case.
   model.summary = summary;
   model.options = options;

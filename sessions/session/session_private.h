@@ -112,7 +112,6 @@ class SessionCore : public QObject {
  private:
   void use_episode(FrameSourcePtr episode, std::optional<std::size_t> index);
   QString running_text() const;
-  QString episode_key() const;  ///< names the open episode for InferenceWorker::set_episode()
 
   // Answers of the worker and the opener.
   void on_loaded(const Ticket& ticket, const ModelSummary& summary, const ExitPolicy& policy,

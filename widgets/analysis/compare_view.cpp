@@ -7,6 +7,7 @@
 #include <QTableView>
 #include <QTimer>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <cmath>
 
 #include "sessions/frames/playback.h"
@@ -47,10 +48,14 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
     label->setTextFormat(Qt::PlainText);
     label->setFont(Theme::number_font(Theme::instance().body_font()));
   }
-  totals_ = new TextTable({{tr("per frame"), {}, true},
-                           {tr("baseline"), tr("The baseline run.")},
-                           {tr("now"), tr("The current run.")},
-                           {tr("difference"), tr("Current run minus baseline.")}},
+  totals_ = new TextTable({{tr("run"), tr("The current run, and the kept runs that are shown."), true},
+                           {tr("layers"), tr("Mean depth of the frames that both runs have.")},
+                           {tr("LLM"), tr("Mean operations of the language model in a frame.")},
+                           {tr("apart"), tr("Mean distance between the positions of the executed actions of this run "
+                                            "and of the current one.")},
+                           {tr("action"), tr("Mean difference from the current run's executed actions: root mean "
+                                             "square over the six arm values.")},
+                           {tr("differ"), tr("Frames in which this run and the current one differ.")}},
                           this);
   frames_ = new TextTable({{tr("frame"), tr("Frames in which the two runs differ.")},
                            {tr("baseline"), tr("Exit taken in the baseline run."), true},
@@ -59,20 +64,20 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
                                              "six arm values.")},
                            {tr("gripper"), tr("Whether both give the same gripper command."), true}},
                           this);
-  auto* const totals_table = totals_->make_view(tr("Costs of both runs"));
-  totals_table->setMaximumHeight(130);
+  totals_table_ = totals_->make_view(tr("Compared runs in numbers"));
+  totals_table_->setMinimumHeight(72);
+  show_columns_that_fit(totals_table_, {0, 1, 5, 2, 3, 4}, 3);
   frame_table_ = frames_->make_view(tr("Frames that differ"));
   frame_table_->setMinimumHeight(72);
   show_columns_that_fit(frame_table_, {0, 1, 2, 3, 4}, 4);
 
   using Ink = SeriesPlot::Ink;
-  depths_->setAccessibleName(tr("Depth of both runs over time"));
+  depths_->setAccessibleName(tr("Depth of the runs over time"));
   depths_->set_y_label(tr("depth, layers"));
   depths_->set_decimals(0);
   depths_->yAxis->setTicker(QSharedPointer<FrameTicker>::create());                         // whole layers
   for (auto* const plot : {depths_, differences_}) plot->yAxis->ticker()->setTickCount(3);  // they may be low
-  depths_->set_lines({{.name = tr("baseline"), .ink = Ink::text, .width = 2, .style = Qt::DashLine, .steps = true},
-                      {.name = tr("now"), .ink = Ink::text, .width = 2, .steps = true}});
+  set_lines();
   differences_->setAccessibleName(tr("Action difference over time"));
   differences_->set_y_label(tr("action difference"));
   differences_->set_x_label(tr("frame"));
@@ -90,8 +95,8 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   plots->addWidget(frame_);
   auto* tables = new QVBoxLayout;
   tables->setSpacing(spacing::kSmall);
-  tables->addWidget(totals_table, 1);
-  tables->addWidget(frame_table_, 1);
+  tables->addWidget(totals_table_, 2);
+  tables->addWidget(frame_table_, 3);
   both_->setSpacing(spacing::kSmall);
   both_->addLayout(plots, 4);
   both_->addLayout(tables, 3);
@@ -105,9 +110,12 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
   const auto soon = [this] {
     if (!drawing_->isActive()) drawing_->start();
   };
-  connect(comparison, &Comparison::started_anew, this, &CompareView::draw);
+  connect(comparison, &Comparison::started_anew, this, [this] {
+    set_lines();
+    draw();
+  });
   connect(comparison, &Comparison::changed, this, soon);
-  connect(comparison, &Comparison::reading_changed, this, soon);
+  connect(comparison->kept(), &KeptRuns::reading_changed, this, soon);
   connect(session, &Session::activity_changed, this, soon);
   connect(session, &Session::current_frame_changed, this, &CompareView::show_frame);
   connect(session->selection(), &Selection::hovered_frame_changed, this, &CompareView::show_frame);
@@ -130,7 +138,14 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
             const auto row = static_cast<std::size_t>(now.row());
             if (now.isValid() && row < listed_.size()) session_->playback()->go_to(listed_[row]);
           });
-  connect(empty_, &EmptyState::action_triggered, this, [this] { comparison_->keep(); });
+  connect(totals_table_->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+          [this](const QModelIndex& now) {
+            const auto* const run = now.row() > 0 && static_cast<std::size_t>(now.row()) <= comparison_->runs()
+                                        ? comparison_->run(static_cast<std::size_t>(now.row()) - 1)
+                                        : nullptr;
+            if (run) comparison_->kept()->set_baseline(QString(run->id));
+          });
+  connect(empty_, &EmptyState::action_triggered, this, [this] { comparison_->kept()->keep(); });
   show_empty();
 }
 
@@ -139,17 +154,36 @@ QString CompareView::frame_text() const { return frame_->text(); }
 
 void CompareView::show_empty() {
   const bool there = session_->evaluated_count() > 0;
-  if (comparison_->reading_trace()) {
+  if (comparison_->kept()->reading_trace()) {
     empty_->set(EmptyState::Icon::chart, tr("Reading the trace…"));
     return stack_->setCurrentIndex(0);
   }
   empty_->set(EmptyState::Icon::chart,
-              there ? tr("Use this run as the baseline, then change the policy or open another model, or compare with "
-                         "a trace of this "
+              there ? tr("Keep this run, then change the policy or open another model, or compare with a trace of this "
                          "episode.")
-                    : tr("Run the model, then use the run as a baseline to compare others with."),
-              there ? tr("Use this run as baseline") : QString());
+                    : tr("Run the model, then keep the run to compare others with."),
+              there ? tr("Keep this run") : QString());
   stack_->setCurrentIndex(0);
+}
+
+void CompareView::set_lines() {
+  using Ink = SeriesPlot::Ink;
+  std::vector<SeriesPlot::Line> lines{{.name = tr("now"), .ink = Ink::text, .width = 2, .steps = true}};
+  for (std::size_t i = 0; i < comparison_->runs(); ++i) {
+    const auto* const run = comparison_->run(i);
+    const int color = run ? run->color % Theme::kRunColors : 0;
+    lines.push_back({.name = run ? run->name : QString(),
+                     .ink = Ink::run,
+                     .exit = color,
+                     .width = 2,
+                     .style = color == 0 ? Qt::DashLine : Qt::SolidLine,  // the current run has the same ink
+                     .steps = true});
+  }
+  const auto& before = depths_->lines();
+  const bool same = std::ranges::equal(lines, before, [](const auto& one, const auto& other) {
+    return one.name == other.name && one.exit == other.exit;
+  });
+  if (!same) depths_->set_lines(std::move(lines));
 }
 
 void CompareView::draw() {
@@ -158,8 +192,9 @@ void CompareView::draw() {
   stack_->setCurrentIndex(1);
   names_->setText(
       tr("baseline: %1\nnow: %2").arg(comparison_->name(Comparison::kKept), comparison_->name(Comparison::kNow)));
-  depths_->set_values(0, comparison_->depth(Comparison::kKept));
-  depths_->set_values(1, comparison_->depth(Comparison::kNow));
+  set_lines();
+  depths_->set_values(0, comparison_->depth(Comparison::kNow));
+  for (std::size_t i = 0; i < comparison_->runs(); ++i) depths_->set_values(i + 1, comparison_->depth_of(i));
   differences_->set_values(0, comparison_->difference());
   depths_->refresh();
   differences_->refresh();
@@ -169,25 +204,42 @@ void CompareView::draw() {
 }
 
 void CompareView::show_totals() {
-  const auto totals = comparison_->totals();
-  std::vector<std::vector<TextTable::Cell>> rows;
-  const auto row = [&](const QString& name, const std::array<double, 2>& values) {
-    rows.push_back(
-        {{name}, {format_short(values[0])}, {format_short(values[1])}, {format_short(values[1] - values[0])}});
+  using Ink = TextTable::Ink;
+  const auto known = [](double value, const QString& unit) {
+    return TextTable::Cell{std::isnan(value) ? QString() : format_quantity(value, unit)};
   };
-  row(tr("depth, layers"), totals.mean_depth);
-  const bool small = std::max(totals.mean_llm_gflops[0], totals.mean_llm_gflops[1]) < 0.1;
-  auto flops = totals.mean_llm_gflops;
-  for (auto& value : flops) value *= small ? 1000 : 1;
-  row(small ? tr("LLM, MFLOPs") : tr("LLM, GFLOPs"), flops);
-  if (!std::isnan(totals.mean_distance)) {
-    rows.push_back({{tr("position, mm")}, {}, {}, {format_short(totals.mean_distance)}});
+  const auto flops = [&](double gflops) {
+    return gflops < 0.1 ? known(1000 * gflops, tr("MFLOPs")) : known(gflops, tr("GFLOPs"));
+  };
+  const auto* const model = session_->model();
+  QString unit;
+  for (const auto& dimension : (model ? model->layout : ActionLayout::deer())->dimensions()) {
+    if (dimension.kind == DimensionKind::position && unit.isEmpty()) unit = QString::fromStdString(dimension.unit);
   }
-  rows.push_back({{tr("action difference")}, {}, {}, {format_short(totals.mean_difference)}});
-  rows.push_back({{tr("frames that differ")},
-                  {},
-                  {},
-                  {tr("%1 of %2").arg(format_count(totals.differing), format_count(totals.frames))}});
+  std::vector<std::vector<TextTable::Cell>> rows;
+  for (std::size_t i = 0; i < comparison_->runs(); ++i) {
+    const auto* const run = comparison_->run(i);
+    if (!run) continue;
+    const auto totals = comparison_->totals(i);
+    const bool baseline = i == comparison_->baseline();
+    if (rows.empty()) {
+      // Over the frames that it shares with the baseline.
+      const auto shared = comparison_->totals();
+      rows.push_back({{tr("now")},
+                      {format_short(shared.mean_depth[Comparison::kNow])},
+                      flops(shared.mean_llm_gflops[Comparison::kNow]),
+                      {},
+                      {},
+                      {}});
+    }
+    rows.push_back({{baseline ? tr("%1 (baseline)").arg(run->name) : run->name, Ink::text, -1, 0, run->details(),
+                     run->color % Theme::kRunColors},
+                    {format_short(totals.mean_depth[Comparison::kKept])},
+                    flops(totals.mean_llm_gflops[Comparison::kKept]),
+                    known(totals.mean_distance, unit),
+                    {format_short(totals.mean_difference)},
+                    {tr("%1 of %2").arg(format_count(totals.differing), format_count(totals.frames))}});
+  }
   totals_->set_rows(std::move(rows));
 }
 

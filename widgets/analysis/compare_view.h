@@ -17,8 +17,9 @@ class EmptyState;
 class SeriesPlot;
 class TextTable;
 
-/// The baseline run against the current one: depth and action difference over time, costs, and the frames in which they
-/// differ. One cursor for both.
+/// The shown kept runs against the current one: depth over time, costs, and how far each is from the current run. One
+/// of them is the baseline: its action difference over time, and the frames in which the two differ. One cursor for
+/// all.
 class CompareView : public QWidget {
   Q_OBJECT
 
@@ -27,8 +28,9 @@ class CompareView : public QWidget {
   CompareView(Session* session, Comparison* comparison, QWidget* parent = nullptr);
 
   bool is_empty() const;
-  QString frame_text() const;  ///< both runs at the frame shown
-  TextTable* totals() const { return totals_; }
+  QString frame_text() const;                    ///< both runs at the frame shown
+  TextTable* totals() const { return totals_; }  ///< the current run, then the others
+  QTableView* totals_table() const { return totals_table_; }
   TextTable* frames() const { return frames_; }
   QTableView* frame_table() const { return frame_table_; }
   SeriesPlot* depths() const { return depths_; }
@@ -47,6 +49,7 @@ class CompareView : public QWidget {
   void show_frame();
   void show_totals();
   void show_frames();
+  void set_lines();
 
   Session* session_;
   Comparison* comparison_;
@@ -56,6 +59,7 @@ class CompareView : public QWidget {
   QLabel* frame_;
   TextTable* totals_;
   TextTable* frames_;
+  QTableView* totals_table_;
   QTableView* frame_table_;
   SeriesPlot* depths_;
   SeriesPlot* differences_;

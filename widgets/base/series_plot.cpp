@@ -17,7 +17,7 @@ namespace {
 constexpr int kLeastWidth = 50;      // of a plot before its first layout, pixels
 constexpr int kRoomForXLabel = 110;  // of the height, pixels
 constexpr int kRoomForLegend = 72;   // of the height, pixels
-constexpr int kPointReach = 4;            // pixels the pointer may move during a click
+constexpr int kPointReach = 4;       // pixels the pointer may move during a click
 
 }  // namespace
 
@@ -71,6 +71,8 @@ QColor SeriesPlot::color_of(const Line& line) const {
       return colors.error;
     case Ink::text:
       return colors.text;
+    case Ink::run:
+      return theme.run_color(line.exit);
     case Ink::shade:
       return Theme::mix(colors.background, colors.muted_text, line.shade);
   }

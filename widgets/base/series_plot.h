@@ -18,12 +18,12 @@ class SeriesPlot : public VectorPlot {
   Q_OBJECT
 
  public:
-  enum class Ink { exit, recorded, muted, accent, warning, error, text, shade };
+  enum class Ink { exit, recorded, muted, accent, warning, error, text, shade, run };
 
   struct Line {
     QString name;  ///< shown in legend and readout
     Ink ink = Ink::text;
-    int exit = -1;  ///< for Ink::exit: index among `exits`
+    int exit = -1;  ///< for Ink::exit: index among `exits`; for Ink::run: Theme::run_color()
     int exits = 0;
     double width = 1;
     Qt::PenStyle style = Qt::SolidLine;

@@ -50,6 +50,7 @@ QVariant TextTable::data(const QModelIndex& index, int role) const {
     case Qt::ForegroundRole:
       return cell.ink == Ink::warning ? colors.warning : cell.ink == Ink::muted ? colors.muted_text : colors.text;
     case Qt::DecorationRole:
+      if (cell.run >= 0) return Theme::instance().run_color(cell.run);
       return cell.exit < 0 ? QVariant() : Theme::instance().exit_color(cell.exit, cell.exits);
     default:
       return {};

@@ -26,6 +26,7 @@ class TextTable : public QAbstractTableModel {
     int exit = -1;  ///< an exit whose colour is shown before the text; -1: none
     int exits = 0;
     QString tip = {};
+    int run = -1;  ///< a kept run whose colour is shown before the text: Theme::run_color(); -1: none
   };
 
   explicit TextTable(std::vector<Header> headers, QObject* parent = nullptr);

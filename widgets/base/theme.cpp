@@ -166,6 +166,13 @@ QColor Theme::exit_color(int index, int count) const {
   return {red, green, blue};
 }
 
+QColor Theme::run_color(int index) const {
+  static constexpr std::array<std::array<QRgb, kRunColors>, 2> kColors = {
+      {{0x1c1e21, 0xb4156b, 0x7a4a00, 0x1d63c4, 0x6b7078, 0x8a1c1c},
+       {0xe9eaec, 0xff7ac0, 0xd6a56a, 0x74b2ff, 0x9aa0a8, 0xff8f8f}}};
+  return QColor(kColors[dark_ ? 1 : 0][static_cast<std::size_t>(((index % kRunColors) + kRunColors) % kRunColors)]);
+}
+
 QColor Theme::heat_color(double t) const {
   // Cached: needed for every cell of every matrix, and converting from OKLab costs more than painting.
   auto& shades = heat_[dark_ ? 1 : 0];

@@ -61,6 +61,11 @@ class Theme : public QObject {
   /// background. Muted for an index outside [0, count), as for a layer that is not an exit.
   QColor exit_color(int index, int count) const;
 
+  static constexpr int kRunColors = 6;
+  /// Colour of a kept run, at least 3:1 with the background: none is an exit's, nor the accent. The first is neutral
+  /// ink.
+  QColor run_color(int index) const;
+
   /// Subdued one-hue map for magnitudes, perceptually uniform; `t` is clamped to [0, 1].
   QColor heat_color(double t) const;
 

@@ -18,9 +18,16 @@ void TimelineData::grow(qint64 frames) {
   for (auto& column : recorded_) column.grow(frames);
 }
 
-void TimelineData::set_baseline(std::span<const float> depths) {
-  if (baseline_.size() != static_cast<qint64>(depths.size())) baseline_.reset(static_cast<qint64>(depths.size()));
-  if (!depths.empty()) baseline_.assign(depths);
+void TimelineData::set_runs(const std::vector<TimelineRun>& runs) {
+  runs_.resize(runs.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    auto& [depth, color] = runs_[i];
+    if (depth.size() != static_cast<qint64>(runs[i].depth.size())) {
+      depth.reset(static_cast<qint64>(runs[i].depth.size()));
+    }
+    if (!runs[i].depth.empty()) depth.assign(runs[i].depth);
+    color = runs[i].color;
+  }
 }
 
 void TimelineData::reset(qint64 frames, std::vector<int> exit_layers, ActionLayoutPtr layout) {

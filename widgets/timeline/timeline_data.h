@@ -9,10 +9,18 @@
 
 namespace deer {
 
+/// The depth of a run that this one is compared with, in layers by frame; NaN where it has none.
+template <typename Depths>
+struct TimelineRunOf {
+  Depths depth;   ///< as long as the episode
+  int color = 0;  ///< Theme::run_color()
+};
+using TimelineRun = TimelineRunOf<std::span<const float>>;
+
 /// Data of the timeline by frame: the few numbers it needs from each record.
 class TimelineData {
  public:
-  /// Clears everything but the baseline, and keeps recorded actions if the number of frames and the layout are
+  /// Clears everything but the other runs, and keeps recorded actions if the number of frames and the layout are
   /// unchanged.
   void set_exits(qint64 frames, std::vector<int> exit_layers, ActionLayoutPtr layout);
   /// More frames of the same episode.
@@ -28,9 +36,9 @@ class TimelineData {
   int exit_of_depth(int depth) const;  ///< -1 for a layer that is not an exit
 
   const MinMaxColumn& depth() const { return depth_; }
-  /// Depth of the run that this one is compared with, in layers; as long as the episode, or empty.
-  const MinMaxColumn& baseline() const { return baseline_; }
-  void set_baseline(std::span<const float> depths);
+  /// Runs that this one is compared with; they outlast a change of the model.
+  const std::vector<TimelineRunOf<MinMaxColumn>>& runs() const { return runs_; }
+  void set_runs(const std::vector<TimelineRun>& runs);  ///< copies the values
   const MinMaxColumn& delta(int exit) const { return deltas_[static_cast<std::size_t>(exit)]; }
   /// Distance of the executed action from the deepest exit's, in the model's scale.
   const MinMaxColumn& regret() const { return regret_; }
@@ -50,7 +58,7 @@ class TimelineData {
  private:
   std::vector<int> exit_layers_;
   MinMaxColumn depth_;
-  MinMaxColumn baseline_;
+  std::vector<TimelineRunOf<MinMaxColumn>> runs_;
   std::vector<MinMaxColumn> deltas_;
   MinMaxColumn regret_;
   std::vector<double> exit_costs_;

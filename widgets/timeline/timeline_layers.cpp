@@ -14,6 +14,7 @@ namespace {
 constexpr int kGapFrom = 6;      // pixels; frames at least this wide get a gap between bars
 constexpr int kNumberFrom = 18;  // pixels; and from this width on, the exit's number
 constexpr int kDotFrom = 8;
+constexpr int kRunStep = 2, kRunsAside = 3;  // pixels between runs of equal depth, and for how many of them
 
 void hatch(QPainter* painter, const QRect& area) {
   const ThemeColors& colors = Theme::instance().colors();
@@ -95,28 +96,32 @@ void DepthLayer::draw(QCPPainter* painter) {
     }
   }
   end_hatch(b.count > 0 ? left_of(b.end(b.count - 1) + 1) : 0);
-  draw_baseline(painter, b);
+  for (std::size_t run = 0; run < data().runs().size(); ++run) draw_run(painter, b, run);
 }
 
-void DepthLayer::draw_baseline(QCPPainter* painter, const Buckets& b) const {
-  const auto& baseline = data().baseline();
-  if (baseline.size() < data().frames() || b.count == 0) return;
+void DepthLayer::draw_run(QCPPainter* painter, const Buckets& b, std::size_t run) const {
+  const auto& [depth, color] = data().runs()[run];
+  if (depth.size() < data().frames() || b.count == 0) return;
+  // Lines of equal depth stand beside each other.
+  const int aside = kRunStep * static_cast<int>(run % kRunsAside);
   // The deepest of a bucket, as the bars show it; a light rim keeps the line visible over dark bars.
   QList<QPolygon> lines;
   bool drawing = false;
   for (int i = 0; i < b.count; ++i) {
-    const Extent extent = baseline.extent(b.begin(i), b.end(i));
+    const Extent extent = depth.extent(b.begin(i), b.end(i));
     if (extent.count == 0) {
       drawing = false;
       continue;
     }
     if (!std::exchange(drawing, true)) lines.emplace_back();
-    const int y = static_cast<int>(std::lround(y_axis()->coordToPixel(static_cast<double>(extent.max))));
+    const int y = static_cast<int>(std::lround(y_axis()->coordToPixel(static_cast<double>(extent.max)))) + aside;
     lines.last() << QPoint(left_of(b.begin(i)), y)
                  << QPoint(std::max(left_of(b.end(i) + 1), left_of(b.begin(i)) + 1), y);
   }
-  const auto& colors = Theme::instance().colors();
-  for (const auto& pen : {QPen(colors.background, 4), QPen(colors.text, 2, Qt::DashLine)}) {
+  const auto& theme = Theme::instance();
+  // The neutral ink is dashed: bars' edges have it, too.
+  const auto style = color % Theme::kRunColors == 0 ? Qt::DashLine : Qt::SolidLine;
+  for (const auto& pen : {QPen(theme.colors().background, 4), QPen(theme.run_color(color), 2, style)}) {
     painter->setPen(pen);
     for (const auto& line : lines) painter->drawPolyline(line);
   }

@@ -50,7 +50,7 @@ class TimelineLayer : public QCPLayerable {
 };
 
 /// Bars of exit depth in the exits' colours; hatched where there is no result yet. If a bucket has several depths, the
-/// deepest is behind the shallowest. The depth of a baseline is a stepped line over them.
+/// deepest is behind the shallowest. The depths of other runs are stepped lines over them.
 class DepthLayer : public TimelineLayer {
   Q_OBJECT
  public:
@@ -60,7 +60,7 @@ class DepthLayer : public TimelineLayer {
   void draw(QCPPainter* painter) override;
 
  private:
-  void draw_baseline(QCPPainter* painter, const Buckets& buckets) const;
+  void draw_run(QCPPainter* painter, const Buckets& buckets, std::size_t run) const;
 };
 
 /// Exits by frames, coloured by the largest delta of each bucket; the exit taken is ringed.

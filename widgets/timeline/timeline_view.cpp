@@ -154,8 +154,8 @@ void TimelineView::set_cost(const TimelineCost& cost) {
   plot_->set_cost(cost);
 }
 
-void TimelineView::set_baseline(std::span<const float> depths) {
-  data_->set_baseline(depths);
+void TimelineView::set_runs(const std::vector<TimelineRun>& runs) {
+  data_->set_runs(runs);
   if (!drawing_->isActive()) drawing_->start();
 }
 

@@ -3,9 +3,10 @@
 
 #include <QWidget>
 #include <memory>
-#include <span>
+#include <vector>
 
 #include "sessions/session/session.h"
+#include "widgets/timeline/timeline_data.h"
 
 class QComboBox;
 class QLabel;
@@ -16,7 +17,6 @@ namespace deer {
 class EmptyState;
 class EpisodeStates;
 class RecordSlices;
-class TimelineData;
 class TimelineLegend;
 class TimelinePlot;
 struct TimelineCost;
@@ -39,8 +39,8 @@ class TimelineView : public QWidget {
 
   /// Recorded action of a frame: mm, degrees, 0 or 1 for the gripper; NaN if unknown.
   float recorded_value(int dimension, qint64 frame) const;
-  /// Depth by frame of a run that this one is compared with, in layers; NaN where it has none. Empty: no line.
-  void set_baseline(std::span<const float> depths);
+  /// Draws these runs' depths over the run's own.
+  void set_runs(const std::vector<TimelineRun>& runs);
   /// Unit and budget of the cost track; by default layers without a limit.
   void set_cost(const TimelineCost& cost);
   TimelinePlot* plot() const { return plot_; }

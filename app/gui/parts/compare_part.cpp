@@ -23,10 +23,10 @@ ComparePart::ComparePart(Session* session, QWidget* window)
       window_(window),
       comparison_(new Comparison(session, this)),
       view_(new CompareView(session, comparison_, window)) {
-  connect(comparison_, &Comparison::problem, this, &ComparePart::problem);
   connect(session->queries(), &ModelQueries::replayed_under, this,
           [this](const ExitPolicy& policy, const std::vector<FrameRecordPtr>& records) {
-            comparison_->keep(records, policy);
+            auto* const kept = comparison_->kept();
+            kept->set_baseline(kept->keep_what_if(records, policy));
           });
   connect(session->queries(), &ModelQueries::replay_failed, this, [this](const QString& reason) {
     Q_EMIT problem({tr("The run could not be compared"), reason, tr("Run the model over the episode first.")});
@@ -39,21 +39,26 @@ ComparePart::ComparePart(Session* session, QWidget* window)
 
 bool ComparePart::comparing() const { return comparison_->has_kept(); }
 
-void ComparePart::show_baseline_in(TimelineView* timeline) {
+void ComparePart::show_runs_in(TimelineView* timeline) {
   const auto show = [this, timeline] {
-    timeline->set_baseline(comparing() ? std::span<const float>(comparison_->depth(Comparison::kKept))
-                                       : std::span<const float>());
+    std::vector<TimelineRun> runs;
+    for (std::size_t i = 0; i < comparison_->runs(); ++i) {
+      const auto* const run = comparison_->run(i);
+      if (run) runs.push_back({comparison_->depth_of(i), run->color});
+    }
+    timeline->set_runs(runs);
   };
   connect(comparison_, &Comparison::started_anew, timeline, show);
   connect(comparison_, &Comparison::changed, timeline, show);
 }
 
 void ComparePart::use_run_as_baseline() {
-  comparison_->keep();
+  const auto id = comparison_->kept()->keep();
+  if (!id.isEmpty()) comparison_->kept()->set_baseline(id);
   Q_EMIT panel_requested();
 }
 
-void ComparePart::clear_baseline() { comparison_->forget(); }
+void ComparePart::hide_runs() { comparison_->kept()->hide_all(); }
 
 void ComparePart::compare_with(const ExitPolicy& policy) {
   session_->queries()->replay_under(policy);
@@ -102,7 +107,7 @@ void ComparePart::compare_with_thresholds(const QString& file) {
 void ComparePart::compare_with_trace() {
   const auto path = choose_trace_();
   if (path.isEmpty()) return;
-  comparison_->keep_trace(to_path(path));
+  comparison_->kept()->keep_trace(to_path(path));
   Q_EMIT panel_requested();
 }
 
@@ -118,7 +123,7 @@ void ComparePart::add_commands(CommandTable* commands) {
       tr("&Compare"),
       {{.id = "compare.keep",
         .text = tr("Use this run as &baseline"),
-        .tip = tr("Save the current run as baseline, to compare another policy or model with it."),
+        .tip = tr("Keep the current run and compare another policy or model with it, frame by frame."),
         .shortcuts = {QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_K)},
         .run = [this] { use_run_as_baseline(); },
         .enabled = has_run},
@@ -161,9 +166,9 @@ void ComparePart::add_commands(CommandTable* commands) {
         .run = [this] { go_to_difference(-1); },
         .enabled = is_comparing},
        {.id = "compare.forget",
-        .text = tr("&Clear the baseline"),
-        .tip = tr("End the comparison."),
-        .run = [this] { clear_baseline(); },
+        .text = tr("&Hide all kept runs"),
+        .tip = tr("End the comparison. The runs stay in the list."),
+        .run = [this] { hide_runs(); },
         .enabled = is_comparing,
         .separator_before = true}});
   connect(comparison_, &Comparison::started_anew, commands, &CommandTable::update);

@@ -15,7 +15,8 @@ class Comparison;
 class TimelineView;
 class ViewExports;
 
-/// Comparing a run with a baseline, as a part of the window: the view, and the commands that choose the baseline.
+/// Comparing the run with kept runs, as a part of the window: the view, and the commands that choose what to compare
+/// with.
 class ComparePart : public QObject {
   Q_OBJECT
 
@@ -24,14 +25,14 @@ class ComparePart : public QObject {
   ComparePart(Session* session, QWidget* window);
 
   CompareView* view() const { return view_; }
-  bool comparing() const;  ///< there is a baseline
+  bool comparing() const;  ///< a kept run is shown
 
-  /// Draws the baseline's depth over the run's in the timeline.
-  void show_baseline_in(TimelineView* timeline);
+  /// Draws the depths of the shown runs over the run's own in the timeline.
+  void show_runs_in(TimelineView* timeline);
   void add_commands(CommandTable* commands);
   void add_exports(ViewExports* exports);
   void use_run_as_baseline();
-  void clear_baseline();
+  void hide_runs();
   void show_panel() { Q_EMIT panel_requested(); }
 
   /// How a trace to compare with is chosen; a test can answer instead of a dialog. Empty: cancelled.

@@ -88,6 +88,11 @@ Fault read_world(LaunchOptions* options, const QStringList& values) {
   return has_simulated_world() ? Fault() : LaunchText::tr("--world: this build has no simulator (DEER_SIM is off)");
 }
 
+Fault read_race(LaunchOptions* options, const QStringList&) {
+  options->race = true;
+  return has_simulated_world() ? Fault() : LaunchText::tr("--race: this build has no simulator (DEER_SIM is off)");
+}
+
 Fault read_camera(LaunchOptions* options, const QStringList& values) {
   options->camera = values.last();
   return options->camera.isEmpty() ? LaunchText::tr("--camera needs a source") : Fault();
@@ -120,6 +125,11 @@ std::vector<Option> option_table() {
        LaunchText::tr("instruction"), read_world},
       {name("seed"), LaunchText::tr("World seed (0 or greater)."), number,
        whole_number(QStringLiteral("seed"), &LaunchOptions::seed)},
+      {name("race"),
+       LaunchText::tr("Run a task in two simulated worlds side by side, at full depth and with the model's policy; "
+                      "--world and --seed choose it. Without --model: with the demo's."),
+       {},
+       read_race},
       {name("camera"),
        LaunchText::tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
        LaunchText::tr("source"), read_camera},
@@ -173,19 +183,19 @@ ParsedLaunch refuse(const Fault& fault) {
 }  // namespace
 
 bool LaunchOptions::asks_for_something() const {
-  return demo || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() ||
-         !listen.isEmpty() || !paths.isEmpty();
+  return demo || race || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() ||
+         !camera.isEmpty() || !listen.isEmpty() || !paths.isEmpty();
 }
 
 bool LaunchOptions::asks_for_model() const {
-  return demo || !model.isEmpty() || !listen.isEmpty() ||
+  return demo || race || !model.isEmpty() || !listen.isEmpty() ||
          std::any_of(paths.begin(), paths.end(),
                      [](const QString& path) { return path_kind(to_path(path)) == PathKind::model; });
 }
 
 bool LaunchOptions::asks_for_episode() const {
-  return demo || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() || !camera.isEmpty() || !listen.isEmpty() ||
-         std::any_of(paths.begin(), paths.end(), [](const QString& path) {
+  return demo || !episode.isEmpty() || !trace.isEmpty() || (!world.isEmpty() && !race) || !camera.isEmpty() ||
+         !listen.isEmpty() || std::any_of(paths.begin(), paths.end(), [](const QString& path) {
            const auto kind = path_kind(to_path(path));
            return kind == PathKind::data || kind == PathKind::video || kind == PathKind::scene;
          });

@@ -19,7 +19,8 @@ struct LaunchOptions {
   bool run = false;
   bool demo = false;
   QString trace;
-  QString world;  ///< the instruction in the simulated world; empty: not opened
+  QString world;      ///< the instruction in the simulated world; empty: not opened
+  bool race = false;  ///< two worlds side by side, with that instruction and seed
   quint64 seed = 0;
   QString camera;  ///< source of the static camera; empty: no cameras
   QString gripper_camera;

@@ -57,10 +57,11 @@ bool is_known_instruction(const QString& text) {
 }
 
 LiveOpener world_opener(const WorldChoice& choice) {
-  return [instruction = choice.instruction.trimmed().toStdString(), seed = choice.seed] {
+  return [instruction = choice.instruction.trimmed().toStdString(), seed = choice.seed, one_table = choice.one_table] {
     SimulatedSourceOptions options;
     options.instruction = instruction;
     options.seed = seed;
+    options.new_tables = !one_table;
     const auto world = SimulatedSource::open(options);
     LiveSource out;
     out.frames = world;

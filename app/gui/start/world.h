@@ -13,6 +13,7 @@ namespace deer {
 struct WorldChoice {
   QString instruction = QStringLiteral("open the drawer");
   quint64 seed = 0;
+  bool one_table = false;  ///< the table stays after a success or a failure
 };
 
 /// Whether this build has the simulated world and can open scenes. Nothing below is of use without it.

@@ -29,7 +29,7 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
   const QStringList analyses{QStringLiteral("action_plots"), QStringLiteral("similarity"),
                              QStringLiteral("features"),     QStringLiteral("latency"),
                              QStringLiteral("compare"),      QStringLiteral("calibration"),
-                             QStringLiteral("dataset")};
+                             QStringLiteral("dataset"),      QStringLiteral("runs")};
   const PanelStack drawer{.panels = analyses, .shown = false};
   const PanelStack episodes{.panels = {QStringLiteral("episodes")}, .shown = false};
   // In a low window they share one place.
@@ -77,7 +77,7 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
                      .tip = DockText::tr("Compare two runs over the whole width."),
                      .left = {episodes},
                      .right = policy_and_frame,
-                     .bottom = {{{"compare", "action_plots"}}},
+                     .bottom = {{{"compare", "runs", "action_plots"}}},
                      .bottom_height = 380};
   if (!roomy) compare.bottom_height = 260;
   out.push_back(compare);

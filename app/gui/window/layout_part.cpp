@@ -17,7 +17,7 @@
 namespace deer {
 namespace {
 
-constexpr int kLayoutVersion = 3;              // of QMainWindow::saveState; raise it when docks change
+constexpr int kLayoutVersion = 4;              // of QMainWindow::saveState; raise it when docks change
 constexpr quint32 kPackedLayout = 0x44454c31;  // the first bytes of a packed layout
 
 QString slot_id(int slot) { return QStringLiteral("view.layout_saved_%1").arg(slot + 1); }

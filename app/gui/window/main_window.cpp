@@ -30,6 +30,8 @@
 #include "app/gui/parts/overlay_part.h"
 #include "app/gui/parts/playback_part.h"
 #include "app/gui/parts/present_part.h"
+#include "app/gui/parts/race_part.h"
+#include "app/gui/parts/runs_part.h"
 #include "app/gui/parts/trace_part.h"
 #include "app/gui/parts/video_part.h"
 #include "app/gui/video/window_subject.h"
@@ -49,12 +51,14 @@
 #include "app/gui/window/workbench.h"
 #include "sessions/analysis/budget.h"
 #include "sessions/frames/playback.h"
+#include "sessions/runs/kept_runs.h"
 #include "sessions/session/policy_undo.h"
 #include "widgets/actions/action_plots.h"
 #include "widgets/actions/action_view.h"
 #include "widgets/analysis/compare_view.h"
 #include "widgets/analysis/feature_map_view.h"
 #include "widgets/analysis/latency_view.h"
+#include "widgets/analysis/runs_view.h"
 #include "widgets/analysis/similarity_view.h"
 #include "widgets/base/theme.h"
 #include "widgets/budget/budget_panel.h"
@@ -105,7 +109,7 @@ MainWindow::MainWindow(Session* session, SessionStore store, QWidget* parent)
   setAccessibleName(tr("Deerscope"));
   setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
   new TimelineBudget(session_, model_->budget(), workbench_->timeline(), this);
-  compare_->show_baseline_in(workbench_->timeline());
+  compare_->show_runs_in(workbench_->timeline());
   build_centre();
   build_panels();
   build_videos();
@@ -184,9 +188,14 @@ void MainWindow::build_panels() {
   auto* const dataset_part = new DatasetPart(session_, debug_->debugger(), this);
   auto* const dataset = add("dataset", tr("Dataset"), dataset_part->view(), bottom);
   dataset_part->set_dock(dataset);
+  auto* const runs_part = new RunsPart(session_, this);
+  auto* const runs = add("runs", tr("Runs"), runs_part->view(), bottom);
+  runs_part->set_dock(runs);
+  new RacePart(session_, present_, this);
   auto* const rail = new PanelRail(this);
   rail->add_group(tr("Episodes"), tr("Show or hide the list of episodes."), {episodes});
   rail->add_group(tr("Dataset"), tr("Show or hide all episodes of the dataset with their results."), {dataset});
+  rail->add_group(tr("Runs"), tr("Show or hide the list of kept runs."), {runs});
   rail->add_group(tr("Policy"), tr("Show or hide the exit policy: budget and thresholds."), {policy});
   rail->add_group(tr("Frame"), tr("Show or hide the details of the frame."), {frame});
   rail->add_group(tr("Analyses"), tr("Show or hide the analyses of the run below the timeline."),
@@ -202,6 +211,8 @@ void MainWindow::build_panels() {
 }
 
 DatasetPart* MainWindow::dataset() const { return findChild<DatasetPart*>(QString(), Qt::FindDirectChildrenOnly); }
+RacePart* MainWindow::race() const { return findChild<RacePart*>(QString(), Qt::FindDirectChildrenOnly); }
+RunsPart* MainWindow::runs() const { return findChild<RunsPart*>(QString(), Qt::FindDirectChildrenOnly); }
 
 void MainWindow::build_videos() {
   videos_->add_subject([this] { return present_->video_subject(); });
@@ -241,6 +252,7 @@ void MainWindow::add_commands() {
   workbench_->overlays()->add_commands(commands_);
   if (workbench_->arm()) workbench_->arm()->add_commands(commands_);
   exports_->add_commands(commands_);
+  runs()->add_commands(commands_);
   compare_->add_commands(commands_);
   (new HelpPart(
        messages_, [this] { files_->open_demo(); }, this))
@@ -257,6 +269,7 @@ void MainWindow::add_view_commands() {
                          .run = [this] { palette_->show(); }}});
   modes_->add_commands(commands_, menu);
   present_->add_commands(commands_, menu);
+  race()->add_commands(commands_, menu);
   preferences_->add_theme_commands(commands_, menu);
   const auto working = [this] { return !shows_welcome(); };
   auto* const timeline = workbench_->timeline();
@@ -366,6 +379,8 @@ void MainWindow::connect_messages() {
   messages_->follow(traces_);
   messages_->follow(model_);
   messages_->follow(compare_);
+  messages_->follow(runs());
+  messages_->follow(race());
   messages_->follow(debug_);
   messages_->follow(dataset());
   messages_->follow(exports_);
@@ -444,6 +459,7 @@ void MainWindow::restore_last() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   session_->playback()->pause();
+  KeptRuns::of(session_)->keep_live_run();
   if (restore_->saves()) preferences_->save();
   restore_->close();
   session_->cancel();

@@ -29,6 +29,8 @@ class OpenFiles;
 class PlaybackPart;
 class PreferencesPart;
 class PresentPart;
+class RacePart;
+class RunsPart;
 class SessionRestore;
 class TracePart;
 class VideoPart;
@@ -62,6 +64,8 @@ class MainWindow : public QMainWindow {
   CameraPart* cameras() const { return cameras_; }
   ComparePart* compare() const { return compare_; }
   DatasetPart* dataset() const;
+  RacePart* race() const;
+  RunsPart* runs() const;
   DebugPart* debug() const { return debug_; }
   TracePart* traces() const { return traces_; }
   PresentPart* present() const { return present_; }

@@ -43,7 +43,7 @@ void ModeSwitch::add_commands(CommandTable* commands, const QString& menu) {
                         .group = group},
                        {.id = "mode.compare",
                         .text = tr("Co&mpare"),
-                        .tip = tr("Use this run as baseline and compare another policy or model with it."),
+                        .tip = tr("Keep this run and compare another policy or model with it."),
                         .run = [this] { show_compare(); },
                         .enabled = [this] { return compare_->comparing() || session_->evaluated_count() > 0; },
                         .checked = [this] { return mode() == Mode::compare; },
@@ -51,14 +51,14 @@ void ModeSwitch::add_commands(CommandTable* commands, const QString& menu) {
 }
 
 void ModeSwitch::show_recorded() {
-  if (compare_->comparing()) compare_->clear_baseline();
+  if (compare_->comparing()) compare_->hide_runs();
   if (session_->episode() && !session_->live()->is_open()) return;
   if (session_->collection()) return session_->open_episode(episode_.value_or(0));
   commands_->trigger(QStringLiteral("file.open_dataset"));
 }
 
 void ModeSwitch::show_live() {
-  if (session_->live()->is_open() && compare_->comparing()) compare_->clear_baseline();
+  if (session_->live()->is_open() && compare_->comparing()) compare_->hide_runs();
   if (session_->live()->is_open()) return;
   commands_->trigger(has_simulated_world() ? QStringLiteral("file.open_world") : QStringLiteral("file.open_cameras"));
 }

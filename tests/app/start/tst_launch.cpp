@@ -4,8 +4,11 @@
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/launch.h"
+#include "app/gui/parts/race_part.h"
 #include "app/gui/window/open_files.h"
+#include "sessions/race/race.h"
 #include "tests/app/window/window_fixture.h"
+#include "tests/sessions/support/fake_live.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/suite.h"
 #include "widgets/base/theme.h"
@@ -24,6 +27,7 @@ class LaunchTest : public QObject {
   }
 
   void screenshot_waits_and_writes();
+  void a_race_is_launched();
   void screenshot_does_not_wait_for_ever();
   void screenshot_fails_with_what_failed();
   void screenshot_fails_for_a_path_that_cannot_be_opened();
@@ -56,6 +60,28 @@ void LaunchTest::screenshot_waits_and_writes() {
   QCOMPARE(f.session.evaluated_count(), 60);
   QCOMPARE(f.session.current_frame(), 30);
   QCOMPARE(QImage(options.screenshot).size(), f.window->size());
+}
+
+void LaunchTest::a_race_is_launched() {
+  const auto parsed = parse_launch(
+      {"deerscope", "--model", "/models/deer-nano", "--race", "--world", "close the drawer", "--seed", "7"});
+  QVERIFY(!parsed.end_with);
+  QVERIFY(parsed.options.race && parsed.options.asks_for_model());
+  QVERIFY(!parsed.options.asks_for_episode());  // the world is the race's, not the session's
+  WindowFixture f;
+  std::vector<WorldChoice> asked;
+  const auto live = std::make_shared<FakeLive>();
+  live->counts_tasks = true;
+  f.window->race()->set_makers(fake_engine_factory(f.control), [&](const WorldChoice& choice) {
+    asked.push_back(choice);
+    return fake_live_opener(live);
+  });
+  open_launched(parsed.options, f.window.get());
+  QVERIFY(QTest::qWaitFor([&] { return f.window->race()->race()->state() == Race::State::finished; }, kPatienceMs));
+  QCOMPARE(asked.size(), std::size_t(1));
+  QCOMPARE(asked[0].instruction, QString("close the drawer"));
+  QCOMPARE(asked[0].seed, quint64(7));
+  QVERIFY(!f.session.live()->is_open());
 }
 
 void LaunchTest::screenshot_does_not_wait_for_ever() {

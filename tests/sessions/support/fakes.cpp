@@ -54,7 +54,7 @@ class FakeEngine final : public Engine {
   const ExitPolicy& policy() const override { return policy_; }
 
   void set_policy(const ExitPolicy& policy) override {
-    if (policy.thresholds.size() != summary_.exit_layers.size()) {
+    if (policy.criterion != Criterion::fixed_exit && policy.thresholds.size() != summary_.exit_layers.size()) {
       throw Error("the policy has " + std::to_string(policy.thresholds.size()) + " thresholds, the model has " +
                   std::to_string(summary_.exit_layers.size()) + " exits");
     }
@@ -133,6 +133,7 @@ class FakeEngine final : public Engine {
  private:
   /// Actions of every exit from its feature and the memory; the exit taken moves the memory on.
   void decide(FrameRecord& record, const ExitPolicy& policy, Rollout& rollout) const {
+    const bool fixed = policy.criterion == Criterion::fixed_exit;
     record.step = rollout.step;
     record.exit_index = -1;
     const auto forced = policy.forced_layers.find(record.frame);
@@ -149,13 +150,16 @@ class FakeEngine final : public Engine {
       probe.gripper_logit = probe.feature[6];
       probe.action = deer_action(arm, 1.0F / (1.0F + std::exp(-probe.gripper_logit)));
       probe.delta = float(std::sqrt(sum / 6));
-      probe.threshold = float(policy.thresholds[i]);
+      const double threshold = !fixed                              ? policy.thresholds[i]
+                               : policy.fixed_layer == probe.layer ? kAlwaysLeave
+                                                                   : kNeverLeave;
+      probe.threshold = fixed ? kNotEvaluated : float(threshold);
       probe.evaluated_by_policy = record.exit_index < 0;
       const bool last = i + 1 == record.exits.size();
-      if (record.exit_index < 0 && (last || probe.delta <= policy.thresholds[i])) {
+      if (record.exit_index < 0 && (last || probe.delta <= threshold)) {
         record.exit_index = int(i);
         record.exit_layer = probe.layer;
-        record.reason = last ? ExitReason::deepest_allowed : ExitReason::within_threshold;
+        record.reason = fixed ? ExitReason::fixed : last ? ExitReason::deepest_allowed : ExitReason::within_threshold;
       }
     }
     if (forced != policy.forced_layers.end()) {

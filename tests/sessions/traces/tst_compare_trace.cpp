@@ -60,7 +60,8 @@ struct Fixture {
                   return path.extension() == ".h5" ? open_recording(path, options) : fake(path, options);
                 }),
         comparison(&session) {
-    QObject::connect(&comparison, &Comparison::problem, &session, [this](const Problem& p) { problems.push_back(p); });
+    QObject::connect(comparison.kept(), &KeptRuns::problem, &session,
+                     [this](const Problem& p) { problems.push_back(p); });
   }
   bool wait(const std::function<bool()>& done) { return QTest::qWaitFor(done, kPatienceMs); }
   bool run(std::size_t episode = 0) {
@@ -75,10 +76,10 @@ struct Fixture {
   /// Whether the trace was taken.
   bool compare(const Made& made) {
     write(folder / "other.h5", made);
-    comparison.forget();
+    comparison.kept()->hide_all();
     problems.clear();
-    comparison.keep_trace(folder / "other.h5");
-    if (!wait([&] { return !comparison.reading_trace(); })) return false;
+    comparison.kept()->keep_trace(folder / "other.h5");
+    if (!wait([&] { return !comparison.kept()->reading_trace(); })) return false;
     return comparison.has_kept() && problems.empty();
   }
   /// Why it was not.
@@ -184,39 +185,39 @@ void CompareTraceTest::frames_that_do_not_match_are_refused() {
   QFETCH(const QString, says);
   Fixture f;
   QVERIFY(f.run());
-  f.comparison.keep();
+  f.comparison.kept()->set_baseline(f.comparison.kept()->keep());
   const auto why = f.refusal(made);
   QVERIFY2(why.contains("other.h5") && why.contains("not a trace of the open episode") && why.contains(says),
            qPrintable(why));
   QVERIFY(!f.comparison.has_kept());
   // A run that was kept stays when a trace does not fit.
-  f.comparison.keep();
+  f.comparison.kept()->set_baseline(f.comparison.kept()->keep());
   const auto name = f.comparison.name(Comparison::kKept);
   f.problems.clear();
-  f.comparison.keep_trace(f.folder / "other.h5");
+  f.comparison.kept()->keep_trace(f.folder / "other.h5");
   QVERIFY(f.wait([&] { return f.problems.size() == 1; }));
   QCOMPARE(f.comparison.name(Comparison::kKept), name);
 }
 
 void CompareTraceTest::what_cannot_be_read_or_compared_is_said() {
   Fixture f;
-  f.comparison.keep_trace(f.folder / "none.h5");  // nothing is open
+  f.comparison.kept()->keep_trace(f.folder / "none.h5");  // nothing is open
   QCOMPARE(f.problems.size(), std::size_t{1});
   QVERIFY(f.problems[0].title.contains("No run to compare"));
   QVERIFY(f.run());
-  f.comparison.keep_trace(f.folder / "none.h5");
+  f.comparison.kept()->keep_trace(f.folder / "none.h5");
   QVERIFY(f.wait([&] { return f.problems.size() == 2; }));
   QVERIFY2(f.problems[1].details.contains("none.h5"), qPrintable(f.problems[1].details));
-  f.comparison.keep_trace(f.folder.write("text.h5", "no trace"));
+  f.comparison.kept()->keep_trace(f.folder.write("text.h5", "no trace"));
   QVERIFY(f.wait([&] { return f.problems.size() == 3; }));
-  QVERIFY(!f.comparison.reading_trace() && !f.comparison.has_kept());
-  // What is kept meanwhile is not replaced by the trace that was asked for before.
+  QVERIFY(!f.comparison.kept()->reading_trace() && !f.comparison.has_kept());
+  // What is kept meanwhile stays beside the trace that was asked for before.
   write(f.folder / "other.h5", {});
-  f.comparison.keep_trace(f.folder / "other.h5");
-  f.comparison.keep();
-  const auto name = f.comparison.name(Comparison::kKept);
-  QTest::qWait(300);
-  QCOMPARE(f.comparison.name(Comparison::kKept), name);
+  f.comparison.kept()->keep_trace(f.folder / "other.h5");
+  const auto run = f.comparison.kept()->keep();
+  QVERIFY(f.wait([&] { return !f.comparison.kept()->reading_trace(); }));
+  QCOMPARE(f.comparison.runs(), std::size_t{2});
+  QVERIFY(f.comparison.kept()->run(run)->shown);
 }
 
 }  // namespace deer::test

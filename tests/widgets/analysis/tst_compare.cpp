@@ -50,13 +50,14 @@ class CompareTest : public QObject {
   void two_policies_frame_by_frame();
   void the_view_shows_both();
   void another_model_keeps_the_run();
-  void another_episode_forgets();
+  void runs_stay_with_their_episode();
+  void any_number_of_runs();
 
  private:
   /// Opens, runs, keeps the run and puts the deepest exit in force.
   static bool compare_with_deepest(Session* session, Comparison* comparison) {
     if (!test::open_all(session)) return false;
-    comparison->keep();
+    comparison->kept()->keep();
     ExitPolicy policy;
     policy.criterion = Criterion::fixed_exit;
     session->set_policy(policy);
@@ -87,7 +88,7 @@ void CompareTest::policies_in_words() {
 void CompareTest::two_policies_frame_by_frame() {
   const auto session = scene_.session();
   Comparison comparison(session.get());
-  comparison.keep();  // nothing to keep
+  comparison.kept()->keep();  // nothing to keep
   QVERIFY(!comparison.has_kept());
   QVERIFY(compare_with_deepest(session.get(), &comparison));
   QVERIFY(comparison.has_kept());
@@ -140,7 +141,8 @@ void CompareTest::the_view_shows_both() {
   QVERIFY(compare_with_deepest(session.get(), &comparison));
   QTRY_VERIFY(!view.is_empty());
   session->set_current_frame(42);
-  QTRY_COMPARE(cell(*view.totals(), 0, 2), QString("12.0"));
+  QTRY_COMPARE(cell(*view.totals(), 0, 1), QString("12.0"));
+  QCOMPARE(cell(*view.totals(), 1, 0), QString("Run 1 (baseline)"));
   QCOMPARE(view.frame_text(),
            QString("frame 42: baseline exit 2, depth 4 · now exit 6, depth 12 · action differs by %1")
                .arg(format_number(double(comparison.difference()[42]))));
@@ -173,9 +175,9 @@ void CompareTest::another_model_keeps_the_run() {
   const auto session = scene_.session();
   Comparison comparison(session.get());
   QVERIFY(test::open_all(session.get()));
-  comparison.keep();
+  comparison.kept()->keep();
   const auto name = comparison.name(Comparison::kKept);
-  QVERIFY(name.startsWith("scene, thresholds 0.035"));
+  QVERIFY(name.startsWith("Run 1: scene, thresholds 0.035"));
   session->open_model("another");
   QTRY_COMPARE(session->evaluated_count(), qint64(0));
   QTRY_VERIFY(session->activity() == Session::Activity::idle);
@@ -188,14 +190,63 @@ void CompareTest::another_model_keeps_the_run() {
   QCOMPARE(comparison.name(Comparison::kKept), name);
 }
 
-void CompareTest::another_episode_forgets() {
+void CompareTest::runs_stay_with_their_episode() {
   const auto session = scene_.session();
   Comparison comparison(session.get());
   QVERIFY(test::open_all(session.get()));
-  comparison.keep();
+  comparison.kept()->keep();
   session->open_episode(1);
   QTRY_VERIFY(!comparison.has_kept());
   QVERIFY(comparison.differing(10).empty());
+  session->open_episode(0);
+  QTRY_VERIFY(comparison.has_kept());
+  QTRY_COMPARE(comparison.depth(Comparison::kKept)[42], 4.0F);
+}
+
+void CompareTest::any_number_of_runs() {
+  const auto session = scene_.session();
+  Comparison comparison(session.get());
+  auto* const kept = comparison.kept();
+  CompareView view(session.get(), &comparison);
+  view.resize(900, 400);
+  view.show();
+  QVERIFY(compare_with_deepest(session.get(), &comparison));
+  const auto deepest = kept->keep("Deepest");
+  ExitPolicy policy;
+  policy.criterion = Criterion::fixed_exit;
+  policy.fixed_layer = 3;
+  session->set_policy(policy);
+  QTRY_VERIFY(session->records_current() && session->activity() == Session::Activity::idle);
+  const auto now = session->policy();
+  QCOMPARE(comparison.runs(), std::size_t(2));
+  QTRY_COMPARE(comparison.depth(Comparison::kNow)[0], 4.0F);
+  QTRY_COMPARE(view.totals()->rowCount(), 3);
+  QTRY_COMPARE(cell(*view.totals(), 0, 1), QString("4.00"));
+  QTRY_COMPARE(cell(*view.totals(), 2, 1), QString("12.0"));
+  QCOMPARE(cell(*view.totals(), 2, 5), QString("120 of 120"));
+  QCOMPARE(view.depths()->lines().size(), std::size_t(3));
+  QTRY_COMPARE(view.depths()->value(2, 60), 12.0);
+  // A click on a run makes it the baseline; the policy stays.
+  auto* const table = view.totals_table();
+  const auto row = view.totals()->index(2, 0);
+  QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(row).center());
+  QCOMPARE(kept->baseline(), deepest);
+  QCOMPARE(comparison.totals().differing, qint64(120));
+  QTRY_COMPARE(cell(*view.totals(), 2, 0), QString("Deepest (baseline)"));
+  QCOMPARE(session->policy(), now);
+  // Its line has its colour.
+  QTest::qWait(250);
+  auto* const plot = view.depths();
+  const auto image = plot->grab().toImage();
+  const auto color = Theme::instance().run_color(kept->run(deepest)->color);
+  const auto x = int(plot->xAxis->coordToPixel(42.5)), y = int(plot->yAxis->coordToPixel(12));
+  QVERIFY(has_line(image, {x, y}, color));
+  // One that is hidden is gone from everything.
+  kept->set_shown(deepest, false);
+  QTRY_COMPARE(view.totals()->rowCount(), 2);
+  QCOMPARE(view.depths()->lines().size(), std::size_t(2));
+  kept->hide_all();
+  QTRY_VERIFY(view.is_empty());
 }
 
 }  // namespace deer

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/gui/parts/race_part.h"
+
+#include <QEvent>
+#include <QLineEdit>
+#include <utility>
+
+#include "app/gui/commands/command_table.h"
+#include "app/gui/dialogs/instruction_box.h"
+#include "app/gui/parts/present_part.h"
+#include "sessions/frames/playback.h"
+#include "sessions/race/race.h"
+#include "sessions/runs/kept_runs.h"
+#include "sessions/series/instruction_at.h"
+#include "sessions/session/live_session.h"
+#include "sessions/session/trace_session.h"
+#include "widgets/present/race_view.h"
+
+namespace deer {
+namespace {
+
+/// A policy for frames that are not those of the open episode.
+ExitPolicy without_forced(ExitPolicy policy) {
+  policy.forced_layers.clear();
+  return policy;
+}
+
+ExitPolicy at_full_depth(ExitPolicy policy) {
+  policy = without_forced(std::move(policy));
+  policy.criterion = Criterion::fixed_exit;
+  policy.fixed_layer.reset();
+  policy.max_layer.reset();
+  policy.use_own_head = false;
+  return policy;
+}
+
+}  // namespace
+
+RacePart::RacePart(Session* session, PresentPart* present, QWidget* window)
+    : QObject(window), session_(session), present_(present), window_(window) {
+  make_race(new Race(this));
+}
+
+void RacePart::make_race(Race* race) {
+  delete std::exchange(race_, race);
+  connect(race_, &Race::problem, this, &RacePart::problem);
+}
+
+void RacePart::set_makers(EngineFactory engines, WorldMaker worlds) {
+  make_race(new Race(std::move(engines), this));
+  worlds_ = std::move(worlds);
+}
+
+bool RacePart::can_enter() const { return has_simulated_world() && session_->model() && !session_->trace()->is_open(); }
+
+QString RacePart::fitting_instruction() const {
+  const auto here = instruction_at(*session_, session_->current_frame());
+  return is_known_instruction(here) ? here : WorldChoice().instruction;
+}
+
+void RacePart::enter_when_ready(const WorldChoice& choice) {
+  const auto ready = [this] { return can_enter() && session_->activity() == Session::Activity::idle; };
+  if (ready()) return enter(choice);
+  auto* const waiting = new QObject(this);
+  connect(session_, &Session::activity_changed, waiting, [this, ready, choice, waiting] {
+    if (!ready()) return;
+    waiting->deleteLater();
+    disconnect(session_, nullptr, waiting, nullptr);
+    enter(choice);
+  });
+}
+
+void RacePart::enter(WorldChoice choice) {
+  if (view_ || !can_enter()) return;
+  world_ = std::move(choice);
+  if (world_.instruction.isEmpty()) world_.instruction = fitting_instruction();
+  world_.one_table = true;
+  from_present_ = present_->active();
+  const bool whole_screen = from_present_ && window_->isFullScreen();
+  if (from_present_) present_->leave();
+  fills_screen_ = whole_screen && !window_->isFullScreen();
+  session_->playback()->pause();
+  session_->live()->pause();
+  focus_before_ = window_->focusWidget();
+  view_ = new RaceView(race_, window_);
+  instruction_ = new InstructionBox;
+  instruction_->setAccessibleName(tr("Instruction of the race"));
+  instruction_->setCurrentText(world_.instruction);
+  view_->add_control(instruction_);
+  fill_choices();
+  connect(instruction_, &InstructionBox::entered, this, [this] {
+    world_.instruction = instruction_->instruction();
+    start();
+  });
+  connect(view_, &RaceView::policies_chosen, this, &RacePart::start);
+  connect(view_, &RaceView::again_requested, this, &RacePart::start);
+  connect(view_, &RaceView::other_table_requested, this, [this] {
+    ++world_.seed;
+    start();
+  });
+  connect(view_, &RaceView::leave_requested, this, &RacePart::leave, Qt::QueuedConnection);
+  window_->installEventFilter(this);
+  view_->setGeometry(window_->rect());
+  view_->show();
+  view_->raise();
+  if (fills_screen_) window_->setWindowState(window_->windowState() | Qt::WindowFullScreen);
+  Q_EMIT active_changed();
+  start();
+}
+
+void RacePart::fill_choices() {
+  const auto& now = session_->policy();
+  choices_ = {{tr("Full depth"), at_full_depth(now)}, {tr("Active policy"), without_forced(now)}};
+  for (const auto* const run : KeptRuns::of(session_)->listed()) {
+    if (run->model.exit_layers != session_->model()->exit_layers || !run->policy_text.isEmpty()) continue;
+    choices_.push_back({run->name, without_forced(run->policy)});
+  }
+  QStringList names;
+  for (const auto& choice : choices_) names << choice.name;
+  view_->set_policies(names, {0, 1});
+}
+
+void RacePart::start() {
+  if (!view_ || !session_->model()) return;
+  const auto chosen = view_->chosen();
+  Race::Setup setup;
+  setup.model = session_->model()->path;
+  setup.options = session_->engine_options();
+  for (std::size_t side = 0; side < setup.policies.size(); ++side) {
+    setup.policies[side] = choices_[static_cast<std::size_t>(std::max(chosen[side], 0))].policy;
+  }
+  setup.world = worlds_(world_);
+  race_->start(setup);
+  view_->setFocus(Qt::OtherFocusReason);
+}
+
+void RacePart::leave() {
+  if (!view_) return;
+  race_->stop();
+  window_->removeEventFilter(this);
+  auto* const view = std::exchange(view_, nullptr);
+  instruction_ = nullptr;
+  view->hide();
+  view->deleteLater();
+  if (fills_screen_) window_->setWindowState(window_->windowState() & ~Qt::WindowFullScreen);
+  if (from_present_) {
+    present_->enter(fills_screen_);
+  } else if (focus_before_) {
+    focus_before_->setFocus(Qt::OtherFocusReason);
+  }
+  Q_EMIT active_changed();
+}
+
+bool RacePart::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == window_ && view_) {
+    if (event->type() == QEvent::Resize) view_->setGeometry(window_->rect());
+    // Panels shown by a shortcut stay below.
+    if (event->type() == QEvent::ChildAdded || event->type() == QEvent::LayoutRequest) view_->raise();
+    if (event->type() == QEvent::Close) leave();
+  }
+  return QObject::eventFilter(watched, event);
+}
+
+void RacePart::add_commands(CommandTable* commands, const QString& menu) {
+  commands->add(menu, {{.id = "view.race",
+                        .text = tr("&Race"),
+                        .tip = tr("Run a task in two simulated worlds side by side: at full depth and with the active "
+                                  "policy."),
+                        .shortcuts = {QKeySequence(tr("Ctrl+F5"))},
+                        .run = [this] { view_ ? leave() : enter(); },
+                        .enabled = [this] { return view_ != nullptr || can_enter(); },
+                        .checked = [this] { return view_ != nullptr; }}});
+  connect(this, &RacePart::active_changed, commands, &CommandTable::update);
+}
+
+}  // namespace deer

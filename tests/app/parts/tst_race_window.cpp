@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QComboBox>
+#include <QTest>
+#include <QToolButton>
+
+#include "app/gui/bars/message_bar.h"
+#include "app/gui/parts/present_part.h"
+#include "app/gui/parts/race_part.h"
+#include "sessions/race/race.h"
+#include "sessions/runs/kept_runs.h"
+#include "tests/app/window/window_fixture.h"
+#include "tests/sessions/support/fake_live.h"
+#include "tests/support/log_guard.h"
+#include "tests/support/suite.h"
+#include "widgets/base/theme.h"
+#include "widgets/present/race_view.h"
+
+namespace deer::test {
+namespace {
+
+struct RaceWindowFixture : WindowFixture {
+  RaceWindowFixture() : live(std::make_shared<FakeLive>()) {
+    live->counts_tasks = true;
+    window->race()->set_makers(fake_engine_factory(control), [this](const WorldChoice& choice) {
+      asked.push_back(choice);
+      return fake_live_opener(live);
+    });
+    window->activateWindow();
+  }
+  RacePart* part() const { return window->race(); }
+  bool finish() {
+    return QTest::qWaitFor([this] { return part()->race()->state() == Race::State::finished; }, kPatienceMs);
+  }
+  bool enter_by_key() {
+    if (!QTest::qWaitForWindowActive(window.get())) return false;
+    QTest::keyClick(window.get(), Qt::Key_F5, Qt::ControlModifier);
+    return QTest::qWaitFor([this] { return part()->view() && part()->view()->isVisible(); }, kPatienceMs);
+  }
+
+  FakeLivePtr live;
+  std::vector<WorldChoice> asked;
+};
+
+}  // namespace
+
+class RaceWindowTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() { guard_ = std::make_unique<LogGuard>(); }
+  void cleanup() { QCOMPARE(guard_->unexpected(), QStringList()); }
+
+  void keys_start_and_end_it();
+  void the_stacks_light_up();
+  void any_two_policies_race();
+  void it_comes_from_present_mode_and_goes_back();
+  void no_saving_is_claimed_that_was_not_made();
+  void texts_fit_data();
+  void texts_fit();
+
+ private:
+  std::unique_ptr<LogGuard> guard_;
+};
+
+void RaceWindowTest::keys_start_and_end_it() {
+  RaceWindowFixture f;
+  QVERIFY(!f.window->commands()->trigger("view.race"));  // no model
+  QVERIFY(f.open_and_run());
+  const auto policy = f.session.policy();
+  QVERIFY(f.enter_by_key());
+  QCOMPARE(f.part()->view()->geometry(), f.window->rect());
+  QCOMPARE(f.asked.size(), std::size_t(1));
+  QCOMPARE(f.asked[0].instruction, QString("open the drawer"));  // that of the frame
+  QVERIFY(f.asked[0].one_table);
+  QVERIFY(f.finish());
+  QTest::keyClick(f.part()->view(), Qt::Key_N);
+  QTRY_COMPARE(f.asked.size(), std::size_t(2));
+  QCOMPARE(f.asked[1].seed, f.asked[0].seed + 1);
+  QTest::keyClick(f.part()->view(), Qt::Key_R);
+  QTRY_COMPARE(f.asked.size(), std::size_t(3));
+  QCOMPARE(f.asked[2].seed, f.asked[1].seed);
+  QTest::keyClick(f.part()->view(), Qt::Key_Escape);
+  QTRY_VERIFY(!f.part()->view());
+  QVERIFY(f.part()->race()->state() != Race::State::running);
+  QCOMPARE(f.session.policy(), policy);
+}
+
+void RaceWindowTest::the_stacks_light_up() {
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  QVERIFY(f.enter_by_key());
+  QVERIFY(f.finish());
+  f.settle();
+  auto* const view = f.part()->view();
+  const auto picture = view->grab().toImage();
+  const int layers = f.session.model()->layers, exits = int(f.session.model()->exit_layers.size());
+  for (const int side : {0, 1}) {
+    const auto& lane = f.part()->race()->lane(side);
+    const auto stack = view->stack_rect(side);
+    const auto lit = Theme::instance().exit_color(lane.exit_index, exits);
+    int count = 0;
+    for (int layer = 0; layer < layers; ++layer) {
+      const int y = stack.bottom() - (2 * layer + 1) * stack.height() / (2 * layers);
+      count += picture.pixelColor(stack.left() + 2, y) == lit ? 1 : 0;
+    }
+    QCOMPARE(count, lane.depth);
+  }
+  QCOMPARE(f.part()->race()->lane(0).depth, layers);
+  QVERIFY(view->state_text(0).contains("done after 19 steps"));
+}
+
+void RaceWindowTest::any_two_policies_race() {
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  ExitPolicy first;
+  first.criterion = Criterion::fixed_exit;
+  first.fixed_layer = 1;
+  f.session.set_policy(first);
+  QTRY_VERIFY(f.idle() && f.session.records_current());
+  KeptRuns::of(&f.session)->keep("shallow");
+  ExitPolicy second = first;
+  second.fixed_layer = 3;
+  f.session.set_policy(second);
+  QTRY_VERIFY(f.idle() && f.session.records_current());
+  QVERIFY(f.enter_by_key());
+  QVERIFY(f.finish());
+  QCOMPARE(f.part()->race()->lane(1).depth, 4);  // the active policy
+  auto* const left = control<QComboBox>(f.part()->view(), "Policy on the left");
+  QVERIFY(left);
+  QCOMPARE(left->itemText(2), QString("shallow"));
+  left->setFocus();
+  QTest::keyClick(left, Qt::Key_Down);
+  QTest::keyClick(left, Qt::Key_Down);
+  QTRY_COMPARE(left->currentText(), QString("shallow"));
+  QTRY_VERIFY(f.part()->race()->state() == Race::State::finished && f.part()->race()->lane(0).depth == 2);
+  QVERIFY(f.part()->race()->saving()->times < 1);
+  QVERIFY2(f.part()->view()->sentence().contains("2.0× more"), qPrintable(f.part()->view()->sentence()));
+}
+
+void RaceWindowTest::it_comes_from_present_mode_and_goes_back() {
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  f.window->present()->enter(false);
+  QVERIFY(f.window->commands()->trigger("view.race"));
+  QTRY_VERIFY(f.part()->view() && f.part()->view()->isVisible());
+  QVERIFY(!f.window->present()->active());
+  QVERIFY(f.finish());
+  QTest::keyClick(f.part()->view(), Qt::Key_Escape);
+  QTRY_VERIFY(f.window->present()->active());
+}
+
+void RaceWindowTest::no_saving_is_claimed_that_was_not_made() {
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  ExitPolicy shallow;
+  shallow.criterion = Criterion::fixed_exit;
+  shallow.fixed_layer = 1;
+  f.session.set_policy(shallow);
+  QTRY_VERIFY(f.idle() && f.session.records_current());
+  QVERIFY(f.enter_by_key());
+  QVERIFY(f.finish());
+  auto* const view = f.part()->view();
+  QCOMPARE(view->sentence(), QString("Both did the task: 4.0× fewer LLM layers on the right"));
+  // At full depth on both sides there is nothing to claim.
+  auto* const right = control<QComboBox>(view, "Policy on the right");
+  right->setFocus();
+  QTest::keyClick(right, Qt::Key_Up);
+  QTRY_VERIFY(f.part()->race()->state() == Race::State::finished && f.part()->race()->lane(1).depth == 8);
+  QCOMPARE(view->sentence(), QString("Both did the task: as many LLM layers on the right"));
+}
+
+void RaceWindowTest::texts_fit_data() {
+  QTest::addColumn<QSize>("size");
+  for (const auto& size : {QSize(960, 600), QSize(1280, 800), QSize(1600, 1000), QSize(1920, 1080)}) {
+    QTest::addRow("%dx%d", size.width(), size.height()) << size;
+  }
+}
+
+void RaceWindowTest::texts_fit() {
+  QFETCH(const QSize, size);
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  QVERIFY(f.enter_by_key());
+  QVERIFY(f.finish());
+  auto* const view = f.part()->view();
+  view->setGeometry(QRect({}, size));
+  view->grab();
+  QVERIFY(view->texts_fit());
+  const QRect all({}, size);
+  for (const int side : {0, 1}) {
+    QVERIFY(all.contains(view->picture_rect(side)) && all.contains(view->stack_rect(side)));
+    QVERIFY(view->picture_rect(side).width() > size.width() / 5);
+  }
+}
+
+}  // namespace deer::test
+
+DEER_SUITE(deer::test::RaceWindowTest)
+#include "tst_race_window.moc"
