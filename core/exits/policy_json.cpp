@@ -94,13 +94,8 @@ ExitPolicy policy_from_json(const std::filesystem::path& file, const Json& json)
 std::string policy_as_text(const ExitPolicy& policy) { return policy_to_json(policy).dump(2); }
 
 ExitPolicy policy_from_text(std::string_view text) {
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    throw Error("the policy is not valid JSON at byte " + std::to_string(error.byte));
-  }
-  return policy_from_json("policy", json);
+  const std::filesystem::path name = "the policy";
+  return policy_from_json(name, parse_json(text, name));
 }
 
 }  // namespace deer

@@ -226,10 +226,15 @@ void RemoteEngine::reset() {
   serve::wire::ResetRequest request;
   serve::wire::ResetReply reply;
   state_ = {};
-  on_rollout({}, [&] {
-    request.set_rollout(rollout_);
-    return connection_->call(&Stub::Reset, request, reply, {});
-  });
+  try {
+    on_rollout({}, [&] {
+      request.set_rollout(rollout_);
+      return connection_->call(&Stub::Reset, request, reply, {});
+    });
+  } catch (...) {
+    forget_rollout();  // it still has its history there; the next one has none
+    throw;
+  }
 }
 
 FrameRecordPtr RemoteEngine::step(const FrameInput& seen, RunMode mode, std::stop_token stop) {

@@ -84,13 +84,20 @@ void serve(Arguments a) {
   const StopOnSignal signal("step");
   if (!a.remote.token_file.empty()) a.serve.token = read_token(a.remote.token_file);
   a.serve.fingerprint = model_fingerprint(a.model);
-  const EngineServer server(
-      [&] {
-        auto engine = Engine::load(a.model, a.engine, {}, signal.token());
-        engine->set_policy(a.policy.apply(engine->policy(), &engine->summary()));
-        return engine;
-      },
-      a.serve);
+  const auto load = [&] {
+    auto engine = Engine::load(a.model, a.engine, {}, signal.token());
+    engine->set_policy(a.policy.apply(engine->policy(), &engine->summary()));
+    return engine;
+  };
+  std::unique_ptr<const EngineServer> running;
+  try {
+    running = std::make_unique<const EngineServer>(load, a.serve);
+  } catch (const Cancelled&) {
+    constexpr int kInterrupted = 130;
+    std::fprintf(stderr, "stopped before the model was loaded\n");
+    throw CLI::RuntimeError(kInterrupted);
+  }
+  const auto& server = *running;
   const auto& unused = server.summary().unused_tensors;
   if (!unused.empty()) {
     std::cerr << "deer: note: " << unused.size() << " unused tensors in the model (deer info lists them)\n";

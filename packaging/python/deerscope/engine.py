@@ -246,7 +246,11 @@ class Engine:
         """The start of an episode: resets history and step count. Raises EngineError."""
         with self._lock:
             self._state = self._messages["RolloutState"]()
-            self._on_rollout("Reset", self._messages["ResetRequest"]())
+            try:
+                self._on_rollout("Reset", self._messages["ResetRequest"]())
+            except BaseException:
+                self._forget_rollout()  # it still has its history there; the next one has none
+                raise
 
     def set_policy(self, policy: Mapping[str, Any]) -> None:
         """Uses a policy from the next step on: JSON as `policy` gives it; fields left out have their defaults.

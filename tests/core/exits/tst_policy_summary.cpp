@@ -130,6 +130,8 @@ void PolicySummaryTest::policies_as_json() {
   QVERIFY(policy_from_text("{}") == ExitPolicy());
   QVERIFY(policy_from_text(R"({"action_ensemble": true})").action_ensemble);
   DEER_VERIFY_ERROR(policy_from_text("{"), "not valid JSON at byte");
+  DEER_VERIFY_ERROR(policy_from_text(R"({"thresholds": [1e999]})"), "not valid JSON");
+  DEER_VERIFY_ERROR(policy_from_text(std::string(100'000, '[')), "nested");
 }
 
 DEER_SUITE(PolicySummaryTest)
