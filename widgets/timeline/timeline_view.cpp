@@ -245,6 +245,8 @@ void TimelineView::take_states(qint64 first, qint64 last) {
   for (qint64 frame = std::max<qint64>(first, 0); frame <= std::min(last, data_->frames() - 1); ++frame) {
     const auto state = states_->at(frame);
     if (!state || recorded_action(*state).empty()) continue;
+    // Pictures that are read again bring what is known, and need no drawing.
+    if (!std::isnan(data_->recorded(0).at(frame))) continue;
     data_->set_recorded(frame, recorded_action(*state));
     drawn = true;
   }
