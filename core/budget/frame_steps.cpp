@@ -60,6 +60,7 @@ std::vector<FrameStep> frame_steps(const FrameRecord& record, std::span<const in
     step.exit_index = static_cast<int>(index);
     step.layer = exit_layers[index];
     step.decision = decision_at(record, policy, step.layer);
+    step.forced = step.decision == ExitDecision::left && record.reason == ExitReason::forced;
     const auto* const probe = record.probe_at(step.layer);
     if (probe) {
       step.evaluated = true;

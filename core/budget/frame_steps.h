@@ -32,6 +32,7 @@ struct FrameStep {
   double delta = kUnknown;
   double threshold = kUnknown;
   ExitDecision decision = ExitDecision::not_reached;
+  bool forced = false;  ///< of the exit taken: the policy names it for this very frame
 
   double llm_gflops = kUnknown;    ///< decoder layers up to here
   double total_gflops = kUnknown;  ///< including vision, resampler, and the head's runs up to here

@@ -51,8 +51,13 @@ const std::vector<float>& recorded_feature(const FrameRecord& record, int layer)
   const ExitProbe* probe = record.probe_at(layer);
   if (probe == nullptr && record.predecessor.layer == layer) probe = &record.predecessor;
   if (probe == nullptr || probe->feature.empty()) {
+    std::string there;
+    for (const auto& one : record.exits) {
+      if (!one.feature.empty()) there += (there.empty() ? "" : ", ") + std::to_string(one.layer);
+    }
     throw Error("frame " + std::to_string(record.frame) + " was recorded without the feature of layer " +
-                std::to_string(layer) + ": run the model on it again in probe mode");
+                std::to_string(layer) +
+                (there.empty() ? ": run the model on it again in probe mode" : "; it has those of layers " + there));
   }
   return probe->feature;
 }

@@ -69,7 +69,11 @@ void InferenceWorker::set_episode(const Ticket& rollout, FrameSourcePtr source, 
   state_.probes = runs_.take(run_key_);
   run_is_saved_ = !state_.probes.empty();
   if (state_.probes.empty() && saved_runs_) {
-    state_.probes = saved_runs_->load(run_key_, state_.engine->summary(), run_length_);
+    QString damage;
+    state_.probes = saved_runs_->load(run_key_, state_.engine->summary(), run_length_, &damage);
+    if (!damage.isEmpty()) {
+      Q_EMIT warned({tr("A saved run could not be read"), damage, tr("Run the model again."), ProblemId::other});
+    }
     run_is_saved_ = !state_.probes.empty();
   }
   if (state_.probes.empty()) return;
@@ -94,7 +98,11 @@ void InferenceWorker::save_run() {
   run_is_saved_ = true;
   saving_->post([runs = *saved_runs_, key = run_key_, model = state_.engine->summary(),
                  records = state_.probes] { runs.save(key, model, records); },
-                [] {}, [](const QString& problem) { qWarning("a run was not saved: %s", qUtf8Printable(problem)); });
+                [] {},
+                [this](const QString& problem) {
+                  Q_EMIT warned({tr("The run could not be saved"), problem,
+                                 tr("Its results stay until the program ends."), ProblemId::other});
+                });
 }
 
 void InferenceWorker::set_live(const Ticket& rollout, LiveSource source) {

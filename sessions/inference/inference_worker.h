@@ -79,6 +79,7 @@ class InferenceWorker : public QObject {
 
  Q_SIGNALS:
   void restored(const deer::Ticket& rollout);  ///< advance() sends the records of an earlier run
+  void warned(const deer::Problem& problem);   ///< a finished run could not be saved, or read again
   void progress(const deer::Ticket& ticket, const QString& what, qint64 done, qint64 total);
   void loaded(const deer::Ticket& ticket, const deer::ModelSummary& summary, const deer::ExitPolicy& policy,
               const deer::EngineOptions& options);

@@ -21,6 +21,7 @@ SessionCore::SessionCore(Session* session, EngineFactory factory, SourceOpener o
   connect(worker, &InferenceWorker::loaded, this, &SessionCore::on_loaded);
   connect(worker, &InferenceWorker::progress, this, &SessionCore::on_load_progress);
   connect(worker, &InferenceWorker::restored, this, &SessionCore::on_restored);
+  connect(worker, &InferenceWorker::warned, this, &SessionCore::report);
   connect(worker, &InferenceWorker::replayed, this, &SessionCore::on_replayed);
   connect(worker, &InferenceWorker::finished, this, &SessionCore::on_finished);
   connect(worker, &InferenceWorker::failed, this, &SessionCore::on_failed);

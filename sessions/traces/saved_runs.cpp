@@ -62,7 +62,8 @@ void SavedRuns::save(const QString& key, const ModelSummary& model, const std::v
   make_room();
 }
 
-std::vector<FrameRecordPtr> SavedRuns::load(const QString& key, const ModelSummary& model, std::size_t frames) const {
+std::vector<FrameRecordPtr> SavedRuns::load(const QString& key, const ModelSummary& model, std::size_t frames,
+                                            QString* damage) const {
   const auto file = file_of(key);
   std::error_code error;
   if (!fs::exists(file, error)) return {};
@@ -74,7 +75,8 @@ std::vector<FrameRecordPtr> SavedRuns::load(const QString& key, const ModelSumma
     auto records = reader->records(0, count);
     fs::last_write_time(file, fs::file_time_type::clock::now(), error);
     return records;
-  } catch (const Error&) {
+  } catch (const Error& failure) {
+    if (damage) *damage = QString::fromUtf8(failure.what());
     fs::remove(file, error);  // damaged: the run is made anew
     return {};
   }

@@ -22,8 +22,10 @@ class SavedRuns {
   /// `key` names the model, as it was loaded, and the episode. Throws FileError; a run saved before then stays.
   void save(const QString& key, const ModelSummary& model, const std::vector<FrameRecordPtr>& records) const;
 
-  /// The run of this model over `frames` frames; empty if there is none that can be read.
-  std::vector<FrameRecordPtr> load(const QString& key, const ModelSummary& model, std::size_t frames) const;
+  /// The run of this model over `frames` frames; empty if there is none that can be read. One that is damaged is
+  /// removed, and `damage` says what is wrong with it.
+  std::vector<FrameRecordPtr> load(const QString& key, const ModelSummary& model, std::size_t frames,
+                                   QString* damage = nullptr) const;
 
   std::filesystem::path file_of(const QString& key) const;
 

@@ -212,7 +212,7 @@ void ActionPlots::rebuild() {
                        .exits = exits,
                        .width = exit == selected ? 2.0 : 1.0});
     }
-    if (mode == Show::disagreement) lines.push_back({.name = tr("executed"), .ink = Ink::accent});
+    if (mode == Show::disagreement) lines.push_back({.name = tr("executed"), .ink = Ink::text, .width = 2});
     if (mode != Show::error) lines.push_back({.name = tr("recorded"), .ink = Ink::recorded, .width = 2});
     auto* const plot = plots_[i];
     plot->set_lines(std::move(lines));

@@ -266,7 +266,7 @@ void CompareView::show_frames() {
 }
 
 void CompareView::show_frame() {
-  if (is_empty()) return;
+  if (is_empty() || !isVisible()) return;  // showEvent() catches up
   const qint64 hovered = session_->selection()->hovered_frame();
   const qint64 frame = hovered >= 0 ? hovered : session_->current_frame();
   depths_->set_frames(session_->current_frame(), hovered);

@@ -74,7 +74,8 @@ void FeatureScatter::set_points(std::vector<Point> points, bool fit) {
 }
 
 void FeatureScatter::set_current(qint64 frame) {
-  if (std::exchange(current_, frame) != frame) replot(QCustomPlot::rpQueuedReplot);
+  // Nobody sees it move while it is hidden; showEvent() catches up.
+  if (std::exchange(current_, frame) != frame && isVisible()) replot(QCustomPlot::rpQueuedReplot);
 }
 
 QPointF FeatureScatter::pixel_of(std::size_t point) const {
@@ -126,6 +127,11 @@ void FeatureScatter::mouseMoveEvent(QMouseEvent* event) {
   const int found = nearest(event->position());
   if (found < 0) return QToolTip::hideText();
   QToolTip::showText(event->globalPosition().toPoint(), points_[static_cast<std::size_t>(found)].text, this);
+}
+
+void FeatureScatter::showEvent(QShowEvent* event) {
+  QCustomPlot::showEvent(event);
+  replot(QCustomPlot::rpQueuedReplot);
 }
 
 void FeatureScatter::mouseDoubleClickEvent(QMouseEvent* event) {

@@ -41,6 +41,7 @@ class FeatureScatter : public VectorPlot {
   void mouseReleaseEvent(QMouseEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;
   void mouseDoubleClickEvent(QMouseEvent* event) override;
+  void showEvent(QShowEvent* event) override;
 
  private:
   class Layer;

@@ -22,7 +22,7 @@ namespace {
 constexpr int kDrawEveryMs = 120;
 constexpr int kLegendBesideWidth = 620;
 constexpr int kTallEnough = 220;                                                // for two stacked plots
-constexpr std::array<double, Latency::kTotal> kShades{0.6, 0.35, 0.2, 0, 0.5};  // the LLM has its own colour
+constexpr std::array<double, Latency::kTotal> kShades{0.6, 0.35, 0.2, 1, 0.5};  // the LLM is the darkest
 
 }  // namespace
 
@@ -138,7 +138,7 @@ void LatencyView::set_up_lines() {
   std::vector<SeriesPlot::Line> lines;
   for (int stage = 0; stage < Latency::kTotal; ++stage) {
     lines.push_back({.name = stage_name(stage),
-                     .ink = stage == Latency::kLlm ? Ink::accent : Ink::shade,
+                     .ink = Ink::shade,
                      .shade = kShades[static_cast<std::size_t>(stage)],
                      .filled = true,
                      .in_readout = false});

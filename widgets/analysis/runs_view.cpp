@@ -49,10 +49,9 @@ RunsView::RunsView(Session* session, QWidget* parent)
   table_->setTextElideMode(Qt::ElideRight);
   table_->setContextMenuPolicy(Qt::CustomContextMenu);
   using Model = RunsModel;
+  // Model and policy take what is left, elided.
   show_columns_that_fit(
-      table_,
-      {Model::kName, Model::kColor, Model::kDepth, Model::kSaving, Model::kDistance, Model::kBaseline, Model::kDetails},
-      3);
+      table_, {Model::kName, Model::kColor, Model::kDepth, Model::kSaving, Model::kDistance, Model::kBaseline}, 3);
   table_->installEventFilter(this);
   auto* const trace = new QPushButton(tr("Add a trace…"));
   trace->setAccessibleName(tr("Add a trace of this episode"));

@@ -252,7 +252,7 @@ void SeriesPlot::place_legend() {
     plotLayout()->insertRow(0);
     plotLayout()->addElement(0, 0, legend);
     plotLayout()->setRowStretchFactor(0, 0.001);
-    plotLayout()->setRowSpacing(0);
+    plotLayout()->setRowSpacing(spacing::kTiny);  // for the highest tick's label
   } else if (!shown && plotLayout()->rowCount() == 2) {
     // If it is hidden it takes no row.
     plotLayout()->take(legend);

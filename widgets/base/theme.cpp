@@ -8,6 +8,7 @@
 #include <QFontDatabase>
 #include <QFontMetricsF>
 #include <QHeaderView>
+#include <QProxyStyle>
 #include <QStyleFactory>
 #include <algorithm>
 #include <utility>
@@ -54,6 +55,16 @@ bool system_is_dark() {
   const QPalette palette = QApplication::palette();
   return palette.color(QPalette::WindowText).lightness() > palette.color(QPalette::Window).lightness();
 }
+
+/// Fusion, but for pictures in selected rows: a tint would give a swatch the colour of another exit.
+class PlainStyle : public QProxyStyle {
+ public:
+  using QProxyStyle::QProxyStyle;
+
+  QPixmap generatedIconPixmap(QIcon::Mode mode, const QPixmap& pixmap, const QStyleOption* option) const override {
+    return mode == QIcon::Selected ? pixmap : QProxyStyle::generatedIconPixmap(mode, pixmap, option);
+  }
+};
 
 QFont sized(qreal points) {
   QFont font = QFontDatabase::systemFont(QFontDatabase::GeneralFont);
@@ -105,10 +116,12 @@ void Theme::set_mode(Mode mode) {
 void Theme::apply() {
   if (!applied_) {
     applied_ = true;
-    if (QStyle* fusion = QStyleFactory::create(QStringLiteral("Fusion"))) QApplication::setStyle(fusion);
+    if (QStyle* fusion = QStyleFactory::create(QStringLiteral("Fusion")))
+      QApplication::setStyle(new PlainStyle(fusion));
     qApp->installEventFilter(this);
   }
   QApplication::setFont(body_font());
+  QApplication::setFont(label_font(), "QTabBar");  // panels share a place as tabs
   update_colors();
 }
 

@@ -165,6 +165,10 @@ void BudgetRow::show_asked() {
   const auto& colors = Theme::instance().colors();
   palette.setColor(QPalette::WindowText, exact_ ? colors.text : colors.muted_text);
   asked_->setPalette(palette);
+  // The accent is for the cursor and the selection; no limit is no amount.
+  auto groove = slider_->palette();
+  groove.setColor(QPalette::Highlight, exact_ ? colors.muted_text : colors.hairline);
+  slider_->setPalette(groove);
 }
 
 void BudgetRow::restyle() {

@@ -189,7 +189,7 @@ void CalibrationView::show_curves() {
                      .exit = exit,
                      .exits = static_cast<int>(health.size()),
                      .width = 2},
-                    {.name = tr("threshold"), .ink = Ink::accent, .style = Qt::DashLine}});
+                    {.name = tr("threshold"), .ink = Ink::muted, .style = Qt::DashLine}});
   std::array<float, ExitHealth::kQuantiles> shares{};
   for (std::size_t i = 0; i < shares.size(); ++i) shares[i] = static_cast<float>(i);
   plot_->set_points(0, shares, one.calibrated_quantiles);

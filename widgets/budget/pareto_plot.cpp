@@ -63,8 +63,8 @@ void ParetoPlot::restyle() {
     graph->setScatterStyle({shape, QPen(line, 1.5), QBrush(fill), size});
   };
   mark(saved_, QCPScatterStyle::ssDiamond, colors.recorded, colors.background, 8);
-  mark(exact_, QCPScatterStyle::ssDisc, colors.accent, colors.accent, 9);
-  mark(estimate_, QCPScatterStyle::ssCircle, colors.accent, colors.background, 9);
+  mark(exact_, QCPScatterStyle::ssDisc, colors.text, colors.text, 9);
+  mark(estimate_, QCPScatterStyle::ssCircle, colors.text, colors.background, 9);
 }
 
 void ParetoPlot::set_axes(const QString& cost, const QString& error) {

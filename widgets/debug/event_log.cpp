@@ -44,8 +44,8 @@ EventLog::EventLog(Session* session, Debugger* debugger, QWidget* parent)
   // Measuring the contents would visit every row.
   const QFontMetrics metrics(Theme::number_font(Theme::instance().body_font()));
   for (const auto& [section, text] :
-       {std::pair{EventModel::kFrame, format_count(9'999'999)},
-        std::pair{EventModel::kKind, EventModel::kind_name(FrameEventKind::threshold_crossing)}}) {
+       {std::pair{EventModel::kFrame, format_count(99'999)},
+        std::pair{EventModel::kKind, EventModel::kind_name(FrameEventKind::exit_change)}}) {
     header->setSectionResizeMode(section, QHeaderView::Interactive);
     header->resizeSection(section, metrics.horizontalAdvance(text) + spacing::kHuge);
   }

@@ -88,6 +88,10 @@ QString EventModel::what(const FrameEvent& event, Language language) const {
   };
   switch (event.kind) {
     case FrameEventKind::exit_change:
+      // The column is narrow: on screen the numbers are enough beside the event's name.
+      if (language == Language::users && event.other >= 0 && event.exit >= 0) {
+        return QStringLiteral("%1 → %2").arg(event.other + 1).arg(event.exit + 1);
+      }
       return QStringLiteral("%1 → %2").arg(exit(event.other), exit(event.exit));
     case FrameEventKind::threshold_crossing:
       return word(event.value <= event.limit ? QT_TR_NOOP("%1: delta %2 fell to its threshold %3")
@@ -157,6 +161,7 @@ QVariant EventModel::data(const QModelIndex& index, int role) const {
       return Theme::number_font(theme.body_font());
     case Qt::ToolTipRole:
       if (index.column() == kWhat) return what(event);
+      if (index.column() == kKind) return kind_name(event.kind);
       break;
   }
   return {};

@@ -16,9 +16,10 @@
 namespace deer {
 namespace {
 
-constexpr int kGrip = 5;          // pixels around a threshold mark in which it can be dragged
-constexpr int kNarrow = 420;      // below this width the depth column is hidden
-constexpr int kVeryNarrow = 220;  // and below this the thresholds
+constexpr int kGrip = 5;             // pixels around a threshold mark in which it can be dragged
+constexpr int kNarrow = 420;         // below this width the depth column is hidden
+constexpr int kVeryNarrow = 220;     // and below this the thresholds
+constexpr double kTakenTint = 0.08;  // behind the exit taken; the accent is for the exit selected
 
 bool has_mark(const DeltaRows::Row& row) {
   return row.uses_threshold && std::isfinite(row.threshold) && row.threshold < kAlwaysLeave &&
@@ -26,6 +27,11 @@ bool has_mark(const DeltaRows::Row& row) {
 }
 
 }  // namespace
+
+std::optional<bool> DeltaRows::Row::would_stop() const {
+  if (!uses_threshold || !std::isfinite(delta) || !std::isfinite(threshold)) return std::nullopt;
+  return delta <= threshold;
+}
 
 DeltaRows::DeltaRows(QWidget* parent) : QWidget(parent) {
   setAccessibleName(tr("Deltas by exit"));
@@ -73,7 +79,10 @@ const DeltaRows::Columns& DeltaRows::columns() const {
   const int delta = std::max(number, wide(tr("delta"))) + spacing::kSmall;
   const int threshold =
       width() < kVeryNarrow ? 0 : std::max(wide(tr("threshold")), wide(QStringLiteral("0.00000"))) + spacing::kMedium;
-  const int decision = wide(QStringLiteral("✓")) + spacing::kLarge;
+  const int would_stop = threshold > 0 ? wide(QStringLiteral("✓")) + spacing::kTiny : 0;
+  const QFontMetrics small(Theme::instance().label_font());
+  const int decision =
+      std::max(small.horizontalAdvance(tr("taken")), small.horizontalAdvance(tr("forced"))) + spacing::kMedium;
 
   auto& c = columns_;
   c.width = width();
@@ -88,12 +97,13 @@ const DeltaRows::Columns& DeltaRows::columns() const {
   c.name = take(name);
   c.depth = take(depth);
   x += spacing::kSmall;
-  c.bar = take(std::max(24, width() - x - spacing::kSmall - delta - threshold - decision));
+  c.bar = take(std::max(24, width() - x - spacing::kSmall - delta - threshold - would_stop - decision));
   x += spacing::kSmall;
   c.delta = take(delta);
   c.threshold = take(threshold);
+  c.would_stop = take(would_stop);
   c.decision = take(decision);
-  for (QRect* column : {&c.name, &c.depth, &c.bar, &c.delta, &c.threshold, &c.decision}) {
+  for (QRect* column : {&c.name, &c.depth, &c.bar, &c.delta, &c.threshold, &c.would_stop, &c.decision}) {
     *column = QStyle::visualRect(layoutDirection(), QRect(0, 0, width(), height), *column);
   }
   return c;
@@ -135,13 +145,13 @@ QString DeltaRows::text(int row) const {
   QString decision;
   switch (r.decision) {
     case Decision::left:
-      decision = tr("the exit taken");
+      decision = r.forced ? tr("the exit taken, forced") : tr("the exit taken");
       break;
     case Decision::went_on:
-      decision = tr("went deeper");
+      decision = r.would_stop() == true ? tr("would stop; a deeper exit was taken") : tr("went deeper");
       break;
     case Decision::not_reached:
-      decision = tr("not reached by the policy");
+      decision = r.would_stop() == true ? tr("not reached; would stop") : tr("not reached by the policy");
       break;
     case Decision::beyond:
       decision = tr("beyond the deepest allowed exit");
@@ -175,6 +185,7 @@ void DeltaRows::paint_headings(QPainter* painter, const Columns& c) {
   if (painter->fontMetrics().horizontalAdvance(scale) <= c.bar.width()) painter->drawText(c.bar, start, scale);
   painter->drawText(c.delta, end, tr("delta"));
   if (c.threshold.width() > 0) painter->drawText(c.threshold, end, tr("threshold"));
+  painter->drawText(c.decision.adjusted(spacing::kTiny, 0, -spacing::kTiny, 0), end, tr("taken"));
 }
 
 void DeltaRows::paint_row(QPainter* painter, const Columns& c, int row) {
@@ -189,7 +200,7 @@ void DeltaRows::paint_row(QPainter* painter, const Columns& c, int row) {
 
   if (taken) {
     painter->setPen(Qt::NoPen);
-    painter->setBrush(colors.selection);
+    painter->setBrush(Theme::mix(colors.background, colors.text, kTakenTint));
     painter->drawRoundedRect(QRect(0, (row + 1) * row_height(), width(), row_height()), 3, 3);
   }
 
@@ -213,7 +224,7 @@ void DeltaRows::paint_row(QPainter* painter, const Columns& c, int row) {
   if (c.depth.width() > 0) painter->drawText(in_row(c.depth, row), end, QString::number(r.layer + 1));
 
   const QRect area = bar_area(row);
-  painter->fillRect(area, theme.mix(taken ? colors.selection : colors.background, colors.text, 0.06));
+  painter->fillRect(area, Theme::mix(colors.background, colors.text, taken ? 2 * kTakenTint : 0.06));
   if (std::isfinite(r.delta)) {
     const int length = static_cast<int>(std::lround(delta_scale::position(r.delta) * area.width()));
     const QRect bar =
@@ -229,8 +240,8 @@ void DeltaRows::paint_row(QPainter* painter, const Columns& c, int row) {
   }
   if (const int x = mark_x(row); x >= 0) {
     const QRect line(x - 1, area.top() - spacing::kTiny + 1, 3, area.height() + 2 * spacing::kTiny - 2);
-    painter->fillRect(line, taken ? colors.selection : colors.background);
-    QPen pen(colors.accent, 1, Qt::CustomDashLine, Qt::FlatCap);
+    painter->fillRect(line, colors.background);
+    QPen pen(colors.text, 1, Qt::CustomDashLine, Qt::FlatCap);
     pen.setDashPattern({4, 2});
     painter->setPen(pen);
     painter->drawLine(x, line.top(), x, line.bottom());
@@ -246,12 +257,17 @@ void DeltaRows::paint_row(QPainter* painter, const Columns& c, int row) {
                                                    : format_threshold(r.threshold);
     painter->drawText(in_row(c.threshold, row), end, text);
   }
-  if (counts) {
-    number.setBold(taken);
-    painter->setFont(number);
-    painter->setPen(taken ? colors.text : colors.muted_text);
-    painter->drawText(in_row(c.decision, row), Qt::AlignCenter, taken ? QStringLiteral("✓") : QStringLiteral("✗"));
+  // What the threshold says, and what happened, are two things: exits are forced, fixed or held.
+  number.setBold(false);
+  painter->setFont(number);
+  if (const auto would_stop = r.would_stop(); would_stop && c.would_stop.width() > 0) {
+    painter->drawText(in_row(c.would_stop, row), end, *would_stop ? QStringLiteral("✓") : QStringLiteral("✗"));
   }
+  if (!taken) return;
+  painter->setPen(colors.text);
+  if (r.forced) painter->setFont(theme.label_font());
+  painter->drawText(in_row(c.decision, row).adjusted(spacing::kTiny, 0, -spacing::kTiny, 0), end,
+                    r.forced ? tr("forced") : QStringLiteral("●"));
 }
 
 void DeltaRows::paint_scale(QPainter* painter, const Columns& c) {

@@ -5,6 +5,7 @@
 #include <QRect>
 #include <QWidget>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace deer {
@@ -28,6 +29,10 @@ class DeltaRows : public QWidget {
     double threshold = std::numeric_limits<double>::quiet_NaN();
     Decision decision = Decision::not_reached;
     bool uses_threshold = true;  ///< false for the deepest allowed exit, which is always taken
+    bool forced = false;         ///< the exit of this frame was forced
+
+    /// Whether the model would stop here by the threshold; none if that is not known.
+    std::optional<bool> would_stop() const;
   };
 
   explicit DeltaRows(QWidget* parent = nullptr);
@@ -62,7 +67,7 @@ class DeltaRows : public QWidget {
     int width = -1;  // width, direction and font of the current layout
     Qt::LayoutDirection direction = Qt::LeftToRight;
     QFont font;
-    QRect name, depth, bar, delta, threshold, decision;  // of the heading row, left to right
+    QRect name, depth, bar, delta, threshold, would_stop, decision;  // of the heading row, left to right
   };
 
   const Columns& columns() const;

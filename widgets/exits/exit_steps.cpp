@@ -36,8 +36,8 @@ ExitSteps::ExitSteps(Session* session, QWidget* parent)
   style_row_table(table_);
   table_->setMinimumHeight(96);
   // Decision columns come first; others are shown if they fit, since the fields below repeat them.
-  std::vector<int> columns{ExitStepsModel::kExit, ExitStepsModel::kDelta, ExitStepsModel::kThreshold,
-                           ExitStepsModel::kDecision, ExitStepsModel::kChange};
+  std::vector<int> columns{ExitStepsModel::kExit,     ExitStepsModel::kDelta,     ExitStepsModel::kThreshold,
+                           ExitStepsModel::kDecision, ExitStepsModel::kWouldStop, ExitStepsModel::kChange};
   for (int column = ExitStepsModel::kDepth; column < ExitStepsModel::kColumnCount; ++column) columns.push_back(column);
   show_columns_that_fit(table_, std::move(columns), 3);
 

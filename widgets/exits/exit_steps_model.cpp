@@ -26,14 +26,14 @@ int ExitStepsModel::rowCount(const QModelIndex& parent) const {
 
 int ExitStepsModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kColumnCount; }
 
-QString ExitStepsModel::decision_word(ExitDecision decision) {
-  switch (decision) {
+QString ExitStepsModel::decision_word(const FrameStep& step) {
+  switch (step.decision) {
     case ExitDecision::left:
-      return tr("stops");
+      return step.forced ? tr("forced") : tr("stops");
     case ExitDecision::went_on:
       return tr("goes deeper");
     case ExitDecision::passed:
-      return tr("not evaluated");
+      return tr("skipped");
     case ExitDecision::not_reached:
       return tr("not reached");
     case ExitDecision::beyond:
@@ -53,6 +53,7 @@ QString ExitStepsModel::why(const FrameStep& step) {
   };
   switch (step.decision) {
     case ExitDecision::left:
+      if (step.forced) return real ? tr("forced here; %1").arg(comparison()) : tr("forced here");
       return real && step.delta <= step.threshold ? tr("%1: stops").arg(comparison()) : tr("the exit taken");
     case ExitDecision::went_on:
       return real ? tr("%1: goes deeper").arg(comparison()) : tr("goes deeper");
@@ -96,8 +97,11 @@ QString ExitStepsModel::text(const FrameStep& step, int column) const {
       return number(step.delta);
     case kThreshold:
       return std::isnan(step.threshold) ? none : format_threshold(step.threshold);
+    case kWouldStop:
+      if (!std::isfinite(step.delta) || std::isnan(step.threshold)) return none;
+      return step.delta <= step.threshold ? tr("yes") : tr("no");
     case kDecision:
-      return decision_word(step.decision);
+      return decision_word(step);
     case kLlmGflops:
       return number(step.llm_gflops);
     case kTotalGflops:
@@ -120,7 +124,7 @@ QVariant ExitStepsModel::data(const QModelIndex& index, int role) const {
     case Qt::DisplayRole:
       return text(step, index.column());
     case Qt::TextAlignmentRole: {
-      const bool words = index.column() == kExit || index.column() == kDecision;
+      const bool words = index.column() == kExit || index.column() == kWouldStop || index.column() == kDecision;
       return QVariant::fromValue(Qt::Alignment((words ? Qt::AlignLeading : Qt::AlignTrailing) | Qt::AlignVCenter));
     }
     case Qt::FontRole: {
@@ -148,7 +152,7 @@ QVariant ExitStepsModel::headerData(int section, Qt::Orientation orientation, in
     return role == Qt::DisplayRole ? name : explanation;
   };
   if (role == Qt::TextAlignmentRole) {
-    const bool words = section == kExit || section == kDecision;
+    const bool words = section == kExit || section == kWouldStop || section == kDecision;
     return QVariant::fromValue(Qt::Alignment((words ? Qt::AlignLeading : Qt::AlignTrailing) | Qt::AlignVCenter));
   }
   if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
@@ -169,6 +173,8 @@ QVariant ExitStepsModel::headerData(int section, Qt::Orientation orientation, in
       return say(tr("delta"), tr("Difference from the previous exit’s action."));
     case kThreshold:
       return say(tr("threshold"), tr("The model stops at an exit whose delta is at most this."));
+    case kWouldStop:
+      return say(tr("would stop"), tr("Whether the delta meets the threshold, whatever exit was taken."));
     case kDecision:
       return say(tr("decision"), tr("The policy’s decision at this exit."));
     case kDepth:

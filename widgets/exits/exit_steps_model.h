@@ -19,6 +19,7 @@ class ExitStepsModel : public QAbstractTableModel {
     kChange,
     kDelta,
     kThreshold,
+    kWouldStop,
     kDecision,
     kDepth,
     kX,
@@ -48,7 +49,7 @@ class ExitStepsModel : public QAbstractTableModel {
 
   /// "delta 0.0420 > threshold 0.0300: goes deeper".
   static QString why(const FrameStep& step);
-  static QString decision_word(ExitDecision decision);
+  static QString decision_word(const FrameStep& step);
 
  private:
   QString text(const FrameStep& step, int column) const;

@@ -94,6 +94,7 @@ void FrameDeltas::show_record(const FrameRecord& record) {
     }
     if (!compares(policy)) row.threshold = std::numeric_limits<double>::quiet_NaN();
     row.uses_threshold = !compares(policy) || index != allowed - 1;
+    row.forced = record.reason == ExitReason::forced;
     if (index >= allowed && row.decision != DeltaRows::Decision::left) row.decision = DeltaRows::Decision::beyond;
     rows.push_back(row);
   }

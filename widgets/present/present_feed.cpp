@@ -2,8 +2,10 @@
 #include "widgets/present/present_feed.h"
 
 #include <span>
+#include <utility>
 
 #include "sessions/analysis/run_summary.h"
+#include "sessions/analysis/run_tally.h"
 #include "sessions/frames/episode_frames.h"
 #include "sessions/series/instruction_at.h"
 #include "sessions/session/live_session.h"
@@ -13,8 +15,16 @@
 namespace deer {
 
 PresentFeed::PresentFeed(Session* session, RunSummary* summary, PresentView* view, QObject* parent)
-    : QObject(parent), session_(session), summary_(summary), view_(view) {
+    : QObject(parent),
+      session_(session),
+      summary_(summary),
+      tally_(RunTally::of(session)),
+      view_(view),
+      probed_(tally_->probed() > 0) {
   connect(summary, &RunSummary::started_anew, this, &PresentFeed::start_anew);
+  connect(tally_, &RunTally::changed, this, [this] {
+    if (std::exchange(probed_, tally_->probed() > 0) != probed_) refresh();
+  });
   connect(summary, &RunSummary::changed, this, [this](qint64 first, qint64 last) {
     take_depths(first, last);
     refresh();
@@ -105,6 +115,7 @@ void PresentFeed::refresh() {
   if (const auto saving = summary_->saving(frame)) {
     out.saving = saving->times;
     out.saving_in_layers = saving->in_layers;
+    out.saving_is_possible = probed_;
   }
   if (const auto tasks = summary_->tasks(frame)) out.tasks = {tasks->done, tasks->done + tasks->failed};
   view_->set_frame(std::move(out));

@@ -10,6 +10,7 @@ namespace deer {
 
 class PresentView;
 class RunSummary;
+class RunTally;
 
 /// Keeps a stage on the session's current frame. Keeps the previous image while the next one is read.
 class PresentFeed : public QObject {
@@ -30,7 +31,9 @@ class PresentFeed : public QObject {
 
   Session* session_;
   RunSummary* summary_;
+  RunTally* tally_;
   PresentView* view_;
+  bool probed_;  ///< of some frames every exit was run
   ImagePtr source_;
   QImage picture_;
   qint64 picture_frame_ = -1;  // of the image, or of the reason for having none

@@ -101,7 +101,7 @@ std::vector<PresentBlock> PresentView::blocks() const {
   const auto room_of = [](int count) { return QString(QString::number(count).size(), u'0'); };
 
   PresentBlock depth{none, room_of(layers_), tr("not evaluated"), {tr("not evaluated")}, ink};
-  const auto layers = layers_ > 0 ? tr("depth, of %1 layers").arg(layers_) : tr("depth");
+  const auto layers = layers_ > 0 ? tr("of %1 layers").arg(layers_) : tr("layers");
   depth.other_words << layers;
   if (frame_.depth > 0) {
     depth.number = QString::number(frame_.depth);
@@ -110,9 +110,11 @@ std::vector<PresentBlock> PresentView::blocks() const {
     depth.color = theme.exit_color(frame_.exit_index, static_cast<int>(exit_depths_.size()));
   }
 
-  const auto less = frame_.saving_in_layers ? tr("fewer LLM layers") : tr("less LLM compute");
+  const auto made = frame_.saving_in_layers ? tr("fewer LLM layers") : tr("less LLM compute");
+  const auto possible = frame_.saving_in_layers ? tr("fewer LLM layers possible") : tr("less LLM compute possible");
+  const auto less = frame_.saving_is_possible ? possible : made;
   const auto full = frame_.saving_in_layers ? tr("of all LLM layers") : tr("of full LLM compute");
-  PresentBlock saving{none, QStringLiteral("0.0×"), less, {less, full}, ink};
+  PresentBlock saving{none, QStringLiteral("0.0×"), less, {made, possible, full}, ink};
   if (!std::isnan(frame_.saving)) {
     saving.number = tr("%1×").arg(format_fixed(frame_.saving, 1));
     if (frame_.saving < kAsGood) saving.words = full;

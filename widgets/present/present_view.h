@@ -23,6 +23,7 @@ struct PresentFrame {
   int exit_index = -1;                                       ///< determines the colour; -1: not an exit
   double saving = std::numeric_limits<double>::quiet_NaN();  ///< factor compared with full depth; NaN: unknown
   bool saving_in_layers = false;                             ///< counted in layers, not operations
+  bool saving_is_possible = false;                           ///< every exit was run: it would be saved, and was not
   struct Tasks {
     int done = 0;
     int ended = 0;  ///< done or failed

@@ -288,7 +288,7 @@ void RaceView::paint_meter(QPainter& painter, const QRect& area, const QString& 
   const int label =
       std::max(metrics.horizontalAdvance(tr("LLM compute")), metrics.horizontalAdvance(tr("model time"))) +
       spacing::kMedium;
-  const int number = metrics.horizontalAdvance(QStringLiteral("0000 GFLOPs")) + spacing::kMedium;
+  const int number = metrics.horizontalAdvance(QStringLiteral("000.0 GFLOPs")) + spacing::kMedium;
   painter.setPen(colors.muted_text);
   draw_text(painter, QRect(area.left(), area.top(), label, area.height()), Qt::AlignLeft | Qt::AlignVCenter, name);
   const QRect bar(area.left() + label, area.center().y() - area.height() / 4,

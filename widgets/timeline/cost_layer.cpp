@@ -8,6 +8,7 @@
 namespace deer {
 
 void CostLayer::draw(QCPPainter* painter) {
+  if (!rect()->visible()) return;
   const auto& colors = Theme::instance().colors();
   const Buckets b = buckets();
   const auto y_of = [this](double value) { return static_cast<int>(std::lround(y_axis()->coordToPixel(value))); };
@@ -24,7 +25,7 @@ void CostLayer::draw(QCPPainter* painter) {
     painter->fillRect(QRect(left, top, right - left, bottom - top + 2), colors.text);
   }
   if (!allowance_) return;
-  painter->setPen(QPen(colors.accent, 1, Qt::DashLine));
+  painter->setPen(QPen(colors.muted_text, 1, Qt::DashLine));
   painter->drawLine(QLineF(rect()->left(), y_of(*allowance_), rect()->right(), y_of(*allowance_)));
 }
 

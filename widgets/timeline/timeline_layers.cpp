@@ -264,9 +264,16 @@ void InstructionLayer::draw(QCPPainter* painter) {
     // Keep the label visible while its stretch is.
     const QRect seen = band.intersected(area).adjusted(spacing::kTiny, 0, -spacing::kTiny, 0);
     if (seen.width() < metrics.averageCharWidth() * 4) continue;
+    auto room = seen;
+    if (const auto outcome = outcomes_.find(span.first); outcome != outcomes_.end()) {
+      const auto mark = outcome->second ? QStringLiteral("✓") : QStringLiteral("✗");
+      painter->setPen(outcome->second ? colors.text : colors.error);
+      painter->drawText(seen, Qt::AlignVCenter | Qt::AlignRight, mark);
+      room.setRight(seen.right() - metrics.horizontalAdvance(mark) - spacing::kTiny);
+    }
     painter->setPen(colors.text);
-    painter->drawText(seen, Qt::AlignVCenter | Qt::AlignLeft,
-                      metrics.elidedText(QString::fromStdString(span.instruction), Qt::ElideRight, seen.width()));
+    painter->drawText(room, Qt::AlignVCenter | Qt::AlignLeft,
+                      metrics.elidedText(QString::fromStdString(span.instruction), Qt::ElideRight, room.width()));
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <vector>
 
 #include "core/episodes/frame_source.h"
@@ -98,7 +99,11 @@ class InstructionLayer : public TimelineLayer {
   Q_OBJECT
  public:
   using TimelineLayer::TimelineLayer;
-  void set_spans(std::vector<InstructionSpan> spans) { spans_ = std::move(spans); }
+  /// `outcomes`: by a span's first frame, whether its task was done; absent where nobody knows.
+  void set_spans(std::vector<InstructionSpan> spans, std::map<qint64, bool> outcomes) {
+    spans_ = std::move(spans);
+    outcomes_ = std::move(outcomes);
+  }
   QString text_at(qint64 frame) const;
 
  protected:
@@ -106,6 +111,7 @@ class InstructionLayer : public TimelineLayer {
 
  private:
   std::vector<InstructionSpan> spans_;
+  std::map<qint64, bool> outcomes_;
 };
 
 /// The current and the hovered frame in all axis rectangles, on a separate layer.

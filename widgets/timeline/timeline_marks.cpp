@@ -58,7 +58,7 @@ void paint_shape(QPainter* painter, Shape shape, double x, const QRect& area) {
           QPolygonF({{x - size, middle - size + 1}, {x + size, middle - size + 1}, {x, middle + size}}));
       break;
     case Shape::flag:
-      painter->setBrush(colors.accent);
+      painter->setBrush(colors.text);
       painter->drawPolygon(QPolygonF({{x - 1, middle - size},
                                       {x + size + 1, middle - size / 2},
                                       {x + 1, middle},
@@ -145,13 +145,14 @@ void LoopLayer::draw(QCPPainter* painter) {
   const int right = std::clamp(left_of(marks_->loop_last + 1), area.left(), area.right() + 1);
   painter->fillRect(QRect(area.left(), area.top(), left - area.left(), area.height()), veil);
   painter->fillRect(QRect(right, area.top(), area.right() + 1 - right, area.height()), veil);
-  painter->setPen(QPen(colors.accent, 1));
+  painter->setPen(QPen(colors.muted_text, 1));
   for (const int x : {left_of(marks_->loop_first), left_of(marks_->loop_last + 1)}) {
     if (x >= area.left() && x <= area.right() + 1) painter->drawLine(QLineF(x, area.top(), x, area.bottom()));
   }
 }
 
 void RegretLayer::draw(QCPPainter* painter) {
+  if (!rect()->visible()) return;
   const auto& colors = Theme::instance().colors();
   const Buckets b = buckets();
   const auto base = static_cast<int>(std::lround(y_axis()->coordToPixel(0)));

@@ -212,9 +212,9 @@ void TimelinePlot::fit_action_range() {
   axis->setRange(low - margin, high + margin);
 }
 
-void TimelinePlot::set_spans(std::vector<InstructionSpan> spans) {
+void TimelinePlot::set_spans(std::vector<InstructionSpan> spans, std::map<qint64, bool> outcomes) {
   const int height = spans.empty() ? 0 : QFontMetrics(Theme::instance().label_font()).height() + spacing::kTiny + 2;
-  instructions_->set_spans(std::move(spans));
+  instructions_->set_spans(std::move(spans), std::move(outcomes));
   QCPAxisRect* top = rect_of(Track::instructions);
   top->setVisible(height > 0);
   top->setMinimumSize(0, height);

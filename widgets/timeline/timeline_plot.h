@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -36,7 +37,8 @@ class TimelinePlot : public VectorPlot {
   void data_grown();
   /// Values changed; redraws in the event loop.
   void data_changed();
-  void set_spans(std::vector<InstructionSpan> spans);
+  /// `outcomes`: by a span's first frame, whether its task was done.
+  void set_spans(std::vector<InstructionSpan> spans, std::map<qint64, bool> outcomes = {});
   void set_marks(TimelineMarks marks);
   /// Scrubbing snaps to marks within a few pixels, unless Ctrl is held.
   void set_snaps(bool snaps) { snaps_ = snaps; }

@@ -196,7 +196,11 @@ void TimelineView::start_anew(bool same_episode) {
   }
   plot_->data_reset();
   if (session_->live()->is_open()) plot_->data_grown();
-  plot_->set_spans(session_->frames()->instructions());
+  if (!same_episode) {
+    outcomes_.clear();
+    counted_ = {};
+  }
+  plot_->set_spans(session_->frames()->instructions(), outcomes_);
   plot_->set_frames(session_->current_frame(), session_->selection()->hovered_frame());
   stack->setCurrentIndex(1);
   update_header();
@@ -208,8 +212,20 @@ void TimelineView::take_frames(qint64 first, qint64 last) {
     return slices_->start();
   }
   data_->grow(last + 1);
-  plot_->set_spans(session_->frames()->instructions());
+  take_outcomes();
+  plot_->set_spans(session_->frames()->instructions(), outcomes_);
   plot_->data_grown();
+}
+
+void TimelineView::take_outcomes() {
+  const auto tasks = session_->live()->tasks();
+  const auto& spans = session_->frames()->instructions();
+  if (!tasks || *tasks == counted_) return;
+  const int done = tasks->done - counted_.done, failed = tasks->failed - counted_.failed;
+  counted_ = *tasks;
+  // It is the attempt before the newest; of several that ended at once nobody knows which was done.
+  if (done + failed != 1 || spans.size() < 2) return;
+  outcomes_[spans[spans.size() - 2].first] = done > 0;
 }
 
 void TimelineView::take_record(qint64 frame) {
@@ -229,6 +245,8 @@ void TimelineView::take_states(qint64 first, qint64 last) {
   for (qint64 frame = std::max<qint64>(first, 0); frame <= std::min(last, data_->frames() - 1); ++frame) {
     const auto state = states_->at(frame);
     if (!state || recorded_action(*state).empty()) continue;
+    // Pictures that are read again bring what is known, and need no drawing.
+    if (!std::isnan(data_->recorded(0).at(frame))) continue;
     data_->set_recorded(frame, recorded_action(*state));
     drawn = true;
   }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <QWidget>
+#include <map>
 #include <memory>
 #include <vector>
 
+#include "sessions/live/live_source.h"
 #include "sessions/session/session.h"
 #include "widgets/timeline/timeline_data.h"
 
@@ -61,6 +63,7 @@ class TimelineView : public QWidget {
   void start_anew(bool same_episode);
   void take_record(qint64 frame);
   void take_frames(qint64 first, qint64 last);
+  void take_outcomes();  ///< of the attempts of a live run
   void take_states(qint64 first, qint64 last);
   void ask_for_recorded();  ///< actions of the frames in sight
   void update_header();
@@ -73,6 +76,8 @@ class TimelineView : public QWidget {
   TimelinePlot* plot_;
   QComboBox* dimension_;
   EpisodeStates* states_;
+  std::map<qint64, bool> outcomes_;  ///< by an attempt's first frame: done
+  TaskCount counted_;                ///< of outcomes_
 
   RecordSlices* slices_ = nullptr;
   QTimer* drawing_;

@@ -32,6 +32,7 @@ LiveBar::LiveBar(Session* session, QWidget* parent)
   rate_->setAlignment(Qt::AlignTrailing | Qt::AlignVCenter);
   rate_->setToolTip(tr("Frames per second, over the last second"));
   instruction_->setAccessibleName(tr("New instruction"));
+  instruction_->setMinimumWidth(120);  // the row fits into a small window
   instruction_->lineEdit()->setPlaceholderText(tr("New instruction"));
   instruction_->setToolTip(tr("What the model should do next (Ctrl+I). The policy's history is reset."));
   start_->setAccessibleName(tr("Start or pause the live run"));
@@ -97,7 +98,7 @@ void LiveBar::refresh() {
   state_->setText(ended ? tr("Ended") : runs ? tr("Live") : tr("Paused"));
   auto palette = Theme::instance().palette();
   const auto& colors = Theme::instance().colors();
-  palette.setColor(QPalette::WindowText, runs ? colors.accent : colors.muted_text);
+  palette.setColor(QPalette::WindowText, runs ? colors.text : colors.muted_text);
   state_->setPalette(palette);
   const double rate = session_->live()->rate_hz();
   rate_->setText(runs && rate > 0 ? tr("%1 Hz").arg(format_fixed(rate, 1)) : QString());

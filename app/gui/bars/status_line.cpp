@@ -5,6 +5,7 @@
 #include <QLabel>
 #include <QProgressBar>
 #include <QToolButton>
+#include <algorithm>
 
 #include "sessions/analysis/process_memory.h"
 #include "sessions/base/paths.h"
@@ -87,6 +88,7 @@ FactsLine::FactsLine(Session* session, QWidget* parent) : QWidget(parent), sessi
   layout->setContentsMargins(0, 0, spacing::kSmall, 0);
   layout->setSpacing(spacing::kLarge);
   times_ = add_label(layout, tr("Time of the current frame"));
+  times_->setAlignment(Qt::AlignTrailing | Qt::AlignVCenter);
   model_ = add_label(layout, tr("Model"));
   device_ = add_label(layout, tr("Device and number format"));
   memory_ = add_label(layout, tr("Memory in use"));
@@ -128,13 +130,18 @@ void FactsLine::show_times() {
   times_->setVisible(record != nullptr);
   if (!record) return;
   const auto& t = record->times;
-  if (t.vision_ms <= 0 && t.llm_ms <= 0) {
-    // A replay runs the action head alone.
-    times_->setText(tr("replayed: head %1 ms").arg(ms(t.head_ms)));
-  } else {
-    times_->setText(tr("frame %1 ms: vision %2, LLM %3, head %4")
-                        .arg(ms(t.total_ms()), ms(t.vision_ms + t.resampler_ms), ms(t.llm_ms), ms(t.head_ms)));
+  // A replay runs the action head alone.
+  const bool replayed = t.vision_ms <= 0 && t.llm_ms <= 0;
+  const auto text = replayed
+                        ? tr("replayed: head %1 ms").arg(ms(t.head_ms))
+                        : tr("frame %1 ms: vision %2, LLM %3, head %4")
+                              .arg(ms(t.total_ms()), ms(t.vision_ms + t.resampler_ms), ms(t.llm_ms), ms(t.head_ms));
+  // It only grows: a label of fixed size does not lay out the window anew with every frame.
+  if (const int wide = times_->fontMetrics().horizontalAdvance(text) + 1;
+      times_->minimumWidth() != times_->maximumWidth() || wide > times_->width()) {
+    times_->setFixedSize(std::max(wide, times_->minimumWidth()), times_->fontMetrics().height());
   }
+  times_->setText(text);
   times_->setToolTip(tr("Preprocessing %1 ms, vision %2 ms, resampler %3 ms, language model %4 ms, action head %5 ms")
                          .arg(ms(t.preprocess_ms), ms(t.vision_ms), ms(t.resampler_ms), ms(t.llm_ms), ms(t.head_ms)));
 }

@@ -25,7 +25,7 @@ QColor state_color(CameraState state) {
   const auto& colors = Theme::instance().colors();
   switch (state) {
     case CameraState::live:
-      return colors.accent;
+      return colors.text;
     case CameraState::stalled:
     case CameraState::reconnecting:
       return colors.warning;
@@ -79,7 +79,6 @@ CameraStrip::CameraStrip(Session* session, LiveRecording* recording, QWidget* pa
   layout->addStretch(1);
   recorded_ = label(tr("Recording"), {});
   record_->setAccessibleName(tr("Record or stop recording"));
-  layout->addWidget(record_);
 
   connect(record_, &QPushButton::clicked, this, &CameraStrip::record_requested);
   connect(session_->live(), &LiveSession::report_changed, this, &CameraStrip::refresh);
@@ -151,7 +150,10 @@ void CameraStrip::show_recording() {
 void CameraStrip::refresh() {
   const auto& report = session_->live()->report();
   const bool recorded = !recording_->status().folder.empty() && !recording_->status().finished;
-  setVisible(recorded || session_->live()->is_open());
+  record_->setVisible(recorded || session_->live()->is_open());
+  const bool says_something = !report.cameras.empty() || !recording_->status().folder.empty();
+  setVisible(recorded || (session_->live()->is_open() && says_something));
+  show_recording();
   if (isHidden()) return;
   for (std::size_t i = 0; i < 2; ++i) {
     show_camera(rows_[i], i < report.cameras.size() ? &report.cameras[i] : nullptr);
@@ -169,7 +171,6 @@ void CameraStrip::refresh() {
                                              .arg(format_fixed(latency.median_ms, 0), format_fixed(latency.p95_ms, 0)));
   const auto& colors = Theme::instance().colors();
   for (auto* const label : {skew_, latency_}) paint_text(label, colors.text);
-  show_recording();
 }
 
 void CameraStrip::restyle() {

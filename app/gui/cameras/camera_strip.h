@@ -21,6 +21,8 @@ class CameraStrip : public QWidget {
  public:
   CameraStrip(Session* session, LiveRecording* recording, QWidget* parent = nullptr);
 
+  /// Starts and stops recording; shown while there is something to record. To be put into a layout, which then owns it.
+  QPushButton* record_button() const { return record_; }
   QString camera_text(int camera) const;  ///< "live  30.0 Hz  2 dropped"; empty if there is no such camera
   QString latency_text() const;
   QString recording_text() const;

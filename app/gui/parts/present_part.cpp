@@ -66,6 +66,9 @@ void PresentPart::enter(bool full_screen) {
     hidden_ << dock;
     dock->hide();
   }
+  // An audience is shown what the model really computes.
+  mode_before_ = session_->live()->mode();
+  if (session_->live()->is_open()) session_->live()->set_mode(RunMode::policy);
   view_ = new PresentView(window_);
   feed_ = new PresentFeed(session_, summary_, view_, view_);
   connect(view_, &PresentView::leave_requested, this, &PresentPart::leave, Qt::QueuedConnection);
@@ -83,6 +86,7 @@ void PresentPart::enter(bool full_screen) {
 void PresentPart::leave() {
   if (!active()) return;
   window_->removeEventFilter(this);
+  session_->live()->set_mode(mode_before_);
   auto* const view = std::exchange(view_, nullptr);
   feed_ = nullptr;
   view->hide();

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "app/gui/video/video_subject.h"
+#include "core/exits/frame_record.h"
 #include "sessions/session/session.h"
 
 namespace deer {
@@ -46,7 +47,8 @@ class PresentPart : public QObject {
   RunSummary* summary_;
   PresentView* view_ = nullptr;
   PresentFeed* feed_ = nullptr;
-  bool fills_screen_ = false;  // because of the stage
+  bool fills_screen_ = false;             // because of the stage
+  RunMode mode_before_ = RunMode::probe;  // of live runs
   QPointer<QWidget> focus_before_;
   QList<QPointer<QWidget>> hidden_;  // floating panels
 };

@@ -64,9 +64,10 @@ std::vector<DockLayout> built_in_layouts(bool roomy) {
                    .right = {{{"inspector"}, 3}, {{"breakpoints", "watches"}, 2}}};
   if (roomy) {
     debug.left_width = 340;
+    debug.right_width = 380;
     debug.bottom = {{{"events", "action_plots"}, 3}, {{"what_if", "interventions"}, 5}};
   } else {
-    debug.left_width = 250;
+    debug.left_width = 258;
     debug.right_width = 330;
     debug.right[1].panels << QStringLiteral("events") << QStringLiteral("what_if") << QStringLiteral("interventions");
   }

@@ -4,6 +4,7 @@
 #include <QDataStream>
 #include <QDockWidget>
 #include <QIODevice>
+#include <QTabBar>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -35,8 +36,20 @@ LayoutPart::LayoutPart(QMainWindow* window, Workbench* workbench, std::function<
       shows_panels_(std::move(shows_panels)),
       writer_(writer),
       saved_(std::move(saved)) {
+  window_->installEventFilter(this);
   window_->setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
   window_->setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+}
+
+bool LayoutPart::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::ChildPolished) {
+    // Panels that share a place: whole words with arrows to the rest, rather than all of them cut.
+    if (auto* const tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child())) {
+      tabs->setElideMode(Qt::ElideNone);
+      tabs->setUsesScrollButtons(true);
+    }
+  }
+  return QObject::eventFilter(watched, event);
 }
 
 QDockWidget* LayoutPart::add_panel(const QString& name, const QString& title, QWidget* view, Qt::DockWidgetArea area) {

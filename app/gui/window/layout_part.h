@@ -54,6 +54,9 @@ class LayoutPart : public QObject {
   void changed();  ///< a panel was shown, hidden or moved
   void problem(const deer::Problem& problem);
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void use(const QByteArray& layout, const QString& name);
   void ask_name();

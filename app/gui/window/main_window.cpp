@@ -360,6 +360,7 @@ void MainWindow::build_bars() {
   row->setSpacing(spacing::kLarge);
   row->addWidget(playback_->bar());
   row->addWidget(live_->bar(), 1);
+  row->addWidget(cameras_->strip()->record_button());
   playback_tools_->addWidget(tools);
   addToolBar(Qt::BottomToolBarArea, playback_tools_);
   auto* const activity = new ActivityLine(session_);

@@ -124,7 +124,7 @@ class CameraWindowTest : public QObject {
     QVERIFY2(state->toolTip().contains("pulled") || state->toolTip().contains("plugged"), qPrintable(state->toolTip()));
     f.fixed->plugged = true;
     QVERIFY(f.wait_text(0, "live"));
-    QCOMPARE(state->palette().color(QPalette::WindowText), Theme::instance().colors().accent);
+    QCOMPARE(state->palette().color(QPalette::WindowText), Theme::instance().colors().text);
     QVERIFY(f.window->commands()->trigger("live.stop"));
     QVERIFY(f.wait_text(0, "ended"));
     QCOMPARE(f.window->messages()->count(), 0);
@@ -296,7 +296,7 @@ class CameraWindowTest : public QObject {
     QVERIFY(f.wait_frames(3));
     QString folder = f.folder.filePath("recordings");
     f.part()->set_folder_chooser([&] { return folder; });
-    auto* const button = named<QPushButton>(f.strip(), "Record or stop recording");
+    auto* const button = f.strip()->record_button();
     QVERIFY(button->isVisible() && button->isEnabled());
     button->click();
     QVERIFY(f.part()->recording()->recording());

@@ -229,7 +229,7 @@ void DebugWindowTest::the_log_lists_filters_jumps_and_copies() {
   QVERIFY(log->count_text().startsWith(QString::number(changes.size())));
   const auto now = f.session.record(changes[1]), before = f.session.record(changes[1] - 1);
   QCOMPARE(log->model()->index(1, EventModel::kWhat).data().toString(),
-           QStringLiteral("exit %1 → exit %2").arg(before->exit_index + 1).arg(now->exit_index + 1));
+           QStringLiteral("%1 → %2").arg(before->exit_index + 1).arg(now->exit_index + 1));
   QTest::mouseClick(log->table()->viewport(), Qt::LeftButton, {},
                     log->table()->visualRect(log->model()->index(1, 0)).center());
   QCOMPARE(f.session.current_frame(), changes[1]);
@@ -400,7 +400,7 @@ void DebugWindowTest::bookmarks_loop_and_snapping() {
   f.session.set_current_frame(40);
   QVERIFY(f.trigger("debug.bookmark"));
   f.session.set_current_frame(0);
-  QVERIFY(f.marks(TimelinePlot::Track::events, 40, Theme::instance().colors().accent) > 10);
+  QVERIFY(f.marks(TimelinePlot::Track::events, 40, Theme::instance().colors().text) > 10);
   QVERIFY(f.trigger("debug.next_bookmark"));
   QCOMPARE(f.session.current_frame(), 40);
   f.session.set_current_frame(59);

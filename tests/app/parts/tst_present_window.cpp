@@ -113,7 +113,8 @@ class PresentWindowTest : public QObject {
     QCOMPARE(image.pixelColor(3, 3), f.stage()->stage_color());
     const auto record = f.session.record(10);
     QCOMPARE(f.stage()->depth_text(), QStringLiteral("depth %1 of 8").arg(record->depth()));
-    QVERIFY(f.stage()->saving_text().endsWith("fewer LLM layers") || f.stage()->saving_text().contains("of all"));
+    QVERIFY(f.stage()->saving_text().endsWith("fewer LLM layers possible") ||
+            f.stage()->saving_text().contains("of all"));
     QCOMPARE(f.stage()->success_text(), QStringLiteral("open the drawer"));
 
     QTest::keyClick(f.stage(), Qt::Key_Right);
@@ -208,6 +209,21 @@ class PresentWindowTest : public QObject {
     f.session.run_episode();
     QTRY_VERIFY_WITH_TIMEOUT(!f.stage()->frame().problem.isEmpty(), kPatienceMs);
     QVERIFY(f.stage()->frame().problem.contains("cut off after 12 bytes"));
+  }
+
+  void a_live_run_stops_early_for_an_audience() {
+    PresentFixture f;
+    const auto live = std::make_shared<FakeLive>();
+    live->frame_ms = 5;
+    QVERIFY(f.open_live(fake_live_opener(live), 5));
+    QCOMPARE(f.session.live()->mode(), RunMode::probe);
+    f.window->present()->enter(false);
+    QCOMPARE(f.session.live()->mode(), RunMode::policy);
+    const auto newest = [&] { return f.session.record(f.session.frame_count() - 1); };
+    QTRY_VERIFY(newest() && newest()->mode == RunMode::policy);
+    f.window->present()->leave();
+    QCOMPARE(f.session.live()->mode(), RunMode::probe);
+    f.session.live()->pause();
   }
 
   void modes_are_words() {

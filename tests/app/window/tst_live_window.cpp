@@ -103,6 +103,18 @@ class LiveWindowTest : public QObject {
     QCOMPARE(image.pixelColor(at * image.devicePixelRatio()), color);
   }
 
+  void the_controls_take_one_row() {
+    LiveFixture f({1280, 800});
+    QVERIFY(f.open_live(5));
+    f.settle();
+    auto* const record = control<QPushButton>(f.window.get(), "Record or stop recording");
+    auto* const start = f.in_bar<QPushButton>("Start or pause the live run");
+    QVERIFY(record && start);
+    const auto middle = [&](QWidget* one) { return one->mapTo(f.window.get(), one->rect().center()).y(); };
+    QVERIFY(std::abs(middle(record) - middle(f.bar())) < 4);
+    QVERIFY(std::abs(middle(record) - middle(start)) < 4);
+  }
+
   void keys_and_buttons_start_pause_and_stop() {
     LiveFixture f;
     QVERIFY(f.open_live(5));

@@ -184,9 +184,12 @@ void KeptRunsTest::a_damaged_run_is_made_anew() {
   }
   QCOMPARE(damaged, 1);
   Fixture f;
+  QStringList told;
+  connect(&f.session, &Session::problem, this, [&](const Problem& p) { told << p.title + u' ' + p.details; });
   f.session.keep_runs_in(folder.path());
   QVERIFY(f.open());
-  QTest::qWait(100);
+  QTRY_COMPARE(told.size(), 1);
+  QVERIFY2(told[0].startsWith("A saved run could not be read") && told[0].contains(".h5"), qPrintable(told[0]));
   QCOMPARE(f.session.evaluated_count(), 0);
   f.session.run_episode();
   QTRY_VERIFY_WITH_TIMEOUT(f.all_evaluated() && f.idle(), kPatienceMs);

@@ -352,10 +352,10 @@ class BudgetPanelTest : public test::BudgetPanelFixture {
                        qRound(plot->yAxis->coordToPixel(solution.mean_error)));
     QVERIFY(plot->axisRect()->rect().contains(place));
     const auto picture = plot->grab().toImage();
-    const auto accent = Theme::instance().colors().accent;
+    const auto ink = Theme::instance().colors().text;
     bool found = false;
     for (int dx = -6; dx <= 6; ++dx) {
-      for (int dy = -6; dy <= 6; ++dy) found |= picture.pixelColor(place + QPoint(dx, dy)) == accent;
+      for (int dy = -6; dy <= 6; ++dy) found |= picture.pixelColor(place + QPoint(dx, dy)) == ink;
     }
     QVERIFY(found);
     // A family's point lies on its curve or above the least error at the same cost.

@@ -175,7 +175,7 @@ void ViewsTest::deltas_in_numbers_and_bars() {
   const int end = area.left() + int(std::lround(delta_scale::position(Scene::delta(42, 0)) * area.width()));
   const QColor color = Theme::instance().exit_color(0, 6);
   QVERIFY(near(pixel(view.rows(), {area.left() + 2, area.center().y()}), color));
-  QVERIFY(near(pixel(view.rows(), {end - 2, area.center().y()}), color));
+  QVERIFY(near(pixel(view.rows(), {end - 5, area.center().y()}), color));
   QVERIFY(!near(pixel(view.rows(), {end + 8, area.center().y()}), color, 30));
   // The mark lies where its threshold does.
   QCOMPARE(rows.mark_x(1), area.left() + int(std::lround(delta_scale::position(0.03) * (area.width() - 1))));
