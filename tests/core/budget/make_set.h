@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/budget/calibration.h"
+#include "core/budget/exit_costs.h"
 
 namespace deer::test {
 
@@ -35,6 +36,19 @@ inline CalibrationSet made_set(int exits, int samples, unsigned seed, int levels
     }
   }
   return set;
+}
+
+/// Costs of a made-up model.
+inline ExitCosts costs_of(int exits) {
+  ExitCosts out;
+  for (int exit = 0; exit < exits; ++exit) {
+    out.exit_layers.push_back(2 * exit + 1);
+    out.llm_gflops.push_back(2.6 * (exit + 1));
+    out.total_gflops.push_back(160 + 2.7 * (exit + 1));
+    out.milliseconds.push_back(20 + 5.0 * (exit + 1));
+    out.memory.push_back({1'000'000'000LL * (exit + 1), 50'000'000, 32'000'000});
+  }
+  return out;
 }
 
 }  // namespace deer::test
