@@ -30,11 +30,16 @@ VideoFile::VideoFile(const std::filesystem::path& path) : path_(path) {
   const double rate = capture_.get(cv::CAP_PROP_FPS);
   if (std::isfinite(rate) && rate > 0 && rate < 10'000) frames_per_second_ = rate;
   if (!grab()) throw FileError(path_, "no frame of the video can be decoded (damaged?)");
-  start_ms_ = capture_.get(cv::CAP_PROP_POS_MSEC);
   index_ = read_video_index(path_);
-  // Frames before the first one that can be decoded do not count.
-  if (index_.timed) index_.begin_with(index_.nearest(start_ms_ - index_.start_ms));
-  seekable_ = index_.timed;
+  seekable_ = index_.timed && index_.frames() > 1;
+  // The second frame tells whether the decoder's time stamps are those of the index, and which frame is the first that
+  // can be decoded. (The first one's may be wrong: OpenCV takes 0 for no time stamp.)
+  if (seekable_) {
+    seekable_ = grab() && place() && grabbed_ > 0;
+    if (seekable_) index_.begin_with(grabbed_ - 1);
+    grabbed_ = 1;
+    if (!seekable_) reopen();
+  }
   length_ = index_.frames();
 }
 
@@ -65,7 +70,7 @@ bool VideoFile::grab() {
 
 // Finds out by its time stamp which frame was grabbed.
 bool VideoFile::place() {
-  const double time_ms = capture_.get(cv::CAP_PROP_POS_MSEC) - start_ms_;
+  const double time_ms = capture_.get(cv::CAP_PROP_POS_MSEC) - index_.start_ms;
   const auto frame = index_.nearest(time_ms);
   constexpr double kRounding = 0.6;  // ms: some containers keep whole milliseconds
   if (std::abs(index_.times_ms[static_cast<std::size_t>(frame)] - time_ms) > kRounding) return false;
@@ -101,8 +106,8 @@ void VideoFile::go_to(std::int64_t index, const std::stop_token& stop) {
                                  " of " + std::to_string(length_) + " was expected (cut short?)");
     }
     const auto counted = grabbed_;
-    if (!seekable_ || place()) continue;
-    // A time stamp that the index does not have: only counting is left.
+    if (!seekable_ || (place() && grabbed_ >= counted)) continue;
+    // A time stamp that the index does not have, or that came before: only counting is left.
     seekable_ = false;
     grabbed_ = counted;
   }

@@ -42,7 +42,6 @@ class VideoFile {
   VideoIndex index_;
   std::int64_t length_ = 0;
   double frames_per_second_ = 30;
-  double start_ms_ = 0;        // the decoder's time stamp of frame 0
   std::int64_t grabbed_ = -1;  // the frame that retrieve() would return
   bool seekable_ = true;       // until a time stamp is none of the index
 };
