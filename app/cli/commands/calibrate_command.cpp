@@ -8,8 +8,8 @@
 #include <iostream>
 #include <limits>
 
+#include "app/cli/commands/calibration_collector.h"
 #include "app/cli/commands/commands.h"
-#include "app/cli/support/calibration_collector.h"
 #include "app/cli/support/episode_options.h"
 #include "app/cli/support/json_log.h"
 #include "app/cli/support/option_checks.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/support/calibration_collector.h"
+#include "app/cli/commands/calibration_collector.h"
 
 #include <ATen/ATen.h>
 

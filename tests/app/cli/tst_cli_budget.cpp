@@ -137,7 +137,7 @@ class CliBudgetTest : public QObject {
   }
 
   void windows_with_broken_frames_are_drawn_anew() {
-    const auto data = folder_ / "broken";
+    const auto data = folder_ / "broken_data";
     fs::copy(kData.toStdString(), data, fs::copy_options::recursive);
     int broken = 0;
     for (const auto& entry : fs::recursive_directory_iterator(data)) {

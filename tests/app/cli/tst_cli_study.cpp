@@ -162,7 +162,7 @@ void CliStudyTest::errors_are_one_line() {
   QVERIFY(
       fails({"study", trace_, "--baseline", path_text(folder_.write("four.json", R"({"thresholds": [1, 2, 3, 4]})"))},
             "at most one for each"));
-  QVERIFY(fails({"study", trace_, "--html", path_text(folder_ / "no" / "page.html")}, "page.html"));
+  QVERIFY(fails({"study", trace_, "--html", path_text(folder_ / "no" / "page.html")}, "no: is not a directory"));
 }
 
 DEER_SUITE(CliStudyTest)

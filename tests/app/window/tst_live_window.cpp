@@ -287,11 +287,11 @@ class LiveWindowTest : public QObject {
     QVERIFY(f.window->windowTitle().startsWith("ball.xml"));
     f.session.live()->pause();
     QVERIFY(file.open(QFile::WriteOnly));
-    file.write(QByteArray(kScene).replace("name=\"static\"", "name=\"front\""));
+    file.write(QByteArray(kScene).replace("<worldbody>", "<worldbody humour=\"dry\">"));
     file.close();
     f.window->files()->open_paths({path});
     QVERIFY(QTest::qWaitFor([&] { return f.window->messages()->count() == 1; }, kPatienceMs));
-    QVERIFY2(f.window->messages()->details().contains("front"), qPrintable(f.window->messages()->details()));
+    QVERIFY2(f.window->messages()->details().contains("humour"), qPrintable(f.window->messages()->details()));
   }
 
  private:
