@@ -56,8 +56,8 @@ const std::vector<float>& recorded_feature(const FrameRecord& record, int layer)
       if (!one.feature.empty()) there += (there.empty() ? "" : ", ") + std::to_string(one.layer);
     }
     throw Error("frame " + std::to_string(record.frame) + " was recorded without the feature of layer " +
-                std::to_string(layer) +
-                (there.empty() ? ": run the model on it again in probe mode" : "; it has those of layers " + there));
+                std::to_string(layer) + (there.empty() ? "" : ", only of layers " + there) +
+                ": run the model on it again in probe mode");
   }
   return probe->feature;
 }

@@ -422,7 +422,7 @@ void CliTraceTest::errors_are_one_line() {
   QVERIFY(fails({"replay", trace_, "--force", "18=1"}, "frames 0 to 17"));
   QVERIFY(fails({"replay", trace_, "--force", "1=9"}, "which does not exist"));
   QVERIFY(fails({"replay", trace_, "--force", "1=2"}, "without the feature of layer 2"));
-  QVERIFY(fails({"replay", trace_, "--exit", "4"}, "the feature of layer 4; it has those of layers 1, 3, 5"));
+  QVERIFY(fails({"replay", trace_, "--exit", "4"}, "the feature of layer 4, only of layers 1, 3, 5"));
   // Another model, even by a single number.
   fs::copy(kModel.toStdString(), folder_ / "other");
   auto config = read_json(folder_ / "other" / "config.json");
