@@ -75,6 +75,9 @@ std::vector<double> thresholds_from_text(std::string_view text) {
   }
   const auto count = [&](char c) { return std::count(wanted.text.begin(), wanted.text.end(), c); };
   if (count('[') > count(']') || count('(') > count(')')) throw Error("a bracket is not closed (cut short?)");
+  if (wanted.text.find('{') != std::string_view::npos) {
+    throw Error("thresholds by exit layer are read from a JSON file; here give a list");
+  }
   std::vector<double> out;
   std::size_t words = 0;
   std::string word;
@@ -87,6 +90,9 @@ std::vector<double> thresholds_from_text(std::string_view text) {
     if (ends_array(taken) || (wanted.is_option && taken.starts_with("--"))) return false;
     if (next == ':' && !out.empty()) return false;  // the next field of a YAML file
     const auto value = threshold_of(taken);
+    if (value && next == ':') {
+      throw Error("'" + printable(taken) + ":' is a key: expected a list of thresholds, or a JSON file by exit layer");
+    }
     if (!value) {
       throw Error("'" + printable(taken) + "' is not a threshold: expected a number, 'always' or 'never'");
     }
@@ -94,7 +100,10 @@ std::vector<double> thresholds_from_text(std::string_view text) {
     return true;
   };
   constexpr std::string_view kBetween = " \t\r\n,;=:[](){}\"'";
+  bool after_comma = false;
   for (const char c : wanted.text) {
+    if (c == ',' && std::exchange(after_comma, true)) throw Error("a threshold is missing between two commas");
+    if (c != ',' && std::isspace(static_cast<unsigned char>(c)) == 0) after_comma = false;
     if (kBetween.find(c) == std::string_view::npos) {
       word += c;
     } else if (!take(c)) {

@@ -38,7 +38,7 @@ seeds() {
   python=${PYTHON:-/usr/bin/python3}  # that of the packages numpy and h5py
   if [ -x "$python" ]; then "$python" "$here/make_seeds.py" "$1" "$2"; fi
   if [ -d "$here/seeds/$1" ]; then cp "$here/seeds/$1"/* "$2"; fi
-  chmod u+w "$2"/*
+  find "$2" -type f -exec chmod u+w {} +
 }
 
 for target in "$@"; do

@@ -235,6 +235,13 @@ void evaluate(Arguments a) {
   if (a.jobs <= 0) a.jobs = usable_cpus();
   // A wrong model is told before there is a file that would have to be removed.
   if (!a.expert) open_model_files(a.model);
+  if (!a.slice.is_whole() && fs::exists(a.json)) {
+    const auto slice = read_json(a.json).value("slice", "");
+    if (slice != a.slice.text()) {
+      throw FileError(a.json, "holds " + (slice.empty() ? "no slice" : "slice " + printable(slice)) +
+                                  ": give every slice a file of its own");
+    }
+  }
   const auto chains = chains_of(a);
   const auto settings = settings_of(a);
   ChainLog log(a.json.empty() ? fs::path() : fs::path(a.json + ".chains"));

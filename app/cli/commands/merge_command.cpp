@@ -3,6 +3,8 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "app/cli/commands/commands.h"
@@ -31,7 +33,11 @@ Json first_line(const std::filesystem::path& file) {
 
 void merge(const Arguments& a) {
   const auto& first = a.parts.front();
-  if (!std::filesystem::is_regular_file(first)) throw FileError(first, "no such file");
+  for (const auto& part : a.parts) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(part, error)) throw FileError(part, "no such file");
+    if (std::filesystem::equivalent(part, a.out, error)) throw FileError(part, "is the output too");
+  }
   const auto line = first_line(first);
   if (line.is_object() && line.contains("samples") && line.contains("window")) {
 #ifdef DEER_HAVE_EPISODES
@@ -39,9 +45,12 @@ void merge(const Arguments& a) {
 #endif
   }
 #ifdef DEER_HAVE_SIM
-  const auto json = read_json(first);
-  if (json.is_object() && json.contains("results") && json.contains("settings")) {
-    return merge_evaluations(a.out, a.parts);
+  try {
+    const auto json = read_json(first);
+    const bool is_evaluation = json.is_object() && json.contains("results") && json.contains("settings");
+    if (is_evaluation) return merge_evaluations(a.out, a.parts);
+  } catch (const FileError& error) {
+    if (std::string_view(error.what()).find("not valid JSON") == std::string_view::npos) throw;
   }
 #endif
   throw FileError(first, "is neither a slice of deer eval --json nor of deer calibrate");

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <signal.h>
 
+#include <QCoreApplication>
 #include <QProcess>
 #include <QTest>
 #include <algorithm>
 #include <cmath>
 #include <set>
 
+#include "core/base/atomic_file.h"
 #include "core/base/json_file.h"
 #include "core/trace/trace_reader.h"
 #include "tests/support/suite.h"
@@ -333,15 +335,17 @@ void CliTraceTest::slices_trace_every_episode_once() {
 
 void CliTraceTest::two_programs_do_not_write_one_trace() {
   const auto file = folder_ / "shared.h5";
-  const QStringList command{"trace", kModel, kEpisodes, "--out", text(file), "--index", "0,1,0,1"};
-  QProcess first;
-  first.start(QStringLiteral(DEER_PROGRAM), command);
-  QTRY_VERIFY_WITH_TIMEOUT(fs::exists(file), 60'000);
-  const auto second = deer_program(command + QStringList{"--overwrite"});
-  const auto result = finish(first);
-  QCOMPARE(result.code, 0);
-  QCOMPARE(second.code, 1);
-  QVERIFY2(second.err.contains("shared.h5: is being written by another program (process"), qPrintable(second.err));
+  const QStringList command{"trace", kModel, kEpisodes, "--out", text(file), "--index", "0", "--frames", "1"};
+  {
+    const WriteLock lock(file);  // as another program that writes it
+    const auto refused = deer_program(command);
+    QCOMPARE(refused.code, 1);
+    QVERIFY2(refused.err.contains(QStringLiteral("shared.h5: is being written by another program (process %1)")
+                                      .arg(QCoreApplication::applicationPid())),
+             qPrintable(refused.err));
+    QVERIFY(!fs::exists(file));
+  }
+  QCOMPARE(deer_program(command).code, 0);
   QVERIFY(!fs::exists(folder_ / "shared.h5.lock"));
 }
 

@@ -153,7 +153,11 @@ class CliWorldTest : public QObject {
     QCOMPARE(
         deer_program(command + QStringList{"--seed", "9", "--slice", "3/3", "--json", text(folder / "other")}).code, 0);
     QVERIFY(fails({parts[0], text(folder / "other")}, "is of another evaluation"));
-    QVERIFY(fails({QStringLiteral(DEER_SOURCE_DIR "/README.md")}, "README.md"));
+    QVERIFY(fails({QStringLiteral(DEER_SOURCE_DIR "/README.md")}, "README.md: is neither a slice of"));
+    const auto over = deer_program(QStringList{"merge", parts[0]} + parts);
+    QVERIFY2(over.code == 1 && over.err.contains("is the output too"), qPrintable(over.err));
+    const auto same = deer_program(command + QStringList{"--slice", "1/3", "--json", parts[0]});
+    QVERIFY2(same.code == 1 && same.err.contains("holds slice 2/3: give every slice a file"), qPrintable(same.err));
     for (const char* slice : {"0/3", "4/3", "2", "1/x", "1/2/3", ""}) {
       const auto result = deer_program(command + QStringList{"--slice", slice, "--json", text(folder / "y")});
       QVERIFY2(result.code == 1 && result.err.contains("expected I/N"), qPrintable(result.err));

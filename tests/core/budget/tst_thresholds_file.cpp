@@ -178,6 +178,10 @@ class TestThresholdsFile : public QObject {
     DEER_VERIFY_ERROR(read("0.1 apple"), "'apple' is not a threshold");
     DEER_VERIFY_ERROR(read("nan 1"), "'nan' is not a threshold");
     DEER_VERIFY_ERROR(read("0,0241 0,0034 0,0070 100000,0"), "numbers with decimal commas");
+    DEER_VERIFY_ERROR(read("0.02,,always"), "missing between two commas");
+    DEER_VERIFY_ERROR(read("0.02, ,always"), "missing between two commas");
+    DEER_VERIFY_ERROR(read("1: 0.02\n3: 0.003\n"), "'1:' is a key");
+    DEER_VERIFY_ERROR(read("thresholds={\"1\": 0.02}"), "by exit layer are read from a JSON file");
     DEER_VERIFY_ERROR(read("[0.02, NaN]"), "'NaN' is not a threshold");
     DEER_VERIFY_ERROR(read("{\"thresholds\": [0.02, NaN]}"), "a threshold is NaN");
     DEER_VERIFY_ERROR(read("{\"1\": 0.02, \"x\": 1}"), "'thresholds' is missing");
