@@ -158,6 +158,8 @@ KeptRun KeptRuns::describe_open(KeptRun::Kind kind) const {
   out.episode = key();
   out.frames = session_->frame_count();
   out.kept_ms = QDateTime::currentMSecsSinceEpoch();
+  // Their order outlasts the program, also of two in one millisecond.
+  if (!entries_.empty()) out.kept_ms = std::max(out.kept_ms, entries_.back().run.kept_ms + 1);
   if (const auto* const model = session_->model()) out.model = *model;
   out.policy = session_->policy();
   return out;
