@@ -63,6 +63,7 @@ struct Study {
   TraceMetadata model;                 ///< of the first trace; the others' model is the same
   std::string cost_unit;               ///< "LLM GFLOPs", or "layers" if the model's sizes are not known
   std::vector<EpisodeStudy> episodes;  ///< as in the traces
+  std::int64_t repeated = 0;           ///< episodes left out: an earlier trace holds them under the same policy
   PolicySummary total;
   std::array<AlignedDepth, kAlignedEvents> aligned;
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "core/debug/expression.h"
@@ -92,10 +93,16 @@ class StudyBuilder::Impl {
     const auto last = episodes.back().begin + episodes.back().frames;
     replay_baseline(file, *trace, done, last, stop);
     for (const auto& episode : episodes) {
-      study_episode(*trace, place->second, std::span(spans).subspan(episode.first, episode.end - episode.first),
-                    episode, stop, [&](std::int64_t frames) {
-                      if (progress) progress(frames, last);
-                    });
+      const auto parts = std::span(spans).subspan(episode.first, episode.end - episode.first);
+      const auto show = [&](std::int64_t frames) {
+        if (progress) progress(frames, last);
+      };
+      if (is_repeated(*trace, place->second, parts.front(), episode)) {
+        ++study_.repeated;
+        show(episode.begin + episode.frames);
+      } else {
+        study_episode(*trace, place->second, parts, episode, stop, show);
+      }
       done = episode.begin + episode.frames;
     }
   }
@@ -116,6 +123,17 @@ class StudyBuilder::Impl {
       values_.emplace(FrameFacts{m.exit_layers, config, m.layout});
       where_.emplace(options_.where, values_->variables());
     }
+  }
+
+  // Whether another trace holds the same frames of the data, run with the same policy and instruction.
+  bool is_repeated(const TraceReader& trace, std::size_t trace_number, const TraceSpan& span,
+                   const EpisodeSpans& where) {
+    if (span.source.empty()) return false;
+    const auto frame_id = trace.details(where.begin, 1).front().frame_id;
+    const auto [found, added] = traces_of_.try_emplace(
+        std::tuple(span.source, span.episode, frame_id, where.frames, span.instruction, trace.metadata().policy.dump()),
+        trace_number);
+    return !added && found->second != trace_number;
   }
 
   // The exits that the baseline takes in frames [first, last).
@@ -225,6 +243,9 @@ class StudyBuilder::Impl {
   Study study_;
   std::map<fs::path, std::size_t> places_;
   std::vector<std::int64_t> done_;  ///< frames studied of each trace
+  /// Source, episode, first frame, frames, instruction and policy of what was studied; number of its trace.
+  std::map<std::tuple<std::string, std::int32_t, std::int64_t, std::int64_t, std::string, std::string>, std::size_t>
+      traces_of_;
   FrameCosts costs_;
   std::optional<PolicySummaryBuilder> total_;
   TaskNames tasks_;

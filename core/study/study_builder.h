@@ -38,8 +38,9 @@ class StudyBuilder {
   StudyBuilder(const StudyBuilder&) = delete;
   StudyBuilder& operator=(const StudyBuilder&) = delete;
 
-  /// Adds the episodes of a trace, or those that it has now and had not the last time. `finished`: nothing is added
-  /// to the file any more; otherwise its last episode, which may grow, waits for the next call. Throws FileError if the
+  /// Adds the episodes of a trace, or those that it has now and had not the last time. An episode of the data that
+  /// another trace holds under the same policy counts once (Study::repeated). `finished`: nothing is added to the file
+  /// any more; otherwise its last episode, which may grow, waits for the next call. Throws FileError if the
   /// trace cannot be read, holds no frames, or is of another model; ExpressionError if the filter is invalid;
   /// Cancelled. After an exception the study holds the episodes before it.
   void add(const std::filesystem::path& file, bool finished = true, const StudyProgress& progress = {},

@@ -107,6 +107,7 @@ Json to_json(const Study& study) {
   }
   auto total = figures(study.total);
   total["episodes"] = study.episodes.size();
+  total["repeated_episodes"] = study.repeated;
   const auto& m = study.model;
   const auto unit = m.layout ? distance_unit(*m.layout) : std::string();
   return {{"kind", "deer study"},

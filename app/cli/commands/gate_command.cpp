@@ -60,7 +60,7 @@ struct Opened {
 
 Opened open_traces(const Arguments& a) {
   Opened out;
-  out.files = trace_files(a.traces);
+  out.files = traces_with_frames(a.traces);
   out.metadata = common_metadata(out.files);
   const auto& m = out.metadata;
   if (!m.layout->is_deer()) throw FileError(out.files.front(), "holds actions that are not those of a DeeR model");

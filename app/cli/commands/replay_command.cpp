@@ -197,7 +197,7 @@ void add_replay(CLI::App& app) {
       ->check(CLI::Range(0.0, 1000.0));
   a->policy.add_to(*command);
   add_engine_options(*command, a->engine);
-  command->callback([a] { Replay(*a, trace_files(a->traces)).run(); });
+  command->callback([a] { Replay(*a, traces_with_frames(a->traces)).run(); });
 }
 
 }  // namespace deer::cli

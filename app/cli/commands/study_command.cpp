@@ -11,6 +11,7 @@
 #include "app/cli/support/policy_options.h"
 #include "app/cli/support/progress.h"
 #include "app/cli/support/stop_on_signal.h"
+#include "app/cli/support/trace_info.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/number_text.h"
@@ -193,7 +194,7 @@ void print(const Study& study, const Arguments& a) {
 
 void study(const Arguments& a) {
   const StopOnSignal signals("block of frames");
-  const auto files = trace_files(a.traces);
+  const auto files = traces_with_frames(a.traces);
   auto options = a.options;
   options.where = a.where;
   options.baseline = a.baseline;
@@ -220,6 +221,10 @@ void study(const Arguments& a) {
   if (!result.baseline_exact) {
     std::cerr << "deer: note: flips are not exact: " << result.baseline_note
               << (result.model.layout->is_deer() ? " (give the model with --model)" : "") << '\n';
+  }
+  if (result.repeated > 0) {
+    std::cerr << "deer: note: " << result.repeated << (result.repeated == 1 ? " episode is" : " episodes are")
+              << " in several traces, run with the same policy, and counted once\n";
   }
   if (!a.json.empty()) write_file_atomically(a.json, to_json(result).dump(1) + "\n");
   if (!a.csv.empty()) {

@@ -72,9 +72,6 @@ std::vector<std::size_t> chosen_episodes(const EpisodeCollection& data, const Ar
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (a.slice.has(static_cast<std::int64_t>(i))) out.push_back(all[i]);
   }
-  if (out.empty()) {
-    throw Error("slice " + a.slice.text() + " is empty: there are " + std::to_string(all.size()) + " episodes");
-  }
   return out;
 }
 

@@ -110,6 +110,18 @@ void print_trace(const std::filesystem::path& path, bool as_json, std::size_t li
   if (episodes.size() > limit) std::printf("       and %zu more (--limit)\n", episodes.size() - limit);
 }
 
+std::vector<fs::path> traces_with_frames(const std::vector<std::string>& words) {
+  auto files = trace_files(words);
+  if (files.size() < 2) return files;
+  const auto all = files;
+  std::erase_if(files, [](const fs::path& file) {
+    if (TraceReader::open(file)->frames() > 0) return false;
+    std::cerr << "deer: note: " << printable(file.string(), 500) << " holds no frames\n";
+    return true;
+  });
+  return files.empty() ? all : files;
+}
+
 TraceMetadata common_metadata(const std::vector<fs::path>& files) {
   std::optional<TraceMetadata> first;
   for (const auto& file : files) {

@@ -49,6 +49,7 @@ class StudyTest : public QObject {
   void a_growing_trace_is_taken_up();
   void cancel_leaves_whole_episodes();
   void traces_of_two_models_are_refused();
+  void an_episode_in_two_traces_counts_once();
   void means_and_margins();
   void policies_from_files();
   void tasks_come_from_the_data();
@@ -257,6 +258,22 @@ void StudyTest::traces_of_two_models_are_refused() {
   const auto empty = folder_ / "empty.h5";
   TraceWriter::create(empty, test::small_metadata())->close();
   QVERIFY_THROWS_EXCEPTION(FileError, builder.add(empty));
+}
+
+void StudyTest::an_episode_in_two_traces_counts_once() {
+  const std::vector<SmallFrame> episode{{0}, {1}, {2}};
+  auto other_policy = test::small_metadata();
+  other_policy.policy["thresholds"] = {0.2, 0.2, kAlwaysLeave};
+  StudyBuilder builder({});
+  builder.add(write("first.h5", {episode, episode}));
+  builder.add(write("again.h5", {episode, episode, episode}));
+  QCOMPARE(builder.study().episodes.size(), std::size_t{3});
+  QCOMPARE(builder.study().repeated, std::int64_t{2});
+  QCOMPARE(builder.study().total.frames, std::int64_t{9});
+  builder.add(write("other.h5", {episode}, other_policy));  // another policy: another run
+  builder.add(write("shorter.h5", {{{0}, {1}}}));           // stopped earlier
+  QCOMPARE(builder.study().episodes.size(), std::size_t{5});
+  QCOMPARE(builder.study().repeated, std::int64_t{2});
 }
 
 void StudyTest::means_and_margins() {
