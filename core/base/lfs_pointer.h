@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <span>
+#include <string>
 
 namespace deer {
 
@@ -9,7 +12,11 @@ namespace deer {
 /// cannot be read.
 bool is_lfs_pointer(const std::filesystem::path& file);
 
-/// Throws FileError that says so if it is one.
+/// What stands in the place of data that was not downloaded, after the file's name: "is a git-LFS pointer: …" or "is a
+/// web page (HTML): …". Empty for everything else. `bytes`: the file's, at least the first hundred.
+std::string problem_of_download(std::span<const std::byte> bytes);
+
+/// Throws FileError that says so if it is a git-LFS pointer.
 void refuse_lfs_pointer(const std::filesystem::path& file);
 
 }  // namespace deer

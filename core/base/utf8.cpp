@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/utf8.h"
 
+#include <algorithm>
+
 namespace deer {
 
 void append_utf8(std::string& out, std::uint32_t code) {
@@ -49,17 +51,33 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+namespace {
+
+// The first characters are ASCII in UTF-16 whose zero bytes are at places `zeros`, 0 or 1, modulo 2.
+bool begins_with_ascii_pairs(std::string_view bytes, std::size_t zeros) {
+  constexpr std::size_t kLooked = 8;
+  if (bytes.size() < 4 || bytes.size() % 2 != 0) return false;
+  for (std::size_t i = 0; i < std::min(bytes.size(), kLooked); ++i) {
+    const bool zero = bytes[i] == '\0', ascii = static_cast<unsigned char>(bytes[i]) < 0x80;
+    if (i % 2 == zeros ? !zero : zero || !ascii) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 FileText decode_text(std::string_view bytes) {
   constexpr std::string_view kUtf8 = "\xEF\xBB\xBF", kLittle = "\xFF\xFE", kBig = "\xFE\xFF";
   if (bytes.starts_with(kUtf8)) bytes.remove_prefix(kUtf8.size());
-  const bool little = bytes.starts_with(kLittle);
+  const bool marked = bytes.starts_with(kLittle) || bytes.starts_with(kBig);
+  const bool little = bytes.starts_with(kLittle) || begins_with_ascii_pairs(bytes, 1);
   FileText out;
-  if (!little && !bytes.starts_with(kBig)) {
+  if (!marked && !little && !begins_with_ascii_pairs(bytes, 0)) {
     out.text = valid_utf8(bytes);
     out.valid = out.text == bytes;
     return out;
   }
-  bytes.remove_prefix(kLittle.size());
+  if (marked) bytes.remove_prefix(kLittle.size());
   out.valid = bytes.size() % 2 == 0;
   const auto unit = [&](std::size_t at) -> std::uint32_t {
     const auto first = static_cast<unsigned char>(bytes[at]), second = static_cast<unsigned char>(bytes[at + 1]);

@@ -30,7 +30,7 @@ struct FileText {
   bool valid = true;  ///< false: bytes that are no UTF-8 were replaced by U+FFFD
 };
 
-/// The text of a file's bytes: UTF-8, or UTF-16 that begins with a byte-order mark.
+/// The text of a file's bytes: UTF-8, or UTF-16 that begins with a byte-order mark or whose first characters are ASCII.
 FileText decode_text(std::string_view bytes);
 
 }  // namespace deer

@@ -60,7 +60,16 @@ std::string without_python_words(std::string_view text, const std::filesystem::p
   return out;
 }
 
-// {"1": 0.02, "3": always}: thresholds by exit layer.
+// "always" and its like as numbers, in a list or an object of thresholds.
+Json with_numbers(Json json) {
+  for (auto& value : json) {
+    if (!value.is_string()) continue;
+    if (const auto threshold = threshold_from_word(value.get_ref<const std::string&>())) value = *threshold;
+  }
+  return json;
+}
+
+// {"1": 0.02, "3": "always"}: thresholds by exit layer.
 bool is_by_layer(const Json& json) {
   const auto is_layer = [](const std::string& key) {
     return !key.empty() && key.size() <= 5 && key.find_first_not_of("0123456789") == std::string::npos;
@@ -178,8 +187,10 @@ ThresholdsFile read_thresholds(const std::filesystem::path& file) {
   out.file = file;
   const auto start = text.find_first_not_of(" \t\r\n");
   if (start != std::string::npos && text[start] == '{') {
-    const Json json = parse_json(without_python_words(text, file), file);
-    const Json wrapped = is_by_layer(json) ? from_layers(json) : json;
+    Json wrapped = parse_json(without_python_words(text, file), file);
+    if (const auto by_layer = with_numbers(wrapped); is_by_layer(by_layer)) wrapped = from_layers(by_layer);
+    if (wrapped.is_object() && wrapped.contains("thresholds"))
+      wrapped["thresholds"] = with_numbers(wrapped["thresholds"]);
     const JsonFields fields(file, wrapped);
     out.thresholds = fields.numbers("thresholds");
     if (fields.has("exit_layers")) {

@@ -58,17 +58,34 @@ bool ends_array(std::string_view word) {
   return word == "dtype" || word == "device" || word == "requires_grad" || word == "grad_fn";
 }
 
-std::optional<double> threshold_of(std::string word) {
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (word == "always" || word == "inf" || word == "infinity" || word == "+inf") return kAlwaysLeave;
-  if (word == "never" || word == "-inf" || word == "-infinity") return kNeverLeave;
-  const auto out = parse_number(word);
-  return out && !std::isnan(*out) ? out : std::nullopt;
+// Without the comments that YAML and Python allow.
+std::string without_comments(std::string_view text) {
+  std::string out;
+  bool comment = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') comment = false;
+    if (text[i] == '#' && (i == 0 || std::isspace(static_cast<unsigned char>(text[i - 1])) != 0)) comment = true;
+    if (!comment) out += text[i];
+  }
+  return out;
 }
 
 }  // namespace
 
-std::vector<double> thresholds_from_text(std::string_view text) {
+std::optional<double> threshold_from_word(std::string_view word) {
+  std::string lower(word);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const bool minus = lower.starts_with('-');
+  const auto size = std::string_view(lower).substr(minus || lower.starts_with('+') ? 1 : 0);
+  if (size == "inf" || size == ".inf" || size == "infinity") return minus ? kNeverLeave : kAlwaysLeave;
+  if (lower == "always") return kAlwaysLeave;
+  if (lower == "never") return kNeverLeave;
+  const auto out = parse_number(lower);
+  return out && !std::isnan(*out) ? out : std::nullopt;
+}
+
+std::vector<double> thresholds_from_text(std::string_view given) {
+  const auto text = without_comments(given);
   const auto wanted = wanted_part(text);
   if (has_decimal_commas(wanted.text)) {
     throw Error("these look like numbers with decimal commas; write a point: 0.024");
@@ -89,7 +106,7 @@ std::vector<double> thresholds_from_text(std::string_view text) {
     if (taken == "-" || is_array_name(taken)) return true;  // a bullet of YAML's
     if (ends_array(taken) || (wanted.is_option && taken.starts_with("--"))) return false;
     if (next == ':' && !out.empty()) return false;  // the next field of a YAML file
-    const auto value = threshold_of(taken);
+    const auto value = threshold_from_word(taken);
     if (value && next == ':') {
       throw Error("'" + printable(taken) + ":' is a key: expected a list of thresholds, or a JSON file by exit layer");
     }

@@ -326,9 +326,9 @@ class ModelEngine final : public Engine {
     if (!encoder_) throw Error("only the action heads of this model are loaded: it can replay but not run");
     if (!input.rgb_static) throw Error("frame " + std::to_string(input.frame) + " has no static camera image");
     if (!input.rgb_gripper) {
-      throw Error("frame " + std::to_string(input.frame) +
-                  " has no gripper camera image, which this model needs: open a second video or folder for it "
-                  "(--gripper), or map a camera (--map)");
+      throw Error(
+          "frame " + std::to_string(input.frame) +
+          " has no gripper camera image, which this model needs: give a second video or folder, or map a camera");
     }
   }
 

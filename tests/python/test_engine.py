@@ -169,6 +169,8 @@ def test_states_go_elsewhere(server):
         same(engine.step(*made[3], WORDS), there.step(*made[3], WORDS))
         with pytest.raises(deerscope.EngineError, match="numbers"):
             engine.restore(_proto.messages()["RolloutState"](steps=1, state_layers=1, h=[1], c=[1]).SerializeToString())
+        with pytest.raises(ValueError, match="Engine.state"):
+            engine.restore(b"not a state")
         assert engine.step(*made[0], WORDS).step == 4
 
 

@@ -78,10 +78,10 @@ std::vector<std::filesystem::path> images_of(const std::filesystem::path& path, 
   auto images = list_images(path, &unread);
   if (images.empty()) throw FileError(path, std::string("contains no images (") + kImageFormats + ")");
   if (!unread.empty()) {
-    const auto more = unread.size() > 1 ? " and " + std::to_string(unread.size() - 1) + " more" : std::string();
+    const auto more =
+        unread.size() > 1 ? " and " + std::to_string(unread.size() - 1) + " more are left out" : " is left out";
     const auto first = std::min_element(unread.begin(), unread.end())->filename().string();
-    warnings.push_back(
-        FileError(path, first + more + " are left out: only " + kImageFormats + " images are read").what());
+    warnings.push_back(FileError(path, first + more + ": only " + kImageFormats + " images are read").what());
   }
   return images;
 }

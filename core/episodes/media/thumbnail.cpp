@@ -6,6 +6,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/base/error.h"
+#include "core/base/lfs_pointer.h"
 #include "core/episodes/media/opencv_image.h"
 
 namespace deer {
@@ -34,7 +35,10 @@ ImagePtr decode_picture(std::span<const std::byte> bytes) {
     auto* data = const_cast<std::byte*>(bytes.data());
     const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, data);
     const auto decoded = cv::imdecode(encoded, cv::IMREAD_COLOR);
-    if (decoded.empty()) throw Error("cannot be decoded as an image (damaged or cut short?)");
+    if (decoded.empty()) {
+      const auto problem = problem_of_download(bytes);
+      throw Error(problem.empty() ? "cannot be decoded as an image (damaged or cut short?)" : problem);
+    }
     return image_from_bgr(decoded);
   } catch (const cv::Exception& error) {
     throw Error("cannot be decoded as an image: " + printable(error.err));

@@ -2,7 +2,6 @@
 #include "core/model/weights/tensor_archive.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <mutex>
 
@@ -14,13 +13,6 @@ namespace deer {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_web_page(std::span<const std::byte> bytes) {
-  std::string head(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 64));
-  head.erase(0, head.find_first_not_of(" \t\r\n\xEF\xBB\xBF"));
-  std::transform(head.begin(), head.end(), head.begin(), [](unsigned char c) { return std::tolower(c); });
-  return head.starts_with("<!doctype html") || head.starts_with("<html");
-}
 
 constexpr std::string_view kTraining = "module.";
 
@@ -54,8 +46,7 @@ std::shared_ptr<const TensorArchive> open_plain_file(const fs::path& path) {
   auto file = MappedFile::open(path);
   if (file->size() == 0) throw FileError(path, "is empty, expected weights");
   const auto head = file->bytes();
-  refuse_lfs_pointer(path);
-  if (is_web_page(head)) throw FileError(path, "is a web page (HTML), not weights: the download did not work");
+  if (const auto problem = problem_of_download(head); !problem.empty()) throw FileError(path, problem);
   if (ZipArchive::looks_like_zip(head)) return open_torch_zip(ZipArchive(std::move(file)));
   // A safetensors file has '{' after its 8-byte header length.
   if (path.extension() == ".safetensors" || (head.size() > 9 && head[8] == std::byte{'{'})) {

@@ -10,7 +10,7 @@ from ._rows import ALWAYS, NEVER, Logged
 from ._trace_file import TraceError
 from ._version import __version__
 from .actions import DEER_ACTIONS, ActionLayout, Dimension, delta
-from .engine import Engine, EngineError
+from .engine import ConnectionLost, Engine, EngineError
 from .hooks import Attached, attach
 from .recorder import Recorder
 from .trace import Trace, read
@@ -19,6 +19,7 @@ from .window import LiveRecorder, WindowClosed, connect
 
 __all__ = [
     "ALWAYS",
+    "ConnectionLost",
     "DEER_ACTIONS",
     "NEVER",
     "ActionLayout",

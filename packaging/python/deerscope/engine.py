@@ -27,6 +27,10 @@ class EngineError(Exception):
     """The server refused a call, failed, or cannot be reached. One line that says why."""
 
 
+class ConnectionLost(EngineError):
+    """The server cannot be reached, or knows the rollout no more, and `reconnect_s` have passed."""
+
+
 class Model(NamedTuple):
     """The model on the server."""
 
@@ -294,8 +298,12 @@ class Engine:
         return out
 
     def restore(self, state: bytes) -> None:
-        """Continues from a `state()`. Raises EngineError, leaving the rollout as it was, if it does not fit the model."""
-        restored = self._messages["RolloutState"].FromString(state)
+        """Continues from a `state()`. Raises ValueError if it is none, EngineError if it does not fit the model;
+        the rollout is then as it was."""
+        try:
+            restored = self._messages["RolloutState"].FromString(state)
+        except Exception as error:  # protobuf's own class differs between its versions
+            raise ValueError("state is not one that Engine.state() returned") from error
         with self._lock:
             before, self._state = self._state, restored
             self._forget_rollout()
@@ -390,9 +398,9 @@ class Engine:
             code, text = error.code(), str(error.details() or "")
         codes = self._grpc.StatusCode
         if code == codes.UNAVAILABLE:
-            raise _Lost(f"no server answers at {self._address}: {text}")
+            raise ConnectionLost(f"no server answers at {self._address}: {text}")
         if code in (codes.NOT_FOUND, codes.CANCELLED):
-            raise _Lost(f"the server at {self._address}: {text}")
+            raise ConnectionLost(f"the server at {self._address}: {text}")
         if code == codes.DEADLINE_EXCEEDED:
             if until is not None:
                 raise EngineError(f"the connection to the server at {self._address} was lost, and it did not come back")
@@ -425,7 +433,7 @@ class Engine:
                     return None
                 request.rollout = self._rollout
                 return self._call(method, request)
-            except _Lost:
+            except ConnectionLost:
                 self._forget_rollout()  # whether the server took the step is not known
                 if time.monotonic() >= until:
                     raise
@@ -458,10 +466,6 @@ class Engine:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise ValueError("the engine is closed")
-
-
-class _Lost(EngineError):
-    """The connection is lost, or the server knows the rollout no more."""
 
 
 def _import_grpc() -> Any:

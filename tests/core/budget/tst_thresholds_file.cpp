@@ -69,6 +69,9 @@ class TestThresholdsFile : public QObject {
     row("numpy scalars", "[np.float64(0.02), np.float64(0.003), np.float64(100000000.0)]");
     row("PyTorch", "tensor([0.02, 0.003, inf], device='cuda:0')");
     row("Python's json", "[0.02, 0.003, Infinity]");
+    row("YAML's infinity and comments", "thresholds:  # of 2.5 layers\n  - 0.02\n  - 0.003 # 42 %\n  - .inf\n");
+    row("an object with words", "{\"thresholds\": [0.02, 0.003, \"always\"]}");
+    row("an object by layer with words", "{\"1\": 0.02, \"3\": 0.003, \"5\": \"always\"}");
     row("an object of Python's json", "{\"note\": \"Infinity\", \"thresholds\": [0.02, 0.003, Infinity]}");
     row("by exit layer", "{\"11\": 1e8, \"3\": 0.003, \"1\": 0.02}");
   }
@@ -85,6 +88,10 @@ class TestThresholdsFile : public QObject {
     const auto again =
         read_thresholds(folder.write("u", std::string_view(utf16.constData(), std::size_t(utf16.size()))));
     QCOMPARE(again.thresholds, read.thresholds);
+    const auto unmarked = utf16.mid(2);
+    QCOMPARE(read_thresholds(folder.write("v", std::string_view(unmarked.constData(), std::size_t(unmarked.size()))))
+                 .thresholds,
+             read.thresholds);
   }
 
   void a_last_threshold_that_is_not_always_is_odd() {

@@ -143,6 +143,9 @@ class TestMedia : public QObject {
     cv::cvtColor(numbered(5), grey, cv::COLOR_BGR2GRAY);
     QVERIFY(cv::imwrite((folder_ / "formats/5.pgm").string(), grey));
     folder_.write("formats/7.gif", "GIF89a");
+    QVERIFY2(
+        open_source(folder_ / "formats")->warnings().at(0).find("7.gif is left out: only png") != std::string::npos,
+        open_source(folder_ / "formats")->warnings().at(0).c_str());
     folder_.write("formats/8.heic", "");
     const auto collection = open_source(folder_ / "formats");
     QCOMPARE(*collection->open(0)->length(), 7);
@@ -225,6 +228,10 @@ class TestMedia : public QObject {
     const auto source = open_source(folder_ / "broken")->open(0);
     DEER_VERIFY_ERROR(source->read(1), "1.png: cannot be decoded as an image");
     DEER_VERIFY_ERROR(source->read(2), "2.png: is empty");
+    folder_.write("broken/2.png", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n");
+    DEER_VERIFY_ERROR(source->read(2), "2.png: is a git-LFS pointer");
+    folder_.write("broken/2.png", " <!DOCTYPE html><html>Sign in</html>");
+    DEER_VERIFY_ERROR(source->read(2), "2.png: is a web page (HTML)");
     image("cut/0.jpg", 0);
     image("cut/1.jpg", 1);
     std::filesystem::resize_file(folder_ / "cut/1.jpg", std::filesystem::file_size(folder_ / "cut/1.jpg") / 2);

@@ -263,7 +263,7 @@ void TensorArchiveTest::names_what_was_downloaded_wrongly() {
                     "a.safetensors: is a git-LFS pointer");
   DEER_VERIFY_ERROR(
       TensorArchive::open(folder_.write("b.pth", std::string_view("\n<!DOCTYPE HTML><html>Sign in</html>"))),
-      "b.pth: is a web page (HTML), not weights");
+      "b.pth: is a web page (HTML): the download did not work");
 }
 
 void TensorArchiveTest::refuses_bad_indices() {
