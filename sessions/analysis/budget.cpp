@@ -3,6 +3,7 @@
 
 #include <QPointer>
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/base/error.h"
@@ -228,8 +229,11 @@ std::optional<double> Budget::active_depth() const {
   const std::vector<float> thresholds(policy.thresholds.begin(), policy.thresholds.end());
   try {
     const double depth = evaluate_thresholds(set, exit_costs(layers), thresholds).depth.mean;
-    // The whole model is no limit.
-    return depth < layers.back() + 1 ? std::optional<double>(depth) : std::nullopt;
+    if (depth >= layers.back() + 1) return std::nullopt;  // the whole model is no limit
+    // Solved thresholds come to a little less than what was asked for, most often a round number.
+    constexpr double kShort = 0.02;
+    const double asked = std::ceil(10 * depth) / 10;
+    return asked - depth < kShort ? asked : depth;
   } catch (const Error&) {
     return std::nullopt;  // thresholds that no budget has
   }

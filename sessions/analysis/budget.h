@@ -36,7 +36,7 @@ class Budget : public QObject {
 
  public:
   /// `session` must outlive it. A model brings the set that find_calibration() finds, unless a person chose one for it;
-  /// the request then begins at the mean depth that the active thresholds come to.
+  /// the request then begins at the mean depth that the active thresholds come to, or were most likely solved for.
   explicit Budget(Session* session, QObject* parent = nullptr);
 
   // The calibration set. Null until one is open and a model with the same exits is.

@@ -74,7 +74,8 @@ QString RunResult::basis_text() const {
   if (evaluated == 0) return tr("run the model to see the effect of this policy");
   if (!session_->records_current()) return tr("applying the change to %1 frames…").arg(format_count(evaluated));
   if (live->is_open() && session_->activity() == Session::Activity::live) {
-    return tr("as executed, %1 frames").arg(format_count(evaluated));
+    return live->mode() == RunMode::probe ? tr("possible over %1 frames: every exit runs").arg(format_count(evaluated))
+                                          : tr("as executed, %1 frames").arg(format_count(evaluated));
   }
   if (live->several_policies()) return tr("as executed under several policies, %1 frames").arg(format_count(evaluated));
   if (session_->fixed_count() > 0) {

@@ -164,7 +164,9 @@ QString RaceView::sentence() const {
   if (left) return tr("Only the left side did the task.");
   if (right) return tr("Only the right side did the task, with %1").arg(per_step);
   if (first.state == State::failed && second.state == State::failed) return tr("Neither side did the task.");
-  return tr("%1 on the right").arg(per_step);
+  const auto on_the_right = tr("%1 on the right").arg(per_step);
+  if (first.state != State::stopped || first.steps < Race::kMostSteps) return on_the_right;
+  return tr("%1. Success is unknown: this world cannot score the instruction.").arg(on_the_right);
 }
 
 void RaceView::place() {

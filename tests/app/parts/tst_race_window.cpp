@@ -55,6 +55,7 @@ class RaceWindowTest : public QObject {
   void any_two_policies_race();
   void it_comes_from_present_mode_and_goes_back();
   void no_saving_is_claimed_that_was_not_made();
+  void success_that_cannot_be_scored_is_unknown();
   void texts_fit_data();
   void texts_fit();
 
@@ -167,6 +168,19 @@ void RaceWindowTest::no_saving_is_claimed_that_was_not_made() {
   QTest::keyClick(right, Qt::Key_Up);
   QTRY_VERIFY(f.part()->race()->state() == Race::State::finished && f.part()->race()->lane(1).depth == 8);
   QCOMPARE(view->sentence(), QString("Both did the task: as many LLM layers on the right"));
+}
+
+void RaceWindowTest::success_that_cannot_be_scored_is_unknown() {
+  RaceWindowFixture f;
+  f.live->counts_tasks = false;
+  QVERIFY(f.open_and_run());
+  QVERIFY(f.enter_by_key());
+  QVERIFY(f.finish());
+  f.settle();
+  auto* const view = f.part()->view();
+  QVERIFY2(view->sentence().contains("right. Success is unknown"), qPrintable(view->sentence()));
+  view->grab();
+  QVERIFY(view->texts_fit());
 }
 
 void RaceWindowTest::texts_fit_data() {

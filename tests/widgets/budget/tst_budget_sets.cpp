@@ -4,7 +4,10 @@
 #include <QSlider>
 #include <QTest>
 
+#include "core/budget/budget_solver.h"
 #include "core/budget/calibration.h"
+#include "core/budget/exit_costs.h"
+#include "core/budget/prepared_calibration.h"
 #include "tests/support/suite.h"
 #include "tests/widgets/budget/budget_fixture.h"
 
@@ -49,7 +52,7 @@ class BudgetSetsTest : public test::BudgetPanelFixture {
     QTRY_VERIFY(budget_->solution());
     QVERIFY(named<QSlider>(panel_.get(), "Average")->isVisible());
     QVERIFY(!budget_->applied());  // nothing was asked
-    // It begins where the active thresholds are.
+    // It begins where the active thresholds are, or at the round number just above.
     const auto& set = *budget_->set();
     const auto thresholds = Scene::thresholds();
     double layers = 0;
@@ -60,7 +63,9 @@ class BudgetSetsTest : public test::BudgetPanelFixture {
     }
     const double mean = layers / double(set.values[0].size());
     QVERIFY(mean > 3 && mean < 11);
-    QVERIFY(budget_->request().average_depth && near(*budget_->request().average_depth, mean));
+    const double tenth = std::ceil(10 * mean) / 10;  // taken for what was asked for if it is near
+    QVERIFY(budget_->request().average_depth);
+    QVERIFY(near(*budget_->request().average_depth, tenth - mean < 0.02 ? tenth : mean));
     QVERIFY(near(budget_->solution()->depth.mean, mean, 0.1));
 
     // The one in its folder is nearer, and no part of what makes the model.
@@ -71,6 +76,25 @@ class BudgetSetsTest : public test::BudgetPanelFixture {
     QVERIFY(budget_->set());
     QCOMPARE(budget_->set()->provenance.at("samples"), std::string("nearer"));
     QCOMPARE(origin->text(), QStringLiteral("Calibration set: calibration.safetensors, found in the model’s folder"));
+  }
+
+  void the_request_begins_at_what_the_thresholds_were_solved_for() {
+    const auto model = some_model();
+    QVERIFY(open_model(model));
+    const PreparedCalibration prepared(set_of(model));
+    for (const double depth : {2.5, 4.0, 6.3}) {
+      BudgetRequest request;
+      request.average_depth = depth;
+      const auto solution = solve_budget(prepared, exit_costs(session_->model()->exit_layers), request);
+      auto policy = session_->policy();
+      policy.thresholds.assign(solution.thresholds.begin(), solution.thresholds.end());
+      session_->set_policy(policy);
+      write_calibration(*folder_ / kCalibrationFile, set_of(model));
+      Budget budget(session_.get());
+      QTRY_VERIFY(budget.solution() && !budget.solving());
+      QVERIFY(budget.request().average_depth && near(*budget.request().average_depth, depth));
+      QVERIFY(budget.applied());  // the panel shows what is active
+    }
   }
 
   void a_set_of_another_model_is_not_opened() {
