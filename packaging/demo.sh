@@ -13,7 +13,7 @@ programs=$root/build/dev/bin
 
 if [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]; then
   printf 'demo: opening the demo session (a small model trained in the simulated world, an episode of it)\n'
-  exec "$programs/deerscope" --model "$model" --episode "$episode" --run "$@"
+  exec "$programs/deerscope" --demo "$@"
 fi
 
 if [[ -z ${XDG_RUNTIME_DIR:-} ]]; then
@@ -26,7 +26,7 @@ rm -f "$screenshot"
 printf 'demo: no display, running the demo session on a virtual one\n'
 LIBGL_ALWAYS_SOFTWARE=1 QT_QPA_PLATFORM=xcb timeout 600 \
   xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24" \
-  "$programs/deerscope" --model "$model" --episode "$episode" --run --screenshot "$screenshot" "$@"
+  "$programs/deerscope" --demo --run --screenshot "$screenshot" "$@"
 if [[ ! -s $screenshot ]]; then
   printf 'demo: deerscope ended without writing %s\n' "$screenshot" >&2
   exit 1

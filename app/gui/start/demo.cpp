@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "sessions/base/paths.h"
+#include "sessions/session/session.h"
 
 namespace deer {
 namespace {
@@ -25,6 +26,36 @@ std::optional<Demo> find_demo() {
     if (is_folder(demo.model) && is_folder(demo.episodes)) return demo;
   }
   return std::nullopt;
+}
+
+void show_deepest_when_run(Session* session) {
+  auto* const waiting = new QObject(session);
+  const auto look = [session, waiting] {
+    if (session->activity() != Session::Activity::idle || session->frame_count() == 0 ||
+        session->evaluated_count() < session->frame_count()) {
+      return;
+    }
+    waiting->deleteLater();
+    QObject::disconnect(session, nullptr, waiting, nullptr);
+    if (session->current_frame() > 0) return;
+    qint64 deepest = 0;
+    int depth = 0;
+    for (qint64 frame = 0; frame < session->frame_count(); ++frame) {
+      const auto record = session->record(frame);
+      if (record && record->depth() > depth) {
+        depth = record->depth();
+        deepest = frame;
+      }
+    }
+    session->set_current_frame(deepest);
+  };
+  QObject::connect(
+      session, &Session::episode_changed, waiting,
+      [session, waiting, look] {
+        QObject::connect(session, &Session::activity_changed, waiting, look);
+        QObject::connect(session, &Session::episode_changed, waiting, &QObject::deleteLater);
+      },
+      Qt::SingleShotConnection);
 }
 
 }  // namespace deer

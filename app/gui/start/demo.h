@@ -6,6 +6,8 @@
 
 namespace deer {
 
+class Session;
+
 struct Demo {
   std::filesystem::path model;
   std::filesystem::path episodes;
@@ -13,5 +15,9 @@ struct Demo {
 
 /// The demo that comes with the program: next to the installed program, or in the source tree.
 std::optional<Demo> find_demo();
+
+/// When the run of the episode that is opened next is complete, goes to the first frame in which most layers ran;
+/// unless somebody has left the first frame before, or opened another episode.
+void show_deepest_when_run(Session* session);
 
 }  // namespace deer

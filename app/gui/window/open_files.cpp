@@ -119,6 +119,7 @@ bool OpenFiles::open_demo() {
     return false;
   }
   open_model(to_qstring(demo->model));
+  show_deepest_when_run(targets_.session);
   open_source(to_qstring(demo->episodes));
   targets_.session->run_episode();
   return true;

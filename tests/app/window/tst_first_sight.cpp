@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "app/gui/bars/headline.h"
+#include "app/gui/start/demo.h"
 #include "app/gui/window/panel_rail.h"
 #include "sessions/analysis/run_tally.h"
 #include "tests/app/window/window_fixture.h"
@@ -50,6 +51,7 @@ class FirstSightTest : public QObject {
   void the_rail_shows_and_hides_panels();
   void the_headline_tells_the_pointer_from_the_frame();
   void pages_of_the_policy_are_commands();
+  void the_demo_is_shown_where_it_is_deepest();
 
  private:
   std::unique_ptr<LogGuard> guard_;
@@ -175,6 +177,34 @@ void FirstSightTest::pages_of_the_policy_are_commands() {
   QCOMPARE(policy->page(), PolicyPanel::Page::thresholds);
   QVERIFY(f.window->commands()->trigger("panel.budget"));
   QCOMPARE(policy->page(), PolicyPanel::Page::budget);
+}
+
+void FirstSightTest::the_demo_is_shown_where_it_is_deepest() {
+  WindowFixture f;
+  QVERIFY(f.open());
+  const auto complete = [&f] { return f.idle() && f.session.evaluated_count() == f.session.frame_count(); };
+  const auto open_and_run = [&f](const char* path) {
+    show_deepest_when_run(&f.session);
+    f.session.open_source(path);
+    if (!QTest::qWaitFor([&f] { return f.idle() && f.session.evaluated_count() == 0; }, 10'000)) return false;
+    auto policy = f.session.policy();
+    policy.thresholds.assign(policy.thresholds.size(), kAlwaysLeave);
+    policy.forced_layers = {{7, 7}, {9, 7}};
+    f.session.set_policy(policy);
+    f.session.run_episode();
+    return true;
+  };
+  QVERIFY(open_and_run("/data/task_A"));
+  QTRY_VERIFY(complete());
+  QTRY_COMPARE(f.session.current_frame(), 7);
+  // Not if somebody has gone elsewhere meanwhile.
+  f.control->step_ms = 5;
+  QVERIFY(open_and_run("/data/task_B"));
+  QTRY_VERIFY(f.session.activity() == Session::Activity::running && f.session.evaluated_count() > 0);
+  f.session.set_current_frame(3);
+  QTRY_VERIFY(complete());
+  QTest::qWait(50);
+  QCOMPARE(f.session.current_frame(), 3);
 }
 
 }  // namespace deer::test
