@@ -134,20 +134,6 @@ bool clear_of_blocks(const TableState& state) {
   return true;
 }
 
-// The yaw closest to the usual one at which the pads are parallel to the block's sides.
-double grasp_yaw(const Pose& block) {
-  // A horizontal axis of the block, whichever face it rests on.
-  double yaw = 0;
-  double most_level = 1;
-  for (std::size_t axis = 0; axis < 3; ++axis) {
-    if (std::abs(block.rotation[6 + axis]) < most_level) {
-      most_level = std::abs(block.rotation[6 + axis]);
-      yaw = std::atan2(block.rotation[3 + axis], block.rotation[axis]);
-    }
-  }
-  return kYaw + std::remainder(yaw, std::numbers::pi / 2);
-}
-
 bool holds(const TableState& state, std::size_t block) {
   return state.touches_both_fingers[block] && !state.gripper_commanded_open && state.gripper_opening < 0.056;
 }
@@ -380,6 +366,19 @@ std::array<double, 7> Expert::act(const TableState& state) const {
     default:
       return act_in_sequence(state);
   }
+}
+
+double grasp_yaw(const Pose& block) {
+  // A horizontal axis of the block, whichever face it rests on.
+  double yaw = 0;
+  double most_level = 1;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    if (std::abs(block.rotation[6 + axis]) < most_level) {
+      most_level = std::abs(block.rotation[6 + axis]);
+      yaw = std::atan2(block.rotation[3 + axis], block.rotation[axis]);
+    }
+  }
+  return kYaw + std::remainder(yaw, std::numbers::pi / 2);
 }
 
 }  // namespace deer

@@ -28,4 +28,7 @@ class Expert {
   TaskBlocks blocks_;
 };
 
+/// The hand's yaw (rad, world frame), closest to its usual one, at which the pads are parallel to sides of the block.
+double grasp_yaw(const Pose& block);
+
 }  // namespace deer

@@ -2,8 +2,10 @@
 #include "core/sim/expert_labels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <map>
+#include <numbers>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -12,6 +14,8 @@
 
 namespace deer {
 namespace {
+
+constexpr double kReach = 1;  // m along an axis; the table is smaller
 
 template <std::size_t N>
 std::array<double, N> row(std::span<const float> values, std::size_t step) {
@@ -62,7 +66,13 @@ std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot
   if (const auto block = meant_block(*out.task, start)) {
     const auto& from = start.world_from_tcp.position;
     const auto& to = start.blocks[*block].position;
-    out.meant_block = {to[0] - from[0], to[1] - from[1], to[2] - from[2]};
+    const double turn =
+        std::remainder(grasp_yaw(start.blocks[*block]) - euler_xyz(start.world_from_tcp)[2], std::numbers::pi / 2);
+    out.meant_block = {to[0] - from[0], to[1] - from[1], to[2] - from[2], turn};
+    // It fell off the table.
+    if (std::ranges::any_of(*out.meant_block, [](double along) { return std::abs(along) > kReach; })) {
+      return std::nullopt;
+    }
   }
   const Expert expert(*out.task, start);
   for (std::size_t step = 0; step < steps; ++step) {

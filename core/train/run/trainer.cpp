@@ -52,10 +52,9 @@ Json describe(const TrainingOptions& options, std::int64_t windows) {
                              {"train_decoder", s.train_decoder},
                              {"average_decay", s.average_decay},
                              {"gripper_weight", s.gripper_weight},
-                             {"padding_in_pooling", s.padding == PaddingInPooling::included}});
-    // Earlier states name neither.
-    if (s.locate) out["stages"].back()["locate"] = true;
-    if (!s.train_resampler) out["stages"].back()["train_resampler"] = false;
+                             {"padding_in_pooling", s.padding == PaddingInPooling::included},
+                             {"locate", s.locate},
+                             {"train_resampler", s.train_resampler}});
   }
   return out;
 }
@@ -68,10 +67,11 @@ void check_same_run(const TrainingState& state, const Json& now, const fs::path&
                         printable(now_value.dump(), 60) + "; use that value or another output folder");
   };
   const Json empty = Json::object();
+  const Json not_in_old_states = {{"locate", false}, {"train_resampler", true}};
   const auto compare = [&](const Json& then_part, const Json& now_part, const std::string& where) {
     if (!then_part.is_object()) refuse(where, then_part, now_part);
     for (const auto& [key, value] : now_part.items()) {
-      const Json before = then_part.value(key, Json());
+      const Json before = then_part.value(key, not_in_old_states.value(key, Json()));
       if (key != "stages" && before != value) refuse("'" + where + key + "'", before, value);
     }
   };

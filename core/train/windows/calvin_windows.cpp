@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "core/base/error.h"
 #include "core/base/number_text.h"
@@ -233,6 +234,7 @@ WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uin
       for (std::int64_t k = 0; k < 3; ++k) {
         action[0][k] = CalvinWindowsOptions::kLocateScale * block[static_cast<std::size_t>(k)];
       }
+      action[0][5] = block[3] / (std::numbers::pi / 4);
       action[0][6] = action[0][6].item<float>() > 0 ? 1 : -1;
     } else {
       action.copy_(at::tensor(other_actions[i]->actions).view({steps, -1}));

@@ -32,8 +32,9 @@ struct CalvinWindowsOptions {
   struct Relabelled {
     std::string instruction;
     std::vector<float> actions;  ///< [steps, 7]
-    /// From the TCP to the block that the instruction refers to, m; none if it refers to no block.
-    std::optional<std::array<double, 3>> meant_block = {};
+    /// The block that the instruction refers to: from the TCP to it (m), and how far the hand has to turn to grasp it
+    /// (rad, at most π/4 either way). None if it refers to no block.
+    std::optional<std::array<double, 4>> meant_block = {};
   };
   /// Called for `relabel_share` of the windows with robot_obs [steps, 15], scene_obs [steps, 24], blocks [steps, 8, 8]
   /// (FrameStore::blocks()) and a random number; an empty result keeps the window unchanged. Must be thread-safe. For
@@ -43,10 +44,12 @@ struct CalvinWindowsOptions {
       relabel;
   double relabel_share = 0;
   /// In place of windows with actions, single frames with the place of a block: every frame in which `relabel` finds an
-  /// instruction that refers to one, annotated or not. The first three numbers of its "action" are kLocateScale times
-  /// Relabelled::meant_block, the others 0. Tasks are kAnnotated and kUnannotated.
+  /// instruction that refers to one, annotated or not. Of its "action", the position is kLocateScale times that of
+  /// Relabelled::meant_block, the yaw the turn in units of π/4, and the others 0. Tasks are kAnnotated and
+  /// kUnannotated.
   bool locate = false;
-  static constexpr double kLocateScale = 1.5;  ///< per m: the arm's outputs end at 1, and no block is farther than that
+  static constexpr double kLocateScale =
+      1.5;  ///< per m: the arm's outputs end at 1, and few blocks are farther than that
   static constexpr const char* kAnnotated = "annotated";
   static constexpr const char* kUnannotated = "unannotated";
   bool augment = true;  ///< image shift, token variants, phrasings and relabelling; off: everything as recorded

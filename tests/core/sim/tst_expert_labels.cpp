@@ -43,6 +43,7 @@ class TestExpertLabels : public QObject {
   void a_held_block_is_seen_as_held();
   void labels_are_for_a_task_that_is_possible();
   void labels_depend_on_the_seed_alone();
+  void a_block_that_fell_off_the_table_is_no_task();
   void refuses_states_that_do_not_match();
 };
 
@@ -123,6 +124,31 @@ void TestExpertLabels::labels_depend_on_the_seed_alone() {
   QCOMPARE(a->task, b->task);
   QCOMPARE(a->instruction, b->instruction);
   QCOMPARE(a->actions, b->actions);
+}
+
+void TestExpertLabels::a_block_that_fell_off_the_table_is_no_task() {
+  auto table = table_without_cameras();
+  std::vector<const Task*> all;
+  for (const Task& task : tasks_of(TaskSuite::referring)) all.push_back(&task);
+  int labelled = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    lay_table_for(table, *all[static_cast<std::size_t>(7 * seed) % all.size()], seed);
+    const auto run = record(table, task_named("turn_on_led"), 1);
+    const auto blocks = table.scene_blocks();
+    for (std::size_t fallen = 0; fallen < blocks.size(); ++fallen) {
+      std::vector<float> numbers;
+      for (std::size_t i = 0; i < blocks.size(); ++i) {
+        auto block = blocks[i];
+        if (i == fallen) block.position[2] = -300;
+        for (const double number : to_numbers(block)) numbers.push_back(static_cast<float>(number));
+      }
+      const auto labels = label_with_another_task(run.robot, run.scene, numbers, all, 40 * seed + fallen);
+      if (!labels || !labels->meant_block) continue;
+      ++labelled;
+      QVERIFY2(std::abs((*labels->meant_block)[2]) < 1, labels->instruction.c_str());
+    }
+  }
+  QVERIFY(labelled > 30);
 }
 
 void TestExpertLabels::refuses_states_that_do_not_match() {

@@ -168,6 +168,13 @@ void TrainingRunTest::blocks_are_located_before_acting() {
   const auto before = content(folder_ / "located/model.safetensors");
   QCOMPARE(run(file, {}, experts).steps, 0);
   QVERIFY(content(folder_ / "located/model.safetensors") == before);
+  // What a finished stage trained cannot change.
+  auto other = json;
+  other["stages"][2]["train_resampler"] = false;
+  DEER_VERIFY_ERROR(run(folder_.write("other.json", other.dump()), {}, experts), "train_resampler' was true");
+  other["stages"][2].erase("train_resampler");
+  other["stages"][2].erase("locate");
+  DEER_VERIFY_ERROR(run(folder_.write("other.json", other.dump()), {}, experts), "locate' was true");
 
   json["output"] = "few";
   json["model"]["config"]["perceiver"]["num_latents"] = 4;
