@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Makes a model for both suites of tasks from scratch, with learned gate, episodes and calibration set. If interrupted,
+# run the same command to resume. Takes about three hours on two cores.
+# Usage: packaging/demo_model/both_suites/make.sh [OUT]      (OUT: build/demo/both_suites; work files are kept in build/demo)
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+out=$(realpath -m "${1:-$root/build/demo/both_suites}")
+work=$root/build/demo
+deer=$root/build/dev/bin/deer
+
+"$root/packaging/build.sh" deer
+mkdir -p "$work" "$out"
+cd "$work"
+export LP_NUM_THREADS=0 # llvmpipe: the processes are parallel already
+
+tasks=calvin,referring
+record() { # record FOLDER OPTION...
+  [[ -s $1/recording.json ]] || "$deer" demos "$@" --tasks "$tasks"
+}
+record data --episodes 2400 --noise-chance 0.05 --scatter 16000 --seed 20260
+record scattered --episodes 0 --scatter 60000 --seed 20262 --split training
+OMP_NUM_THREADS=1 "$deer" train "$root/packaging/demo_model/both_suites/training.json"
+
+calibrate() { # calibrate MODEL DATA OUT
+  [[ -s $3 ]] || "$deer" calibrate "$1" "$2" --split validation --samples 4000 --seed 1 --out "$3"
+}
+convert() { # convert MODEL OPTION...
+  [[ -s $1/model.safetensors ]] || "$deer" convert "$1" --from run --dtype bfloat16 --note 'trained in the simulated world' "${@:2}"
+}
+
+# Thresholds from the experts' states make the model run deeper than requested, since its own states are harder. They
+# are only used to record the model's own states, from which the suggested thresholds are solved.
+convert model
+calibrate model data experts.safetensors
+"$deer" solve experts.safetensors --average-depth 4 --json experts.json
+convert first --thresholds experts.json
+record own --episodes 300 --split validation --seed 31 --noise-chance 0 --model first
+calibrate first own own.safetensors
+"$deer" solve own.safetensors --average-depth 4 --json own.json
+
+# With its thresholds the model is a different file, which calibration set and gate must name. The values are the same.
+convert "$out/model" --thresholds own.json
+calibrate "$out/model" own "$out/calibration.safetensors"
+if [[ ! -s $out/model/gate.safetensors ]]; then
+  "$deer" trace "$out/model" own --out own.h5 --resume
+  "$deer" gate own.h5 --out "$out/model/gate.safetensors" --json gate.json --calibration gate_calibration.safetensors
+fi
+record "$out/episodes" --episodes 12 --segment 2 --split validation --noise-chance 0.02 --seed 4
+printf 'demo: made %s\n' "$out"
