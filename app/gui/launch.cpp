@@ -10,6 +10,7 @@
 #include "app/gui/window/main_window.h"
 #include "app/gui/window/open_files.h"
 #include "core/base/error.h"
+#include "sessions/base/paths.h"
 
 namespace deer {
 namespace {
@@ -31,7 +32,11 @@ void open_launched(const LaunchOptions& options, MainWindow* window) {
   const bool demo = options.demo || (options.race && options.model.isEmpty() && options.paths.isEmpty());
   if (demo) files->open_demo();
   if (!options.model.isEmpty()) files->open_model(options.model);
-  if (!options.episode.isEmpty()) files->open_source(options.episode, {}, options.index);
+  if (!options.episode.isEmpty()) {
+    OpenSourceOptions source;
+    if (!options.map.isEmpty()) source.map = std::filesystem::absolute(to_path(options.map));
+    files->open_source(options.episode, source, options.index);
+  }
   if (!options.trace.isEmpty()) files->open_source(options.trace, {}, options.index);
   files->open_paths(options.paths);
   if (!options.world.isEmpty() && !options.race) files->open_world({options.world, options.seed});

@@ -19,6 +19,7 @@
 #include "sessions/analysis/episode_runs.h"
 #include "sessions/base/paths.h"
 #include "sessions/runs/kept_runs.h"
+#include "sessions/store/mapping_store.h"
 #include "sessions/traces/trace_episodes.h"
 #include "widgets/base/theme.h"
 
@@ -40,9 +41,10 @@ void explain_missing_display(QtMsgType type, const QMessageLogContext& context, 
 int run(QApplication& application, const deer::LaunchOptions& options) {
   const bool picture = !options.screenshot.isEmpty();
   const auto runs = deer::make_shown_runs();
-  deer::Session session(deer::engines_with(runs), deer::SourceOpener(&deer::open_recording));
-  deer::MainWindow window(&session, deer::SessionStore(picture ? std::filesystem::path("/nonexistent")
-                                                               : deer::SessionStore::default_folder()));
+  const auto settings = picture ? std::filesystem::path("/nonexistent") : deer::SessionStore::default_folder();
+  deer::Session session(deer::engines_with(runs),
+                        deer::with_mappings(&deer::open_recording, deer::MappingStore(settings / "mappings")));
+  deer::MainWindow window(&session, deer::SessionStore(settings));
   window.restore()->set_saves(!picture);
   if (!picture) {
     const auto kept = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation)) / "runs";

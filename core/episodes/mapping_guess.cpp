@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the cameras and numbers of a dataset most likely are, from the names that published datasets use.
+#include "core/episodes/mapping_guess.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <numeric>
 #include <string>
 #include <string_view>
-
-#include "core/episodes/mapping.h"
 
 namespace deer {
 namespace {
@@ -141,6 +141,12 @@ void guess_action(const RecordingSchema& schema, Mapping& out) {
 }
 
 }  // namespace
+
+std::vector<MappedColumn> columns_of(const RecordingSchema& schema) {
+  std::vector<MappedColumn> out;
+  for (const auto& series : schema.series) add_series(schema, series, out);
+  return out;
+}
 
 Mapping guess_mapping(const RecordingSchema& schema) {
   Mapping out;

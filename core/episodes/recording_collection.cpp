@@ -9,7 +9,6 @@
 #include "core/base/error.h"
 
 namespace deer {
-namespace {
 
 ImagePtr upside_down(const Image& image) {
   auto out = std::make_shared<Image>();
@@ -23,6 +22,8 @@ ImagePtr upside_down(const Image& image) {
   }
   return out;
 }
+
+namespace {
 
 class MappedReader final : public FrameReader {
  public:
@@ -76,7 +77,7 @@ class MappedReader final : public FrameReader {
 }  // namespace
 
 RecordingCollection::RecordingCollection(RecordingContents contents, const OpenSourceOptions& options)
-    : contents_(std::move(contents)), cache_(options.cache) {
+    : contents_(std::move(contents)), map_file_(options.map), cache_(options.cache) {
   if (contents_.entries.empty()) {
     throw FileError(contents_.path, "is a dataset (" + contents_.kind + ") without an episode that can be opened" +
                                         (contents_.warnings.empty() ? "" : ": " + contents_.warnings.front()));
@@ -94,12 +95,25 @@ RecordingCollection::RecordingCollection(RecordingContents contents, const OpenS
   }
 }
 
-FrameSourcePtr RecordingCollection::open(std::size_t index) const {
+OpenedRecording RecordingCollection::open_recording(std::size_t index) const {
   if (index >= contents_.entries.size()) {
     throw Error("episode " + std::to_string(index) + " does not exist: " + contents_.path.string() + " has " +
                 std::to_string(contents_.entries.size()));
   }
-  auto opened = contents_.open(index);
+  return contents_.open(index);
+}
+
+RecordedFrame RecordingCollection::first_frame(std::size_t index, const std::stop_token& stop) const {
+  const auto opened = open_recording(index);
+  if (opened.reader->length() < 1) throw FileError(opened.path, "has no frame in episode " + std::to_string(index));
+  auto out = opened.reader->load(0, stop);
+  out.pictures.resize(contents_.schema.cameras.size());
+  out.series.resize(contents_.schema.series.size());
+  return out;
+}
+
+FrameSourcePtr RecordingCollection::open(std::size_t index) const {
+  auto opened = open_recording(index);
   const auto& mapping = description_.mapping;
   SourceInfo info;
   info.title = std::move(opened.title);
@@ -118,6 +132,10 @@ FrameSourcePtr RecordingCollection::open(std::size_t index) const {
   }
   auto reader = std::make_unique<MappedReader>(std::move(opened.reader), contents_.schema, mapping);
   return std::make_shared<RecordedSource>(std::move(info), std::move(opened.instructions), std::move(reader), cache_);
+}
+
+const MappedDataset* mapped_dataset(const EpisodeCollection* data) {
+  return data != nullptr && data->description() != nullptr ? dynamic_cast<const MappedDataset*>(data) : nullptr;
 }
 
 std::int64_t episode_length(const EpisodeCollection& data, std::size_t index) {

@@ -80,6 +80,7 @@ QStringList DatasetRun::arguments(const Request& request) {
       QStringLiteral("trace"),    to_qstring(request.model),
       to_qstring(request.source), QStringLiteral("--out"),
       to_qstring(request.out),    request.replace ? QStringLiteral("--overwrite") : QStringLiteral("--resume")};
+  if (!request.map.empty()) out << QStringLiteral("--map") << to_qstring(request.map);
   out << policy_arguments(request.policy);
   const auto& engine = request.engine;
   out << QStringLiteral("--device") << QString::fromStdString(engine.device) << QStringLiteral("--dtype")

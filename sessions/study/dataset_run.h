@@ -20,6 +20,7 @@ class DatasetRun : public QObject {
   struct Request {
     std::filesystem::path model = {};
     std::filesystem::path source = {};
+    std::filesystem::path map = {};  ///< a Mapping as JSON; empty: guessed
     std::filesystem::path out = {};
     ExitPolicy policy = {};  ///< of a new trace; forced exits are left out
     EngineOptions engine = {};

@@ -8,11 +8,13 @@
 
 #include "core/base/error.h"
 #include "core/debug/expression.h"
+#include "core/episodes/recording_collection.h"
 #include "core/exits/policy_json.h"
 #include "core/study/study_builder.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/analysis/episode_runs.h"
 #include "sessions/base/paths.h"
+#include "sessions/session/source_key.h"
 
 namespace deer {
 namespace {
@@ -146,10 +148,11 @@ std::filesystem::path DatasetStudy::run_file() const {
   const auto* const data = session_->collection();
   if (!model || !data || model->path.empty()) return {};  // a policy of another program has no path
   // One trace for each model and dataset, whatever else is open in between.
-  const auto key = QStringList{to_qstring(std::filesystem::absolute(model->path).lexically_normal()),
-                               QString::fromStdString(model->dtype), QString::number(model->layers),
-                               to_qstring(std::filesystem::absolute(data->path()).lexically_normal())}
-                       .join(u'\n');
+  QStringList parts{to_qstring(std::filesystem::absolute(model->path).lexically_normal()),
+                    QString::fromStdString(model->dtype), QString::number(model->layers),
+                    to_qstring(std::filesystem::absolute(data->path()).lexically_normal())};
+  if (const auto mapping = mapping_key(data); !mapping.isEmpty()) parts << mapping;
+  const auto key = parts.join(u'\n');
   const auto digest = QCryptographicHash::hash(key.toUtf8(), QCryptographicHash::Sha1).toHex().left(16);
   return folder_ / (digest.toStdString() + ".h5");
 }
@@ -344,6 +347,7 @@ void DatasetStudy::run_all(bool replace) {
                               .policy = session_->policy(),
                               .engine = session_->engine_options(),
                               .replace = replace};
+  if (const auto* const mapped = mapped_dataset(session_->collection())) request.map = mapped->map_file();
   // A trace is resumed under the policy that it began with.
   if (study_ && !replace && study_->model.policy.is_object()) {
     try {

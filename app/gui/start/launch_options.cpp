@@ -111,6 +111,8 @@ std::vector<Option> option_table() {
       {name("model"), LaunchText::tr("Open this model."), LaunchText::tr("folder"), text(&LaunchOptions::model)},
       {name("episode"), LaunchText::tr("Open this dataset, folder of images or video."), LaunchText::tr("path"),
        text(&LaunchOptions::episode)},
+      {name("map"), LaunchText::tr("Read this JSON file, which says what the dataset's cameras and columns are."),
+       LaunchText::tr("file"), text(&LaunchOptions::map)},
       {name("trace"), LaunchText::tr("Open this recorded run."), LaunchText::tr("file"), text(&LaunchOptions::trace)},
       {name("index"), LaunchText::tr("Show this episode of the dataset or trace, from 0."), number,
        whole_number(QStringLiteral("index"), &LaunchOptions::index)},
@@ -164,6 +166,7 @@ Fault fault_of(const LaunchOptions& options) {
   if (!options.instruction.isEmpty() && options.camera.isEmpty()) {
     return LaunchText::tr("--instruction needs --camera");
   }
+  if (!options.map.isEmpty() && options.episode.isEmpty()) return LaunchText::tr("--map needs --episode");
   if (!options.commands.isEmpty() && options.screenshot.isEmpty())
     return LaunchText::tr("--command needs --screenshot");
   if (options.run && !options.asks_for_something()) {

@@ -14,6 +14,7 @@ namespace deer {
 struct LaunchOptions {
   QString model;
   QString episode;
+  QString map;  ///< a Mapping for the episode's dataset; empty: remembered or guessed
   std::size_t index = 0;
   qint64 frame = -1;  ///< zero-based; -1: not asked for
   bool run = false;
@@ -25,7 +26,7 @@ struct LaunchOptions {
   QString camera;  ///< source of the static camera; empty: no cameras
   QString gripper_camera;
   QString instruction;  ///< for cameras
-  QString listen;  ///< address at which runs of other programs are awaited; empty: nowhere
+  QString listen;       ///< address at which runs of other programs are awaited; empty: nowhere
   bool present = false;
   QString screenshot;
   QStringList commands;  ///< ids, run when everything is loaded and evaluated

@@ -26,6 +26,7 @@
 #include "app/gui/parts/export_part.h"
 #include "app/gui/parts/help_part.h"
 #include "app/gui/parts/live_part.h"
+#include "app/gui/parts/mapping_part.h"
 #include "app/gui/parts/model_part.h"
 #include "app/gui/parts/overlay_part.h"
 #include "app/gui/parts/playback_part.h"
@@ -226,6 +227,9 @@ void MainWindow::build_videos() {
 void MainWindow::add_commands() {
   const auto file = tr("&File");
   files_->add_commands(commands_, file);
+  auto* const mapping = new MappingPart(session_, MappingStore(restore_->store().folder() / "mappings"), this);
+  mapping->add_commands(commands_, file);
+  messages_->follow(mapping);
   cameras_->add_file_commands(commands_);
   traces_->add_open_command(commands_, file);
   files_->add_world_commands(commands_, file);

@@ -17,6 +17,7 @@
 #include "core/episodes/lerobot/lerobot_dataset.h"
 #include "core/episodes/lerobot/lerobot_index.h"
 #include "core/episodes/media/media_files.h"
+#include "core/episodes/open/warned_collection.h"
 #include "core/episodes/rlds/rlds_dataset.h"
 
 namespace deer {
@@ -54,26 +55,6 @@ fs::path only_folder(const fs::path& path) {
   return out;
 }
 
-/// Another collection under the path that was asked for, with one more warning.
-class FolderBelow final : public EpisodeCollection {
- public:
-  FolderBelow(std::shared_ptr<const EpisodeCollection> inside, std::string warning)
-      : inside_(std::move(inside)), warnings_{std::move(warning)} {
-    const auto& more = inside_->warnings();
-    warnings_.insert(warnings_.end(), more.begin(), more.end());
-  }
-  std::string kind() const override { return inside_->kind(); }
-  const fs::path& path() const override { return inside_->path(); }
-  const std::vector<EpisodeEntry>& episodes() const override { return inside_->episodes(); }
-  const std::vector<std::string>& warnings() const override { return warnings_; }
-  FrameSourcePtr open(std::size_t index) const override { return inside_->open(index); }
-  const DatasetDescription* description() const override { return inside_->description(); }
-
- private:
-  std::shared_ptr<const EpisodeCollection> inside_;
-  std::vector<std::string> warnings_;
-};
-
 std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const OpenSourceOptions& options) {
   if (CalvinDataset::is_split(path) || CalvinDataset::is_dataset(path)) {
     return CalvinDataset::open(path, options.cache);
@@ -106,18 +87,17 @@ std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const
   if (const auto below = only_folder(path); !below.empty()) {
     try {
       const auto inside = open_folder(below, options);
-      return std::make_shared<FolderBelow>(
+      return with_warning(
           inside, FileError(path, "holds one folder, which is opened instead: " + below.filename().string()).what());
     } catch (const FileError&) {
       // What was looked for in `path` says more.
     }
   }
-  throw FileError(
-      path,
-      "contains nothing to open; looked for training/ or validation/, ep_start_end_ids.npy, "
-      "lang_annotations/auto_lang_ann.npy (CALVIN), meta/info.json (LeRobot), dataset_info.json and "
-      "features.json (RLDS), HDF5 files (h5, hdf5), static/, and images (" +
-          std::string(kImageFormats) + ")");
+  throw FileError(path,
+                  "contains nothing to open; looked for training/ or validation/, ep_start_end_ids.npy, "
+                  "lang_annotations/auto_lang_ann.npy (CALVIN), meta/info.json (LeRobot), dataset_info.json and "
+                  "features.json (RLDS), HDF5 files (h5, hdf5), static/, and images (" +
+                      std::string(kImageFormats) + ")");
 }
 
 std::shared_ptr<const EpisodeCollection> open_file(const fs::path& path, const OpenSourceOptions& options) {

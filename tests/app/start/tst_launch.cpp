@@ -197,6 +197,7 @@ void LaunchTest::command_line_data() {
   row("frame word", {"--episode", "e", "--frame", "last"}, 2, "--frame is 'last'");
   row("gripper camera alone", {"--gripper-camera", "1"}, 2, "--gripper-camera needs --camera");
   row("instruction alone", {"--instruction", "go"}, 2, "--instruction needs --camera");
+  row("mapping alone", {"--map", "map.json"}, 2, "--map needs --episode");
   row("camera without a source", {"--camera", ""}, 2, "--camera needs a source");
   row("command alone", {"--command", "view.layout_debug"}, 2, "--command needs --screenshot");
 }
@@ -217,6 +218,8 @@ void LaunchTest::command_line_options_are_read() {
                                     "m",
                                     "--episode",
                                     "e",
+                                    "--map",
+                                    "map.json",
                                     "--index",
                                     "2",
                                     "--frame",
@@ -250,6 +253,7 @@ void LaunchTest::command_line_options_are_read() {
   const auto& options = parsed.options;
   QCOMPARE(options.model, QStringLiteral("m"));
   QCOMPARE(options.episode, QStringLiteral("e"));
+  QCOMPARE(options.map, QStringLiteral("map.json"));
   QCOMPARE(options.index, std::size_t(2));
   QCOMPARE(options.frame, 7);
   QVERIFY(options.run && options.demo && options.present);

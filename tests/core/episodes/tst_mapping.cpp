@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "core/episodes/mapping.h"
+#include "core/episodes/mapping_guess.h"
+#include "core/episodes/open/warned_collection.h"
 #include "core/episodes/recording_collection.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
@@ -121,6 +123,35 @@ class TestMapping : public QObject {
     QCOMPARE(mapping.action[3].scale, 10.0);
     QCOMPARE(mapping.action[6].scale, -1.0);
     QVERIFY(action_layout(mapping)->is_deer());
+  }
+
+  void every_column_is_named_as_the_guess_names_it() {
+    const auto columns = columns_of(two_arms());
+    QCOMPARE(columns.size(), std::size_t{7});
+    QCOMPARE(columns[1], (MappedColumn{"action", 1, "elbow", "rad"}));
+    QCOMPARE(columns[6], (MappedColumn{"reward", 0, "reward", ""}));
+    const auto guess = guess_mapping(two_arms());
+    QVERIFY(std::equal(guess.action.begin(), guess.action.end(), columns.begin()));
+  }
+
+  void the_first_frame_is_as_recorded() {
+    OpenSourceOptions options;
+    auto collection = std::make_shared<RecordingCollection>(contents(), options);
+    const auto warned = with_warning(collection, "look out");
+    QCOMPARE(warned->warnings().front(), "look out"s);
+    for (const EpisodeCollection* data : {static_cast<const EpisodeCollection*>(collection.get()), warned.get()}) {
+      const auto* const mapped = mapped_dataset(data);
+      QVERIFY(mapped != nullptr);
+      QVERIFY(mapped->map_file().empty());
+      const auto frame = mapped->first_frame(0, {});
+      QCOMPARE(frame.frame_id, 100);
+      QCOMPARE(frame.series[0], (std::vector<double>{0, 10, 1}));
+      // Not turned upright: that is up to the mapping.
+      QCOMPARE(frame.pictures[0]->rgb, (std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6}));
+      QCOMPARE(upside_down(*frame.pictures[0])->rgb, (std::vector<std::uint8_t>{4, 5, 6, 1, 2, 3}));
+      DEER_VERIFY_ERROR(mapped->first_frame(1, {}), "episode 1 does not exist");
+    }
+    QVERIFY(mapped_dataset(nullptr) == nullptr);
   }
 
   void json_comes_back() {
