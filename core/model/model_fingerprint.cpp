@@ -7,6 +7,8 @@
 
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/model/heads_folder.h"
+#include "core/model/weights/tensor_archive.h"
 
 namespace deer {
 namespace {
@@ -37,9 +39,20 @@ std::string hash_of_file(const fs::path& path) {
   return c10::sha1(blocks).str();
 }
 
+// Empty if they do not say.
+std::string model_of_heads(const fs::path& folder) {
+  const auto archive = TensorArchive::open(folder / "model.safetensors");
+  const auto& fields = archive->fields();
+  const auto found = fields.find(kHeadsOf);
+  return found != fields.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 }  // namespace
 
 std::string model_fingerprint(const fs::path& model) {
+  if (holds_heads_only(model)) {
+    if (auto whole = model_of_heads(model); !whole.empty()) return whole;
+  }
   std::map<std::string, fs::path> files;
   std::error_code error;
   if (fs::is_directory(model, error)) {

@@ -158,6 +158,25 @@ void put_input(const FrameInput& input, wire::Observation& out) {
   out.set_instruction(input.instruction);
 }
 
+Intervention to_hidden(const wire::StepRequest& request) {
+  constexpr int kMostHidden = 64;
+  constexpr std::size_t kMostWord = 100;
+  if (request.hide_size() > kMostHidden) refuse("hide", std::to_string(request.hide_size()), "at most 64");
+  std::vector<std::string> words;
+  for (const auto& one : request.hide()) {
+    if (one.size() > kMostWord) refuse("hide", std::to_string(one.size()) + " bytes", "at most 100");
+    words.push_back("hide=" + one);
+  }
+  return parse_intervention(words);
+}
+
+void put_hidden(const Intervention& intervention, wire::StepRequest& out) {
+  constexpr std::string_view kPrefix = "hide=";
+  Intervention hidden;
+  hidden.knockouts = intervention.knockouts;
+  for (const auto& word : to_words(hidden)) out.add_hide(word.substr(kPrefix.size()));
+}
+
 RolloutState to_state(const wire::RolloutState& state) {
   check_range(state.state_layers(), 0, kMostStateLayers, "state.state_layers");
   if (state.instruction().size() > kMostInstruction) {
@@ -254,6 +273,27 @@ void put_summary(const ModelSummary& summary, wire::DescribeReply& out) {
   out.set_load_ms(summary.load_ms);
   out.mutable_suggested_thresholds()->Assign(summary.suggested_thresholds.begin(), summary.suggested_thresholds.end());
   out.set_gate_fingerprint(summary.gate.fingerprint);
+}
+
+std::vector<HeadFile> to_head(const wire::DescribeReply& reply) {
+  if (!reply.has_head()) return {};
+  std::vector<HeadFile> out;
+  for (const auto& file : reply.head().files()) out.push_back({file.name(), file.size(), file.hash()});
+  check_head_files(out);
+  if (const auto found = head_fingerprint(out); found != reply.head().fingerprint()) {
+    refuse("head.fingerprint", "'" + printable(reply.head().fingerprint()) + "'", found + " for its files");
+  }
+  return out;
+}
+
+void put_head(const HeadFiles& head, wire::Head& out) {
+  out.set_fingerprint(head.fingerprint());
+  for (const auto& file : head.list()) {
+    auto& to = *out.add_files();
+    to.set_name(file.name);
+    to.set_size(file.size);
+    to.set_hash(file.hash);
+  }
 }
 
 FrameRecord to_record(const wire::StepReply& reply, const ActionLayoutPtr& layout) {

@@ -3,6 +3,7 @@
 
 #include "core/budget/cost_model.h"
 #include "core/exits/engine.h"
+#include "core/head/head_files.h"
 #include "core/serve/engine.pb.h"
 
 namespace deer::serve {
@@ -26,6 +27,10 @@ FrameInput to_input(const wire::Observation& observation);
 /// Pictures go raw: encoding them takes longer than a loopback or a local network.
 void put_input(const FrameInput& input, wire::Observation& out);
 
+/// Cameras that are hidden from the attention, and nothing else.
+Intervention to_hidden(const wire::StepRequest& request);
+void put_hidden(const Intervention& intervention, wire::StepRequest& out);
+
 RolloutState to_state(const wire::RolloutState& state);
 void put_state(const RolloutState& state, wire::RolloutState& out);
 
@@ -36,6 +41,10 @@ std::string policy_message(const ExitPolicy& policy);
 /// `exit_layers` and sizes must make sense; what only describes the model is taken as it is.
 ModelSummary to_summary(const wire::DescribeReply& reply);
 void put_summary(const ModelSummary& summary, wire::DescribeReply& out);
+
+/// Empty if the server sends none.
+std::vector<HeadFile> to_head(const wire::DescribeReply& reply);
+void put_head(const HeadFiles& head, wire::Head& out);
 
 /// Actions of `layout`; DeeR's unless another is given.
 FrameRecord to_record(const wire::StepReply& reply, const ActionLayoutPtr& layout = ActionLayout::deer());

@@ -3,9 +3,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <condition_variable>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/serve/address.h"
@@ -27,14 +31,14 @@ std::string text_of(const std::filesystem::path& file) {
 }
 
 std::shared_ptr<grpc::Channel> open_channel(const ServeAddress& address, const RemoteOptions& options) {
-  constexpr int kFirstWaitMs = 100, kLongestWaitMs = 1000;
+  constexpr int kFirstWaitMs = 100, kLongestWaitMs = 1000, kConnectMs = 5000;
   serve::quiet_grpc();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(serve::kMostBytes);
   arguments.SetMaxSendMessageSize(serve::kMostBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstWaitMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstWaitMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);  // the least time that an attempt has
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestWaitMs);
   // Otherwise two engines of one program would share a connection, and its limits.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -46,9 +50,14 @@ std::shared_ptr<grpc::Channel> open_channel(const ServeAddress& address, const R
   return grpc::CreateCustomChannel(address.text, grpc::SslCredentials(tls), arguments);
 }
 
+// A call that can be repeated once the server and its rollout are there again.
 class ConnectionLost final : public Error {
  public:
-  using Error::Error;
+  ConnectionLost(const std::string& message, bool is_away) : Error(message), is_away_(is_away) {}
+  bool is_away() const { return is_away_; }  // the server itself, not only what it knew of the rollout
+
+ private:
+  bool is_away_;
 };
 
 // The connection, or what the server knew of the rollout, is lost: both are made again.
@@ -56,6 +65,40 @@ bool is_lost(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE || status.error_code() == grpc::StatusCode::NOT_FOUND ||
          status.error_code() == grpc::StatusCode::CANCELLED;  // not by us: then there is an exception
 }
+
+// Before a call that may fail at once is repeated.
+void pause(const std::stop_token& stop) {
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, kPause, [] { return false; });
+}
+
+// Says once that the server is away, and how that ended.
+class ConnectionNotice {
+ public:
+  explicit ConnectionNotice(const RemoteOptions& options) : options_(options) {}
+  ~ConnectionNotice() { end(ConnectionChange::given_up); }
+  ConnectionNotice(const ConnectionNotice&) = delete;
+  ConnectionNotice& operator=(const ConnectionNotice&) = delete;
+
+  void lost() {
+    if (!std::exchange(is_away_, true)) tell(ConnectionChange::lost);
+  }
+  void found() { end(ConnectionChange::found); }
+
+ private:
+  void end(ConnectionChange how) {
+    if (std::exchange(is_away_, false)) tell(how);
+  }
+  void tell(ConnectionChange change) const {
+    if (options_.on_connection) options_.on_connection(change);
+  }
+
+  const RemoteOptions& options_;
+  bool is_away_ = false;
+};
 
 }  // namespace
 
@@ -65,6 +108,15 @@ struct RemoteEngine::Connection {
   std::unique_ptr<Stub> stub;
   ModelSummary summary;
   std::string fingerprint;
+  bool hides_cameras = false;
+  std::string head_fingerprint;
+  std::vector<HeadFile> head;
+
+  void prepare(grpc::ClientContext& context, std::optional<Deadline> wait_until) const {
+    context.set_deadline(wait_until.value_or(Clock::now() + options.deadline));
+    context.set_wait_for_ready(wait_until.has_value());
+    if (!options.token.empty()) context.AddMetadata("authorization", "Bearer " + options.token);
+  }
 
   // Throws Cancelled if `stop` is why the call failed.
   template <typename Method, typename Request, typename Reply>
@@ -72,9 +124,7 @@ struct RemoteEngine::Connection {
                     std::optional<Deadline> wait_until = {}) const {
     if (stop.stop_requested()) throw Cancelled();
     grpc::ClientContext context;
-    context.set_deadline(wait_until.value_or(Clock::now() + options.deadline));
-    context.set_wait_for_ready(wait_until.has_value());
-    if (!options.token.empty()) context.AddMetadata("authorization", "Bearer " + options.token);
+    prepare(context, wait_until);
     reply.Clear();
     const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
     auto status = (stub.get()->*method)(&context, request, &reply);
@@ -87,11 +137,14 @@ struct RemoteEngine::Connection {
     const auto message = printable(status.error_message(), kMostText);
     switch (status.error_code()) {
       case grpc::StatusCode::UNAVAILABLE:
-        throw ConnectionLost("no server answers at " + address + ": " + message);
+        throw ConnectionLost("no server answers at " + address + ": " + message, true);
       case grpc::StatusCode::DEADLINE_EXCEEDED:
         throw Error("the server at " + address + " did not answer in time");
       default:
-        if (is_lost(status)) throw ConnectionLost("the server at " + address + ": " + message);
+        if (is_lost(status)) {
+          throw ConnectionLost("the server at " + address + ": " + message,
+                               status.error_code() != grpc::StatusCode::NOT_FOUND);
+        }
         throw Error("the server at " + address + ": " + message);
     }
   }
@@ -131,6 +184,9 @@ std::unique_ptr<RemoteEngine> RemoteEngine::connect(const std::string& address, 
   connection->summary = serve::to_summary(reply);
   connection->summary.path = address;
   connection->fingerprint = reply.fingerprint();
+  connection->hides_cameras = reply.hides_cameras();
+  connection->head = serve::to_head(reply);
+  connection->head_fingerprint = reply.head().fingerprint();
   std::unique_ptr<RemoteEngine> out(new RemoteEngine(std::move(connection), serve::to_policy(reply.policy())));
   if (!options.lazy) out->open(stop);
   return out;
@@ -150,6 +206,7 @@ RemoteEngine::~RemoteEngine() {
 
 const ModelSummary& RemoteEngine::summary() const { return connection_->summary; }
 const std::string& RemoteEngine::fingerprint() const { return connection_->fingerprint; }
+const std::vector<HeadFile>& RemoteEngine::head_files() const { return connection_->head; }
 
 ServerHealth RemoteEngine::health(std::stop_token stop) const {
   serve::wire::HealthReply reply;
@@ -191,11 +248,13 @@ template <typename Call>
 void RemoteEngine::on_rollout(const std::stop_token& stop, Call&& call) {
   const auto until = Clock::now() + connection_->options.reconnect;
   bool was_lost = false;
+  ConnectionNotice notice(connection_->options);
   while (true) {
     try {
       if (was_lost) wait_for_server(stop, until);
       if (rollout_.empty()) open(stop);
       if (std::exchange(was_lost, false)) ++reconnects_;
+      notice.found();
       const grpc::Status status = call();
       if (status.ok()) return;
       // Whether the server took the step is not known: it gets the state of before.
@@ -204,14 +263,19 @@ void RemoteEngine::on_rollout(const std::stop_token& stop, Call&& call) {
     } catch (const Cancelled&) {
       forget_rollout();
       throw;
-    } catch (const ConnectionLost&) {
+    } catch (const ConnectionLost& lost) {
       if (Clock::now() >= until) throw;
       was_lost = true;
+      if (lost.is_away()) notice.lost();
     }
   }
 }
 
 void RemoteEngine::set_policy(const ExitPolicy& policy) {
+  if (connection_->options.lazy) {
+    policy_ = policy;
+    return forget_rollout();
+  }
   serve::wire::SetPolicyRequest request;
   serve::wire::SetPolicyReply reply;
   request.set_policy(serve::policy_message(policy));
@@ -226,6 +290,7 @@ void RemoteEngine::reset() {
   serve::wire::ResetRequest request;
   serve::wire::ResetReply reply;
   state_ = {};
+  if (connection_->options.lazy) return forget_rollout();
   try {
     on_rollout({}, [&] {
       request.set_rollout(rollout_);
@@ -241,6 +306,7 @@ FrameRecordPtr RemoteEngine::step(const FrameInput& seen, RunMode mode, std::sto
   const auto input = intervention_.empty() ? seen : apply(intervention_, seen);
   serve::wire::StepRequest request;
   serve::put_input(input, *request.mutable_observation());
+  serve::put_hidden(intervention_, request);
   request.set_probe(mode == RunMode::probe);
   request.set_features(connection_->options.features);
   request.set_state(true);
@@ -255,7 +321,9 @@ FrameRecordPtr RemoteEngine::step(const FrameInput& seen, RunMode mode, std::sto
 }
 
 void RemoteEngine::set_intervention(const Intervention& intervention) {
-  if (!intervention.knockouts.empty()) throw Error("a model on a server hides no cameras: load it here for this");
+  if (!intervention.knockouts.empty() && !connection_->hides_cameras) {
+    throw Error("the server at " + connection_->address + " hides no cameras: it is of an older version");
+  }
   intervention_ = intervention;
 }
 
@@ -273,18 +341,71 @@ AttentionMap RemoteEngine::attend(const FrameInput& input, int exit_layer, std::
 
 std::unique_ptr<Engine> RemoteEngine::another() const {
   std::unique_ptr<RemoteEngine> out(new RemoteEngine(connection_, policy_));
-  out->open({});
+  if (!connection_->options.lazy) out->open({});
   return out;
 }
 
 void RemoteEngine::restore(const RolloutState& state) {
   auto before = std::exchange(state_, state);
   forget_rollout();
+  if (connection_->options.lazy) return;
   try {
     on_rollout({}, [] { return grpc::Status::OK; });
   } catch (...) {
     state_ = std::move(before);
     throw;
+  }
+}
+
+void RemoteEngine::read_head(const HeadFile& file, const std::function<void(std::string_view)>& take,
+                             std::stop_token stop) const {
+  serve::wire::HeadRequest request;
+  request.set_fingerprint(connection_->head_fingerprint);
+  request.set_file(file.name);
+  std::int64_t offset = 0;
+  auto until = Clock::now() + connection_->options.reconnect;
+  std::optional<Deadline> wait_until;
+  while (offset < file.size) {
+    if (stop.stop_requested()) throw Cancelled();
+    request.set_offset(offset);
+    grpc::ClientContext context;
+    connection_->prepare(context, wait_until);
+    const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
+    const auto reader = connection_->stub->Head(&context, request);
+    serve::wire::HeadBlock block;
+    const auto began = offset;
+    try {
+      while (reader->Read(&block)) {
+        const auto size = static_cast<std::int64_t>(block.data().size());
+        if (size == 0 || block.data().size() > kHeadBlock || size > file.size - offset) {
+          throw Error("the server at " + connection_->address + " sends " + file.name + " in a block of " +
+                      std::to_string(size) + " bytes, expected 1 to " +
+                      std::to_string(std::min<std::int64_t>(kHeadBlock, file.size - offset)));
+        }
+        take(block.data());
+        offset += size;
+      }
+    } catch (...) {
+      context.TryCancel();
+      (void)reader->Finish();
+      throw;
+    }
+    const auto status = reader->Finish();
+    if (stop.stop_requested()) throw Cancelled();
+    if (offset == file.size) return;
+    if (status.ok()) {
+      throw Error("the server at " + connection_->address + " ended " + file.name + " after " + std::to_string(offset) +
+                  " of " + std::to_string(file.size) + " bytes");
+    }
+    const bool goes_on = offset > began;
+    if (goes_on) {
+      until = Clock::now() + connection_->options.reconnect;
+    } else {
+      pause(stop);
+    }
+    const bool was_cut = is_lost(status) || (goes_on && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+    if (!was_cut || Clock::now() >= until) connection_->fail(status);
+    wait_until = until;
   }
 }
 

@@ -4,14 +4,23 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "core/exits/engine.h"
+#include "core/head/head_cache.h"
 
 namespace deer {
+
+enum class ConnectionChange {
+  lost,     ///< a call found no server and tries again
+  found,    ///< it is there again
+  given_up  ///< the call ended without it
+};
 
 struct RemoteOptions {
   std::string token;                           ///< the server's; empty: none
@@ -19,9 +28,13 @@ struct RemoteOptions {
   std::chrono::milliseconds deadline{60'000};  ///< of one call, waiting for other clients included
   /// How long a lost connection is tried again before a call fails; 0: not at all.
   std::chrono::milliseconds reconnect{30'000};
-  bool lazy = false;  ///< open the rollout when a call first needs it, not in connect(): health() needs none
+  /// The rollout is opened when a step first needs it, and reset(), set_policy() and restore() only note what the next
+  /// step begins with: they neither wait nor check. health() needs no rollout.
+  bool lazy = false;
   /// Records hold the features of evaluated exits, which replays need. They are most of what is sent.
   bool features = true;
+  /// Called when it changes, on the thread of the call that notices.
+  std::function<void(ConnectionChange)> on_connection{};
 };
 
 struct ServerHealth {
@@ -52,6 +65,11 @@ class RemoteEngine final : public Engine {
   const std::string& fingerprint() const;  ///< of the model; empty if the server does not say
   int reconnects() const { return reconnects_; }
 
+  /// The model's action heads for replays here, as files; empty if the server sends none.
+  const std::vector<HeadFile>& head_files() const;
+  /// See HeadReader. A connection that is lost meanwhile is made again, and the rest read.
+  void read_head(const HeadFile& file, const std::function<void(std::string_view)>& take, std::stop_token stop) const;
+
   /// `path` is the address; `config` is null, and the gate is not loaded.
   const ModelSummary& summary() const override;
   /// A gate is sent by its fingerprint: the server must have it.
@@ -60,7 +78,8 @@ class RemoteEngine final : public Engine {
   void reset() override;
   /// Throws Error also if the deadline passes.
   FrameRecordPtr step(const FrameInput& input, RunMode mode, std::stop_token stop = {}) override;
-  /// Throws Error for a hidden camera: only what can be done to the observation reaches a server.
+  /// Throws Error for a hidden camera if the server is of a version that hides none. Whether there is such a layer or
+  /// head is known with the next step.
   void set_intervention(const Intervention& intervention) override;
   AttentionMap attend(const FrameInput& input, int exit_layer, std::stop_token stop = {}) override;
   std::unique_ptr<Engine> another() const override;

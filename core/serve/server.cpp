@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/head/head_files.h"
 #include "core/serve/listening.h"
 #include "core/serve/service.h"
 
@@ -65,11 +66,13 @@ EngineServer::EngineServer(const Load& load, const ServeOptions& options) : part
 
   auto& parts = *parts_;
   parts.thread = std::make_unique<serve::EngineThread>(4 * rollouts + 16);
+  std::shared_ptr<const HeadFiles> head;
+  if (!options.head.empty()) head = HeadFiles::of_model(options.head, options.fingerprint);
   parts.thread->run([&] { parts.engine = load(); });
   parts.summary = parts.engine->summary();
   parts.service = std::make_unique<serve::EngineService>(
       parts.engine, *parts.thread,
-      serve::EngineService::Options{options.token, options.fingerprint, rollouts, options.idle});
+      serve::EngineService::Options{options.token, options.fingerprint, std::move(head), rollouts, options.idle});
 
   grpc::ServerBuilder builder;
   builder.RegisterService(parts.service.get());

@@ -20,6 +20,7 @@ struct ServeOptions {
   int rollouts = 64;                       ///< that may be open at once
   std::chrono::seconds idle{600};          ///< an unused rollout may be closed after this to make room for another
   std::string fingerprint;                 ///< of the model, for clients; see model_fingerprint()
+  std::filesystem::path head;              ///< model whose action heads clients may fetch; empty: none
 };
 
 /// A model behind gRPC, as engine.proto describes it: many clients, each with rollouts of its own, on one copy of the

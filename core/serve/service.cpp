@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/serve/service.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -28,6 +29,37 @@ class Call final : public grpc::ServerUnaryReactor {
 
  private:
   std::stop_source stop_;
+};
+
+// One file of the head under way, a block at a time.
+class HeadStream final : public grpc::ServerWriteReactor<wire::HeadBlock> {
+ public:
+  explicit HeadStream(const grpc::Status& refusal) { Finish(refusal); }
+
+  HeadStream(std::shared_ptr<const HeadFiles> head, std::size_t file, std::int64_t offset)
+      : head_(std::move(head)), file_(file), offset_(offset) {
+    send();
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return Finish({grpc::StatusCode::CANCELLED, "the client has gone"});
+    offset_ += static_cast<std::int64_t>(block_.data().size());
+    send();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void send() {
+    const auto bytes = head_->block(file_, offset_);
+    if (bytes.empty()) return Finish(grpc::Status::OK);
+    block_.set_data(bytes.data(), bytes.size());
+    StartWrite(&block_);
+  }
+
+  std::shared_ptr<const HeadFiles> head_;
+  std::size_t file_ = 0;
+  std::int64_t offset_ = 0;
+  wire::HeadBlock block_;
 };
 
 template <typename Work>
@@ -62,6 +94,27 @@ bool is_same(std::string_view a, std::string_view b) {
   return different == 0;
 }
 
+// For the time of its life an engine sees frames with the intervention.
+class Intervening {
+ public:
+  Intervening(deer::Engine& engine, const Intervention& intervention)
+      : engine_(intervention.empty() ? nullptr : &engine) {
+    if (engine_ != nullptr) engine_->set_intervention(intervention);
+  }
+  ~Intervening() {
+    if (engine_ != nullptr) engine_->set_intervention({});
+  }
+  Intervening(const Intervening&) = delete;
+  Intervening& operator=(const Intervening&) = delete;
+
+ private:
+  deer::Engine* engine_;
+};
+
+grpc::Status unauthenticated() {
+  return {grpc::StatusCode::UNAUTHENTICATED, "the token is missing or not the server's"};
+}
+
 double milliseconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
@@ -88,9 +141,7 @@ bool EngineService::is_authorized(const grpc::CallbackServerContext& context) co
 grpc::ServerUnaryReactor* EngineService::answer(grpc::CallbackServerContext* context,
                                                 const std::function<void()>& work) {
   auto* call = new Call;  // deletes itself
-  call->Finish(is_authorized(*context)
-                   ? outcome(work)
-                   : grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "the token is missing or not the server's"));
+  call->Finish(is_authorized(*context) ? outcome(work) : unauthenticated());
   return call;
 }
 
@@ -98,9 +149,7 @@ grpc::ServerUnaryReactor* EngineService::answer_later(grpc::CallbackServerContex
                                                       const std::function<Work()>& prepare) {
   Work work;
   const auto problem = [&] {
-    if (!is_authorized(*context)) {
-      return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "the token is missing or not the server's");
-    }
+    if (!is_authorized(*context)) return unauthenticated();
     return outcome([&] { work = prepare(); });
   }();
   auto* call = new Call;  // deletes itself
@@ -157,6 +206,8 @@ grpc::ServerUnaryReactor* EngineService::Describe(grpc::CallbackServerContext* c
     reply->set_policy(policy_);
     reply->set_message_bytes_most(kMostBytes);
     reply->set_picture_most(kMostPixels);
+    reply->set_hides_cameras(true);
+    if (options_.head) put_head(*options_.head, *reply->mutable_head());
   });
 }
 
@@ -201,9 +252,10 @@ grpc::ServerUnaryReactor* EngineService::Step(grpc::CallbackServerContext* conte
                                               wire::StepReply* reply) {
   return answer_later(context, [=, this]() -> Work {
     const auto arrived = Clock::now();
-    return [=, this, of = rollout(request->rollout()),
-            input = to_input(request->observation())](const std::stop_token& stop) {
+    return [=, this, of = rollout(request->rollout()), input = to_input(request->observation()),
+            hidden = to_hidden(*request)](const std::stop_token& stop) {
       const auto began = Clock::now();
+      const Intervening intervening(*of->engine, hidden);
       const auto record = of->engine->step(input, request->probe() ? RunMode::probe : RunMode::policy, stop);
       ++steps_;
       put_record(*record, request->features(), *reply);
@@ -241,6 +293,35 @@ grpc::ServerUnaryReactor* EngineService::Close(grpc::CallbackServerContext* cont
     rollout(request->rollout());
     rollouts_.remove(request->rollout());
   });
+}
+
+grpc::ServerWriteReactor<wire::HeadBlock>* EngineService::Head(grpc::CallbackServerContext* context,
+                                                               const wire::HeadRequest* request) {
+  std::size_t file = 0;
+  const auto problem = [&]() -> grpc::Status {
+    if (!is_authorized(*context)) return unauthenticated();
+    return outcome([&] {
+      const auto& head = options_.head;
+      if (!head) throw Refusal(grpc::StatusCode::FAILED_PRECONDITION, "this server sends no action heads");
+      if (request->fingerprint() != head->fingerprint()) {
+        throw Refusal(grpc::StatusCode::FAILED_PRECONDITION,
+                      "fingerprint: found '" + printable(request->fingerprint()) + "', expected " +
+                          head->fingerprint() + ": the server has other action heads now");
+      }
+      const auto& list = head->list();
+      const auto found =
+          std::find_if(list.begin(), list.end(), [&](const auto& f) { return f.name == request->file(); });
+      if (found == list.end())
+        throw Error("file: found '" + printable(request->file()) + "', expected one of the head's");
+      if (request->offset() < 0 || request->offset() > found->size) {
+        throw Error("offset: found " + std::to_string(request->offset()) + ", expected 0 to " +
+                    std::to_string(found->size));
+      }
+      file = static_cast<std::size_t>(found - list.begin());
+    });
+  }();
+  // Deletes itself.
+  return problem.ok() ? new HeadStream(options_.head, file, request->offset()) : new HeadStream(problem);
 }
 
 }  // namespace deer::serve

@@ -22,6 +22,7 @@ class EngineService final : public wire::Engine::CallbackService {
   struct Options {
     std::string token;
     std::string fingerprint;
+    std::shared_ptr<const HeadFiles> head;  ///< null: none is sent
     std::size_t rollouts = 0;
     std::chrono::seconds idle{};
   };
@@ -47,6 +48,8 @@ class EngineService final : public wire::Engine::CallbackService {
                                    wire::AttendReply* reply) override;
   grpc::ServerUnaryReactor* Close(grpc::CallbackServerContext* context, const wire::CloseRequest* request,
                                   wire::CloseReply* reply) override;
+  grpc::ServerWriteReactor<wire::HeadBlock>* Head(grpc::CallbackServerContext* context,
+                                                  const wire::HeadRequest* request) override;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -84,6 +84,7 @@ void serve(Arguments a) {
   const StopOnSignal signal("step");
   if (!a.remote.token_file.empty()) a.serve.token = read_token(a.remote.token_file);
   a.serve.fingerprint = model_fingerprint(a.model);
+  a.serve.head = a.model;
   const auto load = [&] {
     auto engine = Engine::load(a.model, a.engine, {}, signal.token());
     engine->set_policy(a.policy.apply(engine->policy(), &engine->summary()));

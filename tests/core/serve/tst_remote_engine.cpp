@@ -143,8 +143,19 @@ void RemoteEngineTest::interventions() {
   QCOMPARE(
       test::difference(*local->step(served_input(0), RunMode::probe), *remote->step(served_input(0), RunMode::probe)),
       std::string());
-  DEER_VERIFY_ERROR(remote->set_intervention(parse_intervention(std::vector<std::string>{"hide=static:0-5"})),
-                    "hides no cameras");
+  const auto hidden = parse_intervention(std::vector<std::string>{"hide=static:0-3", "hide=gripper:1:0"});
+  remote->set_intervention(hidden);
+  local->set_intervention(hidden);
+  const auto here = local->step(served_input(1), RunMode::probe);
+  QCOMPARE(test::difference(*here, *remote->step(served_input(1), RunMode::probe)), std::string());
+  // It ends with the request, and is refused where there is no such layer.
+  remote->set_intervention({});
+  local->set_intervention({});
+  QCOMPARE(
+      test::difference(*local->step(served_input(2), RunMode::probe), *remote->step(served_input(2), RunMode::probe)),
+      std::string());
+  remote->set_intervention(parse_intervention(std::vector<std::string>{"hide=static:77"}));
+  DEER_VERIFY_ERROR(remote->step(served_input(3), RunMode::probe), "77");
   DEER_VERIFY_ERROR(remote->replay({}, remote->policy()), "replays no records");
 }
 
