@@ -4,6 +4,9 @@
 #include <iostream>
 
 #include "app/cli/commands/commands.h"
+#ifdef DEER_HAVE_TRACE
+#include "app/cli/data/export_command.h"
+#endif
 #include "core/base/error.h"
 #include "core/base/version.h"
 #include "core/model/cpu_setup.h"
@@ -37,6 +40,7 @@ int main(int argc, char** argv) {
   deer::cli::add_replay(app);
   deer::cli::add_gate(app);
   deer::cli::add_study(app);
+  deer::cli::add_export(app);
 #endif
 #ifdef DEER_HAVE_SIM
   deer::cli::add_demos(app);

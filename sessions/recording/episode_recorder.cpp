@@ -12,6 +12,7 @@
 #include "core/base/utf8.h"
 #include "core/base/version.h"
 #include "core/episodes/calvin/calvin_writer.h"
+#include "core/study/lerobot_export.h"
 
 namespace deer {
 namespace {
@@ -130,7 +131,7 @@ void EpisodeRecorder::tell(bool now) {
 void EpisodeRecorder::run() {
   std::string problem;
   try {
-    write();
+    options_.format == RecordingFormat::calvin ? write_calvin() : write_lerobot();
   } catch (const std::exception& error) {
     problem = error.what();
   }
@@ -146,7 +147,36 @@ void EpisodeRecorder::run() {
   tell(true);
 }
 
-void EpisodeRecorder::write() {
+void EpisodeRecorder::wrote(const Waiting& frame) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ++status_.written;
+    --status_.waiting;
+    status_.waiting_bytes -= frame.bytes;
+  }
+  tell(false);
+}
+
+void EpisodeRecorder::write_lerobot() {
+  LerobotExport::Options options;
+  options.predictions = options_.predictions;
+  options.files_by_episode = true;
+  LerobotExport out(status().folder, std::move(options));
+  std::string instruction;
+  Waiting next;
+  while (pop(next)) {
+    if (options_.before_each) options_.before_each();
+    const auto& seen = *next.frame.seen;
+    if (seen.starts_episode || next.after_gap || seen.instruction != instruction) out.end_episode();
+    instruction = seen.instruction;
+    out.add(options_.info, seen, next.frame.record.get());
+    wrote(next);
+    next = {};
+  }
+  out.finish();
+}
+
+void EpisodeRecorder::write_calvin() {
   const auto folder = status().folder;
   CalvinWriterOptions options;
   options.scene = "live_recording";
@@ -172,14 +202,8 @@ void EpisodeRecorder::write() {
                step.rel_action.has_value()};
     }
     annotator.frame(writer.add(step), seen.instruction);
-    {
-      const std::scoped_lock lock(mutex_);
-      ++status_.written;
-      --status_.waiting;
-      status_.waiting_bytes -= next.bytes;
-    }
+    wrote(next);
     next = {};
-    tell(false);
   }
   annotator.close();
   writer.flush();

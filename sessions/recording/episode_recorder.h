@@ -26,7 +26,13 @@ struct RecordingStatus {
   bool finished = false;          ///< nothing more will be written
 };
 
-/// Writes live frames to a CALVIN data set, on a thread of its own. What waits for the disk is bounded by
+/// What a recording is written as.
+enum class RecordingFormat {
+  calvin,
+  lerobot,  ///< v3.0; an episode ends with the instruction too, and is on the disk once it has ended
+};
+
+/// Writes live frames to a CALVIN or LeRobot dataset, on a thread of its own. What waits for the disk is bounded by
 /// bytes: a frame that finds no room is left out, counted, and begins a new play segment, so that a gap is seen
 /// as one in the data too. Arrays that nobody knows are not in the files: of cameras these are robot_obs,
 /// scene_obs and actions; rel_actions is what the model commanded. recording.json says which.
@@ -36,6 +42,9 @@ class EpisodeRecorder final : public LiveSink {
     std::size_t queue_bytes = std::size_t{256} << 20;
     std::string source;  ///< what is recorded, for recording.json
     std::string model;
+    RecordingFormat format = RecordingFormat::calvin;
+    SourceInfo info;                    ///< LeRobot: of the source
+    ActionLayoutPtr predictions;        ///< LeRobot: of the model's actions; null: none runs
     std::function<void()> before_each;  ///< called on the writing thread before each frame; a test's slow disk
   };
 
@@ -60,7 +69,9 @@ class EpisodeRecorder final : public LiveSink {
   };
 
   void run();
-  void write();
+  void write_calvin();
+  void write_lerobot();
+  void wrote(const Waiting& frame);
   bool pop(Waiting& out);
   void tell(bool now);
 

@@ -21,14 +21,19 @@ LiveRecording::~LiveRecording() {
   for (const auto& [number, recorder] : recorders_) recorder->detach();
 }
 
-void LiveRecording::start(const std::filesystem::path& parent) {
+void LiveRecording::start(const std::filesystem::path& parent, RecordingFormat format) {
   if (taking_ || !session_->live()->is_open() || session_->live()->ended()) return;
   const auto name =
       QStringLiteral("live-") + QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-zzz"));
   EpisodeRecorder::Options options;
   options.queue_bytes = queue_bytes_;
   options.source = session_->episode()->info().title;
-  if (const auto* const model = session_->model()) options.model = model->name;
+  options.format = format_ = format;
+  options.info = session_->episode()->info();
+  if (const auto* const model = session_->model()) {
+    options.model = model->name;
+    options.predictions = model->layout;
+  }
   status_ = {};
   status_.folder = parent / to_path(name);
   const auto recorder = std::make_shared<EpisodeRecorder>(

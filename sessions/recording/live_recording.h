@@ -22,11 +22,12 @@ class LiveRecording : public QObject {
 
   /// Begins a data set in a new folder, named after the time, inside `parent`. Nothing happens if nothing is
   /// live or a recording goes on.
-  void start(const std::filesystem::path& parent);
+  void start(const std::filesystem::path& parent, RecordingFormat format = RecordingFormat::calvin);
   /// Takes no more frames; those that wait are written in the background. Happens by itself when the live run
   /// ends or something else is opened.
   void stop();
   bool recording() const { return taking_; }
+  RecordingFormat format() const { return format_; }  ///< of the newest recording
   /// Of the newest recording; an empty folder if there was none.
   const RecordingStatus& status() const { return status_; }
   void set_queue_bytes(std::size_t bytes) { queue_bytes_ = bytes; }
@@ -41,6 +42,7 @@ class LiveRecording : public QObject {
 
   Session* session_;
   bool taking_ = false;
+  RecordingFormat format_ = RecordingFormat::calvin;
   quint64 number_ = 0;  // of the newest recording
   std::size_t queue_bytes_ = EpisodeRecorder::Options().queue_bytes;
   RecordingStatus status_;

@@ -8,6 +8,10 @@
 #include <map>
 
 #include "app/cli/commands/commands.h"
+#ifdef DEER_HAVE_TRACE
+#include "app/cli/support/lerobot_output.h"
+#include "core/episodes/calvin/calvin_dataset.h"
+#endif
 #include "app/cli/support/model_actor.h"
 #include "app/cli/support/option_checks.h"
 #include "app/cli/support/progress.h"
@@ -35,6 +39,7 @@ struct Arguments {
   int episodes = 0;
   std::uint64_t seed = 0;
   int jobs = 0;
+  std::string format = "calvin";
   std::string split = "both";
   double validation_share = 0.1;
   std::string tasks;
@@ -62,6 +67,7 @@ Json settings_of(const Arguments& a) {
               {"noise", a.recorder.noise},
               {"noise_chance", a.recorder.noise_chance},
               {"tasks_a_segment", a.recorder.tasks_a_segment}};
+  if (a.format != "calvin") out["format"] = a.format;
   if (!a.model.empty()) {
     out["model"] = a.model;
     out["policy"] = policy_to_json(a.policy.apply({}));
@@ -98,7 +104,11 @@ Job make_recorder(const Arguments& a, const Json& setup) {
 // A recording in progress: its shards, and the results of the finished ones.
 class Recording {
  public:
-  explicit Recording(const Arguments& a) : out_(a.out), state_(out_ / ".recording"), settings_(settings_of(a)) {
+  explicit Recording(const Arguments& a)
+      : out_(a.out),
+        state_(out_ / ".recording"),
+        frames_(a.format == "lerobot" ? state_ / "frames" : out_),
+        settings_(settings_of(a)) {
     const auto plan = [&](const char* split, int tasks, int scatter, std::int64_t first) {
       const auto shards = plan_shards(split, tasks, scatter, a.seed, first, a.shard);
       plans_.insert(plans_.end(), shards.begin(), shards.end());
@@ -164,13 +174,14 @@ class Recording {
     ShardResult all;
     for (const auto& [shard, result] : finished_) splits[plans_[shard].split].add(result);
     for (const auto& [split, result] : splits) {
-      write_calvin_index(out_ / split, result.index, kScene);
+      write_calvin_index(frames_ / split, result.index, kScene);
       all.add(result);
     }
     return all;
   }
 
   void close(const ShardResult& all) const {
+    if (frames_ != out_) write_lerobot();
     Json summary = settings_;
     summary["frames"] = all.index.frames();
     summary["annotations"] = all.index.annotations.size();
@@ -192,16 +203,35 @@ class Recording {
     return out;
   }
 
-  const fs::path& folder() const { return out_; }
+  /// Where the shards write their frames.
+  const fs::path& frames() const { return frames_; }
   bool empty() const { return plans_.empty(); }
 
  private:
+#ifdef DEER_HAVE_TRACE
+  // From CALVIN's layout, in which several processes can write at once.
+  void write_lerobot() const {
+    const auto made = state_ / "lerobot";
+    fs::remove_all(made);
+    LerobotExport::Options options;
+    options.robot = "panda";
+    LerobotExport out(made, std::move(options));
+    const auto data = CalvinDataset::open(frames_, CacheOptions());
+    write_episodes(*data, annotated_episodes(*data), out, {}, {});
+    out.finish();
+    for (const auto& part : fs::directory_iterator(made)) fs::rename(part.path(), out_ / part.path().filename());
+  }
+#else
+  void write_lerobot() const { throw Error("this build writes no LeRobot datasets (DEER_TRACE is off)"); }
+#endif
+
   fs::path shard_file(const ShardPlan& plan) const {
     return state_ / (plan.split + "-" + std::to_string(plan.number) + ".json");
   }
 
   fs::path out_;
   fs::path state_;
+  fs::path frames_;
   Json settings_;
   std::vector<ShardPlan> plans_;
   std::vector<std::size_t> open_;
@@ -232,7 +262,7 @@ void record(Arguments a) {
   recording.open(a.slice);
 
   Json setup = settings_of(a);
-  setup["out"] = fs::absolute(a.out).string();
+  setup["out"] = fs::absolute(recording.frames()).string();
   const auto [tasks_before, frames_before] = recording.counts();
   if (tasks_before > 0) std::fprintf(stderr, "resuming after %lld tasks\n", static_cast<long long>(tasks_before));
   std::map<std::size_t, std::pair<int, std::int64_t>> under_way;
@@ -291,12 +321,18 @@ void record(Arguments a) {
 
 void add_demos(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  auto* command = app.add_subcommand("demos", "Record scripted experts in the simulated world as a CALVIN dataset");
+  auto* command =
+      app.add_subcommand("demos", "Record scripted experts in the simulated world as a CALVIN or LeRobot dataset");
   auto* out = command->add_option("OUT", a->out, "Output folder; an interrupted recording resumes");
   auto* episodes = command->add_option("--episodes", a->episodes, "Number of annotated tasks to record")
                        ->check(CLI::Range(0, 1'000'000));
   command->add_option("--seed", a->seed, "Random seed")->capture_default_str()->check(whole_number());
   command->add_option("--jobs", a->jobs, "Number of processes; 0: one per CPU")->capture_default_str();
+  command
+      ->add_option("--format", a->format,
+                   "calvin, or lerobot: annotated tasks as the episodes of a LeRobot dataset (v3.0)")
+      ->check(CLI::IsMember({"calvin", "lerobot"}))
+      ->capture_default_str();
   command->add_option("--split", a->split, "training, validation or both")
       ->check(CLI::IsMember({"training", "validation", "both"}))
       ->capture_default_str();

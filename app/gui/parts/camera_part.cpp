@@ -33,7 +33,7 @@ CameraPart::CameraPart(Session* session, const std::filesystem::path& settings, 
         Qt::QueuedConnection);
   });
   connect(recording_, &LiveRecording::problem, this, &CameraPart::problem);
-  connect(strip_, &CameraStrip::record_requested, this, &CameraPart::toggle_recording);
+  connect(strip_, &CameraStrip::record_requested, this, [this] { toggle_recording(); });
 }
 
 void CameraPart::add_file_commands(CommandTable* commands) {
@@ -46,17 +46,27 @@ void CameraPart::add_file_commands(CommandTable* commands) {
 }
 
 void CameraPart::add_live_commands(CommandTable* commands) {
-  commands->add(
-      tr("&Live"),
-      {{.id = "live.record",
-        .text = tr("&Record episodes…"),
-        .tip = tr("Start or stop recording live frames to a CALVIN dataset."),
-        .shortcuts = {QKeySequence(tr("Ctrl+Shift+R"))},
-        .run = [this] { toggle_recording(); },
-        .enabled =
-            [this] { return recording_->recording() || (session_->live()->is_open() && !session_->live()->ended()); },
-        .checked = [this] { return recording_->recording(); },
-        .separator_before = true}});
+  const auto enabled = [this] {
+    return recording_->recording() || (session_->live()->is_open() && !session_->live()->ended());
+  };
+  const auto records = [this](RecordingFormat format) {
+    return recording_->recording() && recording_->format() == format;
+  };
+  commands->add(tr("&Live"), {{.id = "live.record",
+                               .text = tr("&Record episodes…"),
+                               .tip = tr("Start or stop recording live frames to a CALVIN dataset."),
+                               .shortcuts = {QKeySequence(tr("Ctrl+Shift+R"))},
+                               .run = [this] { toggle_recording(); },
+                               .enabled = enabled,
+                               .checked = [records] { return records(RecordingFormat::calvin); },
+                               .separator_before = true},
+                              {.id = "live.record_lerobot",
+                               .text = tr("Record episodes for &LeRobot…"),
+                               .tip = tr("Start or stop recording live frames, with what the model predicts, to a "
+                                         "LeRobot dataset."),
+                               .run = [this] { toggle_recording(RecordingFormat::lerobot); },
+                               .enabled = enabled,
+                               .checked = [records] { return records(RecordingFormat::lerobot); }}});
   connect(recording_, &LiveRecording::changed, commands, &CommandTable::update);
 }
 
@@ -82,13 +92,13 @@ void CameraPart::choose() {
   dialog->open();
 }
 
-void CameraPart::toggle_recording() {
+void CameraPart::toggle_recording(RecordingFormat format) {
   if (recording_->recording()) return recording_->stop();
   if (!session_->live()->is_open() || session_->live()->ended()) return;
   const auto folder = choose_folder_();
   if (folder.isEmpty()) return;
   last_folder_ = folder;
-  recording_->start(to_path(folder));
+  recording_->start(to_path(folder), format);
 }
 
 }  // namespace deer

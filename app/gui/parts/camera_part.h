@@ -31,7 +31,7 @@ class CameraPart : public QObject {
 
   void open(const CameraSourceOptions& cameras);
   void choose();  ///< shows the dialog
-  void toggle_recording();
+  void toggle_recording(RecordingFormat format = RecordingFormat::calvin);
 
   /// How a folder is chosen; a test can answer instead of a dialog. Empty: cancelled.
   void set_folder_chooser(std::function<QString()> chooser) { choose_folder_ = std::move(chooser); }

@@ -8,18 +8,37 @@
 #include "app/gui/bars/recorder_line.h"
 #include "app/gui/commands/command_table.h"
 #include "sessions/base/paths.h"
+#include "sessions/recording/lerobot_run.h"
 #include "sessions/recording/recorder.h"
 
 namespace deer {
 
 TracePart::TracePart(Session* session, QWidget* window)
-    : QObject(window), session_(session), recorder_(new Recorder(session, this)), line_(new RecorderLine(recorder_)) {
+    : QObject(window),
+      session_(session),
+      recorder_(new Recorder(session, this)),
+      lerobot_(new LerobotRun(session, this)),
+      line_(new RecorderLine(recorder_)) {
   choose_file_ = [window](const QString& title, bool save, const QString& start) {
     const auto kinds = tr("Traces (*.h5 *.hdf5);;All files (*)");
     return save ? QFileDialog::getSaveFileName(window, title, start, kinds)
                 : QFileDialog::getOpenFileName(window, title, start, kinds);
   };
+  choose_folder_ = [this, window] {
+    return QFileDialog::getSaveFileName(window, tr("Export for LeRobot into a new folder"),
+                                        QFileInfo(suggested_name()).completeBaseName(), {}, nullptr,
+                                        QFileDialog::ShowDirsOnly);
+  };
   connect(recorder_, &Recorder::problem, this, &TracePart::problem);
+  connect(lerobot_, &LerobotRun::finished, this, [this](const std::filesystem::path& folder, qint64 frames) {
+    Q_EMIT note({.title = tr("%1 frames exported for LeRobot").arg(frames),
+                 .details = to_qstring(folder),
+                 .advice = {},
+                 .id = ProblemId::file_saved});
+  });
+  connect(lerobot_, &LerobotRun::failed, this, [this](const QString& message) {
+    Q_EMIT problem({.title = tr("The episode could not be exported for LeRobot"), .details = message, .advice = {}});
+  });
 }
 
 QWidget* TracePart::line() const { return line_; }
@@ -48,13 +67,24 @@ void TracePart::add_record_commands(CommandTable* commands, const QString& menu)
                         .tip = tr("Record every run to a file, live runs too, until switched off."),
                         .shortcuts = {QKeySequence(tr("Ctrl+R"))},
                         .run = [this] { toggle_recording(); },
-                        .checked = [this] { return recorder_->recording(); }}});
+                        .checked = [this] { return recorder_->recording(); }},
+                       {.id = "file.export_lerobot",
+                        .text = tr("Export for &LeRobot…"),
+                        .tip = tr("Write the open episode, with what the model did on it, as a LeRobot dataset."),
+                        .run = [this] { export_lerobot(); },
+                        .enabled = [this] { return lerobot_->can_write(); }}});
+  connect(lerobot_, &LerobotRun::changed, commands, &CommandTable::update);
   connect(recorder_, &Recorder::changed, commands, &CommandTable::update);
 }
 
 void TracePart::save() {
   const auto file = chosen(tr("Save run as trace"));
   if (!file.empty()) recorder_->save(file);
+}
+
+void TracePart::export_lerobot() {
+  const auto folder = choose_folder_();
+  if (!folder.isEmpty()) lerobot_->write(to_path(folder));
 }
 
 void TracePart::toggle_recording() {

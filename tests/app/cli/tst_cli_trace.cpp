@@ -10,6 +10,8 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/json_file.h"
+#include "core/episodes/lerobot/parquet_file.h"
+#include "core/episodes/open/open_source.h"
 #include "core/trace/trace_reader.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
@@ -68,6 +70,7 @@ class CliTraceTest : public QObject {
  private Q_SLOTS:
   void initTestCase();
   void info_describes_a_trace();
+  void a_trace_becomes_a_lerobot_dataset();
   void a_replay_is_a_run_data();
   void a_replay_is_a_run();
   void frames_can_be_forced();
@@ -115,6 +118,44 @@ void CliTraceTest::info_describes_a_trace() {
   QCOMPARE(json.at("model").at("hash").get<std::string>().size(), std::size_t{40});
   const auto table = deer_program({"info", trace_});
   QVERIFY(table.out.contains("18 frames in") && table.out.contains("deer-tiny") && table.out.contains("are exact"));
+}
+
+void CliTraceTest::a_trace_becomes_a_lerobot_dataset() {
+  const auto out = folder_ / "lerobot";
+  const auto result = deer_program({"export", trace_, text(out), "--robot", "panda"});
+  if (!ParquetFile::is_available()) {
+    QVERIFY2(result.code == 1 && result.err.contains("Apache Arrow"), qPrintable(result.err));
+    return;
+  }
+  QVERIFY2(result.code == 0, qPrintable(result.err));
+  QVERIFY2(result.out.contains("2 episodes, 18 frames in"), qPrintable(result.out));
+  const auto data = open_source(out);
+  QCOMPARE(data->episodes().size(), std::size_t{2});
+  QCOMPARE(data->description()->schema.robot, std::string("panda"));
+  QCOMPARE(data->description()->mapping.gripper_camera, std::string("observation.images.gripper"));
+  const auto original = open_source(kEpisodes.toStdString())->open(1)->read(3);
+  const auto seen = data->open(1)->read(3);
+  QCOMPARE(seen->instruction, original->instruction);
+  QCOMPARE(seen->rgb_static->width, original->rgb_static->width);
+  QVERIFY(std::abs(seen->state[2] - (*original->robot_obs)[2]) < 1e-6);
+  QVERIFY(std::abs(seen->other_action[1] - (*original->rel_action)[1]) < 1e-6);
+  const ParquetFile rows(out / "data" / "chunk-000" / "file-000.parquet");
+  const auto exits = rows.numbers("prediction.exit", 0, 18).values;
+  const auto actions = rows.numbers("prediction.action", 0, 18).values;
+  const auto records = TraceReader::open(trace_.toStdString())->records(0, 18, false);
+  for (std::size_t i = 0; i < 18; ++i) {
+    QCOMPARE(exits[i], static_cast<double>(records[i]->exit_index));
+    QCOMPARE(actions[i * 7 + 6], static_cast<double>(records[i]->command[6]));
+  }
+  QVERIFY(deer_program({"export", trace_, text(out)}).err.contains("expected a new or an empty folder"));
+  // Of a dataset without predictions, and only what is asked for.
+  const auto part = folder_ / "part";
+  const auto copied = deer_program({"export", kEpisodes, text(part), "--index", "1", "--images"});
+  QVERIFY2(copied.code == 0, qPrintable(copied.err));
+  const auto second = open_source(part);
+  QCOMPARE(second->episodes().size(), std::size_t{1});
+  QVERIFY(second->open(0)->read(3)->rgb_static->rgb == original->rgb_static->rgb);  // without loss
+  QVERIFY(deer_program({"export", kEpisodes, text(folder_ / "none"), "--index", "999"}).err.contains("too large"));
 }
 
 void CliTraceTest::a_replay_is_a_run_data() {

@@ -9,6 +9,8 @@
 #include "core/base/mapped_file.h"
 #include "core/episodes/calvin/calvin_dataset.h"
 #include "core/episodes/calvin/calvin_frame.h"
+#include "core/episodes/lerobot/parquet_file.h"
+#include "core/episodes/open/open_source.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 
@@ -238,6 +240,30 @@ class CliWorldTest : public QObject {
     QVERIFY(!fs::exists(folder / "data/.recording"));
     QCOMPARE(read_json(folder / "data/recording.json")["annotations"].get<int>(), 6);
     QVERIFY(deer_program(arguments).err.contains("already holds a finished recording"));
+  }
+
+  void demos_make_a_lerobot_dataset() {
+    if (!ParquetFile::is_available()) QSKIP("this build has no Apache Arrow");
+    const TemporaryFolder folder;
+    const auto out = folder / "data";
+    const auto result =
+        deer_program({"demos", text(out), "--episodes", "3", "--seed", "2", "--tasks", "turn_on_led,turn_off_led",
+                      "--jobs", "1", "--validation-share", "0.34", "--format", "lerobot"});
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    QVERIFY(!fs::exists(out / ".recording") && !fs::exists(out / "training"));
+    QCOMPARE(read_json(out / "recording.json")["format"].get<std::string>(), std::string("lerobot"));
+    const auto info = read_json(out / "meta/info.json");
+    QCOMPARE(info["splits"].dump(), std::string(R"({"train":"0:2","validation":"2:3"})"));
+    QCOMPARE(info["robot_type"].get<std::string>(), std::string("panda"));
+    QCOMPARE(info["fps"].get<int>(), 30);
+    const auto data = open_source(out);
+    QVERIFY2(data->warnings().empty(), data->warnings().empty() ? "" : data->warnings().front().c_str());
+    QCOMPARE(data->episodes().size(), std::size_t{3});
+    const auto episode = data->open(2);
+    const auto seen = episode->read(episode->length().value() - 1);
+    QCOMPARE(seen->rgb_static->width, 200);
+    QCOMPARE(seen->rgb_gripper->width, 84);
+    QVERIFY(seen->state.size() == 15 && seen->other_action.size() == 7 && !seen->instruction.empty());
   }
 
   void slices_record_one_dataset() {

@@ -8,6 +8,7 @@
 
 #include "core/base/json_file.h"
 #include "core/base/latency_meter.h"
+#include "core/episodes/lerobot/parquet_file.h"
 #include "core/episodes/open/open_source.h"
 #include "sessions/base/paths.h"
 #include "sessions/frames/episode_frames.h"
@@ -319,6 +320,32 @@ class CamerasTest : public QObject {
     QCOMPARE(int(collection->open(0)->read(3)->rgb_static->rgb[0]), 3);
     const auto about = read_json(to_path(folder.filePath("recording.json")));
     QCOMPARE(about["frames_left_out"].get<std::int64_t>(), 6);
+  }
+
+  void a_recording_for_lerobot_has_predictions() {
+    if (!ParquetFile::is_available()) QSKIP("this build has no Apache Arrow");
+    QTemporaryDir folder;
+    const auto root = to_path(folder.filePath("recording"));
+    EpisodeRecorder::Options options;
+    options.format = RecordingFormat::lerobot;
+    options.info.frames_per_second = 20;
+    options.predictions = ActionLayout::deer();
+    {
+      EpisodeRecorder recorder(root, options, {});
+      for (int i = 0; i < 3; ++i) recorder.take(drawn(10 * i, "go", i == 0));
+      for (int i = 3; i < 5; ++i) recorder.take(drawn(10 * i, "stop"));
+      recorder.take(drawn(50, "stop", true));
+    }
+    const auto collection = open_source(root);
+    QCOMPARE(collection->episodes().size(), std::size_t(3));  // by instruction and by start
+    const auto second = collection->open(1);
+    QCOMPARE(second->length().value(), 2);
+    QCOMPARE(second->read(1)->instruction, std::string("stop"));
+    QCOMPARE(int(second->read(1)->rgb_static->rgb[0]), 40);
+    QCOMPARE(second->read(0)->other_action.front(), 0.5);  // what was commanded
+    const ParquetFile rows(root / "data" / "chunk-000" / "file-001.parquet");
+    QCOMPARE(rows.numbers("prediction.action", 0, 2).values.size(), std::size_t(14));
+    QCOMPARE(rows.numbers("prediction.depth", 0, 1).values.front(), 1.0);
   }
 
   void a_folder_that_cannot_be_written_is_named() {
