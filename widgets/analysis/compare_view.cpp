@@ -66,10 +66,10 @@ CompareView::CompareView(Session* session, Comparison* comparison, QWidget* pare
                           this);
   totals_table_ = totals_->make_view(tr("Compared runs in numbers"));
   totals_table_->setMinimumHeight(72);
-  show_columns_that_fit(totals_table_, {0, 1, 5, 2, 3, 4}, 3);
+  show_columns_that_fit(totals_table_, {0, 1, 5, 2, 3, 4}, 2);
   frame_table_ = frames_->make_view(tr("Frames that differ"));
   frame_table_->setMinimumHeight(72);
-  show_columns_that_fit(frame_table_, {0, 1, 2, 3, 4}, 4);
+  show_columns_that_fit(frame_table_, {0, 1, 2, 3, 4}, 3);
 
   using Ink = SeriesPlot::Ink;
   depths_->setAccessibleName(tr("Depth of the runs over time"));

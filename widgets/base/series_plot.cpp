@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "widgets/base/frame_ticker.h"
 #include "widgets/base/number_format.h"
@@ -14,10 +15,11 @@
 namespace deer {
 namespace {
 
-constexpr int kLeastWidth = 50;      // of a plot before its first layout, pixels
-constexpr int kRoomForXLabel = 110;  // of the height, pixels
-constexpr int kRoomForLegend = 72;   // of the height, pixels
-constexpr int kPointReach = 4;       // pixels the pointer may move during a click
+constexpr int kLeastWidth = 50;         // of a plot before its first layout, pixels
+constexpr int kRoomForXLabel = 110;     // of the height, pixels
+constexpr int kRoomForLegend = 72;      // of the height, pixels
+constexpr double kMostForLegend = 0.3;  // of the height
+constexpr int kPointReach = 4;          // pixels the pointer may move during a click
 
 }  // namespace
 
@@ -40,7 +42,7 @@ SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
     line->setVisible(false);
   }
   legend->setBorderPen(Qt::NoPen);
-  legend->setRowSpacing(-spacing::kTiny);
+  legend->setRowSpacing(0);
   legend->setIconSize(14, 8);
   legend->setFillOrder(QCPLegend::foColumnsFirst);
   legend->setMargins({0, 0, 0, 0});
@@ -207,17 +209,28 @@ void SeriesPlot::set_y_label(const QString& label) {
   fit_words();
 }
 
-void SeriesPlot::fit_words() {
-  // The legend is above the plot, so that it hides no line, in as few rows as possible.
+int SeriesPlot::legend_columns() const {
   const QFontMetrics metrics(legend->font());
-  int widest = 1;
+  std::vector<int> names;
   for (int i = 0; i < legend->itemCount(); ++i) {
     auto* const item = qobject_cast<QCPPlottableLegendItem*>(legend->item(i));
     if (!item) continue;
-    const int name = metrics.horizontalAdvance(item->plottable()->name());
-    widest = std::max(widest, name + legend->iconSize().width() + legend->iconTextPadding() + legend->columnSpacing());
+    names.push_back(metrics.horizontalAdvance(item->plottable()->name()) + legend->iconSize().width() +
+                    legend->iconTextPadding() + legend->columnSpacing());
   }
-  const int columns = std::clamp(width() / widest, 1, std::max(legend->itemCount(), 1));
+  const auto all = names.size();
+  for (std::size_t columns = all; columns > 1; --columns) {
+    std::vector<int> widest(columns, 0);
+    for (std::size_t i = 0; i < all; ++i) widest[i % columns] = std::max(widest[i % columns], names[i]);
+    if (std::accumulate(widest.begin(), widest.end(), 0) <= width()) return static_cast<int>(columns);
+  }
+  return 1;
+}
+
+void SeriesPlot::fit_words() {
+  // The legend is above the plot, so that it hides no line, in as few rows as possible.
+  const QFontMetrics metrics(legend->font());
+  const int columns = legend_columns();
   if (columns != legend->wrap()) {
     legend->setWrap(columns);
     legend->setFillOrder(QCPLegend::foColumnsFirst, true);
@@ -245,7 +258,10 @@ void SeriesPlot::set_legend_visible(bool visible) {
 }
 
 void SeriesPlot::place_legend() {
-  const bool shown = legend_wanted_ && legend->itemCount() > 0 && height() >= kRoomForLegend;
+  const int lines = (legend->itemCount() + legend_columns() - 1) / legend_columns();
+  const int taken = lines * QFontMetrics(legend->font()).height();
+  const bool shown =
+      legend_wanted_ && legend->itemCount() > 0 && height() >= kRoomForLegend && taken <= height() * kMostForLegend;
   legend->setVisible(shown);
   if (shown && plotLayout()->rowCount() == 1) {
     axisRect()->insetLayout()->take(legend);

@@ -82,6 +82,7 @@ class SeriesPlot : public VectorPlot {
   void restyle();
   void place_legend();
   void fit_words();  ///< fits legend and labels to the size
+  int legend_columns() const;
   void fit();
   void fill_graphs();
   void fill_graph(std::size_t line, qint64 first, qint64 last, qint64 step);

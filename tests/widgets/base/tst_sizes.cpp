@@ -51,6 +51,7 @@ class SizesTest : public QObject {
   void names_of_tracks_stay_in_their_tracks();
   void a_legend_hides_no_line_data();
   void a_legend_hides_no_line();
+  void a_legend_takes_few_rows();
 
  private:
   template <typename View>
@@ -183,6 +184,24 @@ void SizesTest::a_legend_hides_no_line() {
     QVERIFY(plot->legend->outerRect().right() <= plot->width());
   }
   QVERIFY(legends > 0);
+}
+
+void SizesTest::a_legend_takes_few_rows() {
+  SeriesPlot plot;
+  plot.set_lines({{.name = "now"}, {.name = "Run 1"}, {.name = "Always the deepest exit"}});
+  show(&plot, {420, 80});
+  plot.replot();
+  QVERIFY(plot.legend->visible());
+  QCOMPARE(plot.legend->rowCount(), 1);  // the long name is not what every column needs
+  show(&plot, {160, 240});
+  plot.replot();
+  QVERIFY(plot.legend->visible());
+  QVERIFY(plot.legend->rowCount() > 1);
+  for (int row = 1; row < plot.legend->rowCount(); ++row) {
+    QVERIFY(plot.legend->element(row, 0)->outerRect().top() >= plot.legend->element(row - 1, 0)->outerRect().bottom());
+  }
+  show(&plot, {160, 80});  // the lines need the room
+  QVERIFY(!plot.legend->visible());
 }
 
 }  // namespace deer
