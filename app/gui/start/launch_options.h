@@ -6,6 +6,7 @@
 #include <QStringList>
 #include <optional>
 
+#include "app/gui/start/engine_memory.h"
 #include "core/episodes/camera/camera_source.h"
 
 namespace deer {
@@ -13,6 +14,7 @@ namespace deer {
 /// What the command line asks for.
 struct LaunchOptions {
   QString model;
+  EngineAddress engine;  ///< no address: none
   QString episode;
   std::size_t index = 0;
   qint64 frame = -1;  ///< zero-based; -1: not asked for
@@ -25,7 +27,7 @@ struct LaunchOptions {
   QString camera;  ///< source of the static camera; empty: no cameras
   QString gripper_camera;
   QString instruction;  ///< for cameras
-  QString listen;  ///< address at which runs of other programs are awaited; empty: nowhere
+  QString listen;       ///< address at which runs of other programs are awaited; empty: nowhere
   bool present = false;
   QString screenshot;
   QStringList commands;  ///< ids, run when everything is loaded and evaluated
