@@ -5,6 +5,7 @@
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/camera_part.h"
+#include "app/gui/parts/engine_part.h"
 #include "app/gui/parts/present_part.h"
 #include "app/gui/parts/race_part.h"
 #include "app/gui/window/main_window.h"
@@ -29,9 +30,11 @@ void open_launched(const LaunchOptions& options, MainWindow* window) {
         session, &Session::episode_changed, window,
         [session, frame = options.frame] { session->set_current_frame(frame); }, Qt::SingleShotConnection);
   }
-  const bool demo = options.demo || (options.race && options.model.isEmpty() && options.paths.isEmpty());
+  const bool names_model = !options.model.isEmpty() || !options.engine.address.isEmpty() || !options.paths.isEmpty();
+  const bool demo = options.demo || (options.race && !names_model);
   if (demo) files->open_demo();
   if (!options.model.isEmpty()) files->open_model(options.model);
+  if (!options.engine.address.isEmpty()) window->findChild<EnginePart*>()->open(options.engine);
   if (!options.episode.isEmpty()) {
     OpenSourceOptions source;
     if (!options.map.isEmpty()) source.map = std::filesystem::absolute(to_path(options.map));

@@ -8,6 +8,9 @@
 #include <cstdlib>
 
 #include "app/gui/launch.h"
+#include "app/gui/parts/engine_part.h"
+#include "app/gui/parts/race_part.h"
+#include "app/gui/start/engines.h"
 #include "app/gui/start/shown_runs.h"
 #include "app/gui/start/translations.h"
 #include "app/gui/window/main_window.h"
@@ -41,13 +44,17 @@ void explain_missing_display(QtMsgType type, const QMessageLogContext& context, 
 int run(QApplication& application, const deer::LaunchOptions& options) {
   const bool picture = !options.screenshot.isEmpty();
   const auto runs = deer::make_shown_runs();
+  const auto cache = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation));
   const auto settings = picture ? std::filesystem::path("/nonexistent") : deer::SessionStore::default_folder();
-  deer::Session session(deer::engines_with(runs),
-                        deer::with_mappings(&deer::open_recording, deer::MappingStore(settings / "mappings")));
+  deer::Engines engines(settings, cache / "heads", !picture);
+  const auto factory = engines.factory(deer::engines_with(runs));
+  deer::Session session(factory, deer::with_mappings(&deer::open_recording, deer::MappingStore(settings / "mappings")));
   deer::MainWindow window(&session, deer::SessionStore(settings));
+  window.findChild<deer::EnginePart*>()->use(&engines);
+  window.race()->set_makers(factory, &deer::world_opener);
   window.restore()->set_saves(!picture);
   if (!picture) {
-    const auto kept = deer::to_path(QStandardPaths::writableLocation(QStandardPaths::CacheLocation)) / "runs";
+    const auto kept = cache / "runs";
     session.keep_runs_in(kept);
     deer::EpisodeRuns::of(&session)->keep_in(kept);
     deer::KeptRuns::of(&session)->keep_in(kept / "kept");

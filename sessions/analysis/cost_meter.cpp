@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/model/heads_folder.h"
 
 namespace deer {
 
@@ -33,6 +34,9 @@ void CostMeter::start(const std::filesystem::path& model, const EngineOptions& o
       });
     };
     try {
+      if (holds_heads_only(model)) {
+        throw Error(tr("The model runs on another computer: measure its times there with deer bench.").toStdString());
+      }
       const auto engine = factory(model, options, {}, stop);
       TimingOptions timing;
       timing.stop = stop;

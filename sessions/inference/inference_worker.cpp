@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/model/heads_folder.h"
+#include "sessions/base/engine_paths.h"
 #include "sessions/base/file_stamp.h"
 #include "sessions/base/paths.h"
 
@@ -42,7 +44,9 @@ void InferenceWorker::load(const Ticket& ticket, const std::filesystem::path& pa
     if (stop.stop_requested()) return Q_EMIT finished(ticket);
     keep_run();
     state_.engine = std::move(engine);
-    model_key_ = model_key(path, state_.engine->summary());
+    // The network of action heads alone is elsewhere: their folder tells one model there from another.
+    const auto& summary = state_.engine->summary();
+    model_key_ = model_key(holds_heads_only(summary.path) ? summary.path : path, summary);
     if (!trace_.active()) {
       source_.reset();
       start_rollout(state_.rollout);
@@ -53,7 +57,10 @@ void InferenceWorker::load(const Ticket& ticket, const std::filesystem::path& pa
   } catch (const OutOfMemory& error) {
     fail(QString::fromUtf8(error.what()), tr("Choose a smaller number format or the CPU in the preferences."));
   } catch (const Error& error) {
-    fail(QString::fromUtf8(error.what()), tr("Choose a folder with config.json and the model's weights."));
+    const bool is_elsewhere = !engine_address(path).isEmpty();
+    fail(QString::fromUtf8(error.what()), is_elsewhere
+                                              ? tr("Check the address, and that deer serve runs there.")
+                                              : tr("Choose a folder with config.json and the model's weights."));
   } catch (const std::exception& error) {
     fail(to_qstring(path) + QStringLiteral(": ") + QString::fromUtf8(error.what()), {});
   }

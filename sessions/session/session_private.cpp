@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "sessions/base/engine_paths.h"
 #include "sessions/base/paths.h"
 #include "sessions/session/source_key.h"
 
@@ -69,7 +70,9 @@ void SessionCore::begin_load(const std::filesystem::path& path, const EngineOpti
   stop_worker();
   policy_timer.stop();
   job = Job::load;
-  loading = {to_qstring(path.filename().empty() ? path.parent_path().filename() : path.filename()), {}, 0, 0};
+  const auto engine = engine_address(path);
+  const auto name = path.filename().empty() ? path.parent_path().filename() : path.filename();
+  loading = {engine.isEmpty() ? to_qstring(name) : engine, {}, 0, 0};
   job_clock.start();
   post([w = worker, ticket = command.newest(), path, wanted] { w->load(ticket, path, wanted); });
   notify();

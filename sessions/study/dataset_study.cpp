@@ -10,6 +10,7 @@
 #include "core/debug/expression.h"
 #include "core/episodes/recording_collection.h"
 #include "core/exits/policy_json.h"
+#include "core/model/heads_folder.h"
 #include "core/study/study_builder.h"
 #include "core/trace/trace_reader.h"
 #include "sessions/analysis/episode_runs.h"
@@ -318,6 +319,9 @@ QString DatasetStudy::obstacle() const {
   if (!session_->collection()) return tr("Open a dataset first.");
   if (trace_is_open_) return tr("A trace is open: its episodes were run when it was recorded.");
   if (!session_->model()) return tr("Open a model first.");
+  if (holds_heads_only(session_->model()->path)) {
+    return tr("The model runs on another computer: run all episodes there with deer trace, and open the trace here.");
+  }
   if (!run_.available()) {
     return tr("The program deer is missing: %1 does not exist or cannot be executed.").arg(run_.program());
   }

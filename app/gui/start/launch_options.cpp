@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/gui/start/engines.h"
 #include "app/gui/start/shown_runs.h"
 #include "app/gui/start/world.h"
 #include "core/base/version.h"
@@ -104,11 +105,32 @@ Fault read_listen(LaunchOptions* options, const QStringList& values) {
   return options->listen.isEmpty() ? LaunchText::tr("--listen needs an address") : Fault();
 }
 
+Fault read_engine(LaunchOptions* options, const QStringList& values) {
+  options->engine.address = values.last();
+  if (!can_connect_engines()) return LaunchText::tr("--engine: this build has no gRPC (DEER_SERVE is off)");
+  return options->engine.address.isEmpty() ? LaunchText::tr("--engine needs an address") : Fault();
+}
+
+Read engine_file(QString EngineAddress::*field) {
+  return [field](LaunchOptions* options, const QStringList& values) {
+    options->engine.*field = values.last();
+    return Fault();
+  };
+}
+
 std::vector<Option> option_table() {
   const auto name = [](const char* one) { return QStringList{QString::fromLatin1(one)}; };
   const auto number = LaunchText::tr("number");
   return {
       {name("model"), LaunchText::tr("Open this model."), LaunchText::tr("folder"), text(&LaunchOptions::model)},
+      {name("engine"),
+       LaunchText::tr("Run the model of the deer serve at this address, such as gpu-server:8477, as if it were here."),
+       LaunchText::tr("address"), read_engine},
+      {name("token-file"), LaunchText::tr("With --engine: file whose first line is the server's token."),
+       LaunchText::tr("file"), engine_file(&EngineAddress::token_file)},
+      {name("tls-ca"),
+       LaunchText::tr("With --engine: certificates (PEM) that vouch for the server; default: the system's."),
+       LaunchText::tr("file"), engine_file(&EngineAddress::tls_ca)},
       {name("episode"), LaunchText::tr("Open this dataset, folder of images or video."), LaunchText::tr("path"),
        text(&LaunchOptions::episode)},
       {name("map"), LaunchText::tr("Read this JSON file, which says what the dataset's cameras and columns are."),
@@ -167,10 +189,19 @@ Fault fault_of(const LaunchOptions& options) {
     return LaunchText::tr("--instruction needs --camera");
   }
   if (!options.map.isEmpty() && options.episode.isEmpty()) return LaunchText::tr("--map needs --episode");
+  if (options.engine.address.isEmpty() && !options.engine.token_file.isEmpty()) {
+    return LaunchText::tr("--token-file needs --engine");
+  }
+  if (options.engine.address.isEmpty() && !options.engine.tls_ca.isEmpty()) {
+    return LaunchText::tr("--tls-ca needs --engine");
+  }
+  if (!options.engine.address.isEmpty() && !options.model.isEmpty()) {
+    return LaunchText::tr("--engine and --model exclude each other");
+  }
   if (!options.commands.isEmpty() && options.screenshot.isEmpty())
     return LaunchText::tr("--command needs --screenshot");
   if (options.run && !options.asks_for_something()) {
-    return LaunchText::tr("--run needs --model and --episode, or --demo");
+    return LaunchText::tr("--run needs --model or --engine and --episode, or --demo");
   }
   return {};
 }
@@ -186,12 +217,12 @@ ParsedLaunch refuse(const Fault& fault) {
 }  // namespace
 
 bool LaunchOptions::asks_for_something() const {
-  return demo || race || !model.isEmpty() || !episode.isEmpty() || !trace.isEmpty() || !world.isEmpty() ||
-         !camera.isEmpty() || !listen.isEmpty() || !paths.isEmpty();
+  return demo || race || !model.isEmpty() || !engine.address.isEmpty() || !episode.isEmpty() || !trace.isEmpty() ||
+         !world.isEmpty() || !camera.isEmpty() || !listen.isEmpty() || !paths.isEmpty();
 }
 
 bool LaunchOptions::asks_for_model() const {
-  return demo || race || !model.isEmpty() || !listen.isEmpty() ||
+  return demo || race || !model.isEmpty() || !engine.address.isEmpty() || !listen.isEmpty() ||
          std::any_of(paths.begin(), paths.end(),
                      [](const QString& path) { return path_kind(to_path(path)) == PathKind::model; });
 }

@@ -6,6 +6,7 @@
 #include <QStringList>
 #include <optional>
 
+#include "app/gui/start/engine_memory.h"
 #include "core/episodes/camera/camera_source.h"
 
 namespace deer {
@@ -13,6 +14,7 @@ namespace deer {
 /// What the command line asks for.
 struct LaunchOptions {
   QString model;
+  EngineAddress engine;  ///< no address: none
   QString episode;
   QString map;  ///< a Mapping for the episode's dataset; empty: remembered or guessed
   std::size_t index = 0;

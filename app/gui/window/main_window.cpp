@@ -22,6 +22,7 @@
 #include "app/gui/parts/compare_part.h"
 #include "app/gui/parts/dataset_part.h"
 #include "app/gui/parts/debug_part.h"
+#include "app/gui/parts/engine_part.h"
 #include "app/gui/parts/exit_part.h"
 #include "app/gui/parts/export_part.h"
 #include "app/gui/parts/help_part.h"
@@ -248,6 +249,7 @@ void MainWindow::add_commands() {
   playback_->add_commands(commands_);
   exits_->add_commands(commands_);
   model_->add_model_commands(commands_);
+  (new EnginePart(session_, this))->add_commands(commands_);
   dataset()->add_commands(commands_);
   live_->add_commands(commands_);
   cameras_->add_live_commands(commands_);
@@ -386,6 +388,8 @@ void MainWindow::connect_messages() {
   messages_->follow(compare_);
   messages_->follow(runs());
   messages_->follow(race());
+  auto* const engines = findChild<EnginePart*>(QString(), Qt::FindDirectChildrenOnly);
+  messages_->follow(engines);
   messages_->follow(debug_);
   messages_->follow(dataset());
   messages_->follow(exports_);
@@ -397,6 +401,8 @@ void MainWindow::connect_messages() {
     restore_->opening(failure);
   };
   connect(files_, &OpenFiles::opening, this, opening);
+  connect(engines, &EnginePart::opening, this, opening);
+  restore_->set_lasting_path([engines](const std::filesystem::path& model) { return engines->lasting_path(model); });
   connect(cameras_, &CameraPart::opening, this, [opening] { opening(ProblemId::live_not_opened); });
 }
 
@@ -415,10 +421,8 @@ void MainWindow::connect_session() {
   connect(traces_, &TracePart::open_requested, files_, [this](const QString& path) { files_->open_paths({path}); });
   connect(new DropFrame(this), &DropFrame::dropped, files_, &OpenFiles::open_paths);
   connect(session_, &Session::activity_changed, this, &MainWindow::update_page);
-  for (const auto signal : {&Session::activity_changed, &Session::policy_changed, &Session::model_changed}) {
+  for (const auto signal : {&Session::activity_changed, &Session::policy_changed, &Session::model_changed})
     connect(session_, signal, commands_, &CommandTable::update);
-  }
-  connect(session_, &Session::episode_changed, commands_, &CommandTable::update);
   connect(session_, &Session::current_frame_changed, commands_, &CommandTable::update);
   connect(session_, &Session::model_changed, this, [this] {
     restore_->model_opened();

@@ -12,6 +12,7 @@
 #include "app/gui/start/demo.h"
 #include "core/episodes/open/path_kind.h"
 #include "sessions/analysis/budget.h"
+#include "sessions/base/engine_paths.h"
 #include "sessions/base/paths.h"
 #include "sessions/session/live_session.h"
 #include "sessions/store/session_store.h"
@@ -49,7 +50,8 @@ void OpenFiles::open_paths(const QStringList& paths) {
   QStringList videos;
   std::vector<std::pair<QString, PathKind>> others;
   for (const auto& path : paths) {
-    const auto kind = path_kind(to_path(path));
+    const bool names_engine = !engine_address(to_path(path)).isEmpty();
+    const auto kind = names_engine ? PathKind::model : path_kind(to_path(path));
     if (kind == PathKind::video) {
       videos << path;
     } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/window/recent_menu.h"
 
+#include "sessions/base/engine_paths.h"
 #include "sessions/store/session_store.h"
 
 namespace deer {
@@ -20,7 +21,9 @@ void RecentMenu::add_paths(const QString& title, const QStringList& paths) {
   if (paths.isEmpty()) return;
   addSection(title);
   for (const auto& path : paths) {
-    connect(addAction(path), &QAction::triggered, this, [this, path] { Q_EMIT path_chosen(path); });
+    const auto engine = engine_address(to_path(path));
+    const auto text = engine.isEmpty() ? path : tr("Engine at %1").arg(engine);
+    connect(addAction(text), &QAction::triggered, this, [this, path] { Q_EMIT path_chosen(path); });
   }
 }
 

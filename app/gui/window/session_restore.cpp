@@ -72,8 +72,7 @@ void SessionRestore::opening(ProblemId failure) {
 }
 
 void SessionRestore::model_opened() {
-  if (!session_->trace()->metadata())
-    SessionStore::add_recent(saved_.recent_models, to_qstring(session_->model()->path));
+  if (!session_->trace()->metadata()) SessionStore::add_recent(saved_.recent_models, to_qstring(model_path()));
   if (policy_) session_->set_policy(*std::exchange(policy_, std::nullopt));
 }
 
@@ -86,6 +85,11 @@ void SessionRestore::episode_opened() {
   if (session_->live()->is_open() && !session_->episode()->info().path.empty()) {
     SessionStore::add_recent(saved_.recent_sources, to_qstring(session_->episode()->info().path));
   }
+}
+
+std::filesystem::path SessionRestore::model_path() const {
+  const auto& path = session_->model()->path;
+  return lasting_path_ ? lasting_path_(path) : path;
 }
 
 SavedSession SessionRestore::snapshot() const {
@@ -102,7 +106,7 @@ SavedSession SessionRestore::snapshot() const {
   state.policy.reset();
   // A trace brings its own model and policy when it opens again.
   if (const auto* const model = session_->model(); model && !session_->trace()->metadata()) {
-    state.model = model->path;
+    state.model = model_path();
     state.engine_options = session_->engine_options();
     state.policy = session_->policy();
   }

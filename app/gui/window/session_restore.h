@@ -30,6 +30,10 @@ class SessionRestore : public QObject {
   SessionRestore(Session* session, SessionStore store, QObject* parent);
 
   void set_window(Window window) { window_ = std::move(window); }
+  /// By which path a model is opened again, if not by its own.
+  void set_lasting_path(std::function<std::filesystem::path(const std::filesystem::path&)> lasting_path) {
+    lasting_path_ = std::move(lasting_path);
+  }
   void set_saves(bool saves) { saves_ = saves; }  ///< false: closing the window saves nothing
   bool saves() const { return saves_; }
 
@@ -58,6 +62,7 @@ class SessionRestore : public QObject {
 
  private:
   void restore();
+  std::filesystem::path model_path() const;  ///< of the open model, to open it again
   SavedSession snapshot() const;
 
   Session* session_;
@@ -66,6 +71,7 @@ class SessionRestore : public QObject {
   StoreWriter* writer_;
   SessionKeeper* keeper_;
   Window window_;
+  std::function<std::filesystem::path(const std::filesystem::path&)> lasting_path_;
   Ending last_ending_ = Ending::closed;
   bool can_restore_ = false;  ///< what was open last is not open again, and can be
   bool saves_ = true;

@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 
 #include "app/gui/commands/command_table.h"
+#include "sessions/base/engine_paths.h"
 #include "widgets/base/theme.h"
 
 namespace deer {
@@ -133,7 +134,9 @@ void WelcomePage::set_recent(const QStringList& models, const QStringList& sourc
     for (const auto& path : list.mid(0, kRecentShown)) {
       auto* const link = new QLabel(this);
       link->setTextFormat(Qt::RichText);
-      const auto shown = fontMetrics().elidedText(home_as_tilde(path), Qt::ElideMiddle, kWidth - spacing::kHuge);
+      const auto engine = engine_address(to_path(path));
+      const auto name = engine.isEmpty() ? home_as_tilde(path) : tr("Engine at %1").arg(engine);
+      const auto shown = fontMetrics().elidedText(name, Qt::ElideMiddle, kWidth - spacing::kHuge);
       link->setText(QStringLiteral("<a href=\"open\">%1</a>").arg(shown.toHtmlEscaped()));
       link->setToolTip(path);
       link->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
