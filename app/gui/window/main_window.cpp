@@ -57,6 +57,7 @@
 #include "sessions/session/policy_undo.h"
 #include "widgets/actions/action_plots.h"
 #include "widgets/actions/action_view.h"
+#include "widgets/actions/recorded_view.h"
 #include "widgets/analysis/compare_view.h"
 #include "widgets/analysis/feature_map_view.h"
 #include "widgets/analysis/latency_view.h"
@@ -65,6 +66,7 @@
 #include "widgets/base/theme.h"
 #include "widgets/budget/budget_panel.h"
 #include "widgets/budget/calibration_view.h"
+#include "widgets/cameras/camera_wall.h"
 #include "widgets/dataset/dataset_view.h"
 #include "widgets/episodes/episode_browser.h"
 #include "widgets/episodes/frame_inspector.h"
@@ -176,6 +178,8 @@ void MainWindow::build_panels() {
   add("deltas", tr("Deltas"), new DeltaView(session_), right);
   add("actions", tr("Actions"), new ActionView(session_), bottom);
   add("exits", tr("Exits"), exits_->view(), left);
+  auto* const cameras = add("cameras", tr("All cameras"), new CameraWall(session_), bottom);
+  auto* const recorded = add("recorded", tr("Recorded values"), new RecordedView(session_), bottom);
   connect_open_requests(model_->thresholds(), commands_);
   connect_open_requests(model_->budget_panel(), commands_);
   model_->set_dock(policy);
@@ -202,6 +206,8 @@ void MainWindow::build_panels() {
   rail->add_group(tr("Frame"), tr("Show or hide the details of the frame."), {frame});
   rail->add_group(tr("Analyses"), tr("Show or hide the analyses of the run below the timeline."),
                   {plots, similarity, features, latency, compare, calibration});
+  rail->add_group(tr("Recording"), tr("Show or hide all cameras and the recorded states and actions."),
+                  {cameras, recorded});
   rail->add_group(tr("Debug"), tr("Show or hide breakpoints, watches, events and what-if."),
                   QList<QDockWidget*>(docks.begin(), docks.end()));
   addToolBar(Qt::LeftToolBarArea, rail);
@@ -380,21 +386,10 @@ void MainWindow::build_bars() {
 
 void MainWindow::connect_messages() {
   messages_->follow(session_);
-  messages_->follow(restore_);
-  messages_->follow(files_);
-  messages_->follow(cameras_);
-  messages_->follow(traces_);
-  messages_->follow(model_);
-  messages_->follow(compare_);
-  messages_->follow(runs());
-  messages_->follow(race());
   auto* const engines = findChild<EnginePart*>(QString(), Qt::FindDirectChildrenOnly);
-  messages_->follow(engines);
-  messages_->follow(debug_);
-  messages_->follow(dataset());
-  messages_->follow(exports_);
-  messages_->follow(videos_);
-  messages_->follow(layouts_);
+  const auto follow = [this](auto*... parts) { (messages_->follow(parts), ...); };
+  follow(restore_, files_, cameras_, traces_, model_, compare_, runs(), race(), engines, debug_, dataset(), exports_,
+         videos_, layouts_);
   if (workbench_->arm()) messages_->follow(workbench_->arm());
   const auto opening = [this](ProblemId failure) {
     messages_->remove(failure);

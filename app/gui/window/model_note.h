@@ -7,7 +7,8 @@
 
 namespace deer {
 
-/// What the open model says of itself, such as "random weights". Hidden for a model without a note.
+/// What the open model says of itself, such as "random weights", and what of it does not fit the open episode. Hidden
+/// if there is neither.
 class ModelNote : public QLabel {
   Q_OBJECT
 
@@ -16,6 +17,7 @@ class ModelNote : public QLabel {
 
  private:
   void refresh();
+  QString unfit() const;  ///< one sentence; empty: the model fits
 
   Session* session_;
 };

@@ -15,6 +15,7 @@
 #include "app/gui/dialogs/mapping_dialog.h"
 #include "app/gui/dialogs/mapping_page.h"
 #include "app/gui/parts/mapping_part.h"
+#include "app/gui/window/model_note.h"
 #include "app/gui/window/open_files.h"
 #include "core/base/error.h"
 #include "core/episodes/recording_collection.h"
@@ -301,6 +302,21 @@ class MappingWindowTest : public QObject {
     QCOMPARE(control<QLabel>(dialog, "What will happen")->palette().color(QPalette::WindowText),
              Theme::instance().colors().error);
     QCOMPARE(dialog->mapping().static_camera, std::string("three"));
+  }
+
+  void what_of_a_model_does_not_fit_is_said() {
+    MappingFixture f;
+    QVERIFY(f.open());
+    auto* const note = f.window->findChild<ModelNote*>();
+    QVERIFY(note && !note->isVisible());
+    f.session.open_model("/models/deer-nano");
+    QVERIFY(f.wait([&] { return note->isVisible(); }));
+    QVERIFY2(note->text().contains("no gripper camera is chosen in File"), qPrintable(note->text()));
+    auto* const dialog = f.choose();
+    QVERIFY(dialog);
+    control<QComboBox>(dialog, "Gripper camera")->setCurrentIndex(2);
+    QVERIFY(f.apply(dialog));
+    QVERIFY2(note->text().contains("(3 values)") && note->text().contains("(7 values)"), qPrintable(note->text()));
   }
 
   void a_first_frame_that_cannot_be_read_is_said() {
