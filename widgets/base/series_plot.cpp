@@ -18,7 +18,7 @@ namespace {
 constexpr int kLeastWidth = 50;         // of a plot before its first layout, pixels
 constexpr int kRoomForXLabel = 110;     // of the height, pixels
 constexpr int kRoomForLegend = 72;      // of the height, pixels
-constexpr double kMostForLegend = 0.3;  // of the height
+constexpr double kMostForLegend = 0.5;  // of the height
 constexpr int kPointReach = 4;          // pixels the pointer may move during a click
 
 }  // namespace
