@@ -18,7 +18,7 @@ class FittingColumns : public QObject {
  public:
   FittingColumns(QTableView* table, std::vector<int> order, std::size_t always)
       : QObject(table), table_(table), order_(std::move(order)), always_(always) {
-    table->installEventFilter(this);
+    for (QWidget* const part : {static_cast<QWidget*>(table), table->viewport()}) part->installEventFilter(this);
     connect(table->model(), &QAbstractItemModel::modelReset, this, &FittingColumns::fit);
     fit();
   }
@@ -31,7 +31,7 @@ class FittingColumns : public QObject {
 
  private:
   void fit() {
-    const int room = table_->width() - 2;
+    const int room = table_->viewport()->width();  // beside the scroll bar
     const auto* const header = table_->horizontalHeader();
     const bool equal = header->sectionResizeMode(order_.front()) == QHeaderView::Stretch;
     int sum = 0, widest = 0;
