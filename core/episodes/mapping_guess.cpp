@@ -68,6 +68,9 @@ std::string_view last_part(std::string_view name) {
 std::string unit_of(const RecordingSchema& schema, const RecordedSeries& series, std::size_t column) {
   const auto name = lowered(series.name);
   const auto of = lowered(series.columns[column]);
+  // LeRobot's own arms: joints in degrees, or as parts of their way, which are about as many; the gripper in percent.
+  const bool small_arm = has_any(lowered(schema.robot), {"so100", "so101", "so_100", "so_101", "koch", "lekiwi"});
+  if (small_arm && of.ends_with(".pos")) return has_any(of, {"gripper"}) ? "%" : "°";
   if (has_any(of, {"gripper", "hand"})) return {};
   const auto last = last_part(name);
   if (has_any(last, {"eef_pos", "ee_pos", "tcp_pos"}) && series.columns.size() == 3) return "m";

@@ -184,7 +184,7 @@ void ArmCanvas::paint_labels(QPainter& painter, int legend_width) const {
   painter.setFont(Theme::number_font(theme.label_font()));
   const bool beside = legend_width + metrics.horizontalAdvance(gripper) + 5 * spacing::kSmall < width();
   int line = beside ? 0 : 1;
-  chip(gripper, !leading, line++);
+  if (state.knows_opening) chip(gripper, !leading, line++);
   painter.setFont(theme.label_font());
   for (const auto& note : notes_) chip(note, !leading, line++);
 }

@@ -44,6 +44,7 @@ struct ArmState {
   Pose world_from_tcp;  ///< as observed
   double opening_m = 0;
   bool commanded_open = true;
+  bool knows_opening = true;  ///< otherwise these two are not said
 
   double step_scale = 1;                ///< magnification of predicted and recorded steps
   std::vector<ArmHand> predictions;     ///< shallow exits first

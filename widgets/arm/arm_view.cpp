@@ -13,7 +13,9 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/robot/panda.h"
 #include "sessions/frames/episode_frames.h"
+#include "sessions/series/episode_states.h"
 #include "sessions/session/live_session.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
@@ -70,7 +72,10 @@ ArmView::ArmView(Session* session, const std::filesystem::path& urdf, QWidget* p
   pending_->setInterval(0);
   connect(pending_, &QTimer::timeout, this, &ArmView::refresh);
   connect(session, &Session::model_changed, this, &ArmView::refresh_later);
-  connect(session, &Session::episode_changed, this, &ArmView::refresh_later);
+  connect(session, &Session::episode_changed, this, [this] {
+    match_joints();
+    refresh_later();
+  });
   connect(session, &Session::current_frame_changed, this, &ArmView::refresh_later);
   connect(session->selection(), &Selection::hovered_frame_changed, this, &ArmView::refresh_later);
   connect(session->selection(), &Selection::selected_exit_changed, this, &ArmView::refresh_later);
@@ -94,6 +99,7 @@ ArmView::ArmView(Session* session, const std::filesystem::path& urdf, QWidget* p
   // The actions of the exits differ by millimetres at the hand.
   canvas_->set_preset(ArmCamera::Preset::follow);
   connect(empty_, &EmptyState::action_triggered, this, &ArmView::open_dataset_requested);
+  match_joints();
   refresh_later();
 }
 
@@ -175,6 +181,7 @@ void ArmView::open_robot(const std::filesystem::path& urdf) {
                 loading_robot_ = false;
                 model_ = std::move(model);
                 model_problem_.clear();
+                match_joints();
                 refresh_later();
                 Q_EMIT robot_changed();
               },
@@ -266,12 +273,13 @@ void ArmView::refresh() {
       return show_empty(EmptyState::Icon::problem, tr("Frame %1 cannot be read.").arg(format_count(frame)), {},
                         problem);
     }
+    if (show_joints(frame)) return;
     if (!has_pose()) {
       return show_empty(EmptyState::Icon::picture,
                         tr("The arm cannot be shown: the actions of this recording are not hand motions."));
     }
     return show_empty(EmptyState::Icon::picture,
-                      tr("No robot pose in this source. CALVIN episodes and the simulated world have one."));
+                      tr("No robot pose in this source, and no joints named like those of this robot."));
   }
   ArmModel::Posed posed;
   canvas_->set_state(frames_->state(model_, frame, scale_, &posed));
@@ -284,6 +292,40 @@ void ArmView::refresh() {
   canvas_->set_notes(notes);
   stack_->setCurrentWidget(canvas_);
   place_buttons();
+}
+
+void ArmView::match_joints() {
+  columns_ = {};
+  const auto* const episode = session_->episode();
+  if (!model_ || !episode) return;
+  std::vector<NamedNumber> numbers;
+  for (const auto& column : episode->info().state_columns) numbers.push_back({column.name, column.unit});
+  columns_ = JointColumns(model_->robot(), numbers);
+}
+
+bool ArmView::show_joints(qint64 frame) {
+  if (!columns_.fits()) return false;
+  const auto seen = EpisodeStates::of(session_)->at(frame);
+  if (!seen || seen->state.empty()) return false;
+  auto state = std::make_shared<ArmState>();
+  state->model = model_;
+  state->world_from_base = kSceneDWorldFromBase;
+  state->joints = columns_.positions(seen->state);
+  state->world_from_tcp = state->world_from_base * model_->robot().base_from_link(model_->tcp_link(), state->joints);
+  state->knows_opening = false;
+  state->colors = Theme::instance().colors();
+  state->dark = Theme::instance().is_dark();
+  canvas_->set_state(std::move(state));
+  QStringList notes;
+  if (const auto& missing = columns_.missing(); !missing.empty()) {
+    QStringList names;
+    for (const auto& name : missing) names << QString::fromStdString(name);
+    notes << tr("not recorded: %1").arg(names.join(QStringLiteral(", ")));
+  }
+  canvas_->set_notes(notes);
+  stack_->setCurrentWidget(canvas_);
+  place_buttons();
+  return true;
 }
 
 bool ArmView::has_pose() const {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/robot/arm_model.h"
+#include "core/robot/joint_columns.h"
 #include "sessions/session/session.h"
 #include "sessions/threads/task_queue.h"
 #include "widgets/arm/arm_canvas.h"
@@ -70,9 +71,12 @@ class ArmView : public QWidget {
   void place_buttons();
   qint64 shown_frame() const;
   bool has_pose() const;  ///< the actions are motions of the hand
+  void match_joints();
+  bool show_joints(qint64 frame);  ///< false: the recording has no joints of this robot
 
   Session* session_;
   ArmFrames* frames_;
+  JointColumns columns_;  ///< of the recording's state, for this robot
   ArmModelPtr model_;
   QString model_problem_;
   quint64 robot_request_ = 0;

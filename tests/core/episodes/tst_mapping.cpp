@@ -125,6 +125,17 @@ class TestMapping : public QObject {
     QVERIFY(action_layout(mapping)->is_deer());
   }
 
+  void small_arms_count_in_degrees() {
+    RecordingSchema schema;
+    schema.robot = "so101_follower";
+    schema.series = {{"observation.state", {"elbow_flex.pos", "gripper.pos", "current"}}};
+    const auto state = guess_mapping(schema).state;
+    QCOMPARE(state[0].unit, "°"s);
+    QCOMPARE(state[1].unit, "%"s);
+    QCOMPARE(state[2].unit, ""s);
+    QCOMPARE(state[0].scale, 1.0);
+  }
+
   void every_column_is_named_as_the_guess_names_it() {
     const auto columns = columns_of(two_arms());
     QCOMPARE(columns.size(), std::size_t{7});

@@ -18,6 +18,7 @@
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/widgets/arm/arm_fixture.h"
+#include "tests/widgets/support/recorded_dataset.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/arm/arm_view.h"
 #include "widgets/base/theme.h"
@@ -77,6 +78,7 @@ class ArmViewTest : public QObject {
   void empty_states_say_why();
   void live_frames_move_the_arm();
   void other_robots();
+  void joints_are_driven_by_name();
   void remembers_how_it_was();
   void buttons_are_named_and_fit();
   void scrubbing_leaves_the_gui_thread_free();
@@ -273,6 +275,44 @@ void ArmViewTest::live_frames_move_the_arm() {
   QCOMPARE(view.canvas()->state()->past.size(), std::size_t(Passing::kFrames - Passing::kAgain));
   QCOMPARE(view.canvas()->state()->recorded_path.size(), std::size_t(1));
   QVERIFY(view.canvas()->state()->predictions.empty());
+}
+
+void ArmViewTest::joints_are_driven_by_name() {
+  RecordingSchema schema;
+  schema.robot = "so101_follower";
+  schema.series = {{"observation.state", {"shoulder_pan.pos", "elbow_flex.pos", "gripper.pos"}}};
+  Session session(EngineFactory(), MadeRecording::opener(schema));
+  ArmView view(&session, kUrdf);
+  show(view, 420, 320);
+  session.open_source("/data/made");
+  QVERIFY(QTest::qWaitFor(
+      [&] { return view.is_empty() && view.empty_state()->sentence().contains("no joints named like"); }, kPatienceMs));
+  const TemporaryFolder folder;
+  const auto joint = [](const char* name, const char* from, const char* to, const char* kind) {
+    return std::string("<joint name='") + name + "' type='" + kind + "'><parent link='" + from + "'/><child link='" +
+           to +
+           "'/><origin xyz='0.1 0 0.1'/><axis xyz='0 0 1'/><limit lower='-1' upper='3' effort='1' "
+           "velocity='1'/></joint>"
+           "<link name='" +
+           to + "'><visual><geometry><box size='0.05 0.05 0.1'/></geometry></visual></link>";
+  };
+  view.open_robot(folder.write(
+      "small.urdf", "<robot name='small'><link name='base'/>" + joint("shoulder_pan", "base", "a", "revolute") +
+                        joint("elbow_flex", "a", "b", "revolute") + joint("wrist_roll", "b", "tcp", "revolute") +
+                        joint("gripper", "tcp", "jaw", "revolute") + "</robot>"));
+  QVERIFY(QTest::qWaitFor([&] { return !view.is_empty() && view.canvas()->is_settled(); }, kPatienceMs));
+  session.set_current_frame(20);
+  // Degrees, and the gripper in percent of its way from -1 to 3: so LeRobot's recorder stores them.
+  QVERIFY(QTest::qWaitFor([&] { return std::abs(view.canvas()->state()->joints[0] - 2 * M_PI / 180) < 1e-9; },
+                          kPatienceMs));
+  const auto state = view.canvas()->state();
+  QVERIFY(std::abs(state->joints[1] - 12 * M_PI / 180) < 1e-9);
+  QCOMPARE(state->joints[2], 0.0);
+  QVERIFY(std::abs(state->joints[3] - (-1 + 4 * 0.22)) < 1e-9);
+  QVERIFY(!state->knows_opening);
+  QVERIFY(view.canvas()->notes().join(u' ').contains("wrist_roll"));
+  const auto tcp = kSceneDWorldFromBase * view.model()->robot().base_from_link("tcp", state->joints);
+  QCOMPARE(state->world_from_tcp.position, tcp.position);
 }
 
 void ArmViewTest::other_robots() {
