@@ -177,10 +177,10 @@ void RunViewsTest::actions_in_the_models_units() {
   QVERIFY(test::open_all(session.get()));
   view.set_value(ActionModel::kX);
   view.set_raw(true);
-  QCOMPARE(view.plots()[0]->yAxis->label(), QString("x, −1 to 1"));
+  QTRY_COMPARE(view.plots()[0]->yAxis->label(), QString("x, −1 to 1"));  // once it is laid out
   QTRY_VERIFY(std::abs(view.plots()[0]->value(3, 7) - double(Scene::arm(7, 3)[0])) < 1e-6);
   view.set_value(ActionModel::kGripper);
-  QCOMPARE(view.plots()[0]->yAxis->label(), QString("gripper, 0 to 1"));
+  QTRY_COMPARE(view.plots()[0]->yAxis->label(), QString("gripper, 0 to 1"));
 }
 
 void RunViewsTest::disagreement_and_error() {
