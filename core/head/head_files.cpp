@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -14,6 +15,7 @@
 #include "core/model/heads_folder.h"
 #include "core/model/model_fingerprint.h"
 #include "core/model/model_loader.h"
+#include "core/model/weights/tensor_archive.h"
 
 namespace deer {
 namespace {
@@ -24,6 +26,24 @@ constexpr std::size_t kHashDigits = 40;
 
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
+
+// In the model's folder, or beside it if it names the model's fingerprint.
+std::optional<fs::path> calibration_of(const fs::path& folder, const std::string& fingerprint) {
+  std::error_code ignored;
+  if (auto set = folder / kCalibrationFile; fs::is_regular_file(set, ignored)) return set;
+  auto beside = fs::absolute(folder, ignored).lexically_normal();
+  if (!beside.has_filename()) beside = beside.parent_path();
+  beside = beside.parent_path() / kCalibrationFile;
+  if (fingerprint.empty() || !fs::is_regular_file(beside, ignored)) return std::nullopt;
+  try {
+    const auto set = TensorArchive::open(beside);
+    const auto hash = set->fields().find("model_hash");
+    if (hash != set->fields().end() && *hash == fingerprint) return beside;
+  } catch (const Error&) {
+    // What lies there need not have to do with the model.
+  }
+  return std::nullopt;
+}
 
 std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.size()};
@@ -144,8 +164,8 @@ std::shared_ptr<const HeadFiles> HeadFiles::of_model(const fs::path& model, cons
   write_heads(open_model_files(model), scratch.path(), fingerprint);
   std::vector<fs::path> files = {scratch.path() / kConfigFile, scratch.path() / kWeightsFile};
   if (const auto gate = folder / kGateFile; fs::is_regular_file(gate, ignored)) files.push_back(gate);
-  if (const auto set = folder / kCalibrationFile; fs::is_regular_file(set, ignored)) {
-    if (static_cast<std::int64_t>(fs::file_size(set, ignored)) <= kMostHeadExtra) files.push_back(set);
+  if (const auto set = calibration_of(folder, fingerprint)) {
+    if (static_cast<std::int64_t>(fs::file_size(*set, ignored)) <= kMostHeadExtra) files.push_back(*set);
   }
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.filename() < b.filename(); });
 

@@ -59,7 +59,8 @@ std::string head_fingerprint(std::span<const HeadFile> files);
 void check_head_files(std::span<const HeadFile> files);
 
 /// What a computer without a model needs to replay its runs: the action heads and the model's config, the learned gate
-/// and the calibration set that are in the model's folder. Immutable, thread-safe.
+/// that is in the model's folder, and the calibration set that is there or, made with the model, beside it. Immutable,
+/// thread-safe.
 class HeadFiles {
  public:
   /// `fingerprint`: model_fingerprint() of the model, or empty. Needs room for the heads in the folder for temporary

@@ -2,6 +2,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <QTest>
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -158,6 +159,12 @@ void HeadTest::files_of_a_model() {
   QCOMPARE(HeadFiles::of_model(kLargerModel, kFingerprint)->fingerprint(), head->fingerprint());
   QVERIFY(HeadFiles::of_model(kLargerModel, std::string(40, 'b'))->fingerprint() != head->fingerprint());
   DEER_VERIFY_ERROR(HeadFiles::of_model("/nowhere", kFingerprint), "/nowhere");
+  // The calibration set beside the model goes along if it was made with it.
+  const auto has_set = [](const HeadFiles& files) {
+    return std::ranges::any_of(files.list(), [](const HeadFile& file) { return file.name == kCalibrationFile; });
+  };
+  QVERIFY(has_set(*HeadFiles::of_model(kLargerModel, model_fingerprint(kLargerModel))));
+  QVERIFY(!has_set(*head));
 }
 
 void HeadTest::kept_heads_stand_for_their_model() {
