@@ -174,7 +174,8 @@ void print_matches(const Study& study, std::size_t limit) {
 
 void print(const Study& study, const Arguments& a) {
   std::cout << headline(study) << '\n'
-            << study.episodes.size() << " episodes, " << study.total.frames << " frames, " << study.traces.size()
+            << study.episodes.size() << (study.episodes.size() == 1 ? " episode, " : " episodes, ")
+            << study.total.frames << " frames, " << study.traces.size()
             << (study.traces.size() == 1 ? " trace" : " traces") << ", model " << printable(study.model.model_name)
             << "\n\n"
             << std::flush;
