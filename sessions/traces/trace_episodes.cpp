@@ -233,12 +233,7 @@ std::shared_ptr<const EpisodeCollection> open_trace(const fs::path& file) {
 
 std::shared_ptr<const EpisodeCollection> open_recording(const fs::path& path, const OpenSourceOptions& options) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) {
-    if (TraceReader::looks_like_trace(path)) return open_trace(path);
-    const auto ending = path.extension();
-    if (ending == ".h5" || ending == ".hdf5")
-      throw FileError(path, "is not a trace or a dataset: it is not an HDF5 file");
-  }
+  if (fs::is_regular_file(path, error) && TraceReader::looks_like_trace(path)) return open_trace(path);
   return open_source(path, options);
 }
 

@@ -102,6 +102,10 @@ std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const
 
 std::shared_ptr<const EpisodeCollection> open_file(const fs::path& path, const OpenSourceOptions& options) {
   const auto file = MappedFile::open(path);
+  if ((path.extension() == ".h5" || path.extension() == ".hdf5") && !Hdf5File::looks_like_hdf5(path)) {
+    refuse_lfs_pointer(path);
+    throw FileError(path, "is not a trace or a dataset: it is not an HDF5 file");
+  }
   if (file->size() == 0) throw FileError(path, "is an empty file, expected a video, an image or a CALVIN frame");
   const auto head = file->bytes().first(std::min<std::size_t>(file->size(), 16));
   const auto frame_id = calvin_frame_id(path);

@@ -34,6 +34,7 @@ class TraceSessionTest : public QObject {
   void init() { guard_ = std::make_unique<LogGuard>(); }
   void cleanup() { QCOMPARE(guard_->unexpected(), QStringList()); }
 
+  void other_hdf5_files_go_to_their_reader();
   void a_trace_is_shown_as_it_was_recorded();
   void another_policy_is_replayed_exactly();
   void a_trace_without_its_model_is_replayed_from_recorded_actions();
@@ -51,6 +52,22 @@ class TraceSessionTest : public QObject {
  private:
   std::unique_ptr<LogGuard> guard_;
 };
+
+void TraceSessionTest::other_hdf5_files_go_to_their_reader() {
+  const TemporaryFolder folder;
+  const auto message_of = [](const std::filesystem::path& file) {
+    try {
+      open_recording(file);
+    } catch (const Error& error) {
+      return QString::fromUtf8(error.what());
+    }
+    return QString();
+  };
+  const auto text = message_of(folder.write("text.h5", std::string(100, 'x')));
+  QVERIFY2(text.contains("text.h5: is not a trace or a dataset: it is not an HDF5 file"), qPrintable(text));
+  const auto data = message_of(folder.write("data.hdf5", "\x89HDF\r\n\x1a\n" + std::string(100, 'x')));
+  QVERIFY2(data.contains("data.hdf5") && !data.contains("it is not an HDF5 file"), qPrintable(data));
+}
 
 void TraceSessionTest::a_trace_is_shown_as_it_was_recorded() {
   Fixture f;
