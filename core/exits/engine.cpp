@@ -13,6 +13,7 @@
 #include "core/exits/patch_attention.h"
 #include "core/exits/replayer.h"
 #include "core/exits/rollout.h"
+#include "core/model/camera_encoder.h"
 #include "core/model/cpu_setup.h"
 #include "core/model/device.h"
 #include "core/model/image_preprocess.h"
@@ -97,7 +98,8 @@ class ModelEngine final : public Engine {
         model_(std::move(loaded.model)),
         gates_(path, model_->exit_layers(), static_cast<std::size_t>(model_->config().decoder.d_model),
                model_->shared_head() != nullptr ? state_size(*model_->shared_head()) : 0),
-        rollout_(*model_) {
+        rollout_(*model_),
+        cameras_(*model_) {
     const auto& config = model_->config();
     summary_.name = config.name;
     if (summary_.name.empty()) summary_.name = fs::absolute(path).lexically_normal().filename().string();
@@ -143,7 +145,8 @@ class ModelEngine final : public Engine {
         model_(another.other.model_),
         summary_(another.other.summary_),
         gates_(another.other.gates_),
-        rollout_(*model_) {
+        rollout_(*model_),
+        cameras_(*model_) {
     rollout_.set_policy(another.other.policy());
   }
 
@@ -201,9 +204,9 @@ class ModelEngine final : public Engine {
       const bool same_text = instruction_ && *instruction_ == input.instruction;
       const auto text = same_text ? text_ : prepare(input.instruction);
       if (stop.stop_requested()) throw Cancelled();
-      const bool same_pictures = input.rgb_static == seen_.rgb_static && input.rgb_gripper == seen_.rgb_gripper;
-      const auto tokens = same_pictures ? seen_.tokens : model_->vision().forward(images(input)).tokens;
-      auto out = patch_attention(*model_, tokens, text, exit_layer, std::move(stop));
+      // Attention is most likely asked for the frame of the last step.
+      auto out = patch_attention(*model_, cameras_.tokens(input.rgb_static, input.rgb_gripper), text, exit_layer,
+                                 std::move(stop));
       out.frame = input.frame;
       const auto size = summary_.image_size;
       out.views[0].grid = visible_crop(input.rgb_static->width, input.rgb_static->height, size);
@@ -266,15 +269,13 @@ class ModelEngine final : public Engine {
 
     StageTimes times;
     StageClock clock(model_->device());
-    const auto both = images(input);
+    times.reused_pictures = cameras_.look(input.rgb_static, input.rgb_gripper);
     times.preprocess_ms = clock.lap();
     if (stop.stop_requested()) throw Cancelled();
-    const auto tokens = model_->vision().forward(both).tokens;
-    seen_ = {input.rgb_static, input.rgb_gripper, tokens};
+    cameras_.encode();
     times.vision_ms = clock.lap();
     if (stop.stop_requested()) throw Cancelled();
-    const auto latents = model_->resampler().forward(tokens);
-    auto media = MultiExitModel::join_media(latents.narrow(0, 0, 1), latents.narrow(0, 1, 1));
+    auto media = cameras_.media();
     times.resampler_ms = clock.lap();
 
     DecoderPass pass(*model_, text, std::move(media), std::move(stop));
@@ -332,10 +333,6 @@ class ModelEngine final : public Engine {
     }
   }
 
-  at::Tensor images(const FrameInput& input) const {
-    return at::stack({planes(*input.rgb_static), planes(*input.rgb_gripper)}).to(model_->device());
-  }
-
   PreparedText prepare(const std::string& instruction) const {
     // The reference uses an instruction's first line.
     const auto ids = encoder_->encode(instruction.substr(0, instruction.find('\n')));
@@ -343,26 +340,15 @@ class ModelEngine final : public Engine {
     return model_->prepare_text(input_ids, at::ones_like(input_ids));
   }
 
-  at::Tensor planes(const Image& image) const {
-    const auto size = model_->config().vision.image_size;
-    const auto prepared = preprocess_image(image, static_cast<int>(size));
-    return at::tensor(prepared.planes, at::kFloat).view({3, size, size});
-  }
-
   std::shared_ptr<const PromptEncoder> encoder_;  // null: only the heads are loaded
   std::shared_ptr<const MultiExitModel> model_;
   ModelSummary summary_;
   mutable ModelGates gates_;
   Rollout rollout_;
+  CameraEncoder cameras_;
   std::optional<std::string> instruction_;
   PreparedText text_;
   Intervention intervention_;
-
-  struct Seen {
-    ImagePtr rgb_static, rgb_gripper;
-    at::Tensor tokens;
-  };
-  Seen seen_;  // tokens of the last step that ran the vision tower: attention is most likely requested for that frame
 };
 
 // For engines that replay one policy at a time.

@@ -58,6 +58,7 @@ struct StageTimes {
   double resampler_ms = 0;
   double llm_ms = 0;
   double head_ms = 0;
+  int reused_pictures = 0;  ///< cameras whose picture was the one before again, and was not encoded again
 
   double total_ms() const { return preprocess_ms + vision_ms + resampler_ms + llm_ms + head_ms; }
 };

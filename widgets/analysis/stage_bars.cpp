@@ -21,10 +21,19 @@ struct Stage {
   double ms;
 };
 
+QString vision_text(const StageTimes& times) {
+  const auto text = StageBars::tr("The image encoder, run once per camera.");
+  if (times.reused_pictures == 0) return text;
+  return text + u'\n' +
+         (times.reused_pictures > 1
+              ? StageBars::tr("Here both pictures were those of the previous frame: not run again.")
+              : StageBars::tr("Here one picture was that of the previous frame: not run again."));
+}
+
 std::array<Stage, 5> stages_of(const StageTimes& times) {
   return {{
       {StageBars::tr("preprocess"), StageBars::tr("Scaling and cropping the images."), times.preprocess_ms},
-      {StageBars::tr("vision"), StageBars::tr("The image encoder, run once per camera."), times.vision_ms},
+      {StageBars::tr("vision"), vision_text(times), times.vision_ms},
       {StageBars::tr("resampler"), StageBars::tr("The Perceiver that condenses each image."), times.resampler_ms},
       {StageBars::tr("LLM"), StageBars::tr("The language model’s layers, which early exit reduces."), times.llm_ms},
       {StageBars::tr("head"), StageBars::tr("The action head, run at each evaluated exit."), times.head_ms},

@@ -58,6 +58,7 @@ Json to_json(const FrameRecord& record, const Observation& observation, const st
                 {"llm", t.llm_ms},
                 {"head", t.head_ms},
                 {"total", t.total_ms()}}}};
+  if (t.reused_pictures > 0) out["times_ms"]["reused_pictures"] = t.reused_pictures;
   if (layout.is_deer()) {
     out["gripper_probability"] = record.gripper_probability();
     out["gripper_logit"] = record.gripper_logit;

@@ -31,6 +31,7 @@ class EngineTest : public QObject {
   void the_head_alone_replays();
   void probe_and_policy_agree();
   void a_new_instruction_starts_anew();
+  void pictures_that_did_not_change();
   void a_rollout_continues_elsewhere_data();
   void a_rollout_continues_elsewhere();
   void rollouts_on_the_same_weights();
@@ -136,6 +137,23 @@ void EngineTest::a_new_instruction_starts_anew() {
   QCOMPARE(switched->step, 0);
   engine->reset();
   QCOMPARE(engine->step(input(7, "close the drawer"), RunMode::policy)->action, switched->action);
+}
+
+void EngineTest::pictures_that_did_not_change() {
+  const auto engine = Engine::load(kDemo);
+  const auto seen = input(0);
+  QCOMPARE(engine->step(seen, RunMode::probe)->times.reused_pictures, 0);
+  // The robot stands still, and then is told something else.
+  for (const auto& [number, text] : {std::pair{1, "open the drawer"}, {2, "open the drawer"}, {3, "push the button"}}) {
+    const auto fresh = Engine::load(kDemo);
+    fresh->restore(engine->state());
+    const FrameInput frame{number, seen.rgb_static, seen.rgb_gripper, text};
+    const auto again = engine->step(frame, RunMode::probe), expected = fresh->step(frame, RunMode::probe);
+    QCOMPARE(again->times.reused_pictures, 2);
+    QCOMPARE(expected->times.reused_pictures, 0);
+    QVERIFY(again->action == expected->action && again->exit_layer == expected->exit_layer);
+    QVERIFY(again->exits.back().feature == expected->exits.back().feature);
+  }
 }
 
 void EngineTest::a_rollout_continues_elsewhere_data() {

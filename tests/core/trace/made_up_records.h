@@ -102,12 +102,19 @@ inline bool same(const ExitProbe& a, const ExitProbe& b) {
          (std::isnan(a.threshold) || a.threshold == b.threshold) && a.evaluated_by_policy == b.evaluated_by_policy;
 }
 
+inline bool same(const StageTimes& a, const StageTimes& b) {
+  const auto values = [](const StageTimes& t) {
+    return std::array{t.preprocess_ms, t.vision_ms, t.resampler_ms, t.llm_ms, t.head_ms};
+  };
+  return same_bits(values(a), values(b));
+}
+
 inline bool same(const FrameRecord& a, const FrameRecord& b) {
   bool equal = a.frame == b.frame && a.step == b.step && a.mode == b.mode && a.prompt_tokens == b.prompt_tokens &&
                a.exit_layer == b.exit_layer && a.exit_index == b.exit_index && a.reason == b.reason &&
                a.exits.size() == b.exits.size() && same(a.predecessor, b.predecessor) &&
                same_numbers(a.action, b.action) && same_bits(a.gripper_logit, b.gripper_logit) &&
-               same_numbers(a.command, b.command) && *a.layout == *b.layout && same_bits(a.times, b.times);
+               same_numbers(a.command, b.command) && *a.layout == *b.layout && same(a.times, b.times);
   for (std::size_t i = 0; equal && i < a.exits.size(); ++i) equal = same(a.exits[i], b.exits[i]);
   return equal;
 }
