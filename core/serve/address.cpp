@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include "core/base/error.h"
 
@@ -94,6 +95,18 @@ std::string read_token(const std::filesystem::path& file) {
     throw FileError(file, "holds a token with characters other than visible ASCII");
   }
   return line;
+}
+
+std::string read_pem(const std::filesystem::path& file, std::string_view kind) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream out;
+  if (!in || !std::filesystem::is_regular_file(file) || !(out << in.rdbuf())) throw FileError(file, "cannot be read");
+  auto text = out.str();
+  // Keys have the name of their algorithm before it.
+  if (text.find("-----BEGIN ") == std::string::npos || text.find(std::string(kind) + "-----") == std::string::npos) {
+    throw FileError(file, "holds no PEM block, expected one of " + std::string(kind));
+  }
+  return text;
 }
 
 bool answers(const std::filesystem::path& socket) {

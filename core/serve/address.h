@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace deer {
 
@@ -23,5 +24,8 @@ std::string read_token(const std::filesystem::path& file);
 
 /// Whether a server accepts connections at this Unix socket now. False for what is not there or is left over.
 bool answers(const std::filesystem::path& socket);
+
+/// What is in a PEM file, which must hold a block of this kind: "CERTIFICATE" or "PRIVATE KEY". Throws FileError.
+std::string read_pem(const std::filesystem::path& file, std::string_view kind);
 
 }  // namespace deer

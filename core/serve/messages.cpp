@@ -317,7 +317,8 @@ FrameRecord to_record(const wire::StepReply& reply, const ActionLayoutPtr& layou
   out.gripper_logit = reply.gripper_logit();
   out.command = to_action(reply.command(), "command", layout->size());
   const auto& times = reply.times_ms();
-  out.times = {times.preprocess(), times.vision(), times.resampler(), times.llm(), times.head()};
+  out.times = {times.preprocess(), times.vision(), times.resampler(),
+               times.llm(),        times.head(),   std::clamp(reply.reused_pictures(), 0, 2)};
   return out;
 }
 
@@ -340,6 +341,7 @@ void put_record(const FrameRecord& record, bool features, wire::StepReply& out) 
   times.set_resampler(record.times.resampler_ms);
   times.set_llm(record.times.llm_ms);
   times.set_head(record.times.head_ms);
+  out.set_reused_pictures(record.times.reused_pictures);
 }
 
 void put_cost(const StepCost& cost, wire::Cost& out) {

@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -22,13 +20,6 @@ namespace {
 
 using Clock = std::chrono::system_clock;
 using Stub = serve::wire::Engine::Stub;
-
-std::string text_of(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream out;
-  if (!in || !std::filesystem::is_regular_file(file) || !(out << in.rdbuf())) throw FileError(file, "cannot be read");
-  return out.str();
-}
 
 std::shared_ptr<grpc::Channel> open_channel(const ServeAddress& address, const RemoteOptions& options) {
   constexpr int kFirstWaitMs = 100, kLongestWaitMs = 1000, kConnectMs = 5000;
@@ -46,7 +37,7 @@ std::shared_ptr<grpc::Channel> open_channel(const ServeAddress& address, const R
     return grpc::CreateCustomChannel(address.text, grpc::InsecureChannelCredentials(), arguments);
   }
   grpc::SslCredentialsOptions tls;
-  if (!options.tls_ca.empty()) tls.pem_root_certs = text_of(options.tls_ca);
+  if (!options.tls_ca.empty()) tls.pem_root_certs = read_pem(options.tls_ca, "CERTIFICATE");
   return grpc::CreateCustomChannel(address.text, grpc::SslCredentials(tls), arguments);
 }
 
@@ -108,6 +99,7 @@ struct RemoteEngine::Connection {
   std::unique_ptr<Stub> stub;
   ModelSummary summary;
   std::string fingerprint;
+  bool uses_tls = false;
   bool hides_cameras = false;
   std::string head_fingerprint;
   std::vector<HeadFile> head;
@@ -132,12 +124,22 @@ struct RemoteEngine::Connection {
     return status;
   }
 
+  // gRPC tells neither side's mistakes with TLS apart from others.
+  std::string what_to_check(const std::string& reason) const {
+    if (reason.find("C-ares") != std::string::npos || reason.find("DNS") != std::string::npos) {
+      return " (is the host's name right?)";
+    }
+    if (uses_tls) return " (does the server use TLS, with a certificate that is vouched for?)";
+    return reason.find("Socket closed") == std::string::npos ? "" : " (a server with TLS needs --tls-ca)";
+  }
+
   [[noreturn]] void fail(const grpc::Status& status) const {
     constexpr std::size_t kMostText = 2000;
     const auto message = printable(status.error_message(), kMostText);
     switch (status.error_code()) {
       case grpc::StatusCode::UNAVAILABLE:
-        throw ConnectionLost("no server answers at " + address + ": " + message, true);
+        throw ConnectionLost("no server answers at " + address + ": " + message + what_to_check(status.error_message()),
+                             true);
       case grpc::StatusCode::DEADLINE_EXCEEDED:
         throw Error("the server at " + address + " did not answer in time");
       default:
@@ -176,6 +178,7 @@ std::unique_ptr<RemoteEngine> RemoteEngine::connect(const std::string& address, 
   auto connection = std::make_shared<Connection>();
   connection->address = address;
   connection->options = options;
+  connection->uses_tls = !where.is_local || !options.tls_ca.empty();
   connection->stub = serve::wire::Engine::NewStub(open_channel(where, options));
   serve::wire::DescribeReply reply;
   const auto status = connection->call(&Stub::Describe, serve::wire::DescribeRequest(), reply, stop);

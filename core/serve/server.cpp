@@ -3,9 +3,6 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "core/base/error.h"
 #include "core/head/head_files.h"
 #include "core/serve/listening.h"
@@ -13,8 +10,6 @@
 
 namespace deer {
 namespace {
-
-namespace fs = std::filesystem;
 
 ServeAddress checked_address(const ServeOptions& options) {
   auto address = ServeAddress::parse(options.address);
@@ -30,17 +25,11 @@ ServeAddress checked_address(const ServeOptions& options) {
   return address;
 }
 
-std::string contents(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream out;
-  if (!in || !fs::is_regular_file(file) || !(out << in.rdbuf())) throw FileError(file, "cannot be read");
-  return out.str();
-}
-
 std::shared_ptr<grpc::ServerCredentials> credentials(const ServeOptions& options) {
   if (options.tls_key.empty()) return grpc::InsecureServerCredentials();
   grpc::SslServerCredentialsOptions tls;
-  tls.pem_key_cert_pairs.push_back({contents(options.tls_key), contents(options.tls_certificate)});
+  tls.pem_key_cert_pairs.push_back(
+      {read_pem(options.tls_key, "PRIVATE KEY"), read_pem(options.tls_certificate, "CERTIFICATE")});
   return grpc::SslServerCredentials(tls);
 }
 
@@ -76,8 +65,8 @@ EngineServer::EngineServer(const Load& load, const ServeOptions& options) : part
 
   grpc::ServerBuilder builder;
   builder.RegisterService(parts.service.get());
-  parts.server = serve::start_server(
-      builder, address, who, options.tls_key.empty() ? "?" : ", or are certificate and key not PEM or not a pair?");
+  parts.server = serve::start_server(builder, address, who,
+                                     options.tls_key.empty() ? "?" : ", or are certificate and key not a pair?");
   parts.address = std::move(address);
 }
 

@@ -6,19 +6,10 @@
 
 #include "core/base/error.h"
 #include "core/base/version.h"
+#include "core/serve/call_outcome.h"
 
 namespace deer::serve {
 namespace {
-
-// An error with a status of its own; all others of the engine are about what the client sent.
-class Refusal final : public Error {
- public:
-  Refusal(grpc::StatusCode code, const std::string& message) : Error(message), code_(code) {}
-  grpc::StatusCode code() const { return code_; }
-
- private:
-  grpc::StatusCode code_;
-};
 
 // One call under way. gRPC tells it when its client has gone or its deadline has passed.
 class Call final : public grpc::ServerUnaryReactor {
@@ -61,30 +52,6 @@ class HeadStream final : public grpc::ServerWriteReactor<wire::HeadBlock> {
   std::int64_t offset_ = 0;
   wire::HeadBlock block_;
 };
-
-template <typename Work>
-grpc::Status outcome(Work&& work) {
-  constexpr std::size_t kMostText = 2000;
-  const auto status = [](grpc::StatusCode code, const std::exception& error) {
-    return grpc::Status(code, printable(error.what(), kMostText));
-  };
-  try {
-    work();
-    return grpc::Status::OK;
-  } catch (const Refusal& error) {
-    return status(error.code(), error);
-  } catch (const Cancelled& error) {
-    return status(grpc::StatusCode::CANCELLED, error);
-  } catch (const OutOfMemory& error) {
-    return status(grpc::StatusCode::RESOURCE_EXHAUSTED, error);
-  } catch (const Error& error) {
-    return status(grpc::StatusCode::INVALID_ARGUMENT, error);
-  } catch (const std::bad_alloc&) {
-    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the server is out of memory"};
-  } catch (const std::exception& error) {
-    return status(grpc::StatusCode::INTERNAL, error);
-  }
-}
 
 // Takes as long for a wrong token as for the right one of the same length.
 bool is_same(std::string_view a, std::string_view b) {
@@ -214,11 +181,7 @@ grpc::ServerUnaryReactor* EngineService::Describe(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* EngineService::Open(grpc::CallbackServerContext* context, const wire::OpenRequest* request,
                                               wire::OpenReply* reply) {
   return answer_later(context, [=, this]() -> Work {
-    if (request->protocol() != kProtocol) {
-      throw Refusal(grpc::StatusCode::FAILED_PRECONDITION, "protocol: found " + std::to_string(request->protocol()) +
-                                                               ", expected " + std::to_string(kProtocol) +
-                                                               ": client and server are of different versions");
-    }
+    check_protocol(request->protocol());
     std::optional<ExitPolicy> policy;
     if (!request->policy().empty()) policy = to_policy(request->policy());
     std::optional<RolloutState> state;

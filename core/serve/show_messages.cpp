@@ -71,20 +71,25 @@ ShownRunPtr to_run(const wire::ShownRun& message) {
   return std::make_shared<ShownRun>(std::move(summary), std::move(policy));
 }
 
-ShownRun::Frame to_frame(const wire::ShownFrame& message, const ModelSummary& summary, double timestamp_s) {
-  const auto& seen = message.observation();
-  auto observation = std::make_shared<Observation>();
-  observation->frame_id = seen.frame();
-  observation->timestamp_s = timestamp_s;
-  if (seen.has_rgb_static()) observation->rgb_static = to_image(seen.rgb_static(), "frame.observation.rgb_static");
-  if (seen.has_rgb_gripper()) observation->rgb_gripper = to_image(seen.rgb_gripper(), "frame.observation.rgb_gripper");
-  if (seen.instruction().size() > kMostInstruction) {
-    throw Error("frame.observation.instruction: found " + std::to_string(seen.instruction().size()) +
+Observation to_observation(const wire::Observation& message, const std::string& field) {
+  Observation out;
+  const auto named = [&](const char* name) { return field + "." + name; };
+  out.frame_id = message.frame();
+  if (message.has_rgb_static()) out.rgb_static = to_image(message.rgb_static(), named("rgb_static").c_str());
+  if (message.has_rgb_gripper()) out.rgb_gripper = to_image(message.rgb_gripper(), named("rgb_gripper").c_str());
+  if (message.instruction().size() > kMostInstruction) {
+    throw Error(named("instruction") + ": found " + std::to_string(message.instruction().size()) +
                 " bytes, expected at most " + std::to_string(kMostInstruction));
   }
-  observation->instruction = seen.instruction();
-  observation->robot_obs = to_array<15>(seen.robot_obs(), "frame.observation.robot_obs");
-  observation->scene_obs = to_array<24>(seen.scene_obs(), "frame.observation.scene_obs");
+  out.instruction = message.instruction();
+  out.robot_obs = to_array<15>(message.robot_obs(), named("robot_obs").c_str());
+  out.scene_obs = to_array<24>(message.scene_obs(), named("scene_obs").c_str());
+  return out;
+}
+
+ShownRun::Frame to_frame(const wire::ShownFrame& message, const ModelSummary& summary, double timestamp_s) {
+  auto observation = std::make_shared<Observation>(to_observation(message.observation(), "frame.observation"));
+  observation->timestamp_s = timestamp_s;
   observation->starts_episode = message.starts_episode();
   if (!message.recorded_action().empty()) {
     if (summary.layout->is_deer()) {

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/serve/engine.grpc.pb.h"
 #include "core/serve/listening.h"
+#include "core/serve/robot_service.h"
 #include "core/serve/show_messages.h"
 
 namespace deer {
@@ -98,13 +99,15 @@ class ShowService final : public serve::wire::Window::Service {
 }  // namespace
 
 struct ShowServer::Parts {
-  explicit Parts(OnRun on_run) : service(std::move(on_run)) {}
-  ShowService service;
+  Parts(OnRun on_run, OnRobot on_robot) : runs(std::move(on_run)), robots(std::move(on_robot)) {}
+  ShowService runs;
+  serve::RobotService robots;
   ServeAddress address;
   std::unique_ptr<grpc::Server> server;
 };
 
-ShowServer::ShowServer(const std::string& address, OnRun on_run) : parts_(std::make_unique<Parts>(std::move(on_run))) {
+ShowServer::ShowServer(const std::string& address, OnRun on_run, OnRobot on_robot)
+    : parts_(std::make_unique<Parts>(std::move(on_run), std::move(on_robot))) {
   auto& parts = *parts_;
   parts.address = ServeAddress::parse(address);
   if (!parts.address.is_local) {
@@ -114,7 +117,8 @@ ShowServer::ShowServer(const std::string& address, OnRun on_run) : parts_(std::m
   }
   serve::check_socket(parts.address);
   grpc::ServerBuilder builder;
-  builder.RegisterService(&parts.service);
+  builder.RegisterService(&parts.runs);
+  builder.RegisterService(&parts.robots);
   parts.server = serve::start_server(builder, parts.address, grpc::InsecureServerCredentials(), "?");
 }
 
@@ -122,8 +126,13 @@ ShowServer::~ShowServer() {
   if (!parts_->server) return;
   // Time for a program that is sending to learn why it ends.
   constexpr auto kGrace = std::chrono::milliseconds(100);
-  const bool is_shown = parts_->service.close();
+  parts_->robots.close();
+  const bool is_shown = parts_->runs.close();
   parts_->server->Shutdown(std::chrono::system_clock::now() + (is_shown ? kGrace : std::chrono::milliseconds(0)));
+}
+
+void ShowServer::describe(std::optional<ModelSummary> model, const ExitPolicy& policy) {
+  parts_->robots.describe(std::move(model), policy);
 }
 
 const std::string& ShowServer::address() const { return parts_->address.text; }

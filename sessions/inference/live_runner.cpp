@@ -149,6 +149,7 @@ bool LiveRunner::guard_pauses(const LiveControl& control) const {
 
 void LiveRunner::add_frame(LiveFrame frame) {
   ++next_frame_;
+  if (source_.decided) source_.decided(frame.record);
   if (const auto sink = [&] {
         const std::scoped_lock lock(sink_mutex_);
         return sink_;

@@ -43,6 +43,10 @@ struct LiveSource {
   /// does not throw.
   std::function<std::optional<TaskCount>()> tasks;
 
+  /// Hears the result of each frame before the next one is asked for; null: the model did not run on it. May be empty;
+  /// does not throw.
+  std::function<void(const FrameRecordPtr&)> decided;
+
   /// Whether the next frame is there already. Empty if frames come at a steady rate; else the frames so far are shown
   /// before a wait. Does not throw.
   std::function<bool()> is_ready;

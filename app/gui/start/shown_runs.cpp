@@ -37,8 +37,26 @@ class ShownRuns {
 namespace {
 
 // The other program learns that nobody looks any more when the session lets go of the source.
-FrameSourcePtr closing_source(const ShownRunPtr& run) {
-  return {run.get(), [run](FrameSource*) { run->close(); }};
+template <typename Source>
+FrameSourcePtr closing_source(const std::shared_ptr<Source>& source) {
+  return {source.get(), [source](FrameSource*) { source->close(); }};
+}
+
+LiveSource shown_source(const ShownRunPtr& run) {
+  LiveSource out;
+  out.frames = closing_source(run);
+  out.is_ready = [run] { return run->is_ready(); };
+  return out;
+}
+
+LiveSource robot_source(const RobotFeedPtr& robot) {
+  LiveSource out;
+  out.frames = closing_source(robot);
+  out.takes_commands = true;
+  out.decided = [robot](const FrameRecordPtr& record) { robot->answer(record); };
+  out.is_ready = [robot] { return robot->is_ready(); };
+  out.started_at = robot->started_at();
+  return out;
 }
 
 }  // namespace
@@ -63,20 +81,34 @@ struct ShownRunOpener::Parts {
 
 ShownRunOpener::ShownRunOpener(Session* session, ShownRunsPtr runs, const QString& address, QObject* parent)
     : QObject(parent), parts_(std::make_unique<Parts>(Parts{session, std::move(runs), nullptr})) {
-  parts_->server = std::make_unique<ShowServer>(address.toStdString(), [this](const ShownRunPtr& run) {
-    const auto open = [this, run] {
-      const auto name = QString::fromStdString(run->summary().name);
-      Q_EMIT opening(name);
-      parts_->session->open_model(parts_->runs->add(run));
-      parts_->session->live()->open(name, [run] {
-        LiveSource out;
-        out.frames = closing_source(run);
-        out.is_ready = [run] { return run->is_ready(); };
-        return out;
-      });
-    };
-    QMetaObject::invokeMethod(this, open, Qt::QueuedConnection);
-  });
+  // On a thread of the server, which the destructor ends first.
+  const auto later = [this](auto open) { QMetaObject::invokeMethod(this, std::move(open), Qt::QueuedConnection); };
+  parts_->server = std::make_unique<ShowServer>(
+      address.toStdString(), [this, later](const ShownRunPtr& run) { later([this, run] { open_run(run); }); },
+      [this, later](const RobotFeedPtr& robot) { later([this, robot] { open_robot(robot); }); });
+  connect(session, &Session::model_changed, this, &ShownRunOpener::describe);
+  connect(session, &Session::policy_changed, this, &ShownRunOpener::describe);
+  describe();
+}
+
+void ShownRunOpener::open_run(const ShownRunPtr& run) {
+  const auto name = QString::fromStdString(run->summary().name);
+  Q_EMIT opening(name);
+  parts_->session->open_model(parts_->runs->add(run));
+  parts_->session->live()->open(name, [run] { return shown_source(run); });
+}
+
+void ShownRunOpener::open_robot(const RobotFeedPtr& robot) {
+  const auto name = tr("Robot");
+  Q_EMIT opening(name);
+  parts_->session->live()->open(name, [robot] { return robot_source(robot); });
+}
+
+// A policy that runs in another program can act on no robot here.
+void ShownRunOpener::describe() {
+  const auto* const model = parts_->session->model();
+  const bool acts = model != nullptr && !model->path.empty() && model->layout->is_deer();
+  parts_->server->describe(acts ? std::optional(*model) : std::nullopt, parts_->session->policy());
 }
 
 ShownRunOpener::~ShownRunOpener() = default;

@@ -9,6 +9,9 @@
 
 namespace deer {
 
+class RobotFeed;
+class ShownRun;
+
 /// Whether this build can show runs of other programs. Nothing below is of use without it.
 bool can_show_runs();
 
@@ -20,7 +23,8 @@ ShownRunsPtr make_shown_runs();
 /// Engines of such runs for their names, and of models for all other paths.
 EngineFactory engines_with(const ShownRunsPtr& runs);
 
-/// Waits for runs of other programs, and opens each in the session when it begins. GUI thread only.
+/// Waits for runs of other programs, and for robots that the session's model shall act on, and opens each as a live
+/// source of the session when it comes. GUI thread only.
 class ShownRunOpener : public QObject {
   Q_OBJECT
 
@@ -32,10 +36,14 @@ class ShownRunOpener : public QObject {
   QString address() const;  ///< with the port that was chosen
 
  Q_SIGNALS:
-  void opening(const QString& policy);  ///< a run begins
+  void opening(const QString& name);  ///< of the run that begins, or a robot's
 
  private:
   struct Parts;
+  void open_run(const std::shared_ptr<ShownRun>& run);
+  void open_robot(const std::shared_ptr<RobotFeed>& robot);
+  void describe();
+
   std::unique_ptr<Parts> parts_;
 };
 

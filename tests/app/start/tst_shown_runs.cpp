@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTemporaryDir>
 #include <QTest>
+#include <atomic>
+#include <thread>
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/launch.h"
 #include "app/gui/start/shown_runs.h"
 #include "app/gui/window/main_window.h"
 #include "core/base/error.h"
+#include "core/serve/remote_engine.h"
+#include "sessions/frames/episode_frames.h"
 #include "sessions/session/live_session.h"
 #include "tests/sessions/support/fakes.h"
 #include "tests/sessions/support/session_fixture.h"
@@ -39,6 +43,35 @@ struct WaitingWindow {
   bool shown = false;
 };
 
+FrameInput robot_frame(int frame, const std::string& instruction) {
+  const auto picture =
+      std::make_shared<const Image>(Image{8, 8, std::vector<std::uint8_t>(8 * 8 * 3, std::uint8_t(frame))});
+  return {frame, picture, picture, instruction};
+}
+
+// A client that asks the window for actions, on a thread of its own.
+class Robot {
+ public:
+  Robot(const QString& address, const std::function<void(RemoteEngine&)>& work)
+      : thread_([this, address = address.toStdString(), work] {
+          try {
+            const auto engine = RemoteEngine::connect(address);
+            work(*engine);
+          } catch (const std::exception& error) {
+            error_ = error.what();
+          }
+          done_ = true;
+        }) {}
+
+  bool is_done() const { return done_; }
+  const std::string& error() const { return error_; }  // once it is done
+
+ private:
+  std::string error_;
+  std::atomic<bool> done_ = false;
+  std::jthread thread_;  // last: it uses the others
+};
+
 }  // namespace
 
 class ShownRunsTest : public QObject {
@@ -52,6 +85,9 @@ class ShownRunsTest : public QObject {
   void other_thresholds_are_replayed_afterwards();
   void something_else_ends_the_run();
   void one_run_after_another();
+  void a_robot_is_seen_and_gets_commands();
+  void a_robot_without_a_model_is_refused();
+  void something_else_ends_the_robot();
   void the_command_line();
 
  private:
@@ -123,6 +159,55 @@ void ShownRunsTest::one_run_after_another() {
     QVERIFY(client.finish().ok());
     QTRY_VERIFY_WITH_TIMEOUT(w.session.live()->ended() && w.session.frame_count() == frames, kPatienceMs);
   }
+}
+
+void ShownRunsTest::a_robot_is_seen_and_gets_commands() {
+  WaitingWindow w;
+  w.session.open_model(DEER_SOURCE_DIR "/tests/data/random_demo/model");
+  QTRY_VERIFY_WITH_TIMEOUT(w.session.model(), kPatienceMs);
+  std::vector<FrameRecordPtr> answers;
+  Robot robot(w.opener.address(), [&](RemoteEngine& engine) {
+    for (int i = 0; i < 8; ++i) answers.push_back(engine.step(robot_frame(i, "wave"), RunMode::policy));
+    engine.reset();
+    answers.push_back(engine.step(robot_frame(8, "bow"), RunMode::policy));
+  });
+  QTRY_VERIFY_WITH_TIMEOUT(robot.is_done(), kPatienceMs);
+  QCOMPARE(robot.error(), std::string());
+  QVERIFY(w.wait_for_frames(9));
+  QVERIFY(w.session.live()->takes_commands());
+  for (int i = 0; i < 9; ++i) {
+    const auto shown = w.session.record(i);
+    QVERIFY(shown->command == answers[std::size_t(i)]->command);
+    QCOMPARE(shown->exit_layer, answers[std::size_t(i)]->exit_layer);
+  }
+  QCOMPARE(w.session.frames()->instructions().size(), std::size_t{2});
+  QCOMPARE(w.session.frames()->instructions().back().instruction, std::string("bow"));
+  // The robot has gone: what it did stays.
+  QTRY_VERIFY_WITH_TIMEOUT(w.session.live()->ended(), kPatienceMs);
+  QCOMPARE(w.session.frame_count(), 9);
+  QCOMPARE(w.window.messages()->count(), std::size_t(0));
+}
+
+void ShownRunsTest::a_robot_without_a_model_is_refused() {
+  WaitingWindow w;
+  Robot robot(w.opener.address(), [](RemoteEngine&) {});
+  QTRY_VERIFY_WITH_TIMEOUT(robot.is_done(), kPatienceMs);
+  QVERIFY2(robot.error().find("no model is open") != std::string::npos, robot.error().c_str());
+  QVERIFY(!w.session.live()->is_open());
+}
+
+void ShownRunsTest::something_else_ends_the_robot() {
+  WaitingWindow w;
+  w.session.open_model(DEER_SOURCE_DIR "/tests/data/random_demo/model");
+  QTRY_VERIFY_WITH_TIMEOUT(w.session.model(), kPatienceMs);
+  Robot robot(w.opener.address(), [](RemoteEngine& engine) {
+    for (int i = 0;; ++i) engine.step(robot_frame(i, "wave"), RunMode::policy);
+  });
+  QVERIFY(w.wait_for_frames(2));
+  w.session.open_source("/data/task_D");
+  QTRY_VERIFY_WITH_TIMEOUT(robot.is_done(), kPatienceMs);
+  QVERIFY2(robot.error().find("closed the robot's run") != std::string::npos, robot.error().c_str());
+  QTRY_VERIFY_WITH_TIMEOUT(w.session.collection() && !w.session.live()->is_open(), kPatienceMs);
 }
 
 void ShownRunsTest::the_command_line() {

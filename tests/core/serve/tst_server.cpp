@@ -198,7 +198,10 @@ void ServerTest::tls() {
   const auto server = test::serve_demo("127.0.0.1:0", options);
   RemoteOptions remote;
   remote.token = "secret";
-  DEER_VERIFY_ERROR(RemoteEngine::connect(server->address(), remote), "no server answers");
+  DEER_VERIFY_ERROR(RemoteEngine::connect(server->address(), remote), "a server with TLS needs --tls-ca");
+  remote.tls_ca = kPem / "key.pem";
+  DEER_VERIFY_ERROR(RemoteEngine::connect(server->address(), remote),
+                    "key.pem: holds no PEM block, expected one of CERT");
   remote.tls_ca = kPem / "certificate.pem";
   const auto engine = RemoteEngine::connect(server->address(), remote);
   const auto local = Engine::load(test::kServedModel);
@@ -206,7 +209,8 @@ void ServerTest::tls() {
       test::difference(*local->step(served_input(0), RunMode::policy), *engine->step(served_input(0), RunMode::policy)),
       std::string());
   options.tls_key = kPem / "certificate.pem";
-  DEER_VERIFY_ERROR(test::serve_demo("127.0.0.1:0", options), "not PEM or not a pair");
+  DEER_VERIFY_ERROR(test::serve_demo("127.0.0.1:0", options),
+                    "certificate.pem: holds no PEM block, expected one of PRIVATE KEY");
   options.tls_key = kPem / "none.pem";
   DEER_VERIFY_ERROR(test::serve_demo("127.0.0.1:0", options), "none.pem");
 }

@@ -17,10 +17,12 @@ namespace {
 struct Arrivals {
   std::mutex mutex;
   std::vector<ShownRunPtr> runs;
-  ShowServer server{"127.0.0.1:0", [this](const ShownRunPtr& run) {
+  ShowServer server{"127.0.0.1:0",
+                    [this](const ShownRunPtr& run) {
                       const std::lock_guard lock(mutex);
                       runs.push_back(run);
-                    }};
+                    },
+                    [](const RobotFeedPtr&) {}};
 
   std::size_t count() {
     const std::lock_guard lock(mutex);
@@ -249,10 +251,11 @@ void ShowServerTest::broken_runs_and_frames() {
 
 void ShowServerTest::only_this_machine() {
   const auto ignore = [](const ShownRunPtr&) {};
-  DEER_VERIFY_ERROR(ShowServer("0.0.0.0:0", ignore), "can be reached from other machines");
-  DEER_VERIFY_ERROR(ShowServer("somewhere", ignore), "expected HOST:PORT");
-  const ShowServer one("127.0.0.1:0", ignore);
-  DEER_VERIFY_ERROR(ShowServer(one.address(), ignore), "is the address taken");
+  const auto no_robot = [](const RobotFeedPtr&) {};
+  DEER_VERIFY_ERROR(ShowServer("0.0.0.0:0", ignore, no_robot), "can be reached from other machines");
+  DEER_VERIFY_ERROR(ShowServer("somewhere", ignore, no_robot), "expected HOST:PORT");
+  const ShowServer one("127.0.0.1:0", ignore, no_robot);
+  DEER_VERIFY_ERROR(ShowServer(one.address(), ignore, no_robot), "is the address taken");
 }
 
 DEER_SUITE(ShowServerTest)
