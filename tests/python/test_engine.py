@@ -2,6 +2,7 @@
 """deerscope.Engine against the built `deer serve`."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,25 @@ def test_policies(server):
         assert engine.policy["fixed_layer"] == 3
 
 
+def test_policies_that_are_none(server):
+    """Infinity is what `always` and `never` mean, as for `Recorder`; what is no JSON is not sent."""
+    with deerscope.Engine(server.address) as engine:
+        engine.set_thresholds([-np.inf, np.inf])
+        assert engine.policy["thresholds"] == [deerscope.NEVER, deerscope.ALWAYS, deerscope.ALWAYS]
+        before = engine.policy
+        for wrong in ([np.nan, 1], "x", ["x", 1], [[1, 2]]):
+            with pytest.raises((ValueError, TypeError), match="^thresholds is "):
+                engine.set_thresholds(wrong)
+        for wrong in (5, "x", {"thresholds": [np.inf]}, {"thresholds": np.zeros(3)}):
+            with pytest.raises((ValueError, TypeError), match="^policy is .*expected a dict"):
+                engine.set_policy(wrong)
+        with pytest.raises(deerscope.EngineError, match="0 thresholds given"):  # as the docstring says
+            engine.set_policy({})
+        engine.set_policy({"criterion": "time_step"})
+        engine.set_policy(before)
+        assert engine.policy == before
+
+
 def test_attention(server):
     static, gripper = frames(1)[0]
     with deerscope.Engine(server.address) as engine:
@@ -110,6 +130,9 @@ def test_attention(server):
         np.testing.assert_allclose(map_.static.sum(axis=(1, 2)) + map_.gripper.sum(axis=(1, 2)), 1, atol=1e-4)
         with pytest.raises(deerscope.EngineError, match="77"):
             engine.attend(static, gripper, WORDS, 77)
+        for wrong in ("x", 1.5, 1 << 40):
+            with pytest.raises((ValueError, TypeError), match="^exit_layer is .*expected a whole number"):
+                engine.attend(static, gripper, WORDS, wrong)
 
 
 @pytest.mark.parametrize("executions", [1, 3])
@@ -201,6 +224,15 @@ def test_the_token(tmp_path):
         (dict(static=np.zeros((1, 5000, 3), np.uint8)), deerscope.EngineError, "5000 x 1"),
         (dict(gripper=None), deerscope.EngineError, "no gripper camera image"),
         (dict(instruction=3), TypeError, "of type int, expected str"),
+        (
+            dict(static=np.zeros((4000, 4000, 3), np.uint8)),
+            ValueError,
+            "the observation has 48021",
+        ),
+        (dict(static=None), ValueError, "static is object [], expected uint8 [height, width, 3]"),
+        (dict(probe="no"), TypeError, "probe is 'no', expected True or False"),
+        (dict(frame="x"), TypeError, "frame is 'x', expected a whole number"),
+        (dict(robot_obs="x"), TypeError, "robot_obs is not an array of numbers"),
         (dict(robot_obs=np.zeros(14)), ValueError, "robot_obs has the shape [14], expected [15]"),
         (dict(scene_obs=np.full(24, np.nan)), deerscope.EngineError, "scene_obs"),
     ],
@@ -251,3 +283,16 @@ def test_the_messages_are_those_of_protoc(tmp_path):
             field.ClearField("json_name")
     assert list(found.message_type) == list(expected.message_type)
     assert found.package == expected.package and len(found.message_type) > 10
+
+
+def test_the_package_can_be_copied(tmp_path):
+    """It holds the messages itself, and they are those that the program is built with."""
+    package = os.path.dirname(deerscope.__file__)
+    shutil.copytree(package, tmp_path / "deerscope", symlinks=True)
+    code = "from deerscope import _proto; assert _proto.messages()['StepRequest'](); print(_proto.__file__)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert out.stdout.startswith(str(tmp_path))
+    with open(f"{SOURCE}/core/serve/engine.proto", encoding="utf-8") as built:
+        assert (tmp_path / "deerscope" / "engine.proto").read_text(encoding="utf-8") == built.read(), (
+            "copy core/serve/engine.proto to packaging/python/deerscope"
+        )

@@ -185,9 +185,24 @@ def test_wrong_shapes(tmp_path, model, head):
         (dict(pool="median"), "pool is 'median'"),
         (dict(passes="all"), "passes is 'all'"),
         (dict(head=[head] * 3), "3 heads, expected one, or 2"),
+        (dict(head=None), "head is None, expected a function or module"),
+        (dict(head=[head, None]), "head is None, expected a function or module"),
+        (dict(model=None), "model is None, expected a torch.nn.Module"),
+        (dict(layers=["a"]), r"layers\[0\] is 'a', expected a whole number"),
+        (dict(layers=[1.5]), r"layers\[0\] is 1.5, expected a whole number"),
+        (dict(path=None), "path is None, expected a path"),
+        (dict(actions=2.5), "actions is 2.5, expected an ActionLayout"),
+        # Options of the recorder, which is made later.
+        (dict(threshold=[0.1]), "no argument 'threshold', expected one of .*thresholds"),
+        (dict(feature_size=3), "no argument 'feature_size'"),
+        (dict(thresholds="x"), "thresholds is not an array of numbers"),
+        (dict(overwrite="no"), "overwrite is 'no', expected True or False"),
+        (dict(dtype=torch.float32), "dtype is torch.float32, expected a text"),
     ):
-        with pytest.raises(ValueError, match=message):
-            deerscope.attach(model, [1, 5], **{"head": head, **wrong}, actions=8, **options)
+        with pytest.raises((ValueError, TypeError), match=message):
+            deerscope.attach(**{"model": model, "layers": [1, 5], "head": head, "actions": 8, **options, **wrong})
+    with pytest.raises(TypeError, match="instruction is of type int"):
+        deerscope.attach(model, [1, 5], head, actions=8, **options).start_episode(5)
 
 
 def test_the_hugging_face_example(deer, tmp_path):

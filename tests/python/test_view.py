@@ -74,6 +74,12 @@ def test_figure(tmp_path, recorder):
     np.testing.assert_array_equal(above.lines[0].get_ydata(), trace.depth[7:])
     np.testing.assert_array_equal(below.lines[0].get_ydata(), trace.deltas[7:, 0])
     assert len(below.lines) == 19  # deltas of ten exits, nine thresholds
+    colors = [line.get_color() for line in below.lines if line.get_linestyle() == "-"]
+    assert [one.get_text() for one in below.texts] == [str(i) for i in range(10, 0, -1)]  # at the lines' ends
+    for text in below.texts:
+        assert text.get_color() == colors[int(text.get_text()) - 1]
+    # As the window's, in a light theme: exit_rgb in core/study/exit_colors.cpp.
+    np.testing.assert_allclose(colors[-1][:3], np.array([0x44, 0x01, 0x54]) / 255, atol=0.01)
     figure.savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
     assert deerscope.figure(trace, episode=0).axes[0].get_title() == "first"

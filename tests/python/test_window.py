@@ -12,6 +12,7 @@ import deerscope
 from deerscope import _proto
 
 from conftest import EXITS, TWO_ARMS, converging, picture
+from served import Served
 
 grpc = pytest.importorskip("grpc")
 pytest.importorskip("google.protobuf")
@@ -26,6 +27,7 @@ class Window:
         self.open = threading.Event()
         self.open.set()
         self.refuse = None
+        self.code = grpc.StatusCode.ABORTED
         show = grpc.stream_unary_rpc_method_handler(
             self._show,
             request_deserializer=self._messages["ShowRequest"].FromString,
@@ -42,8 +44,8 @@ class Window:
         reply = self._messages["ShowReply"]()
         for request in requests:
             self.open.wait(30)
-            if self.refuse:
-                context.abort(grpc.StatusCode.ABORTED, self.refuse)
+            if self.refuse is not None:
+                context.abort(self.code, self.refuse)
             self.requests.put(request)
             reply.frames += request.HasField("frame")
         return reply
@@ -154,6 +156,41 @@ def test_a_closed_window(window, random):
         assert recorder.dropped == before + 1
     with pytest.raises(ValueError, match="closed"):
         recorder.log(actions)
+
+
+@pytest.mark.parametrize(
+    "code, text, message",
+    [
+        ("RESOURCE_EXHAUSTED", "the window shows the run of another program", "shows the run of another program"),
+        ("UNIMPLEMENTED", "", "is no window that waits for runs (deerscope --listen)"),
+        ("ABORTED", "", "the window ended the run (ABORTED)"),
+    ],
+)
+def test_a_window_that_refuses(window, recwarn, code, text, message):
+    window.refuse, window.code = text, getattr(grpc.StatusCode, code)
+    with pytest.raises(deerscope.EngineError) as raised:
+        deerscope.connect(window.address, EXITS, TWO_ARMS)
+    assert window.address in str(raised.value) and message in str(raised.value)
+    assert not [one for one in recwarn if one.category is deerscope.WindowClosed]
+
+
+def test_a_server_is_no_window():
+    with Served() as served:
+        with pytest.raises(deerscope.EngineError, match="is no window that waits for runs"):
+            deerscope.connect(served.address, EXITS, TWO_ARMS)
+
+
+def test_a_frame_that_no_window_takes(window, random):
+    big = np.zeros((4000, 4000, 3), np.uint8)
+    with deerscope.connect(window.address, [1], 1, model_name="broken \ud800 text") as recorder:
+        with pytest.raises(ValueError, match="the instruction has 5000 bytes, expected at most 4096"):
+            recorder.start_episode("x" * 5000)
+        recorder.start_episode("broken \ud800 text")
+        with pytest.raises(ValueError, match="48000... bytes, expected at most 33554432"):
+            recorder.log([[0.0]], images=big)
+        assert recorder.log([[0.0]], images=big[:8, :8]).frame == 0
+    run, frame = window.take(2)
+    assert run.run.name == frame.frame.observation.instruction == "broken ? text"
 
 
 def test_wrong_arguments(window, random):

@@ -9,8 +9,28 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 import numpy as np
 import numpy.typing as npt
 
+from ._checks import (
+    as_numbers,
+    checked_number,
+    checked_numbers,
+    checked_picture,
+    checked_whole,
+    finite_numbers,
+    shown,
+)
 from ._trace_file import Features
-from ._trace_format import BY_POLICY, HAS_FEATURE, MODES, MOST_EXITS, PRESENT, REASONS, STAGES, Shape
+from ._trace_format import (
+    BY_POLICY,
+    HAS_FEATURE,
+    MODES,
+    MOST_EXITS,
+    MOST_LAYERS,
+    MOST_TOKENS,
+    PRESENT,
+    REASONS,
+    STAGES,
+    Shape,
+)
 from .actions import delta
 
 ALWAYS = 1e8
@@ -19,9 +39,14 @@ NEVER = -1e8
 """A threshold at which a frame never exits."""
 
 _LONGEST_SIDE = 4096  # pixels
+# Below 0 by rounding: a cosine in half precision, anything else in single.
+_LEAST_COSINE_DELTA, _LEAST_DELTA = -1e-2, -1e-6
 
 Array = npt.ArrayLike
 Images = Union[Array, Mapping[str, Array]]
+
+
+_MOST = float(np.finfo(np.float32).max)
 
 
 class Logged(NamedTuple):
@@ -51,11 +76,13 @@ class Row(NamedTuple):
 class RowMaker:
     """Makes rows for traces of one kind. Holds no frames; thread-safe."""
 
-    def __init__(self, exits: Tuple[int, ...], shape: Shape, delta_type: str) -> None:
+    def __init__(self, exits: Tuple[int, ...], shape: Shape, delta_type: str, half: bool = False) -> None:
+        """half: features are stored as float16."""
         self._exits = exits
         self._shape = shape
         self._layout = shape.layout
         self._delta_type = delta_type
+        self._feature_type = np.float16 if half else np.float32
 
     def make(
         self,
@@ -102,7 +129,7 @@ class RowMaker:
             {
                 "frames/mode": MODES.index("probe" if len(evaluated) == len(made) else "policy"),
                 "frames/reason": self._reason(reason, index, distances, limits),
-                "frames/prompt_tokens": _whole("prompt_tokens", prompt_tokens),
+                "frames/prompt_tokens": checked_whole("prompt_tokens", prompt_tokens, 0, MOST_TOKENS),
                 "frames/exit_layer": self._exits[index],
                 "frames/exit_index": index,
                 "frames/command": sent[0] if layout.is_deer else sent,
@@ -124,7 +151,7 @@ class RowMaker:
         return values
 
     def checked_thresholds(self, thresholds: Sequence[float]) -> npt.NDArray[np.float64]:
-        values = np.asarray(thresholds, np.float64)
+        values = as_numbers("thresholds", thresholds, np.float64)
         exits = len(self._exits)
         if values.shape == (exits - 1,):
             values = np.append(values, ALWAYS)
@@ -141,13 +168,21 @@ class RowMaker:
         out = np.full(len(made), np.nan, np.float32)
         if given is not None:
             for i, value in enumerate(self._per_exit("deltas", given)):
-                out[i] = np.nan if value is None else float(value)
+                out[i] = np.nan if value is None else self._given_delta(f"deltas[{i}]", value)
             return out
         for i, one in enumerate(made):
             before = made[i - 1] if i > 0 else previous
             if one is not None and before is not None:
-                out[i] = delta(one, before, self._layout, self._delta_type)
+                out[i] = min(delta(one, before, self._layout, self._delta_type), _MOST)
         return out
+
+    def _given_delta(self, what: str, value: Any) -> float:
+        expected = "a number from 0, or NaN or None if there is none"
+        number = checked_number(what, value, expected)
+        least = _LEAST_COSINE_DELTA if self._delta_type == "cosine" else _LEAST_DELTA
+        if not math.isnan(number) and not least <= number <= _MOST:
+            raise ValueError(f"{what} is {number:g}, expected {expected}")
+        return number
 
     def _taken(
         self,
@@ -163,9 +198,12 @@ class RowMaker:
                     if distances[i] <= limits[i]:
                         return i
             return evaluated[-1]
-        index = int(taken)
-        if index != taken or index not in evaluated:
-            raise ValueError(f"taken is {taken}, expected the index of an evaluated exit: one of {evaluated}")
+        try:
+            index = checked_whole("taken", taken, 0, len(made) - 1)
+        except (TypeError, ValueError):
+            index = -1
+        if index not in evaluated:
+            raise ValueError(f"taken is {shown(taken)}, expected the index of an evaluated exit: one of {evaluated}")
         return index
 
     def _features(
@@ -186,13 +224,14 @@ class RowMaker:
         for slot, what, value, has_action in given:
             if value is None:
                 continue
-            array = np.array(value, np.float32)
             if not self._shape.feature_size:
                 raise ValueError(f"{what} is given, but the recorder was made without feature_size")
+            array = as_numbers(what, value, np.float32)
             if list(array.shape) != expected:
                 raise ValueError(f"{what} has the shape {list(array.shape)}, expected {expected}")
             if not has_action:
                 raise ValueError(f"{what} is given, but there is no action of that layer")
+            finite_numbers(what, value, self._feature_type)
             out[slot] = array
         return out
 
@@ -204,7 +243,7 @@ class RowMaker:
         limits: Optional[npt.NDArray[np.float64]],
     ) -> int:
         if reason is not None:
-            if reason not in REASONS:
+            if not isinstance(reason, str) or reason not in REASONS:
                 raise ValueError(f"reason is {reason!r}, expected one of {', '.join(REASONS)}")
             return REASONS.index(reason)
         if index == len(self._exits) - 1:
@@ -215,7 +254,7 @@ class RowMaker:
     def _recorded(self, action: Optional[Array]) -> npt.NDArray[np.float64]:
         if action is None:
             return np.full(self._layout.width, np.nan)
-        return _vector("recorded_action", action, self._layout.width)
+        return checked_numbers("recorded_action", action, self._layout.width)
 
     def _observation(
         self, images: Optional[Images], state: Optional[Array], scene: Optional[Array], recorded: Optional[Array]
@@ -225,16 +264,18 @@ class RowMaker:
         if images is not None:
             cameras = images if isinstance(images, Mapping) else {"static": images}
             if "static" not in cameras:
-                raise ValueError(f"images has the cameras {sorted(cameras)}, expected 'static' among them")
+                raise ValueError(f"images has the cameras {shown(list(cameras))}, expected 'static' among them")
             for camera, image in cameras.items():
-                arrays[f"rgb_{camera}"] = _picture(f"images[{camera!r}]", image)
+                if not isinstance(camera, str):
+                    raise TypeError(f"images has the camera {shown(camera)}, expected a name (str)")
+                arrays[f"rgb_{camera}"] = checked_picture(f"images[{camera!r}]", image, _LONGEST_SIDE)
         if state is not None:
-            numbers = _vector("state", state)
+            numbers = checked_numbers("state", state)
             arrays["robot_obs" if len(numbers) == 15 else "state"] = numbers
         if scene is not None:
-            arrays["scene_obs"] = _vector("scene", scene, 24)
+            arrays["scene_obs"] = checked_numbers("scene", scene, 24)
         if arrays and recorded is not None and self._layout.is_deer:
-            arrays["rel_actions"] = _vector("recorded_action", recorded, 7)
+            arrays["rel_actions"] = checked_numbers("recorded_action", recorded, 7)
         return arrays
 
     def _action_columns(self, prefix: str, actions: npt.NDArray[np.float32]) -> Dict[str, Any]:
@@ -299,14 +340,15 @@ def runs(rows: List[Row]) -> Features:
     return out
 
 
-def checked_exits(exits: Sequence[int]) -> Tuple[int, ...]:
+def checked_exits(exits: Any, what: str = "exits") -> Tuple[int, ...]:
     if isinstance(exits, (int, str, bytes)) or not hasattr(exits, "__iter__"):
-        raise TypeError(f"exits is {exits!r}, expected the zero-based layers of the exits, such as [1, 3, 5]")
-    layers = tuple(int(layer) for layer in exits)
-    if not 1 <= len(layers) <= MOST_EXITS:
-        raise ValueError(f"there are {len(layers)} exits, expected 1 to {MOST_EXITS}")
+        raise TypeError(f"{what} is {shown(exits)}, expected the zero-based layers of the exits, such as [1, 3, 5]")
+    given = list(exits)
+    if not 1 <= len(given) <= MOST_EXITS:
+        raise ValueError(f"there are {len(given)} exits, expected 1 to {MOST_EXITS}")
+    layers = tuple(checked_whole(f"{what}[{i}]", one, 0, MOST_LAYERS - 1) for i, one in enumerate(given))
     if any(b <= a for a, b in zip(layers, layers[1:])):
-        raise ValueError(f"exits is {list(layers)}, expected layers from shallow to deep, each once")
+        raise ValueError(f"{what} is {list(layers)}, expected layers from shallow to deep, each once")
     if layers[0] < 1:
         raise ValueError(
             f"the first exit is after layer {layers[0]}, expected layer 1 or deeper: its action is compared with "
@@ -315,52 +357,27 @@ def checked_exits(exits: Sequence[int]) -> Tuple[int, ...]:
     return layers
 
 
-def _vector(what: str, values: Array, size: Optional[int] = None) -> npt.NDArray[np.float64]:
-    array = np.array(values, np.float64)
-    expected = "[n]" if size is None else f"[{size}]"
-    if array.ndim != 1 or array.size == 0 or (size is not None and array.size != size):
-        raise ValueError(f"{what} has the shape {list(array.shape)}, expected {expected}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{what} holds NaN or infinity, expected finite numbers")
-    return array
-
-
-def _picture(what: str, image: Array) -> npt.NDArray[np.uint8]:
-    array = np.array(image)
-    sides = array.shape[:2]
-    if (
-        array.dtype != np.uint8
-        or array.ndim != 3
-        or array.shape[2] != 3
-        or not all(1 <= s <= _LONGEST_SIDE for s in sides)
-    ):
-        raise ValueError(
-            f"{what} is {array.dtype} {list(array.shape)}, expected uint8 [height, width, 3], RGB, at most "
-            f"{_LONGEST_SIDE} pixels a side"
-        )
-    return array
-
-
-def _whole(what: str, value: int) -> int:
-    number = int(value)
-    if number != value or not 0 <= number < 1 << 31:
-        raise ValueError(f"{what} is {value}, expected a whole number from 0")
-    return number
-
-
 def _times(times_ms: Optional[Mapping[str, float]]) -> npt.NDArray[np.float64]:
     out = np.zeros(len(STAGES))
-    for stage, value in (times_ms or {}).items():
-        if stage not in STAGES:
-            raise ValueError(f"times_ms names the stage {stage!r}, expected one of {', '.join(STAGES)}")
-        if not math.isfinite(value) or value < 0:
-            raise ValueError(f"times_ms[{stage!r}] is {value}, expected milliseconds from 0")
-        out[STAGES.index(stage)] = value
+    if times_ms is None:
+        return out
+    if not isinstance(times_ms, Mapping):
+        raise TypeError(f"times_ms is {shown(times_ms)}, expected a dict of milliseconds by stage")
+    for stage, value in times_ms.items():
+        if not isinstance(stage, str) or stage not in STAGES:
+            raise ValueError(f"times_ms names the stage {shown(stage)}, expected one of {', '.join(STAGES)}")
+        number = checked_number(f"times_ms[{stage!r}]", value, "milliseconds from 0")
+        if not math.isfinite(number) or number < 0:
+            raise ValueError(f"times_ms[{stage!r}] is {shown(value)}, expected milliseconds from 0")
+        out[STAGES.index(stage)] = number
     return out
 
 
 def _deer_command(action: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Arm in half precision, and the gripper +1 (open) or -1 (close)."""
+    largest = float(np.abs(action).max())
+    if largest > np.finfo(np.float16).max:
+        raise ValueError(f"the action holds {largest:g}, which has no half precision: give command as well")
     out = action.astype(np.float16).astype(np.float32)
     out[..., 6] = np.where(action[..., 6] > 0.5, 1, -1)
     return out

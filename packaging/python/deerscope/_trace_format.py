@@ -14,6 +14,8 @@ LAYOUT_VERSION = 2  # of traces with other actions
 
 MOST_EXITS = 256
 MOST_WIDTH = 1 << 16
+MOST_LAYERS = 1 << 16
+MOST_TOKENS = 1 << 20  # of an instruction
 
 PRESENT, BY_POLICY, HAS_FEATURE = 1, 2, 4
 REASONS = ("within_threshold", "deepest_allowed", "held", "scheduled", "fixed", "forced", "repeated")

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 import numpy.typing as npt
+
+from ._checks import as_numbers, checked_number, checked_whole, finite_numbers, shown
 
 KINDS = ("position", "rotation", "joint", "gripper", "other")
 DELTA_TYPES = ("L2", "mean", "max", "cosine")
@@ -44,8 +46,10 @@ class Dimension:
                 raise ValueError(f"the {what} {text!r} is not printable or longer than {_LONGEST_NAME} bytes")
         if not self.name:
             raise ValueError("a dimension of an action needs a name")
-        if self.kind not in KINDS:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise ValueError(f"dimension {self.name!r} is of kind {self.kind!r}, expected one of {', '.join(KINDS)}")
+        for field, number in (("scale", self.scale), ("opens_above", self.opens_above)):
+            checked_number(f"{field} of dimension {self.name!r}", number, "a finite number")
         if not math.isfinite(self.scale) or self.scale == 0:
             raise ValueError(
                 f"dimension {self.name!r} has the scale {self.scale}, expected a finite number other than 0"
@@ -70,22 +74,29 @@ class ActionLayout:
     def __init__(self, dimensions: Union[int, Sequence[Union[str, Dimension]]], steps: int = 1) -> None:
         if isinstance(dimensions, str):
             raise TypeError("an action's dimensions are a number or a list of names, not one string")
+        names: Optional[List[Any]] = None
         if isinstance(dimensions, (int, np.integer)):
-            dimensions = [f"value {i + 1}" for i in range(int(dimensions))]
-        made = tuple(one if isinstance(one, Dimension) else Dimension(one) for one in dimensions)
+            count = int(dimensions)
+        elif hasattr(dimensions, "__iter__") and not isinstance(dimensions, bytes):
+            names = list(dimensions)
+            count = len(names)
+        else:
+            raise TypeError(f"an action's dimensions are {shown(dimensions)}, expected a number or a list of names")
+        if not 1 <= count <= _MOST_DIMENSIONS:
+            raise ValueError(f"an action has {shown(count)} dimensions, expected 1 to {_MOST_DIMENSIONS}")
+        if names is None:
+            names = [f"value {i + 1}" for i in range(count)]
+        made = tuple(one if isinstance(one, Dimension) else Dimension(one) for one in names)
         object.__setattr__(self, "dimensions", made)
-        object.__setattr__(self, "steps", int(steps))
-        if not 1 <= len(made) <= _MOST_DIMENSIONS:
-            raise ValueError(f"an action has {len(made)} dimensions, expected 1 to {_MOST_DIMENSIONS}")
-        if not 1 <= self.steps <= _MOST_STEPS or self.size > _MOST_NUMBERS:
+        object.__setattr__(self, "steps", checked_whole("steps of an action", steps, 1, _MOST_STEPS))
+        if self.size > _MOST_NUMBERS:
             raise ValueError(
-                f"an action has {self.steps} steps of {len(made)} numbers, expected 1 to {_MOST_STEPS} steps "
-                f"and at most {_MOST_NUMBERS} numbers in all"
+                f"an action has {self.steps} steps of {count} numbers, expected at most {_MOST_NUMBERS} numbers in all"
             )
-        names = [one.name for one in made]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two dimensions of an action are called {name!r}")
+        called = [one.name.encode("utf-8", "replace") for one in made]
+        for one in made:
+            if called.count(one.name.encode("utf-8", "replace")) > 1:
+                raise ValueError(f"two dimensions of an action are called {one.name!r}")
         if all(one.kind == "gripper" for one in made):
             raise ValueError("an action has only grippers: there is nothing to compare")
 
@@ -102,7 +113,8 @@ class ActionLayout:
     @property
     def is_deer(self) -> bool:
         """Whether this is `DEER_ACTIONS`."""
-        return self == DEER_ACTIONS
+        # As a trace says it: only grippers have `opens_above` there.
+        return self.size == DEER_ACTIONS.size and self.as_json() == DEER_ACTIONS.as_json()
 
     @property
     def compared(self) -> npt.NDArray[np.intp]:
@@ -110,18 +122,15 @@ class ActionLayout:
         return np.array([i for i, one in enumerate(self.dimensions) if one.kind != "gripper"], dtype=np.intp)
 
     def as_array(self, action: Any, what: str = "an action") -> npt.NDArray[np.float32]:
-        """A copy of `action` as float32 [steps, width]. Raises ValueError naming `what` if it has another shape, or
-        holds numbers that are not finite."""
-        try:
-            array = np.array(action, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{what} is not an array of numbers: {error}") from None
+        """A copy of `action` as float32 [steps, width]. Raises ValueError or TypeError naming `what` if it has
+        another shape, or holds anything else than finite numbers."""
+        array = as_numbers(what, action, np.float32)
         expected = (self.steps, self.width)
         if array.shape != expected and not (self.steps == 1 and array.shape == (self.width,)):
             also = f" or [{self.width}]" if self.steps == 1 else ""
             raise ValueError(f"{what} has the shape {list(array.shape)}, expected {list(expected)}{also}")
         if not np.isfinite(array).all():
-            raise ValueError(f"{what} holds NaN or infinity, expected finite numbers")
+            finite_numbers(what, action, np.float32)  # says which
         return array.reshape(expected)
 
     def as_json(self) -> Dict[str, Any]:
@@ -140,6 +149,18 @@ class ActionLayout:
         fields = ("name", "unit", "kind", "scale", "opens_above")
         dimensions = [Dimension(**{k: v for k, v in one.items() if k in fields}) for one in json["dimensions"]]
         return ActionLayout(dimensions, json["steps"])
+
+
+def checked_layout(what: str, actions: Any) -> ActionLayout:
+    """An ActionLayout, or what makes one. Raises ValueError or TypeError."""
+    if isinstance(actions, ActionLayout):
+        return actions
+    is_list = hasattr(actions, "__iter__") and not isinstance(actions, bytes)
+    if not is_list and not isinstance(actions, (int, np.integer)):
+        raise TypeError(
+            f"{what} is {shown(actions)}, expected an ActionLayout, the number of values or a list of their names"
+        )
+    return ActionLayout(actions)
 
 
 def _deer_dimensions() -> List[Dimension]:

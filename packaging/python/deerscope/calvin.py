@@ -15,6 +15,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, Union
 import numpy as np
 import numpy.typing as npt
 
+from ._checks import checked_address, checked_flag
 from .actions import DEER_ACTIONS
 from .engine import Engine, EngineError, Exit, Step
 from .recorder import Recorder
@@ -47,11 +48,12 @@ class Policy:
             actions are the same.
         overwrite: replace an existing trace. Otherwise it raises FileExistsError.
 
-        Raises EngineError, ImportError as `deerscope.Engine` does, and what `deerscope.Recorder` raises.
+        Raises what `deerscope.Engine` and `deerscope.Recorder` raise.
         """
+        self._probe = checked_flag("probe", probe)
+        checked_flag("overwrite", overwrite)
         self._owns = not isinstance(engine, Engine)
         self._engine = engine if isinstance(engine, Engine) else Engine(engine, token, tls_ca=tls_ca)
-        self._probe = probe
         self._recorder: Optional[Recorder] = None
         self._goal: Optional[str] = None
         if record is not None:
@@ -215,6 +217,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--eval_log_dir", help="where CALVIN writes its results")
     parser.add_argument("--debug", action="store_true", help="CALVIN's camera view and messages")
     given = parser.parse_args(arguments)
+    try:
+        checked_address(given.engine)
+    except ValueError as error:
+        parser.error(f"--engine: {error}")
     try:
         from calvin_agent.evaluation import evaluate_policy as evaluation
     except ImportError as error:

@@ -3,23 +3,38 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Type, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _proto
-from ._rows import ALWAYS
+from ._checks import (
+    as_numbers,
+    checked_address,
+    checked_flag,
+    checked_instruction,
+    checked_path,
+    checked_picture,
+    checked_seconds,
+    checked_token,
+    checked_whole,
+    shown,
+)
+from ._results import Attention, Exit, Health, Model, Step, to_model, to_step
+from ._rows import ALWAYS, NEVER
 
-if TYPE_CHECKING:
-    Floats = npt.NDArray[np.float32]
+__all__ = ["Attention", "ConnectionLost", "Engine", "EngineError", "Exit", "Health", "Model", "Step"]
+
 Picture = Union[npt.ArrayLike, bytes]
 
-_MOST_BYTES = 32 << 20
+MOST_BYTES = 32 << 20  # of a message
+_REST_BYTES = 1 << 10  # of a message, beside the observation
+_MOST_FRAME = (1 << 63) - 1
+_MOST_LAYER = (1 << 31) - 1
 _WAIT_MS = (100, 1000)  # between attempts to connect: the first, the longest
 
 
@@ -29,108 +44,6 @@ class EngineError(Exception):
 
 class ConnectionLost(EngineError):
     """The server cannot be reached, or knows the rollout no more, and `reconnect_s` have passed."""
-
-
-class Model(NamedTuple):
-    """The model on the server."""
-
-    name: str
-    family: str
-    """For example "MPT-1b"."""
-    note: str
-    fingerprint: str
-    """Of its files, 40 hexadecimal digits; empty if the server does not say."""
-    exit_layers: Tuple[int, ...]
-    """Zero-based decoder layers after which the exits sit, shallow to deep."""
-    layers: int
-    """Decoder layers in memory."""
-    d_model: int
-    """Numbers in a feature."""
-    image_size: int
-    """Pixels, square, to which pictures are resized."""
-    parameters: int
-    device: str
-    dtype: str
-
-
-class Health(NamedTuple):
-    """How the server is."""
-
-    version: str
-    uptime_s: float
-    rollouts: int
-    """Open ones."""
-    rollouts_most: int
-    steps: int
-    """Run since it started."""
-    waiting: int
-    """Calls that wait for the model."""
-
-
-class Exit(NamedTuple):
-    """What an evaluated exit said."""
-
-    layer: int
-    """Zero-based decoder layer after which it sits."""
-    action: Floats
-    """[7]: x y z and the turns about them, relative and scaled as CALVIN's rel_actions; the gripper's probability of
-    opening."""
-    delta: float
-    """The criterion's value against the exit before; NaN if there is none."""
-    threshold: float
-    """NaN if there is none."""
-    feature: Optional[Floats]
-    """Pooled hidden state, [d_model]; None unless asked for."""
-    by_policy: bool
-    """False: evaluated only because of `probe`."""
-
-
-class Step(NamedTuple):
-    """One step of the policy."""
-
-    command: Floats
-    """[7], for the robot: the arm as in `Exit.action`, the gripper exactly +1 (open) or -1 (close)."""
-    action: Floats
-    """[7], as in `Exit.action`."""
-    exit_layer: int
-    """Zero-based decoder layer at which the frame exited."""
-    exit_index: int
-    """Its index among the exits, from 0; -1 for a layer that is not an exit."""
-    reason: str
-    """"within_threshold", "deepest_allowed", "held", "scheduled", "fixed", "forced" or "repeated"."""
-    step: int
-    """Executed steps since the rollout was reset."""
-    exits: Tuple[Exit, ...]
-    """Evaluated exits, shallow to deep."""
-    previous: Optional[Exit]
-    """The layer below the first exit, with which that one is compared."""
-    prompt_tokens: int
-    gflops: Dict[str, float]
-    """Billions of multiply-adds: "vision", "resampler", "llm", "head", "gate" and "total"."""
-    times_ms: Dict[str, float]
-    """Milliseconds: "preprocess", "vision", "resampler", "llm", "head"; "waited" for other clients; "server", all of
-    it."""
-
-    @property
-    def depth(self) -> int:
-        """Layers run."""
-        return self.exit_layer + 1
-
-
-class Attention(NamedTuple):
-    """Where an exit looked in a frame."""
-
-    static: Floats
-    """[heads, rows, columns], rows from the top. For each head the weights of both cameras add up to 1."""
-    gripper: Floats
-    """The same."""
-    static_area: Tuple[float, float, float, float]
-    """x, y, width and height of what the patches cover, in the picture's pixels."""
-    gripper_area: Tuple[float, float, float, float]
-    cross_layer: int
-    """Decoder layer after the cross-attention."""
-    learnt_share: float
-    """Share of attention on the latents' own values, which is in neither."""
 
 
 class Engine:
@@ -154,21 +67,24 @@ class Engine:
         reconnect_s: float = 30.0,
     ) -> None:
         """
-        address: "HOST:PORT", "[IPV6]:PORT" or "unix:PATH". Addresses that are not of this machine are reached by TLS.
+        address: "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", with a port from 1 to 65535. Addresses that are not of this
+            machine are reached by TLS.
         token: the server's.
         tls_ca: path of certificates (PEM) that vouch for the server; by default the system's.
-        deadline_s: seconds that the server has for an answer.
+        deadline_s: seconds that the server has for an answer, more than 0.
         reconnect_s: seconds for which a lost connection is tried again; 0: not at all.
 
-        Raises ImportError without grpcio or protobuf, EngineError if no server answers or it is of another version.
+        Raises ImportError without grpcio or protobuf, ValueError or TypeError naming the argument, what was found and
+        what was expected, OSError if `tls_ca` cannot be read, and EngineError if no server answers or it is of another
+        version.
         """
-        self._grpc = _import_grpc()
+        self._grpc = import_grpc()
         self._messages = _proto.messages()
-        self._address = address
-        self._metadata = [] if token is None else [("authorization", f"Bearer {token}")]
-        self._deadline_s = float(deadline_s)
-        self._reconnect_s = float(reconnect_s)
-        self._channel = self._open_channel(address, tls_ca)
+        self._address, is_local = checked_address(address)
+        self._metadata = [] if token is None else [("authorization", f"Bearer {checked_token(token)}")]
+        self._deadline_s = checked_seconds("deadline_s", deadline_s)
+        self._reconnect_s = checked_seconds("reconnect_s", reconnect_s, or_zero=True)
+        self._channel = self._open_channel(is_local, tls_ca)
         self._lock = threading.RLock()
         self._state = self._messages["RolloutState"]()
         self._rollout = ""
@@ -178,7 +94,7 @@ class Engine:
         try:
             described = self._call("Describe", self._messages["DescribeRequest"]())
             self._check_protocol(described)
-            self._model = _model(described)
+            self._model = to_model(described)
             self._policy: Dict[str, Any] = json.loads(described.policy)
             self._open()
         except BaseException:
@@ -228,23 +144,25 @@ class Engine:
     ) -> Step:
         """Runs one frame and advances the rollout. Another instruction than before resets it first.
 
-        static, gripper: RGB, uint8 [height, width, 3], at most 4096 pixels each, or the bytes of a PNG or JPEG file.
-            The published models need both.
+        static, gripper: RGB, uint8 [height, width, 3], at most 4096 pixels a side, or the bytes of a PNG or JPEG file.
+            Both together have at most 32 MiB, which is 3344 x 3344 pixels raw. The published models need both.
         robot_obs, scene_obs: CALVIN's, [15] and [24]; DeeR's models do not look at them.
         probe: evaluate every exit; the policy decides all the same.
         features: return the pooled hidden states of the evaluated exits.
         frame: index in its episode, for forced exits; by default the number of the step.
 
-        Raises ValueError or TypeError for unusable arguments, EngineError if the call fails; the rollout is then as it
-        was.
+        Raises ValueError or TypeError naming the argument, what was found and what was expected, EngineError if the
+        call fails; the rollout is then as it was.
         """
-        request = self._messages["StepRequest"](probe=probe, features=features, state=True)
+        request = self._messages["StepRequest"](
+            probe=checked_flag("probe", probe), features=checked_flag("features", features), state=True
+        )
         with self._lock:
-            number = self._state.steps if frame is None else int(frame)
+            number = self._state.steps if frame is None else checked_whole("frame", frame, 0, _MOST_FRAME)
             self._observe(request.observation, number, static, gripper, instruction, robot_obs, scene_obs)
             reply = self._on_rollout("Step", request)
             self._state = reply.state
-        return _step(reply, features)
+        return to_step(reply, features)
 
     def reset(self) -> None:
         """The start of an episode: resets history and step count. Raises EngineError."""
@@ -257,18 +175,35 @@ class Engine:
                 raise
 
     def set_policy(self, policy: Mapping[str, Any]) -> None:
-        """Uses a policy from the next step on: JSON as `policy` gives it; fields left out have their defaults.
+        """Uses a policy from the next step on: JSON as `policy` gives it. Fields left out have their defaults, not
+        their present values: the criterion is then "action_delta", and there are no thresholds. Every criterion but
+        "fixed_exit" and "time_step" needs `thresholds`, one per exit, or all but the deepest.
 
-        Raises EngineError, keeping the previous one, if it does not fit the model.
+        Raises ValueError or TypeError if it is not JSON, EngineError if it does not fit the model; the policy is then
+        as it was.
         """
-        request = self._messages["SetPolicyRequest"](policy=json.dumps(dict(policy)))
+        if not isinstance(policy, Mapping):
+            raise TypeError(f"policy is {shown(policy)}, expected a dict as Engine.policy gives it")
+        try:
+            text = json.dumps(dict(policy), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"policy is not JSON ({error}), expected a dict as Engine.policy gives it, with deerscope.ALWAYS and "
+                "deerscope.NEVER as the widest thresholds"
+            ) from None
+        request = self._messages["SetPolicyRequest"](policy=text)
         with self._lock:
             self._policy = json.loads(self._on_rollout("SetPolicy", request).policy)
 
     def set_thresholds(self, thresholds: Sequence[float]) -> None:
         """Thresholds of the exits, shallow to deep, for the present policy: one per exit, or all but the deepest.
-        `deerscope.ALWAYS` and `deerscope.NEVER` are allowed. Raises EngineError."""
-        values = [float(one) for one in thresholds]
+        `deerscope.ALWAYS` and `deerscope.NEVER` are allowed, and infinity means the same.
+
+        Raises ValueError or TypeError if they are not numbers, EngineError if they do not fit the model."""
+        given = as_numbers("thresholds", thresholds, np.float64)
+        if given.ndim != 1 or np.isnan(given).any():
+            raise ValueError(f"thresholds is {shown(given.tolist())}, expected a list of numbers, one per exit")
+        values = np.clip(given, NEVER, ALWAYS).tolist()
         if len(values) == len(self._model.exit_layers) - 1:
             values.append(ALWAYS)
         changed = self.policy
@@ -280,9 +215,9 @@ class Engine:
     def attend(self, static: Picture, gripper: Picture, instruction: str, exit_layer: int) -> Attention:
         """Where the exit after `exit_layer` looks in a frame; pictures as for `step`. Does not change the rollout.
 
-        Raises EngineError, also if there is no such exit.
+        Raises ValueError or TypeError as `step`, EngineError, also if there is no such exit.
         """
-        request = self._messages["AttendRequest"](exit_layer=exit_layer)
+        request = self._messages["AttendRequest"](exit_layer=checked_whole("exit_layer", exit_layer, 0, _MOST_LAYER))
         with self._lock:
             self._observe(request.observation, 0, static, gripper, instruction, None, None)
             reply = self._on_rollout("Attend", request)
@@ -344,10 +279,8 @@ class Engine:
         robot_obs: Optional[npt.ArrayLike],
         scene_obs: Optional[npt.ArrayLike],
     ) -> None:
-        if not isinstance(instruction, str):
-            raise TypeError(f"the instruction is of type {type(instruction).__name__}, expected str")
         out.frame = frame
-        out.instruction = instruction
+        out.instruction = checked_instruction(instruction, MOST_BYTES)
         _put_picture(out.rgb_static, static, "static")
         if gripper is not None:
             _put_picture(out.rgb_gripper, gripper, "gripper")
@@ -356,28 +289,36 @@ class Engine:
             (scene_obs, 24, out.scene_obs, "scene_obs"),
         ):
             if values is not None:
-                array = np.asarray(values, np.float64)
+                array = as_numbers(name, values, np.float64)
                 if array.shape != (count,):
                     raise ValueError(f"{name} has the shape {list(array.shape)}, expected [{count}]")
                 field.extend(array.tolist())
+        size = out.ByteSize()
+        if size > MOST_BYTES - _REST_BYTES:
+            raise ValueError(
+                f"the observation has {size} bytes (static {_described(out.rgb_static)}, gripper "
+                f"{_described(out.rgb_gripper)}), expected at most {MOST_BYTES - _REST_BYTES}: give smaller pictures, "
+                "or the bytes of PNG or JPEG files"
+            )
 
     # Calls.
 
-    def _open_channel(self, address: str, tls_ca: Optional[str]) -> Any:
+    def _open_channel(self, is_local: bool, tls_ca: Optional[str]) -> Any:
+        address = self._address
         options = [
-            ("grpc.max_receive_message_length", _MOST_BYTES),
-            ("grpc.max_send_message_length", _MOST_BYTES),
+            ("grpc.max_receive_message_length", MOST_BYTES),
+            ("grpc.max_send_message_length", MOST_BYTES),
             ("grpc.enable_http_proxy", 0),
             ("grpc.initial_reconnect_backoff_ms", _WAIT_MS[0]),
             ("grpc.min_reconnect_backoff_ms", _WAIT_MS[0]),
             ("grpc.max_reconnect_backoff_ms", _WAIT_MS[1]),
             ("grpc.use_local_subchannel_pool", 1),
         ]
-        if _is_local(address) and tls_ca is None:
+        if is_local and tls_ca is None:
             return self._grpc.insecure_channel(address, options)
         roots = None
         if tls_ca is not None:
-            with open(tls_ca, "rb") as file:
+            with open(checked_path("tls_ca", tls_ca), "rb") as file:
                 roots = file.read()
         return self._grpc.secure_channel(address, self._grpc.ssl_channel_credentials(roots), options)
 
@@ -457,7 +398,7 @@ class Engine:
 
     def _check_same_model(self, described: Any) -> None:
         self._check_protocol(described)
-        if _model(described) != self._model:
+        if to_model(described) != self._model:
             raise EngineError(
                 f"the server at {self._address} came back with another model, {described.name}: the rollout cannot be "
                 "continued"
@@ -468,7 +409,7 @@ class Engine:
             raise ValueError("the engine is closed")
 
 
-def _import_grpc() -> Any:
+def import_grpc() -> Any:
     try:
         import google.protobuf  # noqa: F401
         import grpc
@@ -480,77 +421,15 @@ def _import_grpc() -> Any:
     return grpc
 
 
-def _is_local(address: str) -> bool:
-    if address.startswith("unix:"):
-        return True
-    host, separator, port = address.rpartition(":")
-    if not separator or not host or not port.isdigit():
-        raise ValueError(f"address is {address!r}, expected HOST:PORT, [IPV6]:PORT or unix:PATH")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def _put_picture(out: Any, picture: Picture, name: str) -> None:
     if isinstance(picture, (bytes, bytearray)):
         out.data = bytes(picture)
         return
-    array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(
-            f"{name} is {array.dtype} {list(array.shape)}, expected uint8 [height, width, 3] or the bytes of a PNG or "
-            "JPEG file"
-        )
+    array = checked_picture(name, picture, also=" or the bytes of a PNG or JPEG file")
     out.height, out.width = array.shape[:2]
     out.data = array.tobytes()
 
 
-def _model(described: Any) -> Model:
-    return Model(
-        described.name,
-        described.family,
-        described.note,
-        described.fingerprint,
-        tuple(described.exit_layers),
-        described.layers,
-        described.d_model,
-        described.image_size,
-        described.parameters,
-        described.device,
-        described.dtype,
-    )
-
-
-def _exit(message: Any, features: bool) -> Exit:
-    return Exit(
-        message.layer,
-        np.array(message.action, np.float32),
-        message.delta,
-        message.threshold,
-        np.array(message.feature, np.float32) if features else None,
-        message.evaluated_by_policy,
-    )
-
-
-def _step(reply: Any, features: bool) -> Step:
-    gflops: Dict[str, float] = {}
-    times: Dict[str, float] = {}
-    for message, into in ((reply.gflops, gflops), (reply.times_ms, times)):
-        for field in message.DESCRIPTOR.fields:
-            into[field.name] = getattr(message, field.name)
-    return Step(
-        np.array(reply.command, np.float32),
-        np.array(reply.action, np.float32),
-        reply.exit_layer,
-        reply.exit_index,
-        reply.reason,
-        reply.step,
-        tuple(_exit(one, features) for one in reply.exits),
-        _exit(reply.predecessor, features) if reply.HasField("predecessor") else None,
-        reply.prompt_tokens,
-        gflops,
-        times,
-    )
+def _described(picture: Any) -> str:
+    raw = f"{picture.width} x {picture.height} pixels, " if picture.width else ""
+    return f"{raw}{len(picture.data)} bytes"

@@ -7,8 +7,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
-from ._rows import Logged
-from .actions import ActionLayout, Dimension
+from ._checks import checked_flag, checked_instruction, checked_path, shown
+from ._rows import Logged, checked_exits
+from ._run import checked_run
+from .actions import ActionLayout, Dimension, checked_layout
 from .recorder import Recorder
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ def attach(
         "last".
     options: of `Recorder`: thresholds, delta_type, half_features, model_name, overwrite and others.
 
-    Raises ValueError if the layers cannot be found.
+    Raises ValueError or TypeError naming the argument, what was found and what was expected, also if the layers cannot
+    be found.
     """
     return Attached(model, layers, head, path, actions, pool, decoder, previous, passes, options)
 
@@ -69,9 +72,14 @@ class Attached:
         passes: str,
         options: Dict[str, Any],
     ) -> None:
-        self._layers = [int(layer) for layer in layers]
-        self._layout = actions if isinstance(actions, ActionLayout) else ActionLayout(actions)
-        self._path = os.fspath(path)
+        import torch
+
+        if not isinstance(model, torch.nn.Module):
+            raise TypeError(f"model is {shown(model)}, expected a torch.nn.Module")
+        self._layers = list(checked_exits(layers, "layers"))
+        self._layout = checked_layout("actions", actions)
+        self._path = checked_path("path", path)
+        _check_options(options, self._layers, self._layout)
         self._pool = _pooling(pool)
         if passes not in ("first", "last"):
             raise ValueError(f"passes is {passes!r}, expected 'first' or 'last'")
@@ -80,8 +88,6 @@ class Attached:
         self._recorder: Optional[Recorder] = None
         self._instruction: Optional[str] = None
         self._handles: List[Any] = []
-        if not self._layers:
-            raise ValueError("layers is empty, expected the zero-based layers of the exits")
 
         stack = _decoder_layers(model, decoder, max(self._layers))
         for layer in self._layers:
@@ -92,6 +98,9 @@ class Attached:
         self._heads: List[Head] = list(head) if many else [head] * len(self._layers)  # type: ignore
         if len(self._heads) != len(self._layers):
             raise ValueError(f"there are {len(self._heads)} heads, expected one, or {len(self._layers)}, one per exit")
+        for one in self._heads:
+            if not callable(one):
+                raise TypeError(f"head is {shown(one)}, expected a function or module, or one for each exit")
         self._previous = self._layers[0] - 1 if previous else None
 
         self._features: Dict[int, "torch.Tensor"] = {}  # by layer, [1, D]
@@ -110,6 +119,7 @@ class Attached:
 
     def start_episode(self, instruction: str = "") -> None:
         """As `Recorder.start_episode`."""
+        checked_instruction(instruction)
         self._instruction = instruction
         if self._recorder is not None:
             self._recorder.start_episode(instruction)
@@ -218,6 +228,28 @@ class Attached:
         return time.perf_counter()
 
 
+def _check_options(options: Dict[str, Any], layers: Sequence[int], layout: ActionLayout) -> None:
+    """Before the first frame, with which the trace is created."""
+    known = [name for name in Recorder.__init__.__kwdefaults__ or () if name != "feature_size"]
+    for name in options:
+        if name not in known:
+            raise TypeError(f"attach() has no argument {name!r}, expected one of {', '.join(known)}")
+    texts: Dict[str, Any] = {
+        name: options[name] for name in ("model_name", "family", "device", "dtype") if name in options
+    }
+    checked_run(
+        layers,
+        layout,
+        options.get("layers"),
+        1,  # known with the first frame
+        options.get("thresholds"),
+        options.get("delta_type", "L2"),
+        texts,
+        options.get("half_features", False),
+    )
+    checked_flag("overwrite", options.get("overwrite", False))
+
+
 def _pooling(pool: Pool) -> Callable[["torch.Tensor"], "torch.Tensor"]:
     if callable(pool):
         return pool
@@ -226,8 +258,8 @@ def _pooling(pool: Pool) -> Callable[["torch.Tensor"], "torch.Tensor"]:
         "mean": lambda hidden: hidden.mean(dim=0),
         "max": lambda hidden: hidden.amax(dim=0),
     }
-    if pool not in known:
-        raise ValueError(f"pool is {pool!r}, expected a function or one of {', '.join(known)}")
+    if not isinstance(pool, str) or pool not in known:
+        raise ValueError(f"pool is {shown(pool)}, expected a function or one of {', '.join(known)}")
     return known[pool]
 
 

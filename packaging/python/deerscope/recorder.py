@@ -13,13 +13,16 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Un
 import h5py
 import numpy as np
 
-from ._frames_folder import FramesFolder
+from ._checks import checked_flag, checked_instruction, checked_path
+from ._existing import refuse_unless_trace, trace_with_frames_in
+from ._frames_folder import FramesFolder, folder_of
 from ._png import png, shrink
-from ._rows import ALWAYS, NEVER, Array, Images, Logged, Row, RowMaker, checked_exits, runs
+from ._rows import Array, Images, Logged, Row, runs
+from ._run import Run, checked_run
 from ._trace_file import TraceError, TraceFile
-from ._trace_format import FORMAT, LAYOUT_VERSION, MOST_WIDTH, VERSION, Shape, columns
+from ._trace_format import FORMAT, LAYOUT_VERSION, VERSION, columns
 from ._version import __version__
-from .actions import DELTA_TYPES, ActionLayout, Dimension
+from .actions import ActionLayout, Dimension
 
 _FLUSH_EVERY_S = 1.0
 _BUFFER_BYTES = 32 << 20
@@ -30,8 +33,9 @@ class Recorder:
     """Writes a trace: one row per frame with every exit's action, delta and feature.
 
     The file opens in `deerscope` and `deer` at every moment, also after the process was killed; it then holds all
-    frames up to the last second. Pictures and states go to a folder next to it (`run.h5` → `run.frames`) in CALVIN's
-    layout, which the trace names; small copies of the static camera's pictures are in the trace itself.
+    frames up to the last second. Pictures and states go to a folder next to it (`run.h5` → `run.frames`, `exp_0.5` →
+    `exp_0.5.frames`) in CALVIN's layout, which the trace names and no other recording shares; small copies of the
+    static camera's pictures are in the trace itself.
 
     All methods may be called from several threads. Use it in a `with` statement, or call `close()`.
     """
@@ -58,9 +62,9 @@ class Recorder:
         exits: zero-based decoder layers after which the exits sit, shallow to deep. The first one is not layer 0: its
             action is compared with that of the layer below it.
         actions: layout of an action: an `ActionLayout`, the number of values, or their names.
-        layers: decoder layers of the model; by default those up to the deepest exit.
-        feature_size: numbers in the pooled hidden state of an exit (d_model); 0 if features are not logged. With
-            `DEER_ACTIONS` it must be given.
+        layers: decoder layers of the model, at most 65536; by default those up to the deepest exit.
+        feature_size: numbers in the pooled hidden state of an exit (d_model), at most 65536; 0 if features are not
+            logged. With `DEER_ACTIONS` it must be given.
         half_features: store features as float16.
         thresholds: one per exit, shallow to deep, or all but the deepest: a frame exits at the first exit whose delta
             is at most this. They are the policy that the program shows first, and decide in `log` where `taken` is not
@@ -68,36 +72,27 @@ class Recorder:
         delta_type: how actions are compared: "L2" (root mean square), "mean", "max" or "cosine"; see
             `deerscope.delta`.
         model_name, family, device, dtype: shown by the program.
-        overwrite: replace an existing trace and its frames. Otherwise they raise FileExistsError.
+        overwrite: replace an existing trace and its frames. Otherwise they raise FileExistsError; so do, in any case,
+            a file that is not a trace, a trace that is being recorded, and a folder with another trace's frames.
 
-        Raises ValueError or TypeError for unusable arguments, TraceError if the file cannot be created.
+        Raises ValueError or TypeError naming the argument, what was found and what was expected, and TraceError if the
+        file cannot be created.
         """
-        self._path = os.path.abspath(os.fspath(path))
-        self._layout = actions if isinstance(actions, ActionLayout) else ActionLayout(actions)
-        self._exits = checked_exits(exits)
-        self._layers = self._exits[-1] + 1 if layers is None else int(layers)
-        if self._layers <= self._exits[-1]:
-            raise ValueError(f"the model has {self._layers} layers, but there is an exit after layer {self._exits[-1]}")
-        if not 0 <= feature_size <= MOST_WIDTH:
-            raise ValueError(f"feature_size is {feature_size}, expected 0 to {MOST_WIDTH}")
-        if self._layout.is_deer and feature_size == 0:
-            raise ValueError("traces of DEER_ACTIONS need feature_size, the width of the pooled hidden state")
-        if delta_type not in DELTA_TYPES:
-            raise ValueError(f"delta_type is {delta_type!r}, expected one of {', '.join(DELTA_TYPES)}")
-        self._delta_type = delta_type
-        self._shape = Shape(len(self._exits), int(feature_size), self._layout)
-        self._maker = RowMaker(self._exits, self._shape, delta_type)
-        self._thresholds = None if thresholds is None else self._maker.checked_thresholds(thresholds)
-        self._folder = FramesFolder(os.path.splitext(self._path)[0] + ".frames")
-        if not overwrite:
-            for taken in (self._path, self._folder.path):
-                if os.path.lexists(taken):
-                    raise FileExistsError(f"{taken} exists: choose another path, or pass overwrite=True to replace it")
-        metadata = self._metadata(model_name, family, device, dtype, half_features)
-        self._file = TraceFile(self._path, self._shape, metadata, half_features)
-        self._folder.remove()
+        self._path = os.path.abspath(checked_path("path", path))
+        texts = {"model_name": model_name, "family": family, "device": device, "dtype": dtype}
+        run = checked_run(exits, actions, layers, feature_size, thresholds, delta_type, texts, half_features)
+        replace = checked_flag("overwrite", overwrite)
+        self._run = run
+        self._folder = FramesFolder(folder_of(self._path))
+        self._take_place(replace)
+        try:
+            self._file = TraceFile(self._path, run.shape, self._metadata(bool(half_features)), bool(half_features))
+            self._folder.clear()
+        except BaseException:
+            self._folder.release()
+            raise
 
-        self._columns = columns(self._shape)
+        self._columns = columns(run.shape)
         self._process = os.getpid()
         self._lock = threading.Condition()  # of what follows
         self._writing = threading.Lock()  # of the files; taken before _lock
@@ -127,17 +122,17 @@ class Recorder:
     @property
     def layout(self) -> ActionLayout:
         """Layout of the actions."""
-        return self._layout
+        return self._run.layout
 
     @property
     def exits(self) -> Tuple[int, ...]:
         """Zero-based layers of the exits, shallow to deep."""
-        return self._exits
+        return self._run.exits
 
     @property
     def feature_size(self) -> int:
         """Numbers in a feature; 0 if features are not logged."""
-        return self._shape.feature_size
+        return self._run.shape.feature_size
 
     @property
     def frames(self) -> int:
@@ -154,8 +149,7 @@ class Recorder:
 
         instruction: what the policy was told, any Unicode text.
         """
-        if not isinstance(instruction, str):
-            raise TypeError(f"the instruction is of type {type(instruction).__name__}, expected str")
+        checked_instruction(instruction)
         self._refuse_in_child()
         with self._lock:
             self._refuse_if_over()
@@ -193,8 +187,8 @@ class Recorder:
             for exits that were not evaluated.
         taken: index of the exit at which the frame exited, from 0. By default the first whose delta is at most its
             threshold, otherwise the deepest one evaluated.
-        features: pooled hidden state of each exit, [feature_size], or None.
-        deltas: of each exit from the previous one. By default computed from `actions` (first exit: from
+        features: pooled hidden state of each exit, [feature_size], finite, or None.
+        deltas: of each exit from the previous one, from 0. By default computed from `actions` (first exit: from
             `previous_action`); NaN or None where not evaluated.
         thresholds: of this frame, if they differ from the recorder's.
         previous_action, previous_feature: of the layer below the first exit, with which the first exit is compared.
@@ -208,7 +202,7 @@ class Recorder:
             joints in rad, widths in m), from which the program draws the arm.
         scene: CALVIN's `scene_obs`, [24].
         times_ms: milliseconds by stage: "preprocess", "vision", "resampler", "llm", "head".
-        prompt_tokens: tokens of the instruction as the model reads it; 0 if not known.
+        prompt_tokens: tokens of the instruction as the model reads it, at most 1048576; 0 if not known.
         reason: why the frame exited there: "within_threshold", "deepest_allowed", "held", "scheduled", "fixed",
             "forced" or "repeated". By default found from deltas and thresholds.
 
@@ -217,8 +211,9 @@ class Recorder:
         Raises ValueError or TypeError naming the argument, what was found and what was expected, and TraceError if
         writing failed (disk full).
         """
-        limits = self._thresholds if thresholds is None else self._maker.checked_thresholds(thresholds)
-        row, logged = self._maker.make(
+        maker = self._run.maker
+        limits = self._run.limits if thresholds is None else maker.checked_thresholds(thresholds)
+        row, logged = maker.make(
             actions,
             limits,
             taken,
@@ -273,7 +268,10 @@ class Recorder:
                 if self._failure is None:
                     self._write()
             finally:
-                self._file.close()
+                try:
+                    self._file.close()
+                finally:
+                    self._folder.release()
         if self._failure is not None:
             raise self._failure
 
@@ -282,6 +280,34 @@ class Recorder:
 
     def __exit__(self, kind: Optional[Type[BaseException]], *rest: object) -> None:
         self.close()
+
+    # Where it is.
+
+    def _take_place(self, replace: bool) -> None:
+        """Takes the folder for this recording alone, once nothing is in the way that may not be replaced."""
+        if os.path.lexists(self._path):
+            if not replace:
+                self._refuse_existing(self._path)
+            refuse_unless_trace(self._path)
+        try:
+            is_used = self._folder.take()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise TraceError(f"{self._path}: cannot be created: {error.strerror}") from None
+        try:
+            if is_used and not replace:
+                self._refuse_existing(self._folder.path)
+            owner = trace_with_frames_in(self._folder.path, self._path) if is_used else None
+            if owner is not None:
+                raise FileExistsError(f"{self._folder.path} holds the frames of {owner}: choose another path")
+        except BaseException:
+            self._folder.release()
+            raise
+
+    @staticmethod
+    def _refuse_existing(path: str) -> None:
+        raise FileExistsError(f"{path} exists: choose another path, or pass overwrite=True to replace it")
 
     # Numbering.
 
@@ -319,33 +345,27 @@ class Recorder:
             self._new_texts.append(text.encode("utf-8", "surrogateescape" if text == self._folder.path else "replace"))
         return self._texts[text]
 
-    def _metadata(self, model_name: str, family: str, device: str, dtype: str, half: bool) -> Dict[str, Any]:
-        limits = self._thresholds
-        if limits is None:
-            limits = np.array([NEVER] * (len(self._exits) - 1) + [ALWAYS])
+    def _metadata(self, half: bool) -> Dict[str, Any]:
+        run = self._run
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "format": FORMAT,
-            "version": VERSION if self._layout.is_deer else LAYOUT_VERSION,
-            "action": self._layout.as_json(),
+            "version": VERSION if run.layout.is_deer else LAYOUT_VERSION,
+            "action": run.layout.as_json(),
             "model": {
                 "path": "",
-                "name": model_name,
+                "name": run.texts["model_name"],
                 "hash": "",
-                "family": family,
-                "layers": self._layers,
-                "d_model": self._shape.feature_size,
+                "family": run.texts["family"],
+                "layers": run.layers,
+                "d_model": run.shape.feature_size,
             },
-            "exit_layers": list(self._exits),
-            "device": device,
-            "dtype": dtype,
+            "exit_layers": list(run.exits),
+            "device": run.texts["device"],
+            "dtype": run.texts["dtype"],
             "features": "float16" if half else "float32",
             "exact": not half,
-            "policy": {
-                "criterion": "action_delta",
-                "delta_type": self._delta_type,
-                "thresholds": [float(one) for one in limits],
-            },
+            "policy": run.policy(),
             "versions": {
                 "deerscope for Python": __version__,
                 "hdf5": h5py.version.hdf5_version,

@@ -188,7 +188,7 @@ def _read(name: str, file: Any, with_features: bool) -> Trace:
         features = features[:, :exits].astype(np.float32)
         features[(status[:, :exits] & HAS_FEATURE) == 0] = np.nan
     command = values["frames/command"]
-    texts = _texts(file)
+    texts = texts_of(file)
     instruction = tuple(_text(texts, number) for number in values["frames/instruction"])
     return Trace(
         path=name,
@@ -235,7 +235,7 @@ def _episodes(values: Dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(starts)]).astype(np.int64)
 
 
-def _texts(file: Any) -> List[str]:
+def texts_of(file: Any) -> List[str]:
     data = file["texts/bytes"][:].tobytes()
     out: List[str] = []
     begin = 0

@@ -13,6 +13,8 @@ import numpy as np
 from .recorder import Recorder
 from .trace import Trace, read
 
+_LIGHTEST = 0.55
+
 Source = Union[str, "os.PathLike[str]", Trace, Recorder]
 
 
@@ -56,7 +58,7 @@ def show(source: Source, arguments: Optional[List[str]] = None) -> "subprocess.P
 
 def figure(source: Source, episode: Optional[int] = None) -> Any:
     """A matplotlib.figure.Figure of one episode: depth of each frame in layers, and the delta of every exit with its
-    threshold.
+    threshold, in the exit's colour as in the window and with its number where the line ends.
 
     source: path of a trace, a `Trace`, or a `Recorder`.
     episode: number in the trace, from 0; by default the last one.
@@ -83,9 +85,13 @@ def figure(source: Source, episode: Optional[int] = None) -> Any:
     above.set_ylim(0, trace.metadata["model"]["layers"] + 0.5)
     above.set_title(trace.instruction[rows[0]] or os.path.basename(trace.path), fontsize=10)
     exits = len(trace.exit_layers)
-    colors = [_cividis(i / max(1, exits - 1)) for i in range(exits)]
+    colors = [_exit_color(i, exits) for i in range(exits)]
+    ends = []
     for i, layer in enumerate(trace.exit_layers):
         below.plot(frames, trace.deltas[rows, i], color=colors[i], linewidth=1, label=f"exit {i + 1}, layer {layer}")
+        there = np.flatnonzero(np.isfinite(trace.deltas[rows, i]))
+        if len(there):
+            ends.append((float(trace.deltas[rows[there[-1]], i]), frames[there[-1]], i))
         thresholds = np.where(np.abs(trace.thresholds[rows, i]) < 1e8, trace.thresholds[rows, i], np.nan)
         if np.isfinite(thresholds).any():
             below.plot(frames, thresholds, color=colors[i], linewidth=1, linestyle=":")
@@ -93,14 +99,27 @@ def figure(source: Source, episode: Optional[int] = None) -> Any:
         below.set_yscale("log")
     below.set_ylabel("delta (dotted: threshold)")
     below.set_xlabel("frame")
+    for place, (value, frame, i) in enumerate(sorted(ends)):
+        # In two columns, as neighbours are often at one height.
+        below.annotate(
+            str(i + 1),
+            (frame, value),
+            xytext=(4 + 10 * (place % 2), 0),
+            textcoords="offset points",
+            color=colors[i],
+            fontsize=8,
+            va="center",
+        )
     below.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8)
     return made
 
 
-def _cividis(at: float) -> Any:
+def _exit_color(index: int, count: int) -> Any:
+    """Viridis without the light end, shallow to dark deep, as core/study/exit_colors.cpp has it for a light theme."""
     from matplotlib import colormaps
 
-    return colormaps["cividis"](0.9 * at)
+    depth = index / (count - 1) if count > 1 else 0.5
+    return colormaps["viridis"](_LIGHTEST * (1 - depth))
 
 
 def _path(source: Source) -> str:

@@ -13,13 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _proto
-from ._rows import ALWAYS, NEVER, Array, Logged, Row, RowMaker, checked_exits
-from ._trace_format import BY_POLICY, MODES, MOST_WIDTH, PRESENT, REASONS, STAGES, Shape
-from .actions import DELTA_TYPES, ActionLayout, Dimension
-from .engine import EngineError, _import_grpc, _is_local
+from ._checks import checked_address, checked_instruction, checked_seconds
+from ._rows import Array, Logged, Row
+from ._run import Run, checked_run
+from ._trace_format import BY_POLICY, MODES, PRESENT, REASONS, STAGES
+from .actions import ActionLayout, Dimension
+from .engine import MOST_BYTES, EngineError, import_grpc
 
 _MOST_WAITING = 64  # frames
 _CLOSE_S = 5.0
+_REFUSAL_S = 0.5  # within which a window says that it does not take the run
+_LONGEST_INSTRUCTION = 4096  # bytes
 
 
 class WindowClosed(UserWarning):
@@ -44,40 +48,19 @@ def connect(
     """Shows a run in an open window (`deerscope --listen ADDRESS`) while it happens.
 
     address: of the window, on this machine: "HOST:PORT" or "unix:PATH".
-    connect_s: seconds within which the window has to answer.
+    connect_s: seconds within which the window has to answer, more than 0.
     The other arguments are those of `Recorder`.
 
-    Raises ImportError without grpcio or protobuf; ValueError or TypeError for unusable arguments; EngineError if no
-    window answers there, or it shows the run of another program.
+    Takes half a second, in which the window may refuse the run; later a warning (`WindowClosed`) says so.
+
+    Raises ImportError without grpcio or protobuf; ValueError or TypeError naming the argument, what was found and what
+    was expected; EngineError if no window answers there, it refuses the run, or it shows that of another program.
     """
-    layout = actions if isinstance(actions, ActionLayout) else ActionLayout(actions)
-    layers_of_exits = checked_exits(exits)
-    count = layers_of_exits[-1] + 1 if layers is None else int(layers)
-    if count <= layers_of_exits[-1]:
-        raise ValueError(f"the model has {count} layers, but there is an exit after layer {layers_of_exits[-1]}")
-    if not 0 <= feature_size <= MOST_WIDTH:
-        raise ValueError(f"feature_size is {feature_size}, expected 0 to {MOST_WIDTH}")
-    if delta_type not in DELTA_TYPES:
-        raise ValueError(f"delta_type is {delta_type!r}, expected one of {', '.join(DELTA_TYPES)}")
-    if not _is_local(address):
+    texts = {"model_name": model_name, "family": family, "device": device, "dtype": dtype}
+    run = checked_run(exits, actions, layers, feature_size, thresholds, delta_type, texts)
+    if not checked_address(address)[1]:
         raise ValueError(f"address is {address!r}, expected one of this machine (ssh -L brings another machine's here)")
-    shape = Shape(len(layers_of_exits), int(feature_size), layout)
-    maker = RowMaker(layers_of_exits, shape, delta_type)
-    limits = None if thresholds is None else maker.checked_thresholds(thresholds)
-    shown = [NEVER] * (len(layers_of_exits) - 1) + [ALWAYS] if limits is None else [float(one) for one in limits]
-    run: Dict[str, Any] = {
-        "protocol": _proto.PROTOCOL,
-        "name": model_name,
-        "family": family,
-        "exit_layers": layers_of_exits,
-        "layers": count,
-        "d_model": int(feature_size),
-        "action_steps": layout.steps,
-        "policy": json.dumps({"criterion": "action_delta", "delta_type": delta_type, "thresholds": shown}),
-        "device": device,
-        "dtype": dtype,
-    }
-    return LiveRecorder(address, run, layers_of_exits, shape, maker, limits, connect_s)
+    return LiveRecorder(address, run, checked_seconds("connect_s", connect_s))
 
 
 class LiveRecorder:
@@ -92,21 +75,14 @@ class LiveRecorder:
     def __init__(
         self,
         address: str,
-        run: Dict[str, Any],
-        exits: Tuple[int, ...],
-        shape: Shape,
-        maker: RowMaker,
-        limits: Optional[npt.NDArray[np.float64]],
+        run: Run,
         connect_s: float,
     ) -> None:
         """Use `connect`."""
-        grpc = _import_grpc()
+        grpc = import_grpc()
         self._messages = _proto.messages()
         self._address = address
-        self._exits = exits
-        self._shape = shape
-        self._maker = maker
-        self._limits = limits
+        self._run = run
         self._lock = threading.Lock()
         self._queue: "queue.Queue[Any]" = queue.Queue(_MOST_WAITING)
         self._instruction: Optional[str] = None
@@ -115,6 +91,8 @@ class LiveRecorder:
         self._dropped = 0
         self._problem: Optional[str] = None
         self._closed = False
+        self._is_begun = False  # from then on an end is a warning
+        self._over = threading.Event()
         self._channel = grpc.insecure_channel(
             address,
             [
@@ -128,13 +106,7 @@ class LiveRecorder:
         except grpc.FutureTimeoutError:
             self._channel.close()
             raise EngineError(f"no window answers at {address}: start one with deerscope --listen {address}") from None
-        described = self._messages["ShownRun"](**run)
-        if not shape.layout.is_deer:
-            for one in shape.layout.dimensions:
-                described.dimensions.add(
-                    name=one.name, unit=one.unit, kind=one.kind, scale=one.scale, opens_above=one.opens_above
-                )
-        self._queue.put(self._messages["ShowRequest"](run=described))
+        self._queue.put(self._messages["ShowRequest"](run=self._described()))
         call = self._channel.stream_unary(
             f"/{_proto.PACKAGE}.Window/Show",
             request_serializer=lambda message: message.SerializeToString(),
@@ -142,16 +114,24 @@ class LiveRecorder:
         )
         self._answer = call.future(self._requests())
         self._answer.add_done_callback(self._ended)
+        self._over.wait(_REFUSAL_S)
+        with self._lock:
+            self._is_begun = True
+            problem = self._problem
+        if problem is not None:
+            self._closed = True
+            self._channel.close()
+            raise EngineError(f"{address}: {problem}")
 
     @property
     def exits(self) -> Tuple[int, ...]:
         """Zero-based layers of the exits, shallow to deep."""
-        return self._exits
+        return self._run.exits
 
     @property
     def layout(self) -> ActionLayout:
         """Layout of the actions."""
-        return self._shape.layout
+        return self._run.layout
 
     @property
     def frames(self) -> int:
@@ -169,9 +149,8 @@ class LiveRecorder:
         return self._problem is None and not self._closed
 
     def start_episode(self, instruction: str = "") -> None:
-        """Starts an episode, as `Recorder.start_episode`."""
-        if not isinstance(instruction, str):
-            raise TypeError(f"the instruction is of type {type(instruction).__name__}, expected str")
+        """Starts an episode, as `Recorder.start_episode`. The window takes at most 4096 bytes of UTF-8."""
+        instruction = checked_instruction(instruction, _LONGEST_INSTRUCTION)
         with self._lock:
             self._refuse_if_closed()
             self._instruction = instruction
@@ -179,30 +158,38 @@ class LiveRecorder:
 
     def log(self, actions: Sequence[Optional[Array]], **arguments: Any) -> Logged:
         """Shows one frame, and returns what was decided for it, also if it is dropped. Arguments as of `Recorder.log`;
-        of the pictures, "static" and "gripper" are shown.
+        of the pictures, "static" and "gripper" are shown; together with the numbers of the frame they have at most
+        32 MiB.
 
         Raises ValueError or TypeError naming the argument, what was found and what was expected.
         """
         given = arguments.pop("thresholds", None)
-        limits = self._limits if given is None else self._maker.checked_thresholds(given)
+        maker = self._run.maker
+        limits = self._run.limits if given is None else maker.checked_thresholds(given)
         unknown = set(arguments) - set(_ARGUMENTS)
         if unknown:
             raise TypeError(f"log() has no argument {sorted(unknown)[0]!r}")
-        row, logged = self._maker.make(actions, limits, *(arguments.get(name, _ARGUMENTS[name]) for name in _ARGUMENTS))
+        row, logged = maker.make(actions, limits, *(arguments.get(name, _ARGUMENTS[name]) for name in _ARGUMENTS))
         with self._lock:
             self._refuse_if_closed()
             if self._instruction is None:
                 raise ValueError("no episode has been started: call start_episode() before log()")
             frame = self._frame
-            self._frame += 1
             try:
                 if self._problem is not None:
                     raise queue.Full
                 request = self._messages["ShowRequest"](frame=self._message(row, frame, self._instruction))
+                size = request.ByteSize()
+                if size > MOST_BYTES:
+                    raise ValueError(
+                        f"images and numbers of the frame have {size} bytes, expected at most {MOST_BYTES} (32 MiB): "
+                        "give smaller pictures"
+                    )
                 self._queue.put_nowait(request)
                 self._sent += 1
             except queue.Full:
                 self._dropped += 1
+            self._frame += 1
         return logged._replace(frame=frame)
 
     def close(self) -> None:
@@ -237,7 +224,9 @@ class LiveRecorder:
         with self._lock:
             if self._closed:
                 return
-            self._problem = "the window ended the run" if error is None else str(error.details())
+            self._problem = _reason(error)
+            is_begun = self._is_begun
+        self._over.set()
         while True:  # the thread that sends ends
             try:
                 self._queue.put_nowait(None)
@@ -247,6 +236,8 @@ class LiveRecorder:
                     self._queue.get_nowait()
                 except queue.Empty:
                     pass
+        if not is_begun:
+            return  # connect() raises it
         warnings.warn(
             f"{self._address}: {self._problem}; frames from here on are not shown", WindowClosed, stacklevel=1
         )
@@ -254,6 +245,26 @@ class LiveRecorder:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise ValueError("the run is closed")
+
+    def _described(self) -> Any:
+        run = self._run
+        out = self._messages["ShownRun"](
+            protocol=_proto.PROTOCOL,
+            name=run.texts["model_name"],
+            family=run.texts["family"],
+            exit_layers=run.exits,
+            layers=run.layers,
+            d_model=run.shape.feature_size,
+            action_steps=run.layout.steps,
+            policy=json.dumps(run.policy()),
+            device=run.texts["device"],
+            dtype=run.texts["dtype"],
+        )
+        if not run.layout.is_deer:
+            for one in run.layout.dimensions:
+                name, unit = (text.encode("utf-8", "replace").decode() for text in (one.name, one.unit))
+                out.dimensions.add(name=name, unit=unit, kind=one.kind, scale=one.scale, opens_above=one.opens_above)
+        return out
 
     def _message(self, row: Row, frame: int, instruction: str) -> Any:
         values, arrays = row.values, row.arrays
@@ -283,11 +294,11 @@ class LiveRecorder:
         result.command.extend(np.asarray(values["frames/command"], np.float32).reshape(-1).tolist())
         for stage, time_ms in zip(STAGES, values["frames/times_ms"]):
             setattr(result.times_ms, stage, time_ms)
-        for slot in range(len(self._exits) + 1):
+        for slot in range(len(self._run.exits) + 1):
             status = int(values["probes/status"][slot])
             if not status & PRESENT:
                 continue
-            probe = result.exits.add() if slot < len(self._exits) else result.predecessor
+            probe = result.exits.add() if slot < len(self._run.exits) else result.predecessor
             probe.layer = int(values["probes/layer"][slot])
             probe.action.extend(_action(values, "probes/", slot))
             if "probes/gripper_logit" in values:
@@ -298,6 +309,16 @@ class LiveRecorder:
             if slot in row.features:
                 probe.feature.extend(row.features[slot].tolist())
         return out
+
+
+def _reason(error: Any) -> str:
+    """Why a window ended a run."""
+    if error is None:
+        return "the window ended the run"
+    code = error.code().name
+    if code == "UNIMPLEMENTED":
+        return "is no window that waits for runs (deerscope --listen)"
+    return str(error.details() or f"the window ended the run ({code})")
 
 
 # What `RowMaker.make` takes after the actions and thresholds, in its order.
