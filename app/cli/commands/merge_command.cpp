@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,29 +32,38 @@ Json first_line(const std::filesystem::path& file) {
   return out;
 }
 
+enum class PartKind { calibration, evaluation, none };
+
+PartKind kind_of(const std::string& part) {
+  const auto line = first_line(part);
+  if (line.is_object() && line.contains("samples") && line.contains("window")) return PartKind::calibration;
+  try {
+    const auto json = read_json(part);
+    if (json.is_object() && json.contains("results") && json.contains("settings")) return PartKind::evaluation;
+  } catch (const FileError& error) {
+    if (std::string_view(error.what()).find("not valid JSON") == std::string_view::npos) throw;
+  }
+  return PartKind::none;
+}
+
 void merge(const Arguments& a) {
-  const auto& first = a.parts.front();
+  std::optional<PartKind> kind;
   for (const auto& part : a.parts) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(part, error)) throw FileError(part, "no such file");
     if (std::filesystem::equivalent(part, a.out, error)) throw FileError(part, "is the output too");
+    const auto found = kind_of(part);
+    if (found == PartKind::none) throw FileError(part, "is neither a slice of deer eval --json nor of deer calibrate");
+    if (kind && found != *kind) throw FileError(part, "is of another command than " + a.parts.front());
+    kind = found;
   }
-  const auto line = first_line(first);
-  if (line.is_object() && line.contains("samples") && line.contains("window")) {
 #ifdef DEER_HAVE_EPISODES
-    return merge_calibrations(a.out, a.parts);
+  if (kind == PartKind::calibration) return merge_calibrations(a.out, a.parts);
 #endif
-  }
 #ifdef DEER_HAVE_SIM
-  try {
-    const auto json = read_json(first);
-    const bool is_evaluation = json.is_object() && json.contains("results") && json.contains("settings");
-    if (is_evaluation) return merge_evaluations(a.out, a.parts);
-  } catch (const FileError& error) {
-    if (std::string_view(error.what()).find("not valid JSON") == std::string_view::npos) throw;
-  }
+  if (kind == PartKind::evaluation) return merge_evaluations(a.out, a.parts);
 #endif
-  throw FileError(first, "is neither a slice of deer eval --json nor of deer calibrate");
+  throw Error("this build cannot merge " + a.parts.front() + ": the command it is of was left out");
 }
 
 }  // namespace

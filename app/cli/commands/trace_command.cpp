@@ -53,6 +53,10 @@ std::vector<std::size_t> all_episodes(const EpisodeCollection& data, const Argum
       throw Error("--index " + std::to_string(index) + " is too large: there are " + std::to_string(episodes.size()) +
                   " episodes (see deer info)");
     }
+    if (const auto& split = episodes[index].split; !a.split.empty() && split != a.split) {
+      throw Error("--index " + std::to_string(index) + " is in the split '" + printable(split) + "', not in '" +
+                  printable(a.split) + "' (see deer info)");
+    }
   }
   if (!a.index.empty()) return a.index;
   std::vector<std::size_t> annotated;

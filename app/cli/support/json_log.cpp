@@ -11,14 +11,15 @@
 namespace deer::cli {
 namespace {
 
-bool each_line(const std::filesystem::path& file, const Json& settings,
+bool each_line(const std::filesystem::path& file, const Json& settings, const char* other_settings,
                const std::function<void(const std::string& line, const Json& entry)>& take) {
   bool any = false;
   read_complete_lines(file, [&](const std::string& line) {
     const Json entry = Json::parse(line, nullptr, false);
     if (!std::exchange(any, true)) {
       if (entry == settings) return true;
-      throw FileError(file, "holds unfinished work with other settings: remove it, or choose another output file");
+      if (!entry.is_object()) throw FileError(file, "holds something else than the work of this command");
+      throw FileError(file, other_settings);
     }
     if (!entry.is_object()) return true;
     try {
@@ -35,7 +36,8 @@ bool each_line(const std::filesystem::path& file, const Json& settings,
 
 bool JsonLog::read(const std::filesystem::path& file, const Json& settings,
                    const std::function<void(const Json&)>& take) {
-  return each_line(file, settings, [&](const std::string&, const Json& entry) { take(entry); });
+  return each_line(file, settings, "was made with other settings than the other parts",
+                   [&](const std::string&, const Json& entry) { take(entry); });
 }
 
 void JsonLog::open(const std::filesystem::path& file, const Json& settings,
@@ -44,7 +46,8 @@ void JsonLog::open(const std::filesystem::path& file, const Json& settings,
   lock_ = WriteLock(file);
   write_file_atomically(file, [&](std::ostream& out) {
     out << settings.dump() << '\n';
-    each_line(file, settings, [&](const std::string& line, const Json& entry) {
+    constexpr auto kOther = "holds unfinished work with other settings: remove it, or choose another output file";
+    each_line(file, settings, kOther, [&](const std::string& line, const Json& entry) {
       take(entry);
       out << line << '\n';
     });

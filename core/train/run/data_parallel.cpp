@@ -2,6 +2,12 @@
 #include "core/train/run/data_parallel.h"
 
 #include <ATen/ATen.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -34,6 +40,69 @@ int number(const char* name, int low, int high) {
   }
   return out;
 }
+
+#ifdef DEER_HAVE_GLOO
+
+std::string text_of(const sockaddr* address, socklen_t size) {
+  char text[NI_MAXHOST] = {};
+  return ::getnameinfo(address, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0 ? text : "";
+}
+
+bool is_loopback(const std::string& address) {
+  return address == "localhost" || address.starts_with("127.") || address == "::1";
+}
+
+// The address that this machine has on the way to the master; empty if there is no way.
+std::string address_towards(const std::string& master) {
+  constexpr const char* kAnyPort = "9";  // connecting a datagram socket sends nothing
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (::getaddrinfo(master.c_str(), kAnyPort, &hints, &found) != 0) return {};
+  std::string out;
+  for (const auto* to = found; to != nullptr && out.empty(); to = to->ai_next) {
+    const int socket = ::socket(to->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket < 0) continue;
+    sockaddr_storage own{};
+    socklen_t size = sizeof own;
+    auto* const address = reinterpret_cast<sockaddr*>(&own);
+    if (::connect(socket, to->ai_addr, to->ai_addrlen) == 0 && ::getsockname(socket, address, &size) == 0) {
+      out = text_of(address, size);
+    }
+    ::close(socket);
+  }
+  ::freeaddrinfo(found);
+  return out;
+}
+
+// IPv4 of the first network card that is up; empty if there is none.
+std::string address_of_a_card() {
+  ifaddrs* cards = nullptr;
+  if (::getifaddrs(&cards) != 0) return {};
+  std::string out;
+  for (const auto* card = cards; card != nullptr && out.empty(); card = card->ifa_next) {
+    const bool is_up = (card->ifa_flags & IFF_UP) != 0 && (card->ifa_flags & IFF_LOOPBACK) == 0;
+    if (is_up && card->ifa_addr != nullptr && card->ifa_addr->sa_family == AF_INET) {
+      out = text_of(card->ifa_addr, sizeof(sockaddr_in));
+    }
+  }
+  ::freeifaddrs(cards);
+  return out;
+}
+
+// What the other processes connect to. Not by this machine's own name, as Gloo's default is: that is often 127.0.1.1.
+std::shared_ptr<gloo::transport::Device> device_towards(const std::string& master) {
+  using c10d::ProcessGroupGloo;
+  if (const auto card = variable("GLOO_SOCKET_IFNAME"); !card.empty()) {
+    return ProcessGroupGloo::createDeviceForInterface(card);
+  }
+  auto address = address_towards(master);
+  if (is_loopback(address) && !is_loopback(master)) {
+    if (const auto other = address_of_a_card(); !other.empty()) address = other;
+  }
+  return address.empty() ? ProcessGroupGloo::createDefaultDevice() : ProcessGroupGloo::createDeviceForHostname(address);
+}
+
+#endif
 
 }  // namespace
 
@@ -73,12 +142,9 @@ DataParallel DataParallel::from_environment() {
     auto group = std::make_unique<Group>();
     group->store = c10::make_intrusive<c10d::TCPStore>(address, options);
     auto gloo = c10d::ProcessGroupGloo::Options::create();
-    // Use the interface that reaches the master: a host name may resolve to an address others cannot use.
     gloo->timeout =
         std::chrono::hours(24);  // one process may prepare data for a long time; a lost process is noticed at once
-    gloo->devices.push_back(address == "127.0.0.1" || address == "localhost"
-                                ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
-                                : c10d::ProcessGroupGloo::createDefaultDevice());
+    gloo->devices.push_back(device_towards(address));
     group->gloo = std::make_unique<c10d::ProcessGroupGloo>(group->store, out.rank_, out.size_, gloo);
     out.group_ = std::move(group);
   } catch (const std::exception& error) {

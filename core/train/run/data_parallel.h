@@ -12,7 +12,8 @@ namespace deer {
 class DataParallel {
  public:
   /// Reads WORLD_SIZE, RANK, MASTER_ADDR and MASTER_PORT, as torchrun sets them. A single process if
-  /// WORLD_SIZE is unset or 1. Waits for the others. Throws Error naming a variable that is missing
+  /// WORLD_SIZE is unset or 1. The others reach this process at the address that it has on the way to MASTER_ADDR, or
+  /// on the network card GLOO_SOCKET_IFNAME. Waits for the others. Throws Error naming a variable that is missing
   /// or wrong, or if the others cannot be reached.
   static DataParallel from_environment();
 

@@ -53,6 +53,7 @@ class CliTest : public QObject {
   void attention_is_written();
   void convert_makes_a_model_that_runs();
   void convert_gives_a_model_its_thresholds();
+  void an_episode_of_another_split_is_refused();
   void errors_are_one_line_data();
   void errors_are_one_line();
   void wrong_usage();
@@ -236,6 +237,17 @@ void CliTest::convert_gives_a_model_its_thresholds() {
   const auto few = deer_program({"convert", out, "--from", kModel, "--thresholds", "0.5,always", "--overwrite"});
   QCOMPARE(few.code, 1);
   QVERIFY2(few.err.contains("'suggested_thresholds' has 2 values, expected 3"), qPrintable(few.err));
+}
+
+void CliTest::an_episode_of_another_split_is_refused() {
+  const auto list = deer_program({"info", kEpisodes, "--json"});
+  const auto episodes = Json::parse(list.out.toStdString())["episodes"];
+  QVERIFY(episodes.size() > 1);
+  const auto split = episodes[0].at("split").get<std::string>();
+  const auto other = split == "training" ? "validation" : "training";
+  const auto result = deer_program({"trace", kModel, kEpisodes, "--split", other, "--index", "0", "--out", "split.h5"});
+  QCOMPARE(result.code, 1);
+  QVERIFY2(result.err.contains("is in the split '" + QString::fromStdString(split)), qPrintable(result.err));
 }
 
 void CliTest::errors_are_one_line_data() {

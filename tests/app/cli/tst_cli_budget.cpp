@@ -10,6 +10,7 @@
 #include "tests/support/comma_locale.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/two_hosts.h"
 
 namespace fs = std::filesystem;
 using namespace deer;
@@ -55,6 +56,32 @@ QStringList calibrate(const fs::path& out, const QStringList& more = {}) {
   return QStringList{"calibrate", kModel, kData, "--out", text(out), "--window", "6", "--dtype", "float32"} + more;
 }
 
+// Two ranks that find each other at `master`: here, or each in one of the network namespaces.
+std::vector<Result> calibrate_as_ranks(const fs::path& file, const QString& master, const QStringList& namespaces) {
+  auto environment = QProcessEnvironment::systemEnvironment();
+  environment.insert("WORLD_SIZE", "2");
+  environment.insert("MASTER_ADDR", master);
+  environment.insert("MASTER_PORT", QString::number(20000 + static_cast<int>(::getpid() % 20000)));
+  environment.insert("OMP_NUM_THREADS", "1");
+  environment.insert("OPENBLAS_NUM_THREADS", "1");
+  std::vector<std::unique_ptr<QProcess>> ranks;
+  for (int rank = 0; rank < 2; ++rank) {
+    environment.insert("RANK", QString::number(rank));
+    QStringList command;
+    if (!namespaces.isEmpty())
+      command << "ip"
+              << "netns"
+              << "exec" << namespaces[rank];
+    command << QStringLiteral(DEER_PROGRAM) << calibrate(file, {"--samples", "60", "--seed", "5"});
+    auto& process = ranks.emplace_back(std::make_unique<QProcess>());
+    process->setProcessEnvironment(environment);
+    process->start(command.front(), command.mid(1));
+  }
+  std::vector<Result> out;
+  for (auto& rank : ranks) out.push_back(result_of(*rank));
+  return out;
+}
+
 // One line, nothing else.
 void verify_error(const QStringList& arguments, const char* part) {
   const auto result = deer_program(arguments);
@@ -90,28 +117,26 @@ class CliBudgetTest : public QObject {
   }
 
   void ranks_calibrate_alike() {
-    const auto number = QString::number(20000 + static_cast<int>(::getpid() % 20000));
     const auto file = folder_ / "ranks";
-    std::vector<std::unique_ptr<QProcess>> ranks;
-    for (int rank = 0; rank < 2; ++rank) {
-      auto environment = QProcessEnvironment::systemEnvironment();
-      environment.insert("WORLD_SIZE", "2");
-      environment.insert("RANK", QString::number(rank));
-      environment.insert("MASTER_ADDR", "127.0.0.1");
-      environment.insert("MASTER_PORT", number);
-      environment.insert("OMP_NUM_THREADS", "1");
-      environment.insert("OPENBLAS_NUM_THREADS", "1");
-      auto& process = ranks.emplace_back(std::make_unique<QProcess>());
-      process->setProcessEnvironment(environment);
-      process->start(QStringLiteral(DEER_PROGRAM), calibrate(file, {"--samples", "60", "--seed", "5"}));
-    }
-    for (auto& rank : ranks) {
-      const auto result = result_of(*rank);
+    const auto results = calibrate_as_ranks(file, "127.0.0.1", {});
+    for (const auto& result : results) {
       if (result.err.contains("without Gloo")) QSKIP("built without Gloo");
       QVERIFY2(result.code == 0, qPrintable(result.err));
     }
     QVERIFY(content(file) == content(set_));
     QVERIFY(!fs::exists(folder_ / "ranks.windows.0") && !fs::exists(folder_ / "ranks.windows.1"));
+  }
+
+  // Two network namespaces stand for two machines. The name of each is 127.0.0.1 to itself, as Debian sets it up.
+  void hosts_calibrate_alike() {
+    const TwoHosts hosts;
+    if (!hosts.are_there()) QSKIP("needs the right to make network namespaces");
+    const auto file = folder_ / "hosts";
+    for (const auto& result : calibrate_as_ranks(file, hosts.address(), hosts.names())) {
+      if (result.err.contains("without Gloo")) QSKIP("built without Gloo");
+      QVERIFY2(result.code == 0, qPrintable(result.err));
+    }
+    QVERIFY(content(file) == content(set_));
   }
 
   void slices_calibrate_alike() {
@@ -134,6 +159,15 @@ class CliBudgetTest : public QObject {
         0);
     verify_error(QStringList{"merge", text(merged)} + parts.mid(1), "give all of them");
     verify_error(QStringList{"merge", text(merged), parts[0], parts[0]}, "is it given twice?");
+    // Named is the file that is wrong, and nobody is told to remove it.
+    const auto model = kModel + "/model.safetensors";
+    verify_error(QStringList{"merge", text(merged), parts[0], model}, "model.safetensors: is neither a slice");
+    const auto other = text(folder_ / "other_seed");
+    QCOMPARE(deer_program(calibrate(other.toStdString(), {"--samples", "60", "--seed", "9", "--slice", "2/3"})).code,
+             0);
+    verify_error(QStringList{"merge", text(merged), parts[0], other, parts[2]}, "other settings than the other parts");
+    std::ofstream(folder_ / "results.json") << R"({"settings": {}, "results": []})";
+    verify_error(QStringList{"merge", text(merged), parts[0], text(folder_ / "results.json")}, "is of another command");
   }
 
   void windows_with_broken_frames_are_drawn_anew() {
