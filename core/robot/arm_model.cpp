@@ -18,6 +18,52 @@ constexpr double kSameTurn = 0.09;      // rad
 
 double distance(const Vector3& a, const Vector3& b) { return std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]); }
 
+// A frame whose z axis points along `z`, which has length 1.
+std::array<double, 9> rotation_along(const Vector3& z) {
+  const Vector3 other = std::abs(z[2]) < 0.9 ? Vector3{0, 0, 1} : Vector3{1, 0, 0};
+  const auto cross = [](const Vector3& a, const Vector3& b) {
+    return Vector3{a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
+  };
+  auto x = cross(other, z);
+  const double length = std::hypot(x[0], x[1], x[2]);
+  for (double& value : x) value /= length;
+  const auto y = cross(z, x);
+  return {x[0], y[0], z[0], x[1], y[1], z[1], x[2], y[2], z[2]};
+}
+
+RobotVisual rod_to(const Vector3& end, double radius) {
+  const double length = std::hypot(end[0], end[1], end[2]);
+  RobotVisual out;
+  out.kind = RobotVisual::Kind::cylinder;
+  out.size = {radius, length, 0};
+  out.link_from_visual = {{end[0] / 2, end[1] / 2, end[2] / 2},
+                          rotation_along({end[0] / length, end[1] / length, end[2] / length})};
+  return out;
+}
+
+// Rods from each link's origin to those of its children, and balls at what moves.
+std::vector<std::vector<RobotVisual>> skeleton_of(const RobotModel& robot) {
+  constexpr double kThin = 0.012, kLeast = 0.002, kMost = 0.03;  // share of the robot's reach; m
+  const auto& links = robot.links();
+  const auto poses = robot.base_from_links(rest_positions(robot));
+  double reach = 0;
+  for (const auto& pose : poses) reach = std::max(reach, distance(pose.position, poses.front().position));
+  const double radius = std::clamp(kThin * reach, kLeast, kMost);
+  std::vector<std::vector<RobotVisual>> out(links.size());
+  for (std::size_t i = 1; i < links.size(); ++i) {
+    const auto parent = static_cast<std::size_t>(links[i].parent);
+    const auto end = (inverse(poses[parent]) * poses[i]).position;
+    if (std::hypot(end[0], end[1], end[2]) > radius / 2) out[parent].push_back(rod_to(end, radius));
+    if (links[i].joint < 0) continue;
+    RobotVisual ball;
+    ball.kind = RobotVisual::Kind::sphere;
+    ball.size = {1.6 * radius, 0, 0};
+    ball.rgba = {0.4, 0.4, 0.4, 1};
+    out[i].push_back(ball);
+  }
+  return out;
+}
+
 }  // namespace
 
 ArmModel::ArmModel(RobotModel robot)
@@ -61,7 +107,25 @@ ArmModelPtr ArmModel::load(const std::filesystem::path& urdf) {
       meshes[i] = entry->second;
     }
   }
+  if (!out->has_something_to_draw()) {
+    out->skeleton_ = skeleton_of(out->robot_);
+    for (std::size_t i = 0; i < out->skeleton_.size(); ++i) out->meshes_[i].assign(out->skeleton_[i].size(), {});
+  }
   return out;
+}
+
+bool ArmModel::has_something_to_draw() const {
+  for (std::size_t link = 0; link < meshes_.size(); ++link) {
+    const auto& visuals = robot_.links()[link].visuals;
+    for (std::size_t i = 0; i < visuals.size(); ++i) {
+      if (visuals[i].kind != RobotVisual::Kind::mesh || meshes_[link][i]) return true;
+    }
+  }
+  return false;
+}
+
+const std::vector<RobotVisual>& ArmModel::visuals(std::size_t link) const {
+  return is_skeleton() ? skeleton_.at(link) : robot_.links().at(link).visuals;
 }
 
 const Mesh* ArmModel::mesh(std::size_t link, std::size_t visual) const {

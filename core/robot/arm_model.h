@@ -28,6 +28,11 @@ class ArmModel {
   const std::vector<std::size_t>& hand() const { return hand_; }          ///< see hand_links()
   const std::vector<std::string>& problems() const { return problems_; }  ///< one line each
 
+  /// What is drawn of a link: the URDF's visuals. If none of the whole robot can be drawn, a skeleton: rods from joint
+  /// to joint.
+  const std::vector<RobotVisual>& visuals(std::size_t link) const;
+  bool is_skeleton() const { return !skeleton_.empty(); }
+
   /// The mesh of visual `visual` of link `link`; null if it is a primitive or could not be read.
   const Mesh* mesh(std::size_t link, std::size_t visual) const;
 
@@ -49,6 +54,7 @@ class ArmModel {
 
  private:
   explicit ArmModel(RobotModel robot);
+  bool has_something_to_draw() const;
 
   RobotModel robot_;
   std::string tcp_;
@@ -57,6 +63,7 @@ class ArmModel {
   std::vector<std::size_t> hand_;
   std::vector<std::size_t> fingers_;  // sliding joints that do not move the TCP
   std::vector<std::vector<std::optional<Mesh>>> meshes_;
+  std::vector<std::vector<RobotVisual>> skeleton_;  // by link; empty if not needed
   std::vector<std::string> problems_;
 };
 

@@ -114,13 +114,12 @@ void ArmScene::build_arm(const ArmModel& model) {
   links_.clear();
   link_colors_.clear();
   hands_.clear();
-  const auto& links = model.robot().links();
-  for (std::size_t link = 0; link < links.size(); ++link) {
-    for (std::size_t v = 0; v < links[link].visuals.size(); ++v) {
+  for (std::size_t link = 0; link < model.robot().links().size(); ++link) {
+    for (std::size_t v = 0; v < model.visuals(link).size(); ++v) {
       for (std::size_t part = 0; part < part_count(model, link, v); ++part) {
         const auto shape = shape_of(model, link, v, part);
         if (!shape) continue;
-        const auto& visual = links[link].visuals[v];
+        const auto& visual = model.visuals(link)[v];
         const Mesh* const mesh = model.mesh(link, v);
         const bool own = mesh && mesh->parts[part].has_color && !visual.has_color;
         const auto& rgba = own ? mesh->parts[part].rgba : visual.rgba;

@@ -92,7 +92,7 @@ std::size_t part_count(const ArmModel& model, std::size_t link, std::size_t visu
 }
 
 vtkSmartPointer<vtkPolyData> shape_of(const ArmModel& model, std::size_t link, std::size_t visual, std::size_t part) {
-  const auto& drawn = model.robot().links()[link].visuals[visual];
+  const auto& drawn = model.visuals(link)[visual];
   vtkSmartPointer<vtkPolyData> shape;
   switch (drawn.kind) {
     case RobotVisual::Kind::box:
@@ -123,7 +123,7 @@ vtkSmartPointer<vtkPolyData> hand_shape(const ArmModel& model, double opening_m)
   all->AddInputData(vtkSmartPointer<vtkPolyData>::New());
   for (const auto link : model.hand()) {
     const auto place = to_vtk(tcp_from_base * base_from_links[link]);
-    for (std::size_t v = 0; v < model.robot().links()[link].visuals.size(); ++v) {
+    for (std::size_t v = 0; v < model.visuals(link).size(); ++v) {
       for (std::size_t part = 0; part < part_count(model, link, v); ++part) {
         if (const auto shape = shape_of(model, link, v, part)) all->AddInputData(moved(shape, place));
       }

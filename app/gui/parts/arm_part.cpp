@@ -85,6 +85,11 @@ class ShownArm final : public ArmPart {
       QStringList problems;
       for (const auto& one : view_->model()->problems()) problems << QString::fromStdString(one);
       if (problems.isEmpty()) return;
+      if (view_->model()->is_skeleton()) {
+        return Q_EMIT warning({tr("The robot is shown as a skeleton: none of its meshes can be read"),
+                               problems.join(u'\n'),
+                               tr("Put the meshes where the URDF expects them and open it again.")});
+      }
       Q_EMIT warning({problems.size() == 1 ? tr("A part of the robot is not shown")
                                            : tr("%1 parts of the robot are not shown").arg(problems.size()),
                       problems.join(u'\n'), tr("Put the meshes where the URDF expects them and open it again.")});
