@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sessions/series/episode_states.h"
+#include "sessions/session/trace_session.h"
 
 namespace deer {
 
@@ -13,9 +14,22 @@ ActionLayoutPtr shown_layout(const Session& session) {
   return episode != nullptr && episode->info().action_layout ? episode->info().action_layout : ActionLayout::deer();
 }
 
+bool records_model_actions(const Session& session) {
+  const auto* const model = session.model();
+  const auto* const episode = session.episode();
+  if (model == nullptr || episode == nullptr || session.trace()->metadata()) return true;
+  const auto& recorded = episode->info().action_layout;
+  return !recorded || *recorded == *model->layout;
+}
+
+std::span<const double> comparable_action(const Session& session, const Observation& seen) {
+  return records_model_actions(session) ? recorded_action(seen) : std::span<const double>();
+}
+
 RecordedActions::RecordedActions(Session* session, QObject* parent)
     : QObject(parent), session_(session), states_(EpisodeStates::of(session)) {
   connect(session, &Session::episode_changed, this, &RecordedActions::start_anew);
+  connect(session, &Session::model_changed, this, &RecordedActions::start_anew);
   connect(session, &Session::current_frame_changed, this, &RecordedActions::ask);
   connect(states_, &EpisodeStates::read, this, &RecordedActions::take);
   start_anew();
@@ -40,7 +54,7 @@ void RecordedActions::take(qint64 first, qint64 last) {
     auto& mine = actions_[static_cast<std::size_t>(frame)];
     const auto state = mine.empty() ? states_->at(frame) : nullptr;
     if (!state) continue;
-    const auto action = recorded_action(*state);
+    const auto action = comparable_action(*session_, *state);
     if (action.empty()) continue;
     mine.assign(action.begin(), action.end());
     Q_EMIT changed(frame);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QObject>
+#include <span>
 #include <vector>
 
 #include "sessions/session/session.h"
@@ -21,7 +22,7 @@ class RecordedActions : public QObject {
   /// `session` must outlive it.
   explicit RecordedActions(Session* session, QObject* parent = nullptr);
 
-  /// As deer::recorded_action(): one step in the layout of the recording. Empty if not known, or none was recorded.
+  /// As comparable_action(): one step in the layout of the recording. Empty if not known, or none was recorded.
   const std::vector<float>& at(qint64 frame) const { return actions_[static_cast<std::size_t>(frame)]; }
   qint64 frames() const { return static_cast<qint64>(actions_.size()); }
   void set_wanted(bool wanted);
@@ -40,6 +41,13 @@ class RecordedActions : public QObject {
   std::vector<std::vector<float>> actions_;
   bool wanted_ = false;
 };
+
+/// Whether the recording's actions are of the kind that the model predicts, so that they can be compared. True without
+/// a model, and for traces.
+bool records_model_actions(const Session& session);
+
+/// As deer::recorded_action(), but empty if it cannot be compared with the model's.
+std::span<const double> comparable_action(const Session& session, const Observation& seen);
 
 /// How views label actions: the model's layout, without a model that of the recording, otherwise DeeR's.
 ActionLayoutPtr shown_layout(const Session& session);

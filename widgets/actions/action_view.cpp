@@ -6,6 +6,7 @@
 #include <QVBoxLayout>
 
 #include "sessions/frames/episode_frames.h"
+#include "sessions/series/recorded_actions.h"
 #include "widgets/actions/action_table.h"
 #include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
@@ -46,7 +47,7 @@ void ActionView::show_record(const FrameRecordPtr& record) {
   if (!model) return;
   const ObservationPtr observation = session()->frames()->observation(record->frame);
   table_->show_record(model->exit_layers, record,
-                      observation ? recorded_action(*observation) : std::span<const double>());
+                      observation ? comparable_action(*session(), *observation) : std::span<const double>());
   const auto& layout = table_->actions()->layout();
   const auto steps = static_cast<int>(layout.steps());
   step_->setVisible(steps > 1);

@@ -6,6 +6,7 @@
 #include <QVBoxLayout>
 
 #include "sessions/frames/episode_frames.h"
+#include "sessions/series/recorded_actions.h"
 #include "widgets/actions/action_table.h"
 #include "widgets/analysis/stage_bars.h"
 #include "widgets/base/number_format.h"
@@ -100,7 +101,7 @@ void FrameInspector::show_record(const FrameRecordPtr& record) {
                                             : tr("Action"));
   if (model) {
     actions_->show_record(model->exit_layers, record,
-                          observation ? recorded_action(*observation) : std::span<const double>());
+                          observation ? comparable_action(*session(), *observation) : std::span<const double>());
   }
   stages_->set_times(record->times);
 }

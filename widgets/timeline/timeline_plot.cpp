@@ -25,6 +25,7 @@ constexpr double kFewestFrames = 4;
 constexpr int kEventHeight = 14;
 constexpr int kLowHeight = 34;    // of regret and cost, since their names are long
 constexpr int kLeastDepth = 112;  // of the depth track and its margins: the timeline exists for it
+constexpr int kLeastDelta = 50;
 constexpr double kDepthStretch = 2.2;
 // Of the plot's height, below which tracks are dropped: first cost, then regret. The others stay.
 constexpr int kRoomForRegret = 300;
@@ -148,13 +149,12 @@ void TimelinePlot::build_tracks() {
   for (const auto track : {Track::regret, Track::cost}) {
     rect_of(track)->axis(QCPAxis::atLeft)->setTicker(QSharedPointer<EndsTicker>::create());
   }
-  show_low_tracks();
+  show_tracks();
   auto* const action_axis = rect_of(Track::action)->axis(QCPAxis::atLeft);
   action_axis->setTicker(QSharedPointer<RoomyTicker>::create(action_axis));
   rect_of(Track::action)->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
   rect_of(Track::action)->axis(QCPAxis::atLeft)->grid()->setVisible(true);
   plotLayout()->setRowStretchFactor(static_cast<int>(Track::depth), kDepthStretch);
-  rect_of(Track::depth)->setMinimumSize(0, kLeastDepth);
 
   instructions_ = new InstructionLayer(top, data_);
   new DepthLayer(rect_of(Track::depth), data_);
@@ -176,6 +176,8 @@ void TimelinePlot::data_reset() {
   rect_of(Track::depth)->axis(QCPAxis::atLeft)->setRange(0, deepest * 1.08);
   rect_of(Track::delta)->axis(QCPAxis::atLeft)->setRange(-0.5, std::max(1, data_->exit_count()) - 0.5);
   rect_of(Track::instructions)->axis(QCPAxis::atLeft)->setRange(0, 1);
+  show_tracks();
+  plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
   current_ = -1;
   room_ = 0;
@@ -229,22 +231,26 @@ void TimelinePlot::set_marks(TimelineMarks marks) {
 
 void TimelinePlot::set_regret_shown(bool shown) {
   regret_shown_ = shown;
-  show_low_tracks();
+  show_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
   name_tracks(rects_, action_name_);
   replot(QCustomPlot::rpQueuedReplot);
 }
 
-void TimelinePlot::show_low_tracks() {
-  const auto show = [this](Track track, bool shown) {
+// Without a model there are no exits: the recorded action has the room.
+void TimelinePlot::show_tracks() {
+  const auto show = [this](Track track, bool shown, int least, int most) {
     QCPAxisRect* rect = rect_of(track);
     rect->setVisible(shown);
-    rect->setMinimumSize(0, shown ? kLowHeight : 0);
-    rect->setMaximumSize(QWIDGETSIZE_MAX, shown ? kLowHeight : 0);
+    rect->setMinimumSize(0, shown ? least : 0);
+    rect->setMaximumSize(QWIDGETSIZE_MAX, shown ? most : 0);
   };
-  show(Track::regret, regret_shown_ && height() >= kRoomForRegret);
-  show(Track::cost, height() >= (regret_shown_ ? kRoomForCost : kRoomForRegret));
+  const bool exits = data_->exit_count() > 0;
+  show(Track::depth, exits, kLeastDepth, QWIDGETSIZE_MAX);
+  show(Track::delta, exits, kLeastDelta, QWIDGETSIZE_MAX);
+  show(Track::regret, exits && regret_shown_ && height() >= kRoomForRegret, kLowHeight, kLowHeight);
+  show(Track::cost, exits && height() >= (regret_shown_ ? kRoomForCost : kRoomForRegret), kLowHeight, kLowHeight);
 }
 
 void TimelinePlot::set_cost(TimelineCost cost) {
@@ -391,7 +397,7 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   QCustomPlot::resizeEvent(event);
   constexpr int kRoomForLabel = 260;
   rect_of(Track::action)->axis(QCPAxis::atBottom)->setLabel(height() >= kRoomForLabel ? tr("frame") : QString());
-  show_low_tracks();
+  show_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
   name_tracks(rects_, action_name_);

@@ -83,7 +83,7 @@ class TimelinePlot : public VectorPlot {
   void fit_action_range();
   qint64 frame_at(double x) const;
   void scrub(const QMouseEvent* event);
-  void show_low_tracks();
+  void show_tracks();
   QString tip_at(const QPoint& place) const;
 
   const TimelineData* data_;

@@ -140,7 +140,7 @@ void TimelineView::share_header(const QString& text) {
   const int wanted = std::max(metrics.horizontalAdvance(text), metrics.averageCharWidth() * kUsualReadout);
   const int room = width() - 2 * spacing::kMedium - dimension_->sizeHint().width() - spacing::kMedium;
   const int left = room - wanted - spacing::kMedium;
-  legend_->setVisible(left >= legend_->least_width());
+  legend_->setVisible(data_->exit_count() > 0 && left >= legend_->least_width());
   legend_->setMaximumWidth(std::clamp(left, 1, legend_->sizeHint().width()));
   const int mine = legend_->isHidden() ? room : room - legend_->maximumWidth() - spacing::kMedium;
   readout_->setText(metrics.elidedText(text, Qt::ElideRight, std::max(mine, 1)));
@@ -244,10 +244,11 @@ void TimelineView::take_states(qint64 first, qint64 last) {
   bool drawn = false;
   for (qint64 frame = std::max<qint64>(first, 0); frame <= std::min(last, data_->frames() - 1); ++frame) {
     const auto state = states_->at(frame);
-    if (!state || recorded_action(*state).empty()) continue;
+    const auto action = state ? comparable_action(*session_, *state) : std::span<const double>();
+    if (action.empty()) continue;
     // Pictures that are read again bring what is known, and need no drawing.
     if (!std::isnan(data_->recorded(0).at(frame))) continue;
-    data_->set_recorded(frame, recorded_action(*state));
+    data_->set_recorded(frame, action);
     drawn = true;
   }
   if (drawn && !drawing_->isActive()) drawing_->start();
@@ -264,17 +265,20 @@ void TimelineView::update_header() {
   if (frame < 0 || frame >= data_->frames()) return readout_->clear();
   // The frame, its exit and its depth stand above the timeline.
   const FrameRecordPtr record = session_->record(frame);
-  if (!record) return share_header(tr("not evaluated"));
   const int dimension = action_dimension();
   const auto& shown = data_->layout().dimensions()[static_cast<std::size_t>(dimension)];
   const int decimals = data_->is_deer_gripper(dimension) ? 2 : dimension_decimals(shown);
-  const auto predicted = static_cast<double>(data_->predicted(dimension).at(frame));
   const auto recorded = static_cast<double>(data_->recorded(dimension).at(frame));
-  share_header(
-      std::isnan(recorded)
-          ? tr("%1: executed %2").arg(axis_label(dimension), format_fixed(predicted, decimals))
-          : tr("%1: executed %2, recorded %3")
-                .arg(axis_label(dimension), format_fixed(predicted, decimals), format_fixed(recorded, decimals)));
+  const auto recorded_text = format_fixed(recorded, decimals);
+  if (!record) {
+    if (data_->exit_count() > 0) return share_header(tr("not evaluated"));
+    return share_header(std::isnan(recorded) ? tr("No model is open")
+                                             : tr("%1: recorded %2").arg(axis_label(dimension), recorded_text));
+  }
+  const auto executed_text = format_fixed(static_cast<double>(data_->predicted(dimension).at(frame)), decimals);
+  share_header(std::isnan(recorded)
+                   ? tr("%1: executed %2").arg(axis_label(dimension), executed_text)
+                   : tr("%1: executed %2, recorded %3").arg(axis_label(dimension), executed_text, recorded_text));
 }
 
 }  // namespace deer

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/window/model_note.h"
 
+#include "sessions/series/recorded_actions.h"
 #include "sessions/session/live_session.h"
 #include "sessions/session/trace_session.h"
 #include "widgets/base/theme.h"
@@ -36,9 +37,13 @@ QString ModelNote::unfit() const {
                     "the dataset….")
                      .arg(name, missing);
   }
-  if (info.action_layout && !(*info.action_layout == *model->layout)) {
+  if (!records_model_actions(*session_)) {
+    const auto width = info.action_layout->width();
+    if (width == model->layout->width()) {
+      return tr("The recorded actions have other columns than those of %1, so they are not compared.").arg(name);
+    }
     return tr("The recorded actions (%1 values) are not those of %2 (%3 values), so they are not compared.")
-        .arg(info.action_layout->width())
+        .arg(width)
         .arg(name)
         .arg(model->layout->width());
   }

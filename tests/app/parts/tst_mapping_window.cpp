@@ -8,6 +8,7 @@
 #include <QPushButton>
 #include <QTabWidget>
 #include <QTableView>
+#include <cmath>
 #include <fstream>
 
 #include "app/gui/bars/message_bar.h"
@@ -24,8 +25,11 @@
 #include "tests/app/window/window_fixture.h"
 #include "tests/support/log_guard.h"
 #include "tests/support/suite.h"
+#include "widgets/actions/action_model.h"
+#include "widgets/actions/action_table.h"
 #include "widgets/base/theme.h"
 #include "widgets/cameras/camera_view.h"
+#include "widgets/timeline/timeline_view.h"
 
 namespace deer::test {
 namespace {
@@ -317,6 +321,18 @@ class MappingWindowTest : public QObject {
     control<QComboBox>(dialog, "Gripper camera")->setCurrentIndex(2);
     QVERIFY(f.apply(dialog));
     QVERIFY2(note->text().contains("(3 values)") && note->text().contains("(7 values)"), qPrintable(note->text()));
+    // Other columns under the names of the model's would be wrong numbers.
+    f.session.run_episode();
+    QVERIFY(f.wait([&] { return f.session.evaluated_count() == 20; }));
+    QTest::qWait(300);
+    QVERIFY(std::isnan(f.window->findChild<TimelineView*>()->recorded_value(0, 10)));
+    for (auto* const table : f.window->findChildren<ActionTable*>()) {
+      auto* const actions = table->actions();
+      for (int row = 0; row < actions->rowCount(); ++row) {
+        const auto shown = actions->index(row, actions->recorded_column()).data().toString();
+        QVERIFY2(shown.isEmpty() || shown == QString(QChar(0x2013)), qPrintable(shown));
+      }
+    }
   }
 
   void a_first_frame_that_cannot_be_read_is_said() {
