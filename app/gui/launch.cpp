@@ -2,6 +2,7 @@
 #include "app/gui/launch.h"
 
 #include <QCoreApplication>
+#include <cstdio>
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/camera_part.h"
@@ -20,6 +21,20 @@ struct OpenedText {
   Q_DECLARE_TR_FUNCTIONS(deer::Launch)
 };
 
+// Ends the program with the video, or with what went wrong, in one line.
+void save_race_video(const QString& file, MainWindow* window) {
+  auto* const race = window->race();
+  QObject::connect(race, &RacePart::active_changed, race, [race, file] {
+    if (race->view()) race->save_video(file);
+  });
+  QObject::connect(race, &RacePart::video_saved, window, [] { QCoreApplication::exit(0); });
+  QObject::connect(window->messages(), &MessageBar::added, window, [](MessageBar::Level level, const Problem& problem) {
+    if (level != MessageBar::Level::error) return;
+    std::fprintf(stderr, "deerscope: %s: %s\n", qUtf8Printable(problem.title), qUtf8Printable(problem.details));
+    QCoreApplication::exit(1);
+  });
+}
+
 }  // namespace
 
 void open_launched(const LaunchOptions& options, MainWindow* window) {
@@ -32,17 +47,18 @@ void open_launched(const LaunchOptions& options, MainWindow* window) {
   }
   const bool names_model = !options.model.isEmpty() || !options.engine.address.isEmpty() || !options.paths.isEmpty();
   const bool demo = options.demo || (options.race && !names_model);
-  if (demo) files->open_demo();
   if (!options.model.isEmpty()) files->open_model(options.model);
   if (!options.engine.address.isEmpty()) window->findChild<EnginePart*>()->open(options.engine);
+  if (demo) files->open_demo(options.model.isEmpty() && options.engine.address.isEmpty());
   if (!options.episode.isEmpty()) {
     OpenSourceOptions source;
     if (!options.map.isEmpty()) source.map = std::filesystem::absolute(to_path(options.map));
     files->open_source(options.episode, source, options.index);
   }
   if (!options.trace.isEmpty()) files->open_source(options.trace, {}, options.index);
-  files->open_paths(options.paths);
+  files->open_paths(options.paths, options.index);
   if (!options.world.isEmpty() && !options.race) files->open_world({options.world, options.seed});
+  if (!options.video.isEmpty()) save_race_video(options.video, window);
   if (options.race) window->race()->enter_when_ready({.instruction = options.world, .seed = options.seed});
   if (!options.camera.isEmpty()) window->cameras()->open(options.cameras());
   const bool runs_by_itself =
@@ -56,14 +72,14 @@ ShownRunOpener* wait_for_runs(const LaunchOptions& options, MainWindow* window, 
   try {
     auto* const opener = new ShownRunOpener(window->session(), runs, options.listen, window);
     window->messages()->add(MessageBar::Level::note,
-                            {OpenedText::tr("Waiting for a run at %1").arg(opener->address()),
-                             OpenedText::tr("It appears here when another program sends it: deerscope.connect() in "
-                                            "Python."),
+                            {OpenedText::tr("Waiting for a run or a robot at %1").arg(opener->address()),
+                             OpenedText::tr("A run appears here when another program sends it (deerscope.connect() in "
+                                            "Python), a robot when it asks for actions (deerscope.Engine())."),
                              {}});
     return opener;
   } catch (const Error& error) {
     window->messages()->add(MessageBar::Level::error,
-                            {OpenedText::tr("Cannot wait for runs of other programs"), QString::fromUtf8(error.what()),
+                            {OpenedText::tr("Cannot wait for runs and robots"), QString::fromUtf8(error.what()),
                              OpenedText::tr("Choose another address for --listen.")});
     return nullptr;
   }

@@ -62,6 +62,8 @@ RaceView::RaceView(const Race* race, QWidget* parent)
           &RaceView::again_requested);
   connect(stage_button(tr("Other table"), tr("Run the task on another table (N)."), row_), &QToolButton::clicked, this,
           &RaceView::other_table_requested);
+  video_ = stage_button(tr("Save video…"), tr("Run the race again and save it as a video (V)."), row_);
+  connect(video_, &QToolButton::clicked, this, &RaceView::video_requested);
   connect(stage_button(tr("Close"), tr("Close the race (Esc)."), row_), &QToolButton::clicked, this,
           &RaceView::leave_requested);
   for (std::size_t side = 0; side < boxes_.size(); ++side) {
@@ -87,6 +89,13 @@ void RaceView::set_policies(const QStringList& names, std::array<int, Race::kSid
 
 std::array<int, Race::kSides> RaceView::chosen() const {
   return {boxes_[0]->currentIndex(), boxes_[1]->currentIndex()};
+}
+
+void RaceView::set_video(Video state) {
+  video_->setEnabled(state != Video::saving);
+  video_->setText(state == Video::saving  ? tr("Saving video")
+                  : state == Video::saved ? tr("Video saved")
+                                          : tr("Save video…"));
 }
 
 void RaceView::add_control(QWidget* control) {
@@ -312,7 +321,7 @@ bool RaceView::event(QEvent* event) {
   // Before the window's shortcuts, which use some of these keys as well.
   if (event->type() == QEvent::ShortcutOverride) {
     const auto key = static_cast<QKeyEvent*>(event)->key();
-    if (key == Qt::Key_Escape || key == Qt::Key_R || key == Qt::Key_N || key == Qt::Key_Space) {
+    if (key == Qt::Key_Escape || key == Qt::Key_R || key == Qt::Key_N || key == Qt::Key_V || key == Qt::Key_Space) {
       event->accept();
       return true;
     }
@@ -327,6 +336,8 @@ void RaceView::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_R:
     case Qt::Key_Space:
       return Q_EMIT again_requested();
+    case Qt::Key_V:
+      return video_->click();
     case Qt::Key_N:
       return Q_EMIT other_table_requested();
     default:

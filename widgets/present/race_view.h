@@ -27,6 +27,8 @@ class RaceView : public QWidget {
   /// Names of the policies that either side can run, and which they do.
   void set_policies(const QStringList& names, std::array<int, Race::kSides> chosen);
   std::array<int, Race::kSides> chosen() const;
+  enum class Video { none, saving, saved };
+  void set_video(Video state);  ///< of the race that is shown
   /// At the beginning of the row of controls.
   void add_control(QWidget* control);
 
@@ -45,6 +47,7 @@ class RaceView : public QWidget {
   void policies_chosen();
   void again_requested();
   void other_table_requested();
+  void video_requested();
   void leave_requested();
 
  protected:
@@ -73,6 +76,7 @@ class RaceView : public QWidget {
   std::array<QComboBox*, Race::kSides> boxes_{};
   QWidget* controls_;
   QHBoxLayout* row_;
+  QToolButton* video_ = nullptr;
   std::array<Places, Race::kSides> places_;
   QRect sentence_place_;
   int text_px_ = 0;

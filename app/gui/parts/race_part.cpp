@@ -2,12 +2,16 @@
 #include "app/gui/parts/race_part.h"
 
 #include <QEvent>
+#include <QFileDialog>
 #include <QLineEdit>
+#include <QStandardPaths>
 #include <utility>
 
 #include "app/gui/commands/command_table.h"
 #include "app/gui/dialogs/instruction_box.h"
 #include "app/gui/parts/present_part.h"
+#include "app/gui/video/race_video.h"
+#include "sessions/base/paths.h"
 #include "sessions/frames/playback.h"
 #include "sessions/race/race.h"
 #include "sessions/runs/kept_runs.h"
@@ -88,16 +92,22 @@ void RacePart::enter(WorldChoice choice) {
   instruction_->setCurrentText(world_.instruction);
   view_->add_control(instruction_);
   fill_choices();
-  connect(instruction_, &InstructionBox::entered, this, [this] {
+  // Another race is not that of the video.
+  const auto start_other = [this] {
+    end_video();
+    start();
+  };
+  connect(instruction_, &InstructionBox::entered, this, [this, start_other] {
     world_.instruction = instruction_->instruction();
-    start();
+    start_other();
   });
-  connect(view_, &RaceView::policies_chosen, this, &RacePart::start);
-  connect(view_, &RaceView::again_requested, this, &RacePart::start);
-  connect(view_, &RaceView::other_table_requested, this, [this] {
+  connect(view_, &RaceView::policies_chosen, this, start_other);
+  connect(view_, &RaceView::again_requested, this, start_other);
+  connect(view_, &RaceView::other_table_requested, this, [this, start_other] {
     ++world_.seed;
-    start();
+    start_other();
   });
+  connect(view_, &RaceView::video_requested, this, &RacePart::ask_for_video);
   connect(view_, &RaceView::leave_requested, this, &RacePart::leave, Qt::QueuedConnection);
   window_->installEventFilter(this);
   view_->setGeometry(window_->rect());
@@ -134,9 +144,45 @@ void RacePart::start() {
   view_->setFocus(Qt::OtherFocusReason);
 }
 
+void RacePart::ask_for_video() {
+  const auto proposed = QStandardPaths::writableLocation(QStandardPaths::MoviesLocation) + QStringLiteral("/race.mp4");
+  auto* const dialog = new QFileDialog(view_, tr("Save the race as a video"), proposed, tr("MP4 video (*.mp4)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("mp4"));
+  dialog->selectFile(proposed);
+  connect(dialog, &QFileDialog::fileSelected, this, &RacePart::save_video);
+  dialog->open();
+}
+
+void RacePart::save_video(const QString& file) {
+  if (!view_ || video_) return;
+  video_ = new RaceVideo(race_, view_, to_path(file), this);
+  view_->set_video(RaceView::Video::saving);
+  connect(video_, &RaceVideo::finished, this, [this, file] {
+    Q_EMIT note({tr("Video saved"), file, {}, ProblemId::file_saved});
+    end_video();
+    view_->set_video(RaceView::Video::saved);
+    Q_EMIT video_saved();
+  });
+  connect(video_, &RaceVideo::failed, this, [this](const QString& message) {
+    end_video();
+    Q_EMIT problem({tr("The video could not be saved"), message, tr("Choose another file or free disk space.")});
+  });
+  start();
+}
+
+void RacePart::end_video() {
+  if (!video_) return;
+  video_->disconnect(this);
+  std::exchange(video_, nullptr)->deleteLater();
+  if (view_) view_->set_video(RaceView::Video::none);
+}
+
 void RacePart::leave() {
   if (!view_) return;
   race_->stop();
+  delete std::exchange(video_, nullptr);  // it looks at the view
   window_->removeEventFilter(this);
   auto* const view = std::exchange(view_, nullptr);
   instruction_ = nullptr;

@@ -16,6 +16,7 @@ class CommandTable;
 class InstructionBox;
 class PresentPart;
 class Race;
+class RaceVideo;
 class RaceView;
 
 /// The race as a part of the window: a stage over everything in it, on the whole screen if Present mode was. Esc closes
@@ -37,7 +38,10 @@ class RacePart : public QObject {
   void enter(WorldChoice choice = {.instruction = {}});
   /// The same once the model that is being opened is there and nothing else goes on.
   void enter_when_ready(const WorldChoice& choice);
-  void leave();
+  /// Runs the race that is shown again and saves it as a video (MP4); one at a time.
+  void save_video(const QString& file);
+  bool saves_video() const { return video_ != nullptr; }
+  void leave();                             ///< a video that is not finished is lost
   RaceView* view() const { return view_; }  ///< null while not active
   Race* race() const { return race_; }
 
@@ -45,6 +49,8 @@ class RacePart : public QObject {
 
  Q_SIGNALS:
   void problem(const deer::Problem& problem);
+  void note(const deer::Problem& note);
+  void video_saved();
   void active_changed();
 
  protected:
@@ -59,6 +65,8 @@ class RacePart : public QObject {
   void make_race(Race* race);
   void fill_choices();
   void start();
+  void ask_for_video();
+  void end_video();
   QString fitting_instruction() const;
 
   Session* session_;
@@ -69,6 +77,7 @@ class RacePart : public QObject {
   WorldChoice world_;
   std::vector<Choice> choices_;
   RaceView* view_ = nullptr;
+  RaceVideo* video_ = nullptr;  ///< being saved
   InstructionBox* instruction_ = nullptr;
   bool from_present_ = false;
   bool fills_screen_ = false;

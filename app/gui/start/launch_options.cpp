@@ -154,6 +154,8 @@ std::vector<Option> option_table() {
                       "--world and --seed choose it. Without --model: with the demo's."),
        {},
        read_race},
+      {name("video"), LaunchText::tr("With --race: save the race as a video, then exit."), LaunchText::tr("file.mp4"),
+       text(&LaunchOptions::video)},
       {name("camera"),
        LaunchText::tr("Open this camera, live: a device (0, /dev/video0), a URL, a GStreamer pipeline or a video."),
        LaunchText::tr("source"), read_camera},
@@ -163,7 +165,7 @@ std::vector<Option> option_table() {
        text(&LaunchOptions::instruction)},
       {name("listen"),
        LaunchText::tr("Wait at this address, such as 127.0.0.1:8478, for another program's run (deerscope.connect in "
-                      "Python), and show it live."),
+                      "Python) or a robot that the model shall control (deerscope.Engine), and show it live."),
        LaunchText::tr("address"), read_listen},
       {name("present"), LaunchText::tr("Start in Present mode, full screen."), {}, flag(&LaunchOptions::present)},
       {name("screenshot"), LaunchText::tr("Save a screenshot when loading and evaluation finish, then exit."),
@@ -198,6 +200,9 @@ Fault fault_of(const LaunchOptions& options) {
   if (!options.engine.address.isEmpty() && !options.model.isEmpty()) {
     return LaunchText::tr("--engine and --model exclude each other");
   }
+  if (!options.video.isEmpty() && !options.race) return LaunchText::tr("--video needs --race");
+  if (!options.video.isEmpty() && !options.screenshot.isEmpty())
+    return LaunchText::tr("--video and --screenshot exclude each other");
   if (!options.commands.isEmpty() && options.screenshot.isEmpty())
     return LaunchText::tr("--command needs --screenshot");
   if (options.run && !options.asks_for_something()) {

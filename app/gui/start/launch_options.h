@@ -24,6 +24,7 @@ struct LaunchOptions {
   QString trace;
   QString world;      ///< the instruction in the simulated world; empty: not opened
   bool race = false;  ///< two worlds side by side, with that instruction and seed
+  QString video;      ///< of the race; empty: none
   quint64 seed = 0;
   QString camera;  ///< source of the static camera; empty: no cameras
   QString gripper_camera;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/gui/video/video_export.h"
 
-#include <cstring>
 #include <utility>
 
+#include "app/gui/video/widget_picture.h"
 #include "sessions/frames/playback.h"
 #include "sessions/recording/video_encoder.h"
 
@@ -11,17 +11,6 @@ namespace deer {
 namespace {
 
 constexpr int kNextPictureMs = 2;
-
-Image to_image(const QImage& picture) {
-  const auto rgb = picture.convertToFormat(QImage::Format_RGB888);
-  Image out{rgb.width(), rgb.height(), {}};
-  const auto row = static_cast<std::size_t>(rgb.width()) * 3;
-  out.rgb.resize(row * static_cast<std::size_t>(rgb.height()));
-  for (int y = 0; y < rgb.height(); ++y) {
-    std::memcpy(&out.rgb[row * static_cast<std::size_t>(y)], rgb.constScanLine(y), row);
-  }
-  return out;
-}
 
 }  // namespace
 

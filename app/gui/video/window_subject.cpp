@@ -2,10 +2,10 @@
 #include "app/gui/video/window_subject.h"
 
 #include <QCoreApplication>
-#include <QPixmap>
 #include <QVariant>
 #include <algorithm>
 
+#include "app/gui/video/widget_picture.h"
 #include "sessions/frames/episode_frames.h"
 
 namespace deer {
@@ -13,8 +13,6 @@ namespace {
 
 // Views gather changes, and plots draw a turn of the event loop later.
 constexpr int kLooks = 4;
-
-QSize even(const QSize& size) { return {size.width() / 2 * 2, size.height() / 2 * 2}; }
 
 }  // namespace
 
@@ -47,13 +45,6 @@ bool WindowSubject::ready(qint64 frame) {
   return all_settled();
 }
 
-QImage WindowSubject::picture() {
-  const auto seen = window_->grab().toImage();
-  // Drops an odd row or column; scales a window that has changed its size meanwhile.
-  const bool as_shown = seen.width() - pixels_.width() <= 1 && seen.height() - pixels_.height() <= 1 &&
-                        seen.width() >= pixels_.width() && seen.height() >= pixels_.height();
-  if (as_shown) return seen.copy(QRect(QPoint(), pixels_));
-  return seen.scaled(pixels_, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
-}
+QImage WindowSubject::picture() { return picture_of(window_, pixels_); }
 
 }  // namespace deer

@@ -414,7 +414,8 @@ void MainWindow::connect_session() {
   connect(layouts_, &LayoutPart::changed, restore_->keeper(), &SessionKeeper::note_change);
   connect(welcome_, &WelcomePage::path_chosen, files_, [this](const QString& path) { files_->open_paths({path}); });
   connect(traces_, &TracePart::open_requested, files_, [this](const QString& path) { files_->open_paths({path}); });
-  connect(new DropFrame(this), &DropFrame::dropped, files_, &OpenFiles::open_paths);
+  connect(new DropFrame(this), &DropFrame::dropped, files_,
+          [this](const QStringList& paths) { files_->open_paths(paths); });
   connect(session_, &Session::activity_changed, this, &MainWindow::update_page);
   for (const auto signal : {&Session::activity_changed, &Session::policy_changed, &Session::model_changed})
     connect(session_, signal, commands_, &CommandTable::update);

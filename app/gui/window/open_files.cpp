@@ -46,7 +46,7 @@ OpenFiles::OpenFiles(Targets targets, QWidget* window)
   });
 }
 
-void OpenFiles::open_paths(const QStringList& paths) {
+void OpenFiles::open_paths(const QStringList& paths, std::size_t first_episode) {
   QStringList videos;
   std::vector<std::pair<QString, PathKind>> others;
   for (const auto& path : paths) {
@@ -60,11 +60,11 @@ void OpenFiles::open_paths(const QStringList& paths) {
   }
   // A model first: calibration sets and thresholds wait for it.
   std::stable_partition(others.begin(), others.end(), [](const auto& one) { return one.second == PathKind::model; });
-  for (const auto& [path, kind] : others) open_path(path, kind);
+  for (const auto& [path, kind] : others) open_path(path, kind, first_episode);
   if (!videos.isEmpty()) open_videos(std::move(videos));
 }
 
-void OpenFiles::open_path(const QString& path, PathKind kind) {
+void OpenFiles::open_path(const QString& path, PathKind kind, std::size_t first_episode) {
   switch (kind) {
     case PathKind::missing:
       return Q_EMIT problem({tr("Cannot open the file"), tr("%1: no such file or folder").arg(path), {}});
@@ -83,7 +83,7 @@ void OpenFiles::open_path(const QString& path, PathKind kind) {
     case PathKind::video:
       return open_videos({path});
     case PathKind::data:
-      return open_source(path);
+      return open_source(path, {}, first_episode);
   }
 }
 
@@ -113,14 +113,14 @@ void OpenFiles::open_videos(QStringList videos) {
   open_source(videos[0], options);
 }
 
-bool OpenFiles::open_demo() {
+bool OpenFiles::open_demo(bool with_its_model) {
   const auto demo = find_demo();
   if (!demo) {
     Q_EMIT problem({tr("Demo not found"), tr("This installation has no folder with the demo model and episodes."),
                     tr("Install the demo, or open a model and a dataset of your own.")});
     return false;
   }
-  open_model(to_qstring(demo->model));
+  if (with_its_model) open_model(to_qstring(demo->model));
   show_deepest_when_run(targets_.session);
   open_source(to_qstring(demo->episodes));
   targets_.session->run_episode();

@@ -38,8 +38,9 @@ class OpenFiles : public QObject {
 
   /// Models, datasets, folders, videos and the like, in any order. Calibration sets and thresholds wait for a model
   /// that is being opened.
-  void open_paths(const QStringList& paths);
-  bool open_demo();  ///< false, and a message, if it is not installed
+  void open_paths(const QStringList& paths, std::size_t first_episode = 0);
+  /// With the demo's model, or the one that is being opened. False, and a message, if it is not installed.
+  bool open_demo(bool with_its_model = true);
   void open_model(const QString& path);
   void open_source(const QString& path, const OpenSourceOptions& options = {}, std::size_t episode = 0);
   void open_world(const WorldChoice& choice);  ///< live; has_simulated_world() must hold
@@ -57,7 +58,7 @@ class OpenFiles : public QObject {
   void problem(const deer::Problem& problem);
 
  private:
-  void open_path(const QString& path, PathKind kind);
+  void open_path(const QString& path, PathKind kind, std::size_t first_episode);
   void open_videos(QStringList videos);
   void open_robot(const QString& path);
   void open_scene(const QString& path);
@@ -74,7 +75,7 @@ class OpenFiles : public QObject {
   std::optional<std::filesystem::path> calibration_;  ///< these two wait for a model
   std::vector<std::filesystem::path> thresholds_;
   bool opens_model_ = false;  ///< one that was asked for is not there yet
-  WorldChoice world_;  ///< as chosen last
+  WorldChoice world_;         ///< as chosen last
 };
 
 }  // namespace deer

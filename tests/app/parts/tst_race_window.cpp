@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QComboBox>
+#include <QFile>
+#include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/present_part.h"
 #include "app/gui/parts/race_part.h"
+#include "core/episodes/media/media_files.h"
 #include "sessions/race/race.h"
 #include "sessions/runs/kept_runs.h"
 #include "tests/app/window/window_fixture.h"
@@ -56,6 +59,8 @@ class RaceWindowTest : public QObject {
   void it_comes_from_present_mode_and_goes_back();
   void no_saving_is_claimed_that_was_not_made();
   void success_that_cannot_be_scored_is_unknown();
+  void it_is_saved_as_a_video();
+  void a_video_that_cannot_be_written();
   void texts_fit_data();
   void texts_fit();
 
@@ -181,6 +186,52 @@ void RaceWindowTest::success_that_cannot_be_scored_is_unknown() {
   QVERIFY2(view->sentence().contains("right. Success is unknown"), qPrintable(view->sentence()));
   view->grab();
   QVERIFY(view->texts_fit());
+}
+
+void RaceWindowTest::it_is_saved_as_a_video() {
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  QVERIFY(f.enter_by_key());
+  QVERIFY(f.finish());
+  const auto file = f.folder.filePath("race.mp4");
+  QSignalSpy saved(f.part(), &RacePart::video_saved);
+  f.part()->save_video(file);
+  auto* const button = control<QToolButton>(f.part()->view(), "Save video…");
+  QVERIFY(button && !button->isEnabled() && button->text() == "Saving video");
+  QVERIFY(f.part()->saves_video());
+  QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatienceMs);
+  QVERIFY(button->isEnabled() && button->text() == "Video saved" && !f.part()->saves_video());
+  // The race's steps, and its end for two seconds.
+  const auto video = open_video(file.toStdString(), {})->open(0);
+  QVERIFY(*video->length() > 30 && *video->length() <= 30 + 2 * 19);
+  const auto last = video->read(*video->length() - 1)->rgb_static;
+  const auto size = f.window->size() * f.window->devicePixelRatioF();
+  QCOMPARE(QSize(last->width, last->height), QSize(size.width() / 2 * 2, size.height() / 2 * 2));
+  // It ends as the race does: the picture of the left side's stack is lit to the top.
+  const auto stack = f.part()->view()->stack_rect(0);
+  const auto shown = f.part()->view()->grab().toImage();
+  const auto ratio = f.window->devicePixelRatioF();
+  const QPoint at = (QPointF(stack.left() + 3, stack.top() + 3) * ratio).toPoint();
+  const auto expected = shown.pixelColor(at);
+  const auto* const found = &last->rgb[3 * (std::size_t(at.y()) * std::size_t(last->width) + std::size_t(at.x()))];
+  QVERIFY(std::abs(found[0] - expected.red()) < 24 && std::abs(found[1] - expected.green()) < 24 &&
+          std::abs(found[2] - expected.blue()) < 24);
+}
+
+void RaceWindowTest::a_video_that_cannot_be_written() {
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  QVERIFY(f.enter_by_key());
+  f.part()->save_video("/nonexistent/race.mp4");
+  QTRY_VERIFY_WITH_TIMEOUT(!f.part()->saves_video(), kPatienceMs);
+  QVERIFY(f.window->messages()->title().contains("could not be saved"));
+  // Another race ends a video that is not finished.
+  const auto file = f.folder.filePath("race.mp4");
+  f.part()->save_video(file);
+  QTest::keyClick(f.part()->view(), Qt::Key_N);
+  QVERIFY(!f.part()->saves_video());
+  QTRY_VERIFY_WITH_TIMEOUT(!QFile::exists(file), kPatienceMs);
+  QVERIFY(f.finish());
 }
 
 void RaceWindowTest::texts_fit_data() {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QApplication>
+#include <QFile>
+#include <QSignalSpy>
 #include <QTest>
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/launch.h"
 #include "app/gui/parts/race_part.h"
+#include "app/gui/start/demo.h"
 #include "app/gui/window/open_files.h"
 #include "sessions/race/race.h"
 #include "tests/app/window/window_fixture.h"
@@ -28,11 +31,14 @@ class LaunchTest : public QObject {
 
   void screenshot_waits_and_writes();
   void a_race_is_launched();
+  void a_race_is_saved_as_a_video();
   void screenshot_does_not_wait_for_ever();
   void screenshot_fails_with_what_failed();
   void screenshot_fails_for_a_path_that_cannot_be_opened();
   void screenshot_fails_when_nothing_happens_any_more();
   void a_launched_frame_is_shown_without_a_screenshot();
+  void an_episode_of_a_path_is_opened();
+  void the_demo_runs_with_another_model();
   void launched_thresholds_wait_for_their_model();
   void command_line_data();
   void command_line();
@@ -82,6 +88,24 @@ void LaunchTest::a_race_is_launched() {
   QCOMPARE(asked[0].instruction, QString("close the drawer"));
   QCOMPARE(asked[0].seed, quint64(7));
   QVERIFY(!f.session.live()->is_open());
+  QVERIFY(parse_launch({"deerscope", "--demo", "--video", "x.mp4"}).message.contains("--video needs --race"));
+  QVERIFY(parse_launch({"deerscope", "--race", "--video", "x.mp4", "--screenshot", "x.png"})
+              .message.contains("--video and --screenshot"));
+}
+
+void LaunchTest::a_race_is_saved_as_a_video() {
+  WindowFixture f;
+  const auto live = std::make_shared<FakeLive>();
+  live->counts_tasks = true;
+  f.window->race()->set_makers(fake_engine_factory(f.control),
+                               [&](const WorldChoice&) { return fake_live_opener(live); });
+  const auto file = f.folder.filePath("race.mp4");
+  QSignalSpy saved(f.window->race(), &RacePart::video_saved);
+  const auto parsed = parse_launch({"deerscope", "--model", "/models/deer-nano", "--race", "--video", file});
+  QVERIFY(!parsed.end_with);
+  open_launched(parsed.options, f.window.get());
+  QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatienceMs);
+  QVERIFY(QFile(file).size() > 1000);
 }
 
 void LaunchTest::screenshot_does_not_wait_for_ever() {
@@ -153,6 +177,26 @@ void LaunchTest::a_launched_frame_is_shown_without_a_screenshot() {
   f.session.open_episode(1);
   QVERIFY(QTest::qWaitFor([&] { return f.session.episode_index() == std::optional<std::size_t>(1); }, kPatienceMs));
   QCOMPARE(f.session.current_frame(), 0);
+}
+
+void LaunchTest::an_episode_of_a_path_is_opened() {
+  WindowFixture f;
+  LaunchOptions options;
+  options.paths = {f.folder.path()};  // any folder: the fake opens it
+  options.index = 1;
+  open_launched(options, f.window.get());
+  QTRY_VERIFY_WITH_TIMEOUT(f.session.episode_index() == std::optional<std::size_t>(1), kPatienceMs);
+}
+
+void LaunchTest::the_demo_runs_with_another_model() {
+  if (!find_demo()) QSKIP("the demo is not installed");
+  WindowFixture f;
+  LaunchOptions options;
+  options.demo = true;
+  options.model = "/models/deer-nano";
+  open_launched(options, f.window.get());
+  QTRY_VERIFY_WITH_TIMEOUT(f.session.evaluated_count() == 60, kPatienceMs);
+  QCOMPARE(f.session.model()->name, std::string("deer-nano"));
 }
 
 void LaunchTest::launched_thresholds_wait_for_their_model() {
