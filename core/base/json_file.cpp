@@ -69,6 +69,7 @@ Json parse_json(std::string_view text, const std::filesystem::path& path, int ma
 
 Json read_json(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
+  if (file->size() == 0) throw FileError(path, "is empty: not valid JSON at byte 1");
   return parse_json({reinterpret_cast<const char*>(file->bytes().data()), file->size()}, path);
 }
 

@@ -70,6 +70,12 @@ struct SeriesColumn {
   bool operator==(const SeriesColumn&) const = default;
 };
 
+/// Pixels; 0: unknown.
+struct CameraSize {
+  int width = 0;
+  int height = 0;
+};
+
 struct SourceInfo {
   std::string title;           ///< for display, for example "validation, episode 1"
   std::filesystem::path path;  ///< what was opened
@@ -80,6 +86,7 @@ struct SourceInfo {
 
   /// Of recordings with named cameras and columns; empty or null otherwise.
   std::vector<std::string> cameras{};
+  std::vector<CameraSize> camera_sizes{};  ///< as `cameras`, as far as the dataset says
   std::vector<SeriesColumn> state_columns{};
   ActionLayoutPtr action_layout{};  ///< of Observation::other_action
 };

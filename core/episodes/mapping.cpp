@@ -36,6 +36,16 @@ std::string default_name(const RecordedSeries& series, std::size_t column) {
   return series.columns.size() == 1 ? series.name : series.name + "[" + std::to_string(column) + "]";
 }
 
+void refuse_others(const Json& json, const std::set<std::string>& known, const std::filesystem::path& file,
+                   const std::string& of) {
+  for (const auto& [key, value] : json.items()) {
+    if (known.contains(key)) continue;
+    std::string names;
+    for (const auto& name : known) names += (names.empty() ? "" : ", ") + name;
+    throw FileError(file, "'" + printable(key) + "' is no field of " + of + "; expected " + names);
+  }
+}
+
 class MappingParser {
  public:
   MappingParser(const std::filesystem::path& file, const RecordingSchema& schema) : file_(file), schema_(schema) {}
@@ -126,7 +136,11 @@ class MappingParser {
     const auto colon = range.find(':');
     const auto first = number(range.substr(0, colon));
     const auto last = colon == std::string_view::npos ? first + 1 : number(range.substr(colon + 1));
-    if (!inside.ends_with(']') || last <= first || last > in.columns.size()) {
+    if (inside.ends_with(']') && last <= first) {
+      fail(key, "holds '" + printable(text) + "', which is no column: expected the lower number first, as in \"" +
+                    printable(in.name) + "[0:7]\" (the end excluded)");
+    }
+    if (!inside.ends_with(']') || last > in.columns.size()) {
       fail(key, "holds '" + printable(text) + "', but '" + printable(in.name) + "' has columns 0 to " +
                     std::to_string(in.columns.size() - 1));
     }
@@ -134,6 +148,8 @@ class MappingParser {
   }
 
   void add(const JsonFields& fields, const char* key, std::vector<MappedColumn>& out) const {
+    static const std::set<std::string> known = {"column", "name", "offset", "scale", "series", "unit"};
+    refuse_others(fields.json(), known, file_, "a column in '" + std::string(key) + "'");
     const auto& in = series(fields.text("series"), key);
     MappedColumn column;
     column.series = in.name;
@@ -167,16 +183,13 @@ Json columns_to_json(const std::vector<MappedColumn>& columns) {
 
 }  // namespace
 
-Mapping mapping_from_json(const Json& json, const std::filesystem::path& file, const RecordingSchema& schema) {
+Mapping mapping_from_json(const Json& whole, const std::filesystem::path& file, const RecordingSchema& schema) {
+  // What `deer info --json` prints holds the mapping among other things.
+  const auto& json = whole.is_object() && whole.contains("mapping") ? whole["mapping"] : whole;
   static const std::set<std::string> kKnown = {"static_camera", "gripper_camera", "flipped",    "state",
                                                "action",        "deer_action",    "instruction"};
   const JsonFields fields(file, json);
-  for (const auto& [key, value] : json.items()) {
-    if (kKnown.contains(key)) continue;
-    std::string known;
-    for (const auto& name : kKnown) known += (known.empty() ? "" : ", ") + name;
-    throw FileError(file, "'" + printable(key) + "' is no field of a mapping; expected " + known);
-  }
+  refuse_others(json, kKnown, file, "a mapping");
   const MappingParser parse(file, schema);
   auto out = guess_mapping(schema);
   // A field with the value "" or [] means none, which is not the same as a missing one.

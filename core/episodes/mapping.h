@@ -40,10 +40,10 @@ struct Mapping {
 /// From the names of cameras, series and columns, and the robot's.
 Mapping guess_mapping(const RecordingSchema& schema);
 
-/// Reads a mapping. Fields that the file lacks are guessed. Throws FileError that names the field, what was found and
-/// what the dataset has.
+/// Reads a mapping, also from what `deer info --json` prints. Fields that the file lacks are guessed. Throws FileError
+/// that names the field, what was found and what the dataset has.
 Mapping read_mapping(const std::filesystem::path& file, const RecordingSchema& schema);
-Mapping mapping_from_json(const Json& json, const std::filesystem::path& file, const RecordingSchema& schema);
+Mapping mapping_from_json(const Json& whole, const std::filesystem::path& file, const RecordingSchema& schema);
 Json mapping_to_json(const Mapping& mapping);
 
 /// The layout that views draw the action in; null if there is none, or nothing but grippers.

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/episodes/calvin_columns.h"
+
 namespace deer {
 namespace {
 
@@ -125,6 +127,11 @@ void guess_state(const RecordingSchema& schema, Mapping& out) {
   if (found != nullptr) add_series(schema, *found, out.state);
 }
 
+bool has_calvin_state(const RecordingSchema& schema) {
+  const auto* const state = first_of(schema, {"observation.state"});
+  return state != nullptr && state->columns == calvin_robot_names();
+}
+
 void guess_action(const RecordingSchema& schema, Mapping& out) {
   const auto* const found = first_of(schema, {"action", "actions"});
   if (found == nullptr) return;
@@ -141,6 +148,8 @@ void guess_action(const RecordingSchema& schema, Mapping& out) {
     return;
   }
   add_series(schema, *found, out.action);
+  // CALVIN's data as this program writes them: the action is the relative one.
+  out.deer_action = found->columns == calvin_action_names() && has_calvin_state(schema);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/episodes/calvin_columns.h"
 
 namespace deer {
 
@@ -23,12 +24,32 @@ ImagePtr upside_down(const Image& image) {
   return out;
 }
 
+std::string without_file(std::string problem, const std::filesystem::path& file) {
+  const std::string name = FileError(file, "").what();
+  return problem.starts_with(name) ? problem.substr(name.size()) : problem;
+}
+
 namespace {
+
+// As this program writes CALVIN's robot_obs.
+bool is_robot_obs(const std::vector<MappedColumn>& state) {
+  const auto& names = calvin_robot_names();
+  return std::equal(state.begin(), state.end(), names.begin(), names.end(), [](const auto& column, const auto& name) {
+    return column.name == name && column.scale == 1 && column.offset == 0;
+  });
+}
+
+bool all_finite(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
 
 class MappedReader final : public FrameReader {
  public:
   MappedReader(std::unique_ptr<RecordingReader> reader, RecordingSchema schema, Mapping mapping)
-      : reader_(std::move(reader)), schema_(std::move(schema)), mapping_(std::move(mapping)) {
+      : reader_(std::move(reader)),
+        schema_(std::move(schema)),
+        mapping_(std::move(mapping)),
+        robot_obs_(is_robot_obs(mapping_.state)) {
     for (const auto& camera : schema_.cameras) {
       flipped_.push_back(std::find(mapping_.flipped.begin(), mapping_.flipped.end(), camera.name) !=
                          mapping_.flipped.end());
@@ -50,9 +71,11 @@ class MappedReader final : public FrameReader {
     out.frame_id = frame.frame_id;
     out.timestamp_s = frame.timestamp_s;
     out.state = mapped_values(mapping_.state, schema_, frame);
+    if (robot_obs_ && !out.state.empty() && all_finite(out.state)) {
+      std::copy_n(out.state.begin(), 15, out.robot_obs.emplace().begin());
+    }
     auto action = mapped_values(mapping_.action, schema_, frame);
-    if (mapping_.deer_action && action.size() == 7 &&
-        std::all_of(action.begin(), action.end(), [](double value) { return std::isfinite(value); })) {
+    if (mapping_.deer_action && action.size() == 7 && all_finite(action)) {
       std::copy_n(action.begin(), 7, out.rel_action.emplace().begin());
     } else if (!mapping_.deer_action) {
       out.other_action = std::move(action);
@@ -71,6 +94,7 @@ class MappedReader final : public FrameReader {
   const std::unique_ptr<RecordingReader> reader_;
   const RecordingSchema schema_;
   const Mapping mapping_;
+  const bool robot_obs_;  // the state is CALVIN's
   std::vector<bool> flipped_;
 };
 
@@ -79,8 +103,10 @@ class MappedReader final : public FrameReader {
 RecordingCollection::RecordingCollection(RecordingContents contents, const OpenSourceOptions& options)
     : contents_(std::move(contents)), map_file_(options.map), cache_(options.cache) {
   if (contents_.entries.empty()) {
-    throw FileError(contents_.path, "is a dataset (" + contents_.kind + ") without an episode that can be opened" +
-                                        (contents_.warnings.empty() ? "" : ": " + contents_.warnings.front()));
+    throw FileError(
+        contents_.path,
+        "is a dataset (" + contents_.kind + ") without an episode that can be opened" +
+            (contents_.warnings.empty() ? "" : ": " + without_file(contents_.warnings.front(), contents_.path)));
   }
   description_.schema = contents_.schema;
   description_.frames_per_second = contents_.frames_per_second;
@@ -122,7 +148,10 @@ FrameSourcePtr RecordingCollection::open(std::size_t index) const {
   info.frames_per_second = contents_.frames_per_second;
   info.has_static_camera = !mapping.static_camera.empty();
   info.has_gripper_camera = !mapping.gripper_camera.empty();
-  for (const auto& camera : contents_.schema.cameras) info.cameras.push_back(camera.name);
+  for (const auto& camera : contents_.schema.cameras) {
+    info.cameras.push_back(camera.name);
+    info.camera_sizes.push_back({camera.width, camera.height});
+  }
   for (const auto& column : mapping.state) info.state_columns.push_back({column.name, column.unit});
   info.action_layout = action_layout(mapping);
   const auto length = opened.reader->length();

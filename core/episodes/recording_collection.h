@@ -72,6 +72,9 @@ class RecordingCollection final : public EpisodeCollection, public MappedDataset
 /// The picture with its rows in reverse order.
 ImagePtr upside_down(const Image& image);
 
+/// `problem` without the name of `file` that a FileError begins with, for a message that names it already.
+std::string without_file(std::string problem, const std::filesystem::path& file);
+
 /// What a source lacks for a model that sees a static and a gripper camera, in one line; empty: nothing.
 std::string missing_cameras(const SourceInfo& info);
 

@@ -2,11 +2,14 @@
 #include "app/cli/data/export_command.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -20,6 +23,7 @@
 #include "app/cli/support/progress.h"
 #include "app/cli/support/stop_on_signal.h"
 #include "core/base/error.h"
+#include "core/episodes/lerobot/lerobot_writer.h"
 #include "core/episodes/media/thumbnail.h"
 #include "core/episodes/open/open_source.h"
 #include "core/trace/trace_reader.h"
@@ -121,12 +125,19 @@ void write_trace(const Arguments& a, LerobotExport& out, BrokenFrames& broken, c
       ++episode;
     }
     for (auto frame = span.first; wanted && frame < span.first + span.count; ++frame) {
+      std::optional<Observation> seen;
+      FrameRecordPtr record;
       try {
-        const auto seen = frames.observation(frame, span);
-        out.add(frames.info(), seen, trace->records(frame, 1, false).front().get());
-        broken.add_good();
+        record = trace->records(frame, 1, false).front();
+        seen = frames.observation(frame, span);
       } catch (const FileError& problem) {
         broken.add(problem.what());
+      }
+      try {
+        if (seen) out.add(frames.info(), *seen, record.get());
+        if (seen) broken.add_good();
+      } catch (const FrameMismatch& problem) {
+        broken.add("frame " + std::to_string(frame) + ": " + problem.what());
       }
       progress.show("frame " + std::to_string(frame + 1) + " of " + std::to_string(trace->frames()),
                     static_cast<double>(frame + 1), static_cast<double>(trace->frames()));
@@ -148,11 +159,26 @@ std::shared_ptr<const EpisodeCollection> open_dataset(Arguments& a) {
   return data;
 }
 
-void write_dataset(const std::shared_ptr<const EpisodeCollection>& data, const Arguments& a, LerobotExport& out,
-                   BrokenFrames& broken, const std::stop_token& stop) {
-  write_episodes(
-      *data, a.index.empty() ? annotated_episodes(*data) : a.index, out,
-      [&](const std::string& problem) { broken.add(problem); }, stop);
+std::string counted(std::int64_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+// Exit status 1 where the dataset lacks something.
+void tell_what_is_missing(const UnreadParts& unread, const LerobotExport& out, const BrokenFrames& broken) {
+  for (const auto& camera : out.left_out()) {
+    std::cerr << "deer: note: " << printable(camera)
+              << " is left out: no frame that was looked at has a picture of it, "
+              << "and the dataset does not tell its size\n";
+  }
+  if (unread.episodes > 0) {
+    std::cerr << "deer: skipped " << counted(unread.episodes, "episode") << " that could not be opened\n";
+  }
+  if (unread.pictures > 0) {
+    std::cerr << "deer: " << counted(unread.pictures, "frame")
+              << " with pictures that could not be read; the pictures before them are repeated, or they are black\n";
+  }
+  broken.finish();
+  if (unread.episodes > 0 || unread.pictures > 0) throw CLI::RuntimeError(1);
 }
 
 void run_export(Arguments a) {
@@ -164,13 +190,24 @@ void run_export(Arguments a) {
   if (is_trace) a.lerobot.predictions = TraceReader::open(a.source)->metadata().layout;
   const StopOnSignal signals("episode");
   LerobotExport out(a.out, a.lerobot);
+  out.make_folder();
   BrokenFrames broken;
-  is_trace ? write_trace(a, out, broken, signals.token()) : write_dataset(data, a, out, broken, signals.token());
-  out.finish();
-  std::printf("%lld episodes, %lld frames in %s%s\n", static_cast<long long>(out.episodes()),
-              static_cast<long long>(out.frames()), a.out.c_str(),
-              signals.token().stop_requested() ? " (stopped)" : "");
-  broken.finish();
+  UnreadParts unread;
+  try {
+    if (is_trace) {
+      write_trace(a, out, broken, signals.token());
+    } else {
+      unread =
+          write_episodes(*data, a.index.empty() ? annotated_episodes(*data) : a.index, out, &broken, signals.token());
+    }
+    out.finish();
+  } catch (const std::exception&) {
+    out.give_up();
+    throw;
+  }
+  std::printf("%s, %s in %s%s\n", counted(out.episodes(), "episode").c_str(), counted(out.frames(), "frame").c_str(),
+              a.out.c_str(), signals.token().stop_requested() ? " (stopped)" : "");
+  tell_what_is_missing(unread, out, broken);
 }
 
 }  // namespace

@@ -259,7 +259,7 @@ FrameSourcePtr CalvinDataset::open(std::size_t index) const {
 std::shared_ptr<const EpisodeCollection> open_calvin_frame(const std::filesystem::path& file,
                                                            const CacheOptions& cache) {
   EpisodeEntry entry;
-  entry.title = file.filename().string();
+  entry.title = printable(file.filename().string(), 300);
   entry.first_frame_id = entry.last_frame_id = std::max<std::int64_t>(calvin_frame_id(file), 0);
   SourceInfo info;
   info.title = entry.title;

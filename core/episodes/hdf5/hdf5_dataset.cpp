@@ -129,7 +129,7 @@ class Hdf5Reader final : public RecordingReader {
 };
 
 std::string hdf5_episode_name(const fs::path& file, const std::string& group) {
-  return group == "/" ? file.stem().string() : group.substr(group.rfind('/') + 1);
+  return printable(group == "/" ? file.stem().string() : group.substr(group.rfind('/') + 1), 300);
 }
 
 // Everything that a collection is opened from, shared by its episodes.
@@ -165,7 +165,7 @@ class Hdf5Scan {
 
   // A file of a folder that need not be opened to know that it is one episode.
   void add_unread(const fs::path& path) {
-    add_entry({shared_->files.size(), "/"}, path.stem().string(), {}, std::nullopt);
+    add_entry({shared_->files.size(), "/"}, hdf5_episode_name(path, "/"), {}, std::nullopt);
     shared_->files.push_back(path);
     shared_->instructions.emplace_back();
   }
@@ -176,10 +176,13 @@ class Hdf5Scan {
 
   std::shared_ptr<const EpisodeCollection> finish(const OpenSourceOptions& options) {
     if (skipped_ > 0) {
+      const auto first = without_file(first_skipped_, path_);
       warnings_.push_back(
-          FileError(path_, std::to_string(skipped_) + " episodes cannot be opened, the first: " + first_skipped_)
+          FileError(path_, skipped_ == 1 ? "1 episode cannot be opened: " + first
+                                         : std::to_string(skipped_) + " episodes cannot be opened, the first: " + first)
               .what());
     }
+    for (const auto& problem : refused_) warnings_.push_back(problem + "; it is not shown");
     if (!left_out_.empty()) {
       std::string names;
       std::size_t count = 0;
@@ -206,7 +209,8 @@ class Hdf5Scan {
       auto instruction = hdf5_instruction(*file, place.group);
       if (instruction.empty()) instruction = all->instructions[place.file];
       OpenedRecording out;
-      out.title = path.filename().string() + (place.group == "/" ? "" : ", " + hdf5_episode_name(path, place.group));
+      out.title = printable(path.filename().string(), 300) +
+                  (place.group == "/" ? "" : ", " + hdf5_episode_name(path, place.group));
       out.path = path;
       out.reader = std::make_unique<Hdf5Reader>(file, place.group, all->schema, all->rate);
       if (!instruction.empty()) out.instructions = {{0, out.reader->length() - 1, instruction, {}}};
@@ -251,6 +255,7 @@ class Hdf5Scan {
     for (auto& camera : fields.schema.cameras) camera.upside_down = facts_->upside_down;
     shared_->schema = std::move(fields.schema);
     left_out_.insert(fields.left_out.begin(), fields.left_out.end());
+    refused_ = std::move(fields.refused);
   }
 
   fs::path path_;
@@ -259,6 +264,7 @@ class Hdf5Scan {
   std::vector<EpisodeEntry> entries_;
   std::vector<std::string> warnings_;
   std::set<std::string> left_out_;
+  std::vector<std::string> refused_;
   std::size_t skipped_ = 0;
   std::string first_skipped_;
 };

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/lfs_pointer.h"
 #include "core/base/utf8.h"
 #include "core/episodes/media/media_files.h"
 #include "core/hdf5/trial_read.h"
@@ -134,6 +135,7 @@ bool Hdf5File::looks_like_hdf5(const std::filesystem::path& file) {
 }
 
 Hdf5File::Hdf5File(const std::filesystem::path& path) : path_(path) {
+  refuse_lfs_pointer(path);
   if (!looks_like_hdf5(path)) throw FileError(path, "is not an HDF5 file");
   trial_read(path);
   const auto held = h5::lock();
@@ -151,6 +153,10 @@ Hdf5File::~Hdf5File() {
 
 void Hdf5File::fail(const std::string& name, const std::string& problem) const {
   throw FileError(path_, "'" + printable(name) + "' " + problem);
+}
+
+void Hdf5File::refuse(const std::string& name, const std::string& problem) const {
+  throw Hdf5Unsupported(path_, "'" + printable(name) + "' " + problem);
 }
 
 bool Hdf5File::is_here(const std::string& name, H5O_type_t kind) const {
@@ -206,7 +212,7 @@ h5::Id Hdf5File::open_array(const std::string& name) const {
   const h5::Id how(H5Dget_create_plist(dataset.get()));
   const auto layout = H5Pget_layout(how.get());
   if (H5Pget_external_count(how.get()) != 0 || layout == H5D_VIRTUAL) {
-    fail(name, "lies in other files, which are not read");
+    refuse(name, "lies in other files, which are not read");
   }
   if (layout == H5D_CHUNKED) {
     const h5::Id type(H5Dget_type(dataset.get()));
@@ -217,7 +223,7 @@ h5::Id Hdf5File::open_array(const std::string& name) const {
       bytes *= std::clamp<hsize_t>(chunk[static_cast<std::size_t>(i)], 1, kMaxHdf5Chunk + 1);
     }
     if (rank < 1 || bytes > kMaxHdf5Chunk) {
-      fail(name, "has chunks of more than " + std::to_string(kMaxHdf5Chunk >> 20) + " MiB");
+      refuse(name, "has chunks of more than " + std::to_string(kMaxHdf5Chunk >> 20) + " MiB");
     }
     const int filters = H5Pget_nfilters(how.get());
     for (int i = 0; i < filters; ++i) {
@@ -227,8 +233,8 @@ h5::Id Hdf5File::open_array(const std::string& name) const {
       const auto id = H5Pget_filter2(how.get(), static_cast<unsigned>(i), &flags, &values, nullptr, text.size() - 1,
                                      text.data(), nullptr);
       if (id < 0 || H5Zfilter_avail(id) <= 0) {
-        fail(name, "is compressed with '" + printable(text.data()) + "' (HDF5 filter " + std::to_string(id) +
-                       "), which is not supported; h5repack -f GZIP=4 converts the file");
+        refuse(name, "is compressed with '" + printable(text.data()) + "' (HDF5 filter " + std::to_string(id) +
+                         "), which is not supported; h5repack -f GZIP=4 converts the file");
       }
     }
   }

@@ -10,9 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/hdf5/h5.h"
 
 namespace deer {
+
+/// A dataset that is whole, but of a kind that is not read.
+class Hdf5Unsupported : public FileError {
+ public:
+  using FileError::FileError;
+};
 
 /// A dataset of an HDF5 file: its shape and what an element is.
 struct Hdf5Array {
@@ -62,6 +69,7 @@ class Hdf5File {
 
  private:
   [[noreturn]] void fail(const std::string& name, const std::string& problem) const;
+  [[noreturn]] void refuse(const std::string& name, const std::string& problem) const;
   /// Whether each part of the path is a hard link, and the object is of this kind.
   bool is_here(const std::string& name, H5O_type_t kind) const;
   h5::Id open_array(const std::string& name) const;

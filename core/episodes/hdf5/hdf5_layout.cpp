@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json_file.h"
+#include "core/base/utf8.h"
 
 namespace deer {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kMaxHdf5Episodes = 1'000'000;
 constexpr std::size_t kMaxHdf5Members = 1000;
 constexpr int kMaxHdf5Depth = 6;
+constexpr std::size_t kMaxHdf5Refused = 10;
 constexpr std::uint64_t kMaxSeriesWidth = 4096;  // numbers of a series in a frame
 constexpr std::uint64_t kMaxPictureEdge = 8192;  // pixels
 constexpr std::uint64_t kSmallestPictureEdge = 8;
@@ -146,8 +148,12 @@ class FieldFinder {
       if (file_.is_group(joined(group_, path))) {
         // What was seen after the action: the same again.
         if (depth < kMaxHdf5Depth && path != "next_obs") walk(path, depth + 1, out);
-      } else if (const auto array = file_.array(joined(group_, path))) {
-        add(path, *array, out);
+      } else {
+        try {
+          if (const auto array = file_.array(joined(group_, path))) add(path, *array, out);
+        } catch (const Hdf5Unsupported& problem) {
+          if (out.refused.size() < kMaxHdf5Refused) out.refused.emplace_back(problem.what());
+        }
       }
     }
   }
@@ -167,7 +173,7 @@ class FieldFinder {
     const auto& shape = array.shape;
     // A last observation follows the last action in some.
     const bool every_frame = array.rows() == frames_ || array.rows() == frames_ + 1;
-    const auto name = shown(path);
+    const auto name = valid_utf8(shown(path));
     const auto camera = [&](std::uint64_t height, std::uint64_t width, Hdf5Pictures pictures) {
       out.cameras.push_back({path, pictures});
       out.schema.cameras.push_back({name, static_cast<int>(width), static_cast<int>(height), false});
@@ -175,7 +181,7 @@ class FieldFinder {
     const bool number = array.element == Hdf5Array::Element::integer || array.element == Hdf5Array::Element::real;
     const bool says_picture = path.find("image") != std::string::npos || path.find("rgb") != std::string::npos;
     if (!every_frame) {
-      if (!shape.empty()) out.left_out.push_back(path + " (" + array.describe() + ")");
+      if (!shape.empty()) out.left_out.push_back(valid_utf8(path) + " (" + array.describe() + ")");
     } else if (array.is_uint8 && shape.size() == 4 && is_channels(shape[3]) && is_side(shape[1]) && is_side(shape[2])) {
       camera(shape[1], shape[2], Hdf5Pictures::rows_first);
     } else if (array.is_uint8 && shape.size() == 4 && is_channels(shape[1]) && is_side(shape[2]) && is_side(shape[3])) {
@@ -187,7 +193,7 @@ class FieldFinder {
       out.series.push_back({path});
       out.schema.series.push_back({name, std::vector<std::string>(array.row_size())});
     } else {
-      out.left_out.push_back(path + " (" + array.describe() + ")");
+      out.left_out.push_back(valid_utf8(path) + " (" + array.describe() + ")");
     }
   }
 

@@ -35,6 +35,7 @@ struct Hdf5Fields {
   std::vector<Field> cameras;  ///< as schema.cameras
   std::vector<Field> series;   ///< as schema.series
   std::vector<std::string> left_out;
+  std::vector<std::string> refused;  ///< why datasets are not read, a line each
   std::int64_t frames = 0;
 };
 

@@ -8,8 +8,9 @@
 
 namespace deer {
 
-/// A LeRobot dataset of v2.0, v2.1 or v3.0. Reads meta/, lists the files, and looks at the first data file for the
-/// widths of its columns; episodes without a data file are left out and named in the warnings. Throws FileError.
+/// A LeRobot dataset of v2.0, v2.1 or v3.0. Reads meta/, lists the files, and looks at the first data file that can be
+/// read for the widths of its columns; episodes without a data file are left out and named in the warnings. Throws
+/// FileError.
 std::shared_ptr<const EpisodeCollection> open_lerobot(const std::filesystem::path& root,
                                                       const OpenSourceOptions& options);
 

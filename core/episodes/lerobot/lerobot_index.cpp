@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/json_file.h"
 #include "core/base/lfs_pointer.h"
 #include "core/base/mapped_file.h"
 #include "core/episodes/lerobot/parquet_file.h"
@@ -44,8 +45,28 @@ std::string task_text(const Json& json) {
   return out;
 }
 
-std::string_view lines_of(const MappedFile& file) {
+std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.size()};
+}
+
+Json json_of_line(std::string_view line, std::size_t number, const fs::path& file) {
+  try {
+    return parse_json(line, file);
+  } catch (const FileError&) {
+    throw FileError(file, "line " + std::to_string(number) + " is not valid JSON: " + printable(line, 60));
+  }
+}
+
+// Errors of the path templates name no file.
+std::string filled_in(const LerobotIndex& index, const char* field, const std::string& pattern,
+                      const LerobotPath& values) {
+  try {
+    return lerobot_path(pattern, values);
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& problem) {
+    throw FileError(index.root / "meta" / "info.json", "'" + std::string(field) + "': " + problem.what());
+  }
 }
 
 void read_tasks(const fs::path& meta, LerobotIndex& out) {
@@ -64,8 +85,8 @@ void read_tasks(const fs::path& meta, LerobotIndex& out) {
   } else if (const auto lines = meta / "tasks.jsonl"; fs::exists(lines, error)) {
     refuse_lfs_pointer(lines);
     const auto mapped = MappedFile::open(lines);
-    for_each_line(lines_of(*mapped), [&](std::string_view line, std::size_t number) {
-      const auto json = parse_json(line, lines);
+    for_each_line(text_of(*mapped), [&](std::string_view line, std::size_t number) {
+      const auto json = json_of_line(line, number, lines);
       const JsonFields fields(lines, json, "line " + std::to_string(number));
       out.tasks[fields.integer("task_index")] = task_text(json.value("task", Json()));
     });
@@ -153,7 +174,7 @@ void read_episodes(const fs::path& meta, LerobotIndex& out) {
   if (const auto lines = meta / "episodes.jsonl"; out.info.major == 2 && fs::exists(lines, error)) {
     refuse_lfs_pointer(lines);
     const auto mapped = MappedFile::open(lines);
-    out.episodes = lerobot_episodes_from_lines(lines_of(*mapped), out.info, lines);
+    out.episodes = lerobot_episodes_from_lines(text_of(*mapped), out.info, lines);
     return;
   }
   const auto folder = meta / "episodes";
@@ -201,7 +222,7 @@ void list_files(const std::string& pattern, LerobotIndex& out) {
 }  // namespace
 
 std::string LerobotIndex::data_file(const LerobotEpisode& episode) const {
-  return lerobot_path(info.data_path, {{}, episode.index, episode.chunk, episode.file});
+  return filled_in(*this, "data_path", info.data_path, {{}, episode.index, episode.chunk, episode.file});
 }
 
 std::string LerobotIndex::video_file(const LerobotEpisode& episode, const std::string& key, std::size_t camera) const {
@@ -211,7 +232,7 @@ std::string LerobotIndex::video_file(const LerobotEpisode& episode, const std::s
     values.chunk = episode.videos[camera].chunk;
     values.file = episode.videos[camera].file;
   }
-  return lerobot_path(info.video_path, values);
+  return filled_in(*this, "video_path", info.video_path, values);
 }
 
 std::vector<LerobotEpisode> lerobot_episodes_from_lines(std::string_view lines, const LerobotInfo& info,
@@ -219,7 +240,7 @@ std::vector<LerobotEpisode> lerobot_episodes_from_lines(std::string_view lines, 
   std::vector<LerobotEpisode> out;
   std::int64_t first = 0;
   for_each_line(lines, [&](std::string_view line, std::size_t number) {
-    const auto json = parse_json(line, file);
+    const auto json = json_of_line(line, number, file);
     const JsonFields fields(file, json, "line " + std::to_string(number));
     LerobotEpisode episode;
     episode.index = fields.integer_in("episode_index", 0, kMaxLerobotFrames);
@@ -244,7 +265,9 @@ LerobotIndex read_lerobot_index(const fs::path& root) {
   out.root = root;
   const auto meta = root / "meta";
   refuse_lfs_pointer(meta / "info.json");
-  out.info = lerobot_info_from_json(read_json(meta / "info.json"), meta / "info.json");
+  const auto info = MappedFile::open(meta / "info.json");
+  if (info->size() == 0) throw FileError(meta / "info.json", "is empty, expected what describes a LeRobot dataset");
+  out.info = lerobot_info_from_text(text_of(*info), meta / "info.json");
   adapt_folder(root, out.info.data_path, out.warnings);
   if (!out.info.video_path.empty()) adapt_folder(root, out.info.video_path, out.warnings);
   try {

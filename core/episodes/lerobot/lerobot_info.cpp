@@ -2,9 +2,14 @@
 #include "core/episodes/lerobot/lerobot_info.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/base/json_file.h"
 
 namespace deer {
 namespace {
@@ -13,23 +18,95 @@ constexpr std::size_t kMaxLerobotFeatures = 1000;
 constexpr std::size_t kMaxLerobotNames = 4096;
 constexpr int kMaxDigits = 18;
 
-// Names may be a list, a list in a list, or an object of lists ({"motors": […]}).
-void add_names(const Json& json, int depth, std::vector<std::string>& out) {
-  if (out.size() > kMaxLerobotNames || depth > 4) return;
-  if (json.is_string()) {
-    out.push_back(printable(json.get<std::string>(), 100));
-  } else if (json.is_array() || json.is_object()) {
-    for (const auto& item : json) add_names(item, depth + 1, out);
+// Names of the features' columns in the order of the file, which Json's objects do not keep. They may be a list, a list
+// in a list, an object of lists ({"motors": […]}), or an object with the place of each name ({"x": 0, "y": 1}).
+class ColumnNames final : public nlohmann::json_sax<Json> {
+ public:
+  std::vector<std::string> of(const std::string& feature) const {
+    const auto found = found_.find(feature);
+    if (found == found_.end()) return {};
+    auto places = found->second.places;
+    if (!found->second.texts.empty() || places.empty()) return found->second.texts;
+    std::sort(places.begin(), places.end());
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (places[i].first != i) return {};
+      out.push_back(std::move(places[i].second));
+    }
+    return out;
   }
-}
 
-LerobotInfo::Feature feature_of(const std::filesystem::path& file, const std::string& name, const Json& json) {
+  bool null() override { return value(); }
+  bool boolean(bool) override { return value(); }
+  bool number_integer(number_integer_t) override { return value(); }
+  bool number_unsigned(number_unsigned_t place) override {
+    if (key_ && wanted()) here().places.emplace_back(place, printable(*key_, kMaxNameBytes));
+    return value();
+  }
+  bool number_float(number_float_t, const string_t&) override { return value(); }
+  bool string(string_t& text) override {
+    if (wanted()) here().texts.push_back(printable(text, kMaxNameBytes));
+    return value();
+  }
+  bool binary(binary_t&) override { return value(); }
+  bool start_object(std::size_t) override { return enter(); }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool end_array() override { return leave(); }
+  bool key(string_t& name) override {
+    if (depth_ <= path_.size()) {
+      path_[depth_ - 1] = name;
+      std::fill(path_.begin() + static_cast<std::ptrdiff_t>(depth_), path_.end(), std::string());
+      if (depth_ == path_.size() && wanted()) here() = {};  // the last of equal keys counts
+    }
+    key_ = name;
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  struct Found {
+    std::vector<std::string> texts;
+    std::vector<std::pair<std::uint64_t, std::string>> places;
+  };
+  static constexpr std::size_t kMaxNameBytes = 100;
+  static constexpr std::size_t kMaxNamesDepth = 4;
+
+  // Inside features.NAME.names.
+  bool wanted() const {
+    if (depth_ < path_.size() || depth_ > path_.size() + kMaxNamesDepth) return false;
+    if (path_[0] != "features" || path_[2] != "names") return false;
+    const auto found = found_.find(path_[1]);
+    return found == found_.end() || found->second.texts.size() + found->second.places.size() <= kMaxLerobotNames;
+  }
+  Found& here() { return found_[path_[1]]; }
+  bool value() {
+    key_.reset();
+    return true;
+  }
+  bool enter() {
+    ++depth_;
+    return value();
+  }
+  bool leave() {
+    --depth_;
+    return value();
+  }
+
+  std::size_t depth_ = 0;
+  std::array<std::string, 3> path_;  // keys from the root
+  std::optional<std::string> key_;   // of the value that comes next
+  std::map<std::string, Found> found_;
+};
+
+LerobotInfo::Feature feature_of(const std::filesystem::path& file, const std::string& name, const Json& json,
+                                const ColumnNames& names) {
   const JsonFields fields(file, json, "features." + printable(name));
   LerobotInfo::Feature out;
   out.name = name;
   out.dtype = fields.text("dtype");
   if (fields.has("shape")) out.shape = fields.integers("shape");
-  if (json.contains("names")) add_names(json["names"], 0, out.names);
+  out.names = names.of(name);
   if (fields.has("info") && json["info"].is_object()) {
     const auto& info = json["info"];
     const auto depth = info.find("video.is_depth_map");
@@ -40,7 +117,8 @@ LerobotInfo::Feature feature_of(const std::filesystem::path& file, const std::st
 
 }  // namespace
 
-LerobotInfo lerobot_info_from_json(const Json& json, const std::filesystem::path& file) {
+LerobotInfo lerobot_info_from_text(std::string_view text, const std::filesystem::path& file) {
+  const auto json = parse_json(text, file);
   const JsonFields fields(file, json);
   LerobotInfo out;
   out.version = printable(fields.text("codebase_version"), 20);
@@ -57,7 +135,11 @@ LerobotInfo lerobot_info_from_json(const Json& json, const std::filesystem::path
   const auto features = fields.object("features");
   if (features.json().size() > kMaxLerobotFeatures)
     fields.fail("features", "at most " + std::to_string(kMaxLerobotFeatures));
-  for (const auto& [name, feature] : features.json().items()) out.features.push_back(feature_of(file, name, feature));
+  ColumnNames names;
+  Json::sax_parse(text.begin(), text.end(), &names);
+  for (const auto& [name, feature] : features.json().items()) {
+    out.features.push_back(feature_of(file, name, feature, names));
+  }
   return out;
 }
 

@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include "core/base/json_file.h"
 
 namespace deer {
 
@@ -34,8 +33,8 @@ struct LerobotInfo {
   std::vector<Feature> features;
 };
 
-/// Throws FileError, also for versions that are not read.
-LerobotInfo lerobot_info_from_json(const Json& json, const std::filesystem::path& file);
+/// Throws FileError, also for versions that are not read. `text` is JSON; columns keep its order.
+LerobotInfo lerobot_info_from_text(std::string_view text, const std::filesystem::path& file);
 
 /// What the names in a path template stand for.
 struct LerobotPath {

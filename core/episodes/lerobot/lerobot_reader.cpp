@@ -36,9 +36,10 @@ LerobotReader::LerobotReader(const LerobotIndex& index, const LerobotEpisode& ep
   for (const auto& series : schema.series) {
     auto& values = series_.emplace_back();
     if (data_.find(series.name) == nullptr) continue;
-    numbers += series.columns.size() * static_cast<std::size_t>(length_);
+    numbers += series.columns.size() * static_cast<std::size_t>(span_);
     if (numbers > kMostLerobotNumbers) throw FileError(data_.path(), "has too many numbers in an episode to be shown");
-    values = data_.numbers(series.name, first_row_, length_);
+    values = numbers_of(series.name);
+    if (values.width == 0) continue;  // null in all frames
     if (values.width != series.columns.size()) {
       throw FileError(data_.path(), "'" + printable(series.name) + "' has " + std::to_string(values.width) +
                                         " numbers a frame, expected " + std::to_string(series.columns.size()));
@@ -47,7 +48,7 @@ LerobotReader::LerobotReader(const LerobotIndex& index, const LerobotEpisode& ep
   const auto single = [&](const char* column) -> std::vector<double> {
     const auto* const found = data_.find(column);
     if (found == nullptr || found->kind != ParquetFile::Kind::numbers) return {};
-    auto read = data_.numbers(column, first_row_, length_);
+    auto read = numbers_of(column);
     return read.width == 1 ? std::move(read.values) : std::vector<double>();
   };
   times_s_ = single("timestamp");
@@ -71,24 +72,39 @@ LerobotReader::LerobotReader(const LerobotIndex& index, const LerobotEpisode& ep
   }
 }
 
-// v3 puts many episodes into one file; where this one is, the rows themselves say.
+// v3 puts many episodes into one file; where this one is, the rows themselves say. They may alternate with others'.
 void LerobotReader::find_rows(std::int64_t episode, std::int64_t length) {
-  length_ = data_.rows();
+  length_ = span_ = data_.rows();
   if (const auto* column = data_.find("episode_index"); column != nullptr && data_.rows() > 0) {
     const auto all = data_.numbers("episode_index", 0, data_.rows());
     const auto wanted = static_cast<double>(episode);
     const auto first = std::find(all.values.begin(), all.values.end(), wanted);
-    const auto last = std::find_if(first, all.values.end(), [&](double value) { return value != wanted; });
     if (all.width != 1 || first == all.values.end()) {
       throw FileError(data_.path(), "holds no frames of episode " + std::to_string(episode));
     }
+    const auto end = std::find(all.values.rbegin(), all.values.rend(), wanted).base();
     first_row_ = first - all.values.begin();
-    length_ = last - first;
+    span_ = end - first;
+    length_ = std::count(first, end, wanted);
+    for (auto row = first; length_ < span_ && row != end; ++row) {
+      if (*row == wanted) rows_.push_back(row - first);
+    }
   }
   if (length_ < 1 || length_ > kMostLerobotFrames) {
     throw FileError(data_.path(), "has " + std::to_string(length_) + " frames of episode " + std::to_string(episode) +
                                       ", expected " + std::to_string(length));
   }
+}
+
+ParquetNumbers LerobotReader::numbers_of(const std::string& column) const {
+  auto read = data_.numbers(column, first_row_, span_);
+  if (rows_.empty()) return read;
+  ParquetNumbers out{read.width, {}};
+  for (const auto row : rows_) {
+    const auto begin = read.values.begin() + row * static_cast<std::ptrdiff_t>(read.width);
+    out.values.insert(out.values.end(), begin, begin + static_cast<std::ptrdiff_t>(read.width));
+  }
+  return out;
 }
 
 RecordedFrame LerobotReader::load_series(std::int64_t index) {
@@ -133,13 +149,14 @@ ImagePtr LerobotReader::picture(Camera& camera, std::int64_t index, const std::s
 }
 
 ImagePtr LerobotReader::stored_picture(const Camera& camera, std::int64_t index) const {
-  const auto bytes = data_.picture(camera.column, first_row_ + index);
+  const auto row = first_row_ + (rows_.empty() ? index : rows_[static_cast<std::size_t>(index)]);
+  const auto bytes = data_.picture(camera.column, row);
   if (bytes.empty()) return nullptr;
   try {
     return decode_picture(std::as_bytes(std::span(bytes)));
   } catch (const Error& error) {
-    throw FileError(data_.path(), "the picture '" + printable(camera.column) + "' in row " +
-                                      std::to_string(first_row_ + index) + " " + error.what());
+    throw FileError(data_.path(), "the picture '" + printable(camera.column) + "' in row " + std::to_string(row) + " " +
+                                      error.what());
   }
 }
 

@@ -43,6 +43,7 @@ class LerobotReader final : public RecordingReader {
   };
 
   void find_rows(std::int64_t episode, std::int64_t length);
+  ParquetNumbers numbers_of(const std::string& column) const;
   ImagePtr picture(Camera& camera, std::int64_t index, const std::stop_token& stop);
   ImagePtr stored_picture(const Camera& camera, std::int64_t index) const;
 
@@ -51,6 +52,8 @@ class LerobotReader final : public RecordingReader {
   const std::int64_t first_id_;
   ParquetFile data_;
   std::int64_t first_row_ = 0;
+  std::int64_t span_ = 0;           // rows from the first to the last
+  std::vector<std::int64_t> rows_;  // counted from the first; empty: all of the span
   std::int64_t length_ = 0;
   std::vector<std::unique_ptr<Camera>> cameras_;
   std::vector<ParquetNumbers> series_;

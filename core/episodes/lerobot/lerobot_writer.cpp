@@ -67,6 +67,16 @@ struct OpenEpisode {
 
 }  // namespace
 
+void make_lerobot_folder(const std::filesystem::path& root) {
+  std::error_code error;
+  const bool empty = std::filesystem::is_directory(root, error) && std::filesystem::is_empty(root, error);
+  if (std::filesystem::exists(root, error) && !empty) {
+    throw FileError(root, "is there already, expected a new or an empty folder for a LeRobot dataset");
+  }
+  make_folder(root / "meta");
+  std::filesystem::remove(root / "meta", error);
+}
+
 class LerobotWriter::Private {
  public:
   std::filesystem::path root;
@@ -90,11 +100,7 @@ class LerobotWriter::Private {
     for (const auto& series : schema.series) {
       if (series.columns.empty()) throw Error("the series '" + printable(series.name) + "' has no columns");
     }
-    std::error_code error;
-    const bool empty = std::filesystem::is_directory(root, error) && std::filesystem::is_empty(root, error);
-    if (std::filesystem::exists(root, error) && !empty) {
-      throw FileError(root, "is there already, expected a new or an empty folder for a LeRobot dataset");
-    }
+    make_lerobot_folder(root);
     make_folder(root / "meta");
   }
 
@@ -144,17 +150,17 @@ class LerobotWriter::Private {
     for (std::size_t i = 0; i < schema.series.size() && i < frame.series.size(); ++i) {
       const auto width = schema.series[i].columns.size(), there = frame.series[i].size();
       if (there == 0 || there == width) continue;
-      throw Error("'" + printable(schema.series[i].name) + "' has " + std::to_string(there) + " numbers, expected " +
-                  std::to_string(width));
+      throw FrameMismatch("'" + printable(schema.series[i].name) + "' has " + std::to_string(there) +
+                          " numbers, expected " + std::to_string(width));
     }
     for (std::size_t i = 0; i < cameras.size(); ++i) {
       const auto& camera = meta.cameras[i];
       if (cameras[i].place >= frame.pictures.size() || !frame.pictures[cameras[i].place]) continue;
       const auto& picture = *frame.pictures[cameras[i].place];
       if (picture.width == camera.width && picture.height == camera.height) continue;
-      throw Error("a picture of '" + printable(camera.name) + "' has " + std::to_string(picture.width) + " x " +
-                  std::to_string(picture.height) + " pixels, the earlier ones " + std::to_string(camera.width) + " x " +
-                  std::to_string(camera.height));
+      throw FrameMismatch("a picture of '" + printable(camera.name) + "' has " + std::to_string(picture.width) + " x " +
+                          std::to_string(picture.height) + " pixels, the earlier ones " + std::to_string(camera.width) +
+                          " x " + std::to_string(camera.height));
     }
   }
 

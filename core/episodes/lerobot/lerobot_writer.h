@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/episodes/recording.h"
 
 namespace deer {
@@ -19,6 +20,16 @@ struct LerobotWriterOptions {
   /// the sides are even and 16 to 8192 pixels.
   bool videos = true;
 };
+
+/// A frame that does not fit those before it, of which nothing was written.
+class FrameMismatch : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Makes the folder of a dataset. Throws FileError if `root` is neither absent nor an empty folder, or if nothing can
+/// be written there.
+void make_lerobot_folder(const std::filesystem::path& root);
 
 /// Writes a LeRobot dataset of v3.0 frame by frame. Names of cameras and series become features. Numbers are stored as
 /// float32, and frames at even distances: `timestamp` is the frame's index in its episode over the rate. One thread at
@@ -38,7 +49,7 @@ class LerobotWriter {
   /// A frame of the episode that is open, which the first one begins. `frame` has a picture for each camera of the
   /// schema and each of its series; a missing series is NaN, a missing picture repeats the previous one or is black. A
   /// camera without a size in the schema and without a picture in the very first frame is left out. Throws FileError,
-  /// Error for a picture of another size or a series of another width.
+  /// FrameMismatch for a picture of another size or a series of another width.
   void add(const RecordedFrame& frame, const std::string& task);
   /// Ends the episode; nothing happens if it has no frame.
   void end_episode();

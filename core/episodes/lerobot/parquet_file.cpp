@@ -304,8 +304,8 @@ ParquetFile::ParquetFile(const std::filesystem::path& path) : d_(std::make_uniqu
     const auto& fields = d_->reader->manifest().schema_fields;
     if (fields.size() > kMaxParquetColumns) throw Error("has " + std::to_string(fields.size()) + " columns");
     for (const auto& field : fields) {
-      d_->columns.push_back({field.field->name(), kind_of(*field.field->type())});
-      add_leaves(field, d_->leaves_of[field.field->name()]);
+      d_->columns.push_back({valid_utf8(field.field->name()), kind_of(*field.field->type())});
+      add_leaves(field, d_->leaves_of[d_->columns.back().name]);
     }
   });
 }
@@ -324,15 +324,22 @@ const ParquetFile::Column* ParquetFile::find(const std::string& name) const {
 
 ParquetNumbers ParquetFile::numbers(const std::string& column, std::int64_t first, std::int64_t count) const {
   return d_->guarded(column, [&] {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
     ParquetNumbers out;
     std::int64_t done = 0;
     d_->visit(column, first, count, [&](const arrow::Array& array, std::int64_t row) {
       const auto before = out.values.size();
       append(array, row, out.values);
       const auto width = out.values.size() - before;
-      if (done++ == 0) out.width = width;
-      if (width == 0 && out.width > 0) {
-        out.values.resize(before + out.width, std::numeric_limits<double>::quiet_NaN());
+      if (width > 0 && out.width == 0) {
+        out.width = width;  // rows before were null
+        if (static_cast<std::size_t>(done) > kMostParquetNumbers / width)
+          throw Error("has too many numbers to be shown");
+        out.values.insert(out.values.begin(), static_cast<std::size_t>(done) * width, kNone);
+      }
+      ++done;
+      if (width == 0) {
+        out.values.resize(before + out.width, kNone);
       } else if (width != out.width) {
         throw Error("has " + std::to_string(width) + " numbers in row " + std::to_string(first + done - 1) +
                     ", expected " + std::to_string(out.width));
@@ -354,8 +361,8 @@ std::vector<std::string> ParquetFile::texts(const std::string& column, std::int6
 std::vector<std::uint8_t> ParquetFile::picture(const std::string& column, std::int64_t row) const {
   return d_->guarded(column, [&] {
     const auto& fields = d_->reader->manifest().schema_fields;
-    const auto field =
-        std::find_if(fields.begin(), fields.end(), [&](const auto& item) { return item.field->name() == column; });
+    const auto field = std::find_if(fields.begin(), fields.end(),
+                                    [&](const auto& item) { return valid_utf8(item.field->name()) == column; });
     if (field == fields.end()) throw Error("is missing");
     int leaf = field->column_index;
     for (const auto& child : field->children) {

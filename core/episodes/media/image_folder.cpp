@@ -109,7 +109,7 @@ std::shared_ptr<const EpisodeCollection> open_images(const std::filesystem::path
       find_instruction(options, is_folder(path) ? path : std::filesystem::path(), folder.parent_path(), warnings);
   const auto count = static_cast<std::int64_t>(length);
   SourceInfo info;
-  info.title = folder.filename().string();
+  info.title = printable(folder.filename().string(), 300);
   info.path = path;
   info.kind = "images";
   info.has_gripper_camera = !grippers.empty();

@@ -183,7 +183,7 @@ std::shared_ptr<const EpisodeCollection> open_video(const std::filesystem::path&
   }
   const auto instruction = find_instruction(options, {}, path.parent_path(), warnings);
   SourceInfo info;
-  info.title = path.filename().string();
+  info.title = printable(path.filename().string(), 300);
   info.path = path;
   info.kind = "video";
   info.frames_per_second = video.frames_per_second();

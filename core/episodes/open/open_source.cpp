@@ -87,8 +87,9 @@ std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const
   if (const auto below = only_folder(path); !below.empty()) {
     try {
       const auto inside = open_folder(below, options);
-      return with_warning(
-          inside, FileError(path, "holds one folder, which is opened instead: " + below.filename().string()).what());
+      return with_warning(inside, FileError(path, "holds one folder, which is opened instead: " +
+                                                      printable(below.filename().string(), 300))
+                                      .what());
     } catch (const FileError&) {
       // What was looked for in `path` says more.
     }
@@ -102,11 +103,13 @@ std::shared_ptr<const EpisodeCollection> open_folder(const fs::path& path, const
 
 std::shared_ptr<const EpisodeCollection> open_file(const fs::path& path, const OpenSourceOptions& options) {
   const auto file = MappedFile::open(path);
+  if (file->size() == 0) {
+    throw FileError(path, "is an empty file, expected a video, an image, a CALVIN frame or an HDF5 file with episodes");
+  }
   if ((path.extension() == ".h5" || path.extension() == ".hdf5") && !Hdf5File::looks_like_hdf5(path)) {
     refuse_lfs_pointer(path);
     throw FileError(path, "is not a trace or a dataset: it is not an HDF5 file");
   }
-  if (file->size() == 0) throw FileError(path, "is an empty file, expected a video, an image or a CALVIN frame");
   const auto head = file->bytes().first(std::min<std::size_t>(file->size(), 16));
   const auto frame_id = calvin_frame_id(path);
   if (frame_id >= 0 && CalvinDataset::is_split(fs::absolute(path).parent_path())) {
@@ -135,7 +138,12 @@ std::shared_ptr<const EpisodeCollection> open_source(const fs::path& path, const
   const auto status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) throw FileError(path, "does not exist");
   if (error) throw FileError(path, "cannot open: " + error.message());
-  return fs::is_directory(status) ? open_folder(path, options) : open_file(path, options);
+  auto out = fs::is_directory(status) ? open_folder(path, options) : open_file(path, options);
+  if (options.map.empty() || out->description() != nullptr) return out;
+  return with_warning(
+      out, FileError(options.map, "is not used: it is for LeRobot, RLDS and HDF5 datasets, and " +
+                                      printable(path.string(), 1000) + " is of another kind (" + out->kind() + ")")
+               .what());
 }
 
 }  // namespace deer

@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/lfs_pointer.h"
+#include "core/base/utf8.h"
 #include "core/episodes/media/media_files.h"
 #include "core/episodes/recording_collection.h"
 #include "core/episodes/rlds/rlds_reader.h"
@@ -49,16 +50,23 @@ class ShardFile {
   std::pair<std::shared_ptr<const MappedFile>, TfRecord> record(std::size_t number) {
     const std::lock_guard lock(mutex_);
     load();
-    if (number >= records_.size()) {
-      throw FileError(path_, "has " + std::to_string(records_.size()) + " records, expected record " +
-                                 std::to_string(number) + ", as dataset_info.json says");
+    const auto& records = found_.records;
+    if (number >= records.size()) {
+      throw FileError(path_, "has " + std::to_string(records.size()) + " records, expected record " +
+                                 std::to_string(number) + ", as dataset_info.json says" +
+                                 (found_.damage.empty() ? "" : "; " + found_.damage));
     }
-    return {file_, records_[number]};
+    return {file_, records[number]};
   }
   std::size_t count() {
     const std::lock_guard lock(mutex_);
     load();
-    return records_.size();
+    return found_.records.size();
+  }
+  /// Once count() was asked for.
+  std::string damage() {
+    const std::lock_guard lock(mutex_);
+    return found_.damage;
   }
 
  private:
@@ -66,14 +74,14 @@ class ShardFile {
     if (file_) return;
     refuse_lfs_pointer(path_);
     const auto file = MappedFile::open(path_);
-    records_ = scan_tf_records(*file);
+    found_ = scan_tf_records(*file);
     file_ = file;
   }
 
   const fs::path path_;
   std::mutex mutex_;
   std::shared_ptr<const MappedFile> file_;
-  std::vector<TfRecord> records_;
+  TfRecords found_;
 };
 
 struct RldsContents {
@@ -218,7 +226,13 @@ std::shared_ptr<const EpisodeCollection> open_rlds(const fs::path& folder, const
       const bool read = contents.entries.size() < kRldsLengthsRead || !known;
       const auto count = read ? all->shards.back()->count() : static_cast<std::size_t>(list->second[*number]);
       if (read) refuse_lfs_pointer(shard.path);
-      if (read && known && count != static_cast<std::size_t>(list->second[*number])) {
+      const auto damage = read ? all->shards.back()->damage() : std::string();
+      if (!damage.empty()) {
+        contents.warnings.push_back(FileError(shard.path, damage + (count == 1 ? "; the record before it is used"
+                                                                               : "; the " + std::to_string(count) +
+                                                                                     " records before it are used"))
+                                        .what());
+      } else if (read && known && count != static_cast<std::size_t>(list->second[*number])) {
         contents.warnings.push_back(FileError(shard.path, "has " + std::to_string(count) +
                                                               " records, dataset_info.json says " +
                                                               std::to_string(list->second[*number]))
@@ -227,7 +241,7 @@ std::shared_ptr<const EpisodeCollection> open_rlds(const fs::path& folder, const
       for (std::size_t i = 0; i < count && contents.entries.size() < kMaxRldsEpisodes; ++i) {
         all->places.push_back({all->shards.size() - 1, i});
         EpisodeEntry entry;
-        entry.split = shard.split;
+        entry.split = valid_utf8(shard.split);
         entry.title = "episode " + std::to_string(i);
         entry.last_frame_id = -1;
         entry.length_known = false;
@@ -258,8 +272,8 @@ std::shared_ptr<const EpisodeCollection> open_rlds(const fs::path& folder, const
   contents.open = [all, folder, name, entries = contents.entries](std::size_t index) {
     auto reader = all->open(index);
     OpenedRecording out;
-    out.title = (name.empty() ? folder.filename().string() : name) + ", " + entries[index].split + ", " +
-                entries[index].title.substr(0, entries[index].title.find(':'));
+    out.title = (name.empty() ? printable(folder.filename().string(), 300) : name) + ", " + entries[index].split +
+                ", " + entries[index].title.substr(0, entries[index].title.find(':'));
     out.path = folder;
     out.instructions = reader->instructions();
     out.reader = std::move(reader);

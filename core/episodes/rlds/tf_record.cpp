@@ -20,29 +20,31 @@ std::uint32_t masked_crc32c(std::span<const std::byte> bytes) {
   return ((crc >> 15) | (crc << 17)) + 0xA282EAD8U;
 }
 
-std::vector<TfRecord> scan_tf_records(const MappedFile& file) {
+TfRecords scan_tf_records(const MappedFile& file) {
   const auto bytes = file.bytes();
-  const auto fail = [&](std::size_t number, const std::string& what) {
-    throw FileError(file.path(), "record " + std::to_string(number) + " " + what);
-  };
   if (bytes.size() >= 2 && bytes[0] == std::byte{0x1F} && bytes[1] == std::byte{0x8B}) {
     throw FileError(file.path(), "is compressed with gzip, expected a plain TFRecord file (gunzip it)");
   }
-  std::vector<TfRecord> out;
-  for (std::uint64_t at = 0; at < bytes.size();) {
-    const auto number = out.size();
+  TfRecords out;
+  for (std::uint64_t at = 0; at < bytes.size() && out.damage.empty();) {
     const auto left = bytes.size() - at;
-    if (left < kRecordHead + kRecordTail) fail(number, "is cut short");
+    const auto name = "record " + std::to_string(out.records.size());
+    if (left < kRecordHead + kRecordTail) {
+      out.damage = name + " is cut short";
+      break;
+    }
     const auto size = get_number<std::uint64_t>(bytes, at);
     if (masked_crc32c(bytes.subspan(at, 8)) != get_number<std::uint32_t>(bytes, at + 8)) {
-      fail(number, number == 0 ? "has a length with a wrong checksum (no TFRecord file?)"
-                               : "has a length with a wrong checksum");
+      out.damage = name + " has a length with a wrong checksum" + (at == 0 ? " (no TFRecord file?)" : "");
+    } else if (size > left - kRecordHead - kRecordTail) {
+      out.damage = name + " is cut short";
+    } else {
+      if (out.records.size() >= kMaxRecords) throw FileError(file.path(), "has too many records");
+      out.records.push_back({at + kRecordHead, size});
+      at += kRecordHead + size + kRecordTail;
     }
-    if (size > left - kRecordHead - kRecordTail) fail(number, "is cut short");
-    if (out.size() >= kMaxRecords) throw FileError(file.path(), "has too many records");
-    out.push_back({at + kRecordHead, size});
-    at += kRecordHead + size + kRecordTail;
   }
+  if (out.records.empty() && !out.damage.empty()) throw FileError(file.path(), out.damage);
   return out;
 }
 

@@ -17,9 +17,14 @@ struct TfRecord {
   std::uint64_t size = 0;
 };
 
+struct TfRecords {
+  std::vector<TfRecord> records;
+  std::string damage;  ///< why the file ends behind them, "record 4 is cut short"; empty: it is whole
+};
+
 /// Finds the records of a file, whose lengths carry checksums; data are not read. Throws FileError for a file that is
-/// damaged, cut short, compressed or none.
-std::vector<TfRecord> scan_tf_records(const MappedFile& file);
+/// compressed or none, or whose first record is damaged.
+TfRecords scan_tf_records(const MappedFile& file);
 
 /// The data of a record, checked. Throws FileError.
 std::span<const std::byte> tf_record_data(const MappedFile& file, const TfRecord& record);

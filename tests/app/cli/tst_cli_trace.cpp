@@ -138,7 +138,7 @@ void CliTraceTest::a_trace_becomes_a_lerobot_dataset() {
   QCOMPARE(seen->instruction, original->instruction);
   QCOMPARE(seen->rgb_static->width, original->rgb_static->width);
   QVERIFY(std::abs(seen->state[2] - (*original->robot_obs)[2]) < 1e-6);
-  QVERIFY(std::abs(seen->other_action[1] - (*original->rel_action)[1]) < 1e-6);
+  QVERIFY(std::abs((*seen->rel_action)[1] - (*original->rel_action)[1]) < 1e-6);
   const ParquetFile rows(out / "data" / "chunk-000" / "file-000.parquet");
   const auto exits = rows.numbers("prediction.exit", 0, 18).values;
   const auto actions = rows.numbers("prediction.action", 0, 18).values;

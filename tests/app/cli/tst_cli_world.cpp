@@ -263,7 +263,7 @@ class CliWorldTest : public QObject {
     const auto seen = episode->read(episode->length().value() - 1);
     QCOMPARE(seen->rgb_static->width, 200);
     QCOMPARE(seen->rgb_gripper->width, 84);
-    QVERIFY(seen->state.size() == 15 && seen->other_action.size() == 7 && !seen->instruction.empty());
+    QVERIFY(seen->state.size() == 15 && seen->robot_obs && seen->rel_action && !seen->instruction.empty());
   }
 
   void slices_record_one_dataset() {

@@ -2,6 +2,7 @@
 #include <QTest>
 #include <cmath>
 
+#include "core/episodes/calvin_columns.h"
 #include "core/episodes/mapping.h"
 #include "core/episodes/mapping_guess.h"
 #include "core/episodes/open/warned_collection.h"
@@ -205,6 +206,28 @@ class TestMapping : public QObject {
     DEER_VERIFY_ERROR(parsed(R"({"deer_action": true})", schema), "'action' has 3 columns, expected 7");
     DEER_VERIFY_ERROR(parsed(R"({"camera": "top"})", schema), "'camera' is no field of a mapping; expected action, ");
     DEER_VERIFY_ERROR(parsed(R"({"flipped": "top"})", schema), "is no list of cameras");
+    DEER_VERIFY_ERROR(parsed(R"({"state": [{"series": "action", "column": 0, "scal": 2}]})", schema),
+                      "'scal' is no field of a column in 'state'; expected column, name, offset, scale, series, unit");
+    DEER_VERIFY_ERROR(parsed(R"({"action": "action[2:1]"})", schema), "expected the lower number first");
+    DEER_VERIFY_ERROR(parsed(R"({"action": "action[1:1]"})", schema), "which is no column");
+    DEER_VERIFY_ERROR(parsed(R"({"action": "action[1:4]"})", schema), "'action' has columns 0 to 2");
+  }
+
+  void all_that_info_prints_is_a_mapping() {
+    const auto mapping = guess_mapping(two_arms());
+    const Json whole = {{"kind", "LeRobot v2.1"}, {"mapping", mapping_to_json(mapping)}, {"series", Json::array()}};
+    QVERIFY(mapping_from_json(whole, "map.json", two_arms()) == mapping);
+    DEER_VERIFY_ERROR(parsed(R"({"mapping": {"camera": "top"}})", two_arms()), "'camera' is no field of a mapping");
+    DEER_VERIFY_ERROR(parsed(R"({"mapping": 3})", two_arms()), "content is number, expected an object");
+  }
+
+  void calvins_numbers_are_known_by_their_names() {
+    RecordingSchema schema;
+    schema.series = {{"action", calvin_action_names()}, {"observation.state", calvin_robot_names()}};
+    QVERIFY(guess_mapping(schema).deer_action);
+    QVERIFY(action_layout(guess_mapping(schema))->is_deer());
+    schema.series[1].columns.pop_back();  // of another robot, whose actions have the same names
+    QVERIFY(!guess_mapping(schema).deer_action);
   }
 
   void fills_observations() {

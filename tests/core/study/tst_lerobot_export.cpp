@@ -118,6 +118,80 @@ class TestLerobotExport : public QObject {
     QVERIFY(named(*data, "prediction.action") == nullptr);
   }
 
+  void the_first_frame_may_lack_what_others_have() {
+    if (!ParquetFile::is_available()) QSKIP("this build has no Apache Arrow");
+    const TemporaryFolder folder;
+    LerobotExport out(folder / "out", {.videos = false});
+    SourceInfo info;
+    info.cameras = {"front", "wrist", "never"};
+    info.camera_sizes = {{}, {48, 32}, {}};
+    info.state_columns = {{"elbow", "rad"}, {"waist", "rad"}};
+    info.action_layout = ActionLayout::deer();
+    Observation first;
+    first.pictures.resize(3);
+    auto later = first;
+    later.pictures[0] = picture(16);
+    later.state = {1, 2};
+    later.rel_action.emplace().fill(0.5);
+    out.look_at(info, first);
+    QVERIFY(!out.has_seen_all());
+    out.look_at(info, later);
+    QVERIFY(!out.has_seen_all());
+    out.add(info, first, nullptr);
+    out.add(info, later, nullptr);
+    out.finish();
+    QCOMPARE(out.left_out(), (std::vector<std::string>{"observation.images.never"}));
+    const auto data = open_source(folder / "out");
+    QCOMPARE(data->description()->schema.cameras.size(), std::size_t{2});
+    QCOMPARE(named(*data, "observation.state")->columns, (std::vector<std::string>{"elbow", "waist"}));
+    QCOMPARE(named(*data, "action")->columns.size(), std::size_t{7});
+    const auto source = data->open(0);
+    QCOMPARE(source->read(0)->pictures[0]->rgb[0], 0);
+    QCOMPARE(source->read(1)->pictures[0]->rgb[0], 90);
+    QCOMPARE(source->read(1)->pictures[1]->width, 48);
+    QVERIFY(std::isnan(source->read(0)->state[0]));
+    QCOMPARE(source->read(1)->state[1], 2.0);
+  }
+
+  void what_is_given_up_leaves_nothing_or_a_dataset() {
+    if (!ParquetFile::is_available()) QSKIP("this build has no Apache Arrow");
+    const TemporaryFolder folder;
+    namespace fs = std::filesystem;
+    LerobotExport empty(folder / "empty", {});
+    empty.make_folder();
+    QVERIFY(fs::is_empty(folder / "empty"));
+    empty.give_up();
+    QVERIFY(!fs::exists(folder / "empty"));
+    fs::create_directory(folder / "mine");
+    LerobotExport mine(folder / "mine", {});
+    mine.make_folder();
+    mine.give_up();
+    QVERIFY(fs::exists(folder / "mine"));
+    LerobotExport part(folder / "part", {});
+    part.make_folder();
+    part.add({}, seen(1, "push"), nullptr);
+    part.give_up();
+    QCOMPARE(open_source(folder / "part")->episodes().size(), std::size_t{1});
+    LerobotExport other(folder / "part", {});
+    DEER_VERIFY_ERROR(other.make_folder(), "expected a new or an empty folder");
+    other.give_up();
+    QCOMPARE(open_source(folder / "part")->episodes().size(), std::size_t{1});
+  }
+
+  void calvin_is_known_again() {
+    if (!ParquetFile::is_available()) QSKIP("this build has no Apache Arrow");
+    const TemporaryFolder folder;
+    LerobotExport out(folder / "out", {});
+    out.add({}, seen(3, "push"), nullptr);
+    out.finish();
+    const auto again = open_source(folder / "out")->open(0);
+    QVERIFY(again->info().action_layout->is_deer());
+    const auto frame = again->read(0);
+    QVERIFY(frame->robot_obs && frame->rel_action);
+    QCOMPARE((*frame->robot_obs)[14], 3.0);
+    QCOMPARE((*frame->rel_action)[0], 0.375);
+  }
+
   void commands_are_the_actions_of_a_live_run() {
     if (!ParquetFile::is_available()) QSKIP("this build has no Apache Arrow");
     const TemporaryFolder folder;

@@ -7,7 +7,7 @@
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto text = deer::as_text(deer::fuzz::input(data, size));
   deer::fuzz::expect_answer([&] {
-    const auto info = deer::lerobot_info_from_json(deer::parse_json(text, "info.json"), "info.json");
+    const auto info = deer::lerobot_info_from_text(text, "info.json");
     const auto path = deer::lerobot_path(info.data_path, {"key", 1, 2, 3});
     const std::filesystem::path parts(path);
     for (const auto& part : parts) {

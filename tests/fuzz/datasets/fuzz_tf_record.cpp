@@ -7,6 +7,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return deer::fuzz::expect_answer([&] {
     const deer::fuzz::InputFile input(deer::fuzz::input(data, size));
     const auto file = deer::MappedFile::open(input.path());
-    for (const auto& record : deer::scan_tf_records(*file)) (void)deer::tf_record_data(*file, record);
+    for (const auto& record : deer::scan_tf_records(*file).records) (void)deer::tf_record_data(*file, record);
   });
 }

@@ -373,7 +373,7 @@ void TraceSessionTest::files_that_are_no_traces_data() {
   QVERIFY(whole.open(QFile::ReadOnly));
   const auto bytes = whole.readAll();
   QTest::newRow("text") << QByteArray("frame,exit\n0,1\n") << "is not a trace";
-  QTest::newRow("empty") << QByteArray() << "is not a trace";
+  QTest::newRow("empty") << QByteArray() << "is an empty file";
   QTest::newRow("the signature alone") << bytes.left(8) << "whole.h5";
   QTest::newRow("cut short") << bytes.left(bytes.size() / 2) << "whole.h5";
 }

@@ -266,11 +266,13 @@ class TestHdf5 : public QObject {
       file.pictures("/observations/images/cam_left_wrist", frames, 8, 12, true);
     }
     folder_.write("aloha/episode_11.hdf5", "no HDF5");
+    folder_.write("aloha/episode_12.hdf5", "version https://git-lfs.github.com/spec/v1\n");
     const auto data = open_source(folder);
     QCOMPARE(data->kind(), "ALOHA HDF5"s);
     QCOMPARE(data->episodes().size(), std::size_t{3});
     QCOMPARE(data->episodes()[2].title, "episode_10"s);
     QVERIFY(data->warnings()[0].find("episode_11.hdf5: is not an HDF5 file") != std::string::npos);
+    QVERIFY(data->warnings()[1].find("episode_12.hdf5: is a git-LFS pointer") != std::string::npos);
     const auto seen = data->open(2)->read(1);
     QCOMPARE(seen->rgb_static->width, 32);
     QVERIFY(seen->rgb_static->rgb[0] > 180 && seen->rgb_static->rgb[2] < 40);
@@ -292,7 +294,14 @@ class TestHdf5 : public QObject {
       Writer file(folder_ / "empty.h5");
       file.numbers("/data/demo_0/actions", {0, 7});
     }
-    DEER_VERIFY_ERROR(open_source(folder_ / "empty.h5"), "without an episode that can be opened");
+    const auto none = error_of([&] { open_source(folder_ / "empty.h5"); });
+    QVERIFY2(none.ends_with("empty.h5: is a dataset (robosuite HDF5) without an episode that can be opened: "
+                            "1 episode cannot be opened: '/data/demo_0' has no frames"),
+             none.c_str());
+    QCOMPARE(none.find("empty.h5"), none.rfind("empty.h5"));
+    DEER_VERIFY_ERROR(open_source(folder_.write("zero.hdf5", "")),
+                      "is an empty file, expected a video, an image, a CALVIN "
+                      "frame or an HDF5 file");
     folder_.write("store/.zgroup", "{}");
     DEER_VERIFY_ERROR(open_source(folder_ / "store"), "is a Zarr store; Deerscope opens CALVIN, LeRobot, RLDS");
     DEER_VERIFY_ERROR(open_source(folder_.write("a.mcap", "\x89MCAP0\r\n")), "is an MCAP recording; Deerscope opens");
@@ -323,6 +332,25 @@ class TestHdf5 : public QObject {
     QVERIFY(!file.array("/data/demo_0/obs/state"));
     QVERIFY(!file.is_group("/data/demo_0/obs/again"));
     DEER_VERIFY_ERROR(file.array("/data/demo_0/raw"), "'/data/demo_0/raw' lies in other files, which are not read");
+    // The others are shown.
+    const auto data = open_source(path);
+    QCOMPARE(data->open(0)->read(1)->other_action[6], 106.0);
+    QVERIFY(data->warnings()[0].find("'/data/demo_0/raw' lies in other files, which are not read; it is not shown") !=
+            std::string::npos);
+  }
+
+  void names_may_be_no_text() {
+    const auto path = folder_ / "names.h5";
+    {
+      Writer file(path);
+      file.numbers("/data/demo_\xff/actions", {2, 7});
+      file.numbers("/data/demo_\xff/obs/eef\xfe_pos", {2, 3});
+    }
+    const auto data = open_source(path);
+    QCOMPARE(data->episodes()[0].title, "demo_\uFFFD"s);
+    QCOMPARE(data->description()->schema.series[1].name, "eef\uFFFD_pos"s);
+    QCOMPARE(data->open(0)->read(1)->other_action[0], 100.0);
+    QVERIFY(!mapping_to_json(data->description()->mapping).dump().empty());
   }
 
   void unknown_filters_and_sizes_are_refused() {

@@ -134,16 +134,21 @@ void MadeLerobot::write_data(const fs::path& file, std::size_t first, std::size_
   std::vector<std::int64_t> frame, episode, index, task;
   std::vector<float> actions, states;
   arrow::FloatBuilder times;
+  std::vector<std::pair<std::size_t, int>> order;
   for (auto e = first; e <= last; ++e) {
-    for (int i = 0; i < episodes_[e].frames; ++i) {
-      frame.push_back(i);
-      episode.push_back(static_cast<std::int64_t>(e));
-      index.push_back(episodes_[e].first + i);
-      task.push_back(std::find(tasks_.begin(), tasks_.end(), episodes_[e].task) - tasks_.begin());
-      for (int k = 0; k < 3; ++k) actions.push_back(static_cast<float>(1000 * static_cast<int>(e) + 100 * i + k));
-      states.insert(states.end(), {static_cast<float>(i), -0.5F});
-      ok(times.Append(static_cast<float>(i / kRate)));
-    }
+    for (int i = 0; i < episodes_[e].frames; ++i) order.emplace_back(e, i);
+  }
+  if (alternate) {
+    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  }
+  for (const auto& [e, i] : order) {
+    frame.push_back(i);
+    episode.push_back(static_cast<std::int64_t>(e));
+    index.push_back(episodes_[e].first + i);
+    task.push_back(std::find(tasks_.begin(), tasks_.end(), episodes_[e].task) - tasks_.begin());
+    for (int k = 0; k < 3; ++k) actions.push_back(static_cast<float>(1000 * static_cast<int>(e) + 100 * i + k));
+    states.insert(states.end(), {static_cast<float>(i), -0.5F});
+    ok(times.Append(static_cast<float>(i / kRate)));
   }
   Columns columns = {{"action", rows(actions, 3, is_v3())},
                      {"observation.state", rows(states, 2, is_v3())},

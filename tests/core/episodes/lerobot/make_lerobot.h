@@ -27,6 +27,7 @@ class MadeLerobot {
   void share_one_video() const;
 
   std::vector<std::string> action_names = {"x", "y", "gripper"};
+  bool alternate = false;  ///< rows of the episodes in a file
 
   /// What a picture shows, from 0 to 255.
   static int number_of(const Image& image);

@@ -3,6 +3,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/videoio.hpp>
 
+#include "core/base/json_file.h"
 #include "core/episodes/lerobot/lerobot_index.h"
 #include "core/episodes/lerobot/lerobot_info.h"
 #include "core/episodes/lerobot/parquet_file.h"
@@ -17,7 +18,7 @@ using namespace std::string_literals;
 
 namespace {
 
-LerobotInfo info_of(const std::string& text) { return lerobot_info_from_json(Json::parse(text), "info.json"); }
+LerobotInfo info_of(const std::string& text) { return lerobot_info_from_text(text, "info.json"); }
 
 bool warned(const EpisodeCollection& data, const std::string& part) {
   const auto& all = data.warnings();
@@ -50,6 +51,25 @@ class TestLerobot : public QObject {
     DEER_VERIFY_ERROR(info_of("[]"), "info.json: content is array");
   }
 
+  void names_keep_the_order_of_the_file() {
+    const auto names = [](const std::string& text) {
+      return info_of(R"({"codebase_version": "v2.1", "fps": 30, "data_path": "d", "features": {
+        "action": {"dtype": "float32", "names": )" +
+                     text + "}}}")
+          .features[0]
+          .names;
+    };
+    using Names = std::vector<std::string>;
+    QCOMPARE(names(R"({"motors": ["shoulder", "elbow"], "gripper": ["grip"]})"), (Names{"shoulder", "elbow", "grip"}));
+    QCOMPARE(names(R"({"delta_x": 0, "delta_y": 1, "gripper": 3, "delta_z": 2})"),
+             (Names{"delta_x", "delta_y", "delta_z", "gripper"}));
+    QCOMPARE(names(R"({"x": 0, "y": 2})"), Names());
+    QCOMPARE(names(R"([0, 1])"), Names());
+    QCOMPARE(names("null"), Names());
+    QCOMPARE(names(R"([[[["deep"]]]])"), (Names{"deep"}));
+    QCOMPARE(names(R"([[[[["deeper"]]]]])"), Names());
+  }
+
   void paths() {
     QCOMPARE(lerobot_path("data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet", {"", 1234, 1, 0}),
              "data/chunk-001/episode_001234.parquet"s);
@@ -73,7 +93,7 @@ class TestLerobot : public QObject {
     QCOMPARE(episodes[1].first, 5);
     QCOMPARE(episodes[1].chunk, 1);
     DEER_VERIFY_ERROR(lerobot_episodes_from_lines("{\"episode_index\": 0}", info, "e"), "'line 1.length' is missing");
-    DEER_VERIFY_ERROR(lerobot_episodes_from_lines("{", info, "e"), "e: not valid JSON");
+    DEER_VERIFY_ERROR(lerobot_episodes_from_lines("{", info, "e"), "e: line 1 is not valid JSON: {");
   }
 
   void without_arrow_it_says_so() {
@@ -158,6 +178,84 @@ class TestLerobot : public QObject {
     DEER_VERIFY_ERROR(open_source(folder / "set"), "without an episode that can be opened");
   }
 
+  void pointers_and_damage_leave_the_others() {
+    const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    TemporaryFolder folder;
+    MadeLerobot made(folder / "set", "v2.1");
+    for (int i = 0; i < 5; ++i) made.add_episode("push", 3);
+    made.finish();
+    const auto name = [](int i) { return "set/data/chunk-000/episode_00000" + std::to_string(i) + ".parquet"; };
+    for (int i = 0; i < 4; ++i) folder.write(name(i), "damaged");
+    auto data = open_source(folder / "set");
+    QCOMPARE(data->episodes().size(), std::size_t{5});
+    QVERIFY(warned(*data, "episode_000000.parquet: cannot be read as Parquet"));
+    QCOMPARE(data->open(4)->read(1)->other_action[0], 4100.0);
+    DEER_VERIFY_ERROR(data->open(3), "episode_000003.parquet: cannot be read as Parquet");
+    for (int i = 0; i < 4; ++i) folder.write(name(i), pointer);
+    data = open_source(folder / "set");
+    QCOMPARE(data->episodes().size(), std::size_t{1});
+    QVERIFY(warned(*data,
+                   "4 of 5 episodes have no data, the first for lack of "
+                   "data/chunk-000/episode_000000.parquet, which is a git-LFS pointer"));
+    folder.write(name(4), pointer);
+    DEER_VERIFY_ERROR(open_source(folder / "set"), "which is a git-LFS pointer");
+  }
+
+  void lengths_that_differ_are_named() {
+    TemporaryFolder folder;
+    MadeLerobot says(folder / "set", "v3.0", MadeLerobot::Pictures::none);
+    MadeLerobot has(folder / "other", "v3.0", MadeLerobot::Pictures::none);
+    for (int i = 0; i < 2; ++i) {
+      says.add_episode("push", 20);
+      has.add_episode("push", 8 + i);
+    }
+    says.finish();
+    has.finish();
+    std::filesystem::remove_all(folder / "set/data");
+    std::filesystem::rename(folder / "other/data", folder / "set/data");
+    const auto data = open_source(folder / "set");
+    QVERIFY(warned(*data, "has 8 frames of episode 0, but meta/ says 20; so it is with 2 of its episodes"));
+    QCOMPARE(data->episodes()[1].length(), 9);
+    QCOMPARE(data->open(1)->length().value(), 9);
+  }
+
+  void rows_of_episodes_may_alternate() {
+    TemporaryFolder folder;
+    MadeLerobot made(folder / "set", "v3.0", MadeLerobot::Pictures::none);
+    made.alternate = true;
+    made.add_episode("push", 6);
+    made.add_episode("pull", 4);
+    made.finish();
+    const auto data = open_source(folder / "set");
+    for (const std::size_t episode : {0, 1}) {
+      const auto source = data->open(episode);
+      QCOMPARE(source->length().value(), episode == 0 ? 6 : 4);
+      for (int i = 0; i < source->length().value(); ++i) {
+        QCOMPARE(source->read(i)->other_action[1], 1000.0 * static_cast<double>(episode) + 100 * i + 1);
+        QCOMPARE(source->read(i)->instruction, episode == 0 ? "push"s : "pull"s);
+      }
+    }
+  }
+
+  void what_info_says_wrongly_is_named() {
+    TemporaryFolder folder;
+    MadeLerobot made(folder / "set", "v2.1");
+    made.add_episode("push", 3);
+    made.finish();
+    const auto info = read_json(folder / "set/meta/info.json");
+    auto changed = info;
+    changed["features"]["observation.effort"] = {{"dtype", "float32"}, {"shape", {6}}, {"names", nullptr}};
+    folder.write("set/meta/info.json", changed.dump());
+    QVERIFY(warned(*open_source(folder / "set"),
+                   "info.json: these columns of info.json are not shown: observation.effort (missing in the data)"));
+    changed = info;
+    changed["data_path"] = "data/{nope}.parquet";
+    folder.write("set/meta/info.json", changed.dump());
+    DEER_VERIFY_ERROR(open_source(folder / "set"), "meta/info.json: 'data_path': the path 'data/{nope}.parquet' holds");
+    folder.write("set/meta/info.json", "");
+    DEER_VERIFY_ERROR(open_source(folder / "set"), "info.json: is empty");
+  }
+
   void folders_may_be_called_otherwise() {
     TemporaryFolder folder;
     MadeLerobot made(folder / "set", "v2.1");
@@ -176,7 +274,7 @@ class TestLerobot : public QObject {
     made.add_episode("push", 3);
     made.finish();
     const auto data = open_source(folder / "set");
-    QVERIFY(warned(*data, "'action' has 1 names for 3 numbers"));
+    QVERIFY(warned(*data, "'action' has 1 name for 3 numbers"));
     QCOMPARE(data->description()->mapping.action[2].name, "action[2]"s);
   }
 

@@ -222,9 +222,14 @@ class TestLerobotWriter : public QObject {
     DEER_VERIFY_ERROR(LerobotWriter(folder / "a", schema(), 0), "needs a rate above 0");
     LerobotWriter writer(folder / "b", schema(), 30);
     DEER_VERIFY_ERROR(writer.finish(), "gets no frame");
+    make_lerobot_folder(folder / "made");
+    QVERIFY(std::filesystem::is_empty(folder / "made"));
+    DEER_VERIFY_ERROR(make_lerobot_folder(folder.path()), "expected a new or an empty folder");
+    DEER_VERIFY_ERROR(make_lerobot_folder(folder / "file" / "below"), "cannot make the folder");
     writer.add(frame(0), "push");
     auto wrong = frame(1);
     wrong.series[0] = {1, 2, 3};
+    QVERIFY_THROWS_EXCEPTION(FrameMismatch, writer.add(wrong, "push"));
     DEER_VERIFY_ERROR(writer.add(wrong, "push"), "'action' has 3 numbers, expected 2");
     wrong = frame(1);
     wrong.pictures[0] = grey(32, 48, 0);

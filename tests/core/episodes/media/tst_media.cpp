@@ -355,6 +355,18 @@ class TestMedia : public QObject {
     DEER_VERIFY_ERROR(open_source(folder_ / "head.avi"), "head.avi: ");
   }
 
+  void a_map_is_for_other_datasets() {
+    OpenSourceOptions options;
+    options.map = folder_.write("map.json", R"({"static_camera": "front"})");
+    folder_.write("mapped/1.png", "not read yet");
+    const auto data = open_source(folder_ / "mapped", options);
+    QCOMPARE(data->warnings().size(), std::size_t{1});
+    QVERIFY2(data->warnings()[0].find("map.json: is not used: it is for LeRobot, RLDS and HDF5 datasets, and ") !=
+                 std::string::npos,
+             data->warnings()[0].c_str());
+    QVERIFY(open_source(folder_ / "mapped")->warnings().empty());
+  }
+
   void what_is_nothing_that_we_know() {
     DEER_VERIFY_ERROR(open_source(folder_ / "missing"), "missing: does not exist");
     DEER_VERIFY_ERROR(open_source(""), "no path given");

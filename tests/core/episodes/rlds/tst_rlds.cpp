@@ -177,6 +177,9 @@ class TestRlds : public QObject {
     bytes[200] ^= 1;
     QVERIFY(message(bytes).find("has a wrong checksum (damaged?)") != std::string::npos);
     QVERIFY(message(whole.substr(0, whole.size() - 9)).find("record 0 is cut short") != std::string::npos);
+    const auto cut = record(2, "push") + record(3, "pull").substr(0, 60);
+    QVERIFY(message(cut).find("record 1 is cut short; the record before it is used") != std::string::npos);
+    QCOMPARE(tiny.open()->open(2)->length().value(), 2);
     QVERIFY(message("\x1f\x8b" + whole).find("is compressed with gzip") != std::string::npos);
     QVERIFY(message(tf_record("nonsense")).find("is no tf.train.Example") != std::string::npos);
     auto features = steps(3, "push");
