@@ -205,6 +205,12 @@ void TimelinePlot::fit_action_range() {
   Extent all = data_->predicted(dimension_).all();
   all.add(data_->recorded(dimension_).all());
   QCPAxis* axis = rect_of(Track::action)->axis(QCPAxis::atLeft);
+  // A video without a model has nothing to draw: an axis would promise it.
+  has_values_ = all.count > 0 || data_->exit_count() > 0;
+  axis->setTicks(has_values_);
+  axis->setTickLabels(has_values_);
+  axis->grid()->setVisible(has_values_);
+  name_tracks(rects_, has_values_ ? action_name_ : QString());
   if (data_->is_deer_gripper(dimension_)) return axis->setRange(-0.08, 1.08);
   // Always includes zero, and is never so narrow that noise looks like movement.
   const double least = data_->layout().is_deer() ? 0.5 : 0.01;
@@ -234,7 +240,7 @@ void TimelinePlot::set_regret_shown(bool shown) {
   show_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
-  name_tracks(rects_, action_name_);
+  name_tracks(rects_, has_values_ ? action_name_ : QString());
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -264,7 +270,6 @@ void TimelinePlot::set_cost(TimelineCost cost) {
 
 void TimelinePlot::set_action_dimension(int dimension, const QString& label) {
   action_name_ = label;
-  name_tracks(rects_, action_name_);
   dimension_ = std::clamp(dimension, 0, data_->dimensions() - 1);
   action_->set_dimension(dimension_);
   data_changed();
@@ -400,7 +405,7 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   show_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
-  name_tracks(rects_, action_name_);
+  name_tracks(rects_, has_values_ ? action_name_ : QString());
   replot(QCustomPlot::rpQueuedReplot);
 }
 

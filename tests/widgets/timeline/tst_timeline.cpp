@@ -69,6 +69,7 @@ class TimelineTest : public QObject {
   void lines_stop_at_missing_values();
   void recorded_actions_arrive();
   void without_a_model_the_recorded_action_has_the_room();
+  void without_any_action_there_is_no_axis();
   void a_million_frames_draw_fast();
   void mean_cost_is_that_of_the_frames_so_far();
   void cost_above_the_allowance_is_seen();
@@ -351,6 +352,21 @@ void TimelineTest::without_a_model_the_recorded_action_has_the_room() {
   draw(view.plot());
   QVERIFY(view.plot()->track_rect(Track::depth).height() > view.plot()->track_rect(Track::action).height());
   QVERIFY(legend->isVisible());
+}
+
+void TimelineTest::without_any_action_there_is_no_axis() {
+  TimelineData data;
+  data.reset(20, {});  // a video, and no model
+  TimelinePlot plot(&data);
+  plot.resize(600, 300);
+  plot.set_action_dimension(0, "x, mm");
+  plot.show();
+  const auto* const axis = plot.axisRects().back()->axis(QCPAxis::atLeft);
+  QVERIFY(!plot.has_values() && !axis->tickLabels() && axis->label().isEmpty());
+  data.set_recorded(3, std::vector<double>(7, 0.5));
+  plot.data_changed();
+  QVERIFY(plot.has_values() && axis->tickLabels());
+  QCOMPARE(axis->label(), QString("x, mm"));
 }
 
 void TimelineTest::a_million_frames_draw_fast() {
