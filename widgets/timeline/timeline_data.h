@@ -54,6 +54,8 @@ class TimelineData {
   /// In the dimension's unit, but DeeR's gripper as probability of opening. Of chunks the first step.
   const MinMaxColumn& predicted(int dimension) const { return predicted_[static_cast<std::size_t>(dimension)]; }
   const MinMaxColumn& recorded(int dimension) const { return recorded_[static_cast<std::size_t>(dimension)]; }
+  /// Whether there is something to draw of it, or a model that will give it.
+  bool has_action(int dimension) const { return exit_count() > 0 || recorded(dimension).all().count > 0; }
 
  private:
   std::vector<int> exit_layers_;

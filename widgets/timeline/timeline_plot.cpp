@@ -206,11 +206,11 @@ void TimelinePlot::fit_action_range() {
   all.add(data_->recorded(dimension_).all());
   QCPAxis* axis = rect_of(Track::action)->axis(QCPAxis::atLeft);
   // A video without a model has nothing to draw: an axis would promise it.
-  has_values_ = all.count > 0 || data_->exit_count() > 0;
-  axis->setTicks(has_values_);
-  axis->setTickLabels(has_values_);
-  axis->grid()->setVisible(has_values_);
-  name_tracks(rects_, has_values_ ? action_name_ : QString());
+  const bool drawn = data_->has_action(dimension_);
+  axis->setTicks(drawn);
+  axis->setTickLabels(drawn);
+  axis->grid()->setVisible(drawn);
+  name_tracks(rects_, drawn ? action_name_ : QString());
   if (data_->is_deer_gripper(dimension_)) return axis->setRange(-0.08, 1.08);
   // Always includes zero, and is never so narrow that noise looks like movement.
   const double least = data_->layout().is_deer() ? 0.5 : 0.01;
@@ -240,7 +240,7 @@ void TimelinePlot::set_regret_shown(bool shown) {
   show_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
-  name_tracks(rects_, has_values_ ? action_name_ : QString());
+  name_tracks(rects_, data_->has_action(dimension_) ? action_name_ : QString());
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -405,7 +405,7 @@ void TimelinePlot::resizeEvent(QResizeEvent* event) {
   show_tracks();
   plotLayout()->update(QCPLayoutElement::upLayout);
   label_exits(rect_of(Track::depth), rect_of(Track::delta), *data_);
-  name_tracks(rects_, has_values_ ? action_name_ : QString());
+  name_tracks(rects_, data_->has_action(dimension_) ? action_name_ : QString());
   replot(QCustomPlot::rpQueuedReplot);
 }
 

@@ -49,7 +49,6 @@ class TimelinePlot : public VectorPlot {
   const TimelineCost& cost() const { return *spending_; }
   void set_action_dimension(int dimension, const QString& label);
   int action_dimension() const { return dimension_; }
-  bool has_values() const { return has_values_; }  ///< whether there is an action to draw, or a model that gives one
   void set_frames(qint64 current, qint64 hovered);
 
   QCPRange visible_frames() const;  ///< frame k spans k - 0.5 to k + 0.5
@@ -100,7 +99,6 @@ class TimelinePlot : public VectorPlot {
   CursorLayer* cursor_ = nullptr;
   int dimension_ = 0;
   QString action_name_;
-  bool has_values_ = true;  ///< in the action track, now or with the model's results
   qint64 current_ = -1;
   qint64 room_ = 0;  ///< frames the axis reserves while more arrive
   Drag drag_ = Drag::none;

@@ -260,7 +260,7 @@ void TimelineView::showEvent(QShowEvent* event) {
 }
 
 void TimelineView::update_header() {
-  dimension_->setVisible(plot_->has_values());
+  dimension_->setVisible(data_->has_action(action_dimension()));
   const qint64 hovered = session_->selection()->hovered_frame();
   const qint64 frame = hovered >= 0 ? hovered : session_->current_frame();
   if (frame < 0 || frame >= data_->frames()) return readout_->clear();

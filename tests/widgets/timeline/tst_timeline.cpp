@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <QLabel>
 #include <QSignalSpy>
 #include <QTest>
-#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -12,13 +10,11 @@
 #include "tests/support/suite.h"
 #include "tests/widgets/support/scene.h"
 #include "widgets/base/delta_scale.h"
-#include "widgets/base/number_format.h"
 #include "widgets/base/theme.h"
 #include "widgets/timeline/timeline_budget.h"
 #include "widgets/timeline/timeline_cost.h"
 #include "widgets/timeline/timeline_data.h"
 #include "widgets/timeline/timeline_layers.h"
-#include "widgets/timeline/timeline_legend.h"
 #include "widgets/timeline/timeline_plot.h"
 #include "widgets/timeline/timeline_view.h"
 
@@ -67,9 +63,6 @@ class TimelineTest : public QObject {
   void scrubs_and_hovers();
   void extremes_survive_a_million_frames();
   void lines_stop_at_missing_values();
-  void recorded_actions_arrive();
-  void without_a_model_the_recorded_action_has_the_room();
-  void without_any_action_there_is_no_axis();
   void a_million_frames_draw_fast();
   void mean_cost_is_that_of_the_frames_so_far();
   void cost_above_the_allowance_is_seen();
@@ -312,61 +305,6 @@ void TimelineTest::lines_stop_at_missing_values() {
   QVERIFY(drawn_at(10));
   QVERIFY(drawn_at(50));
   for (int frame = 21; frame < 39; ++frame) QVERIFY2(!drawn_at(frame), qPrintable(QString::number(frame)));
-}
-
-void TimelineTest::recorded_actions_arrive() {
-  Scene scene;
-  const auto session = scene.session();
-  TimelineView view(session.get());
-  view.resize(900, 400);
-  view.show();
-  QVERIFY(test::open_episode(session.get()));
-  // Without a model, and without anybody asking for frame 90 but the timeline itself.
-  QTRY_VERIFY_WITH_TIMEOUT(view.recorded_value(0, 90) == float(Scene::recorded(90)[0] * 20), 10'000);
-  QVERIFY(view.recorded_value(6, 90) == (Scene::recorded(90)[6] > 0 ? 1.0F : 0.0F));
-}
-
-void TimelineTest::without_a_model_the_recorded_action_has_the_room() {
-  Scene scene;
-  const auto session = scene.session();
-  TimelineView view(session.get());
-  view.resize(900, 400);
-  view.show();
-  QVERIFY(test::open_episode(session.get()));
-  session->set_current_frame(90);
-  const auto* const legend = view.findChild<TimelineLegend*>();
-  const auto labels = view.findChildren<QLabel*>();
-  const auto named = std::ranges::find(labels, QStringLiteral("Values of the frame"), &QWidget::accessibleName);
-  QVERIFY(named != labels.end());
-  const auto* const readout = *named;
-  const auto expected = QStringLiteral("recorded %1").arg(format_fixed(Scene::recorded(90)[0] * 20, 1));
-  QTRY_VERIFY_WITH_TIMEOUT(readout->text().contains(expected), 10'000);
-  draw(view.plot());
-  QVERIFY(view.plot()->track_rect(Track::action).height() > view.plot()->height() / 2);
-  QVERIFY(view.plot()->track_rect(Track::depth).height() < 3);
-  QVERIFY(!legend->isVisible());
-  // With a model the depths have it.
-  session->open_model("/models/demo");
-  QTRY_VERIFY_WITH_TIMEOUT(session->model(), 10'000);
-  QTRY_COMPARE(readout->text(), QStringLiteral("not evaluated"));
-  draw(view.plot());
-  QVERIFY(view.plot()->track_rect(Track::depth).height() > view.plot()->track_rect(Track::action).height());
-  QVERIFY(legend->isVisible());
-}
-
-void TimelineTest::without_any_action_there_is_no_axis() {
-  TimelineData data;
-  data.reset(20, {});  // a video, and no model
-  TimelinePlot plot(&data);
-  plot.resize(600, 300);
-  plot.set_action_dimension(0, "x, mm");
-  plot.show();
-  const auto* const axis = plot.axisRects().back()->axis(QCPAxis::atLeft);
-  QVERIFY(!plot.has_values() && !axis->tickLabels() && axis->label().isEmpty());
-  data.set_recorded(3, std::vector<double>(7, 0.5));
-  plot.data_changed();
-  QVERIFY(plot.has_values() && axis->tickLabels());
-  QCOMPARE(axis->label(), QString("x, mm"));
 }
 
 void TimelineTest::a_million_frames_draw_fast() {

@@ -88,7 +88,8 @@ void TimelineRunsTest::runs_are_lines_over_the_depth() {
     int count = 0;
     for (int x = int(plot.x_of(1)); x < int(plot.x_of(98)); ++x) {
       for (int dy = -1; dy <= 6; ++dy) {
-        if (!near(pixel(image, &plot, x, plot.y_of(Track::depth, depth) + dy), Theme::instance().run_color(color), 20)) {
+        if (!near(pixel(image, &plot, x, plot.y_of(Track::depth, depth) + dy), Theme::instance().run_color(color),
+                  20)) {
           continue;
         }
         ++count;
