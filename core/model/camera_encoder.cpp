@@ -10,59 +10,54 @@
 namespace deer {
 namespace {
 
-// From this width on, one picture keeps all cores of a CPU busy.
-constexpr std::int64_t kLargeTower = 512;
-
 bool is_same(const ImagePtr& a, const ImagePtr& b) {
   return a == b || (a && b && a->width == b->width && a->height == b->height && a->rgb == b->rgb);
 }
 
 }  // namespace
 
-CameraEncoder::CameraEncoder(const MultiExitModel& model)
-    : model_(model), one_at_a_time_(model.device().is_cpu() && model.config().vision.width >= kLargeTower) {}
-
 int CameraEncoder::look(const ImagePtr& static_picture, const ImagePtr& gripper_picture) {
   const std::array pictures = {static_picture, gripper_picture};
-  const auto is_known = [&](std::size_t i) { return is_same(cameras_[i].picture, pictures[i]); };
-  const bool both_known = is_known(0) && is_known(1);
   int encoded = 0;
   for (std::size_t i = 0; i < cameras_.size(); ++i) {
-    if (one_at_a_time_ ? is_known(i) : both_known) {
-      encoded += cameras_[i].latents.defined() ? 1 : 0;
-    } else {
-      cameras_[i] = {pictures[i], planes(*pictures[i]), {}, {}};
+    auto& camera = cameras_[i];
+    if (!is_same(camera.picture, pictures[i])) {
+      camera = {pictures[i], planes(*pictures[i]), {}};
+      media_.reset();
     }
+    encoded += camera.tokens.defined() ? 1 : 0;
   }
-  return encoded;
+  return encoded == 1 && !takes_one() ? 0 : encoded;
+}
+
+void CameraEncoder::encode_both() {
+  const auto both = model_.vision().forward(at::cat({cameras_[0].planes, cameras_[1].planes})).tokens;
+  for (std::size_t i = 0; i < cameras_.size(); ++i) {
+    cameras_[i].tokens = both.narrow(0, static_cast<std::int64_t>(i), 1);
+  }
 }
 
 void CameraEncoder::encode() {
-  if (!one_at_a_time_ && cameras_[0].planes.defined() && cameras_[1].planes.defined()) {
-    const auto both = model_.vision().forward(at::cat({cameras_[0].planes, cameras_[1].planes})).tokens;
-    for (std::size_t i = 0; i < cameras_.size(); ++i) {
-      cameras_[i].tokens = both.narrow(0, static_cast<std::int64_t>(i), 1);
-      cameras_[i].planes.reset();
-    }
-  }
-  for (auto& camera : cameras_) {
-    if (!camera.planes.defined()) continue;
-    camera.tokens = model_.vision().forward(camera.planes).tokens;
-    camera.planes.reset();
+  const auto is_new = [](const Camera& camera) { return !camera.tokens.defined(); };
+  const auto count = std::count_if(cameras_.begin(), cameras_.end(), is_new);
+  if (count == 0) return;
+  if (count == 2 || takes_one_ == false) return encode_both();
+  auto& one = *std::find_if(cameras_.begin(), cameras_.end(), is_new);
+  const auto alone = model_.vision().forward(one.planes).tokens;
+  if (takes_one_) {
+    one.tokens = alone;
+  } else {
+    encode_both();
+    takes_one_ = at::equal(alone, one.tokens);
   }
 }
 
 at::Tensor CameraEncoder::media() {
-  if (!one_at_a_time_ && !cameras_[0].latents.defined() && !cameras_[1].latents.defined()) {
-    const auto both = model_.resampler().forward(at::cat({cameras_[0].tokens, cameras_[1].tokens}));
-    for (std::size_t i = 0; i < cameras_.size(); ++i) {
-      cameras_[i].latents = both.narrow(0, static_cast<std::int64_t>(i), 1);
-    }
+  if (!media_.defined()) {
+    const auto latents = model_.resampler().forward(at::cat({cameras_[0].tokens, cameras_[1].tokens}));
+    media_ = MultiExitModel::join_media(latents.narrow(0, 0, 1), latents.narrow(0, 1, 1));
   }
-  for (auto& camera : cameras_) {
-    if (!camera.latents.defined()) camera.latents = model_.resampler().forward(camera.tokens);
-  }
-  return MultiExitModel::join_media(cameras_[0].latents, cameras_[1].latents);
+  return media_;
 }
 
 at::Tensor CameraEncoder::tokens(const ImagePtr& static_picture, const ImagePtr& gripper_picture) const {

@@ -55,38 +55,34 @@ class CameraEncoderTest : public QObject {
 
 void CameraEncoderTest::unchanged_pictures_are_not_encoded_again_data() {
   QTest::addColumn<int>("width");
-  QTest::addColumn<int>("when_one_is_known");
-  QTest::newRow("a small tower, which takes both at once") << 24 << 0;
-  QTest::newRow("a large one, which takes one at a time") << 512 << 1;
+  QTest::newRow("a small tower") << 24;
+  QTest::newRow("a larger one") << 512;
 }
 
 void CameraEncoderTest::unchanged_pictures_are_not_encoded_again() {
   QFETCH(const int, width);
-  QFETCH(const int, when_one_is_known);
   const Network network(width);
   const auto a = random_picture(60, 60, 1), b = random_picture(50, 40, 2), c = random_picture(60, 60, 3);
   struct Step {
     ImagePtr static_picture, gripper_picture;
-    int known;
+    int same;  // pictures
   };
   const std::vector<Step> steps = {
-      {a, b, 0},
-      {a, b, 2},
-      {copy_of(a), copy_of(b), 2},
-      {c, b, when_one_is_known},
-      {c, a, when_one_is_known},
-      {b, a, when_one_is_known},
-      {a, b, 0},
+      {a, b, 0}, {a, b, 2}, {copy_of(a), copy_of(b), 2}, {c, b, 1}, {c, a, 1}, {b, a, 1}, {a, b, 0}, {a, b, 2},
   };
   CameraEncoder encoder(*network.model);
+  QVERIFY(!encoder.takes_one());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& step = steps[i];
-    QCOMPARE(encoder.look(step.static_picture, step.gripper_picture), step.known);
+    // One alone is encoded once it is known to give the same numbers, as it may not on every processor.
+    const int expected = step.same == 1 && !encoder.takes_one() ? 0 : step.same;
+    QCOMPARE(encoder.look(step.static_picture, step.gripper_picture), expected);
     encoder.encode();
     // To the last bit.
     QVERIFY2(at::equal(encoder.media(), network.media_of(step.static_picture, step.gripper_picture)),
              qPrintable(QString::number(i)));
   }
+  qInfo("one picture can be encoded alone: %s", encoder.takes_one() ? "yes" : "no");
 }
 
 void CameraEncoderTest::an_interrupted_frame_is_encoded_all_the_same() {
@@ -96,7 +92,8 @@ void CameraEncoderTest::an_interrupted_frame_is_encoded_all_the_same() {
   encoder.look(a, b);  // cancelled before the tower
   QCOMPARE(encoder.look(a, b), 0);
   encoder.encode();  // cancelled before the resampler
-  QCOMPARE(encoder.look(c, b), 0);
+  QCOMPARE(encoder.look(a, b), 2);
+  encoder.look(c, b);
   encoder.encode();
   QVERIFY(at::equal(encoder.media(), network.media_of(c, b)));
 }
