@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "core/base/error.h"
-
 namespace deer {
 namespace {
 
@@ -18,7 +16,7 @@ SourceInfo robot_info() {
 
 }  // namespace
 
-RobotFeed::RobotFeed() : info_(robot_info()) {}
+RobotFeed::RobotFeed() : FedSource(robot_info()) {}
 
 RobotFeed::Answer RobotFeed::ask(ObservationPtr seen, const std::function<bool()>& is_cancelled) {
   constexpr auto kLookAgain = std::chrono::milliseconds(100);
@@ -68,8 +66,6 @@ bool RobotFeed::is_ready() const {
   const std::lock_guard lock(mutex_);
   return waiting_ || has_ended();
 }
-
-ObservationPtr RobotFeed::read(std::int64_t) { throw Error("a robot is live: its frames come in order"); }
 
 ObservationPtr RobotFeed::next(std::stop_token stop) {
   std::unique_lock lock(mutex_);

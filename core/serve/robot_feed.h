@@ -11,14 +11,14 @@
 #include <stop_token>
 #include <vector>
 
-#include "core/episodes/frame_source.h"
 #include "core/exits/frame_record.h"
+#include "core/serve/fed_source.h"
 
 namespace deer {
 
 /// Frames of a robot or a simulator that waits for a command after each: a live source. Thread-safe: one side asks, the
 /// other takes frames and answers.
-class RobotFeed final : public FrameSource {
+class RobotFeed final : public FedSource {
  public:
   struct Answer {
     enum class State { decided, refused, closed, cancelled };
@@ -43,17 +43,11 @@ class RobotFeed final : public FrameSource {
   /// The moment that Observation::timestamp_s counts from.
   std::chrono::steady_clock::time_point started_at() const { return started_at_; }
 
-  const SourceInfo& info() const override { return info_; }
-  std::optional<std::int64_t> length() const override { return std::nullopt; }
-  const std::vector<InstructionSpan>& instructions() const override { return no_instructions_; }
-  ObservationPtr read(std::int64_t index) override;  ///< throws Error: it is live
   ObservationPtr next(std::stop_token stop) override;
 
  private:
   bool has_ended() const { return closed_ || finished_; }
 
-  const SourceInfo info_;
-  const std::vector<InstructionSpan> no_instructions_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
 
   std::mutex turn_;  // of those who ask

@@ -57,7 +57,7 @@ SourceInfo info_of(const ModelSummary& summary) {
 }  // namespace
 
 ShownRun::ShownRun(ModelSummary summary, ExitPolicy policy)
-    : summary_(std::move(summary)), policy_(std::move(policy)), info_(info_of(summary_)) {}
+    : FedSource(info_of(summary)), summary_(std::move(summary)), policy_(std::move(policy)) {}
 
 bool ShownRun::wait_for_room(std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
@@ -99,8 +99,6 @@ FrameRecordPtr ShownRun::newest() const {
   const std::lock_guard lock(mutex_);
   return newest_;
 }
-
-ObservationPtr ShownRun::read(std::int64_t) { throw Error("'" + info_.title + "' is live: its frames come in order"); }
 
 ObservationPtr ShownRun::next(std::stop_token stop) {
   std::unique_lock lock(mutex_);

@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "core/episodes/frame_source.h"
 #include "core/exits/engine.h"
+#include "core/serve/fed_source.h"
 
 namespace deer {
 
 /// A run of another program while it happens: what it sees, and what its policy decides. A live source whose frames
 /// come from elsewhere, with their results. Thread-safe: one thread adds frames, another takes them.
-class ShownRun final : public FrameSource {
+class ShownRun final : public FedSource {
  public:
   struct Frame {
     ObservationPtr seen;    ///< pictures may be null
@@ -46,17 +46,11 @@ class ShownRun final : public FrameSource {
   /// Result of the frame that next() gave last; null once it is closed.
   FrameRecordPtr newest() const;
 
-  const SourceInfo& info() const override { return info_; }
-  std::optional<std::int64_t> length() const override { return std::nullopt; }
-  const std::vector<InstructionSpan>& instructions() const override { return no_instructions_; }
-  ObservationPtr read(std::int64_t index) override;  ///< throws Error: it is live
   ObservationPtr next(std::stop_token stop) override;
 
  private:
   const ModelSummary summary_;
   const ExitPolicy policy_;
-  const SourceInfo info_;
-  const std::vector<InstructionSpan> no_instructions_;
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
