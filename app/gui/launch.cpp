@@ -22,12 +22,8 @@ struct OpenedText {
 };
 
 // Ends the program with the video, or with what went wrong, in one line.
-void save_race_video(const QString& file, MainWindow* window) {
-  auto* const race = window->race();
-  QObject::connect(race, &RacePart::active_changed, race, [race, file] {
-    if (race->view()) race->save_video(file);
-  });
-  QObject::connect(race, &RacePart::video_saved, window, [] { QCoreApplication::exit(0); });
+void end_with_video(MainWindow* window) {
+  QObject::connect(window->race(), &RacePart::video_saved, window, [] { QCoreApplication::exit(0); });
   QObject::connect(window->messages(), &MessageBar::added, window, [](MessageBar::Level level, const Problem& problem) {
     if (level != MessageBar::Level::error) return;
     std::fprintf(stderr, "deerscope: %s: %s\n", qUtf8Printable(problem.title), qUtf8Printable(problem.details));
@@ -58,8 +54,9 @@ void open_launched(const LaunchOptions& options, MainWindow* window) {
   if (!options.trace.isEmpty()) files->open_source(options.trace, {}, options.index);
   files->open_paths(options.paths, options.index);
   if (!options.world.isEmpty() && !options.race) files->open_world({options.world, options.seed});
-  if (!options.video.isEmpty()) save_race_video(options.video, window);
-  if (options.race) window->race()->enter_when_ready({.instruction = options.world, .seed = options.seed});
+  if (!options.video.isEmpty()) end_with_video(window);
+  if (options.race)
+    window->race()->enter_when_ready({.instruction = options.world, .seed = options.seed}, options.video);
   if (!options.camera.isEmpty()) window->cameras()->open(options.cameras());
   const bool runs_by_itself =
       options.demo || !options.trace.isEmpty() || !options.world.isEmpty() || !options.camera.isEmpty();

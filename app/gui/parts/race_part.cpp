@@ -62,19 +62,19 @@ QString RacePart::fitting_instruction() const {
   return is_known_instruction(here) ? here : WorldChoice().instruction;
 }
 
-void RacePart::enter_when_ready(const WorldChoice& choice) {
+void RacePart::enter_when_ready(const WorldChoice& choice, const QString& video) {
   const auto ready = [this] { return can_enter() && session_->activity() == Session::Activity::idle; };
-  if (ready()) return enter(choice);
+  if (ready()) return enter(choice, video);
   auto* const waiting = new QObject(this);
-  connect(session_, &Session::activity_changed, waiting, [this, ready, choice, waiting] {
+  connect(session_, &Session::activity_changed, waiting, [this, ready, choice, video, waiting] {
     if (!ready()) return;
     waiting->deleteLater();
     disconnect(session_, nullptr, waiting, nullptr);
-    enter(choice);
+    enter(choice, video);
   });
 }
 
-void RacePart::enter(WorldChoice choice) {
+void RacePart::enter(WorldChoice choice, const QString& video) {
   if (view_ || !can_enter()) return;
   world_ = std::move(choice);
   if (world_.instruction.isEmpty()) world_.instruction = fitting_instruction();
@@ -115,6 +115,7 @@ void RacePart::enter(WorldChoice choice) {
   view_->raise();
   if (fills_screen_) window_->setWindowState(window_->windowState() | Qt::WindowFullScreen);
   Q_EMIT active_changed();
+  if (!video.isEmpty()) begin_video(video);
   start();
 }
 
@@ -157,6 +158,11 @@ void RacePart::ask_for_video() {
 
 void RacePart::save_video(const QString& file) {
   if (!view_ || video_) return;
+  begin_video(file);
+  start();
+}
+
+void RacePart::begin_video(const QString& file) {
   video_ = new RaceVideo(race_, view_, to_path(file), this);
   view_->set_video(RaceView::Video::saving);
   connect(video_, &RaceVideo::finished, this, [this, file] {
@@ -169,7 +175,6 @@ void RacePart::save_video(const QString& file) {
     end_video();
     Q_EMIT problem({tr("The video could not be saved"), message, tr("Choose another file or free disk space.")});
   });
-  start();
 }
 
 void RacePart::end_video() {

@@ -34,10 +34,10 @@ class RacePart : public QObject {
 
   bool can_enter() const;
   /// Starts the race at once: full depth against the active policy. An empty instruction: that of the current frame if
-  /// it is a task of the world, else a task that it has.
-  void enter(WorldChoice choice = {.instruction = {}});
+  /// it is a task of the world, else a task that it has. With `video`, the race is saved there.
+  void enter(WorldChoice choice = {.instruction = {}}, const QString& video = {});
   /// The same once the model that is being opened is there and nothing else goes on.
-  void enter_when_ready(const WorldChoice& choice);
+  void enter_when_ready(const WorldChoice& choice, const QString& video = {});
   /// Runs the race that is shown again and saves it as a video (MP4); one at a time.
   void save_video(const QString& file);
   bool saves_video() const { return video_ != nullptr; }
@@ -66,6 +66,7 @@ class RacePart : public QObject {
   void fill_choices();
   void start();
   void ask_for_video();
+  void begin_video(const QString& file);
   void end_video();
   QString fitting_instruction() const;
 

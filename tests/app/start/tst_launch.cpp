@@ -97,8 +97,11 @@ void LaunchTest::a_race_is_saved_as_a_video() {
   WindowFixture f;
   const auto live = std::make_shared<FakeLive>();
   live->counts_tasks = true;
-  f.window->race()->set_makers(fake_engine_factory(f.control),
-                               [&](const WorldChoice&) { return fake_live_opener(live); });
+  int races = 0;
+  f.window->race()->set_makers(fake_engine_factory(f.control), [&](const WorldChoice&) {
+    ++races;
+    return fake_live_opener(live);
+  });
   const auto file = f.folder.filePath("race.mp4");
   QSignalSpy saved(f.window->race(), &RacePart::video_saved);
   const auto parsed = parse_launch({"deerscope", "--model", "/models/deer-nano", "--race", "--video", file});
@@ -106,6 +109,7 @@ void LaunchTest::a_race_is_saved_as_a_video() {
   open_launched(parsed.options, f.window.get());
   QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatienceMs);
   QVERIFY(QFile(file).size() > 1000);
+  QCOMPARE(races, 1);
 }
 
 void LaunchTest::screenshot_does_not_wait_for_ever() {
