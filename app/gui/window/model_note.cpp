@@ -34,7 +34,7 @@ QString ModelNote::unfit() const {
                ? tr("%1 cannot run here: it sees a static and a gripper camera, and this episode has %2.")
                      .arg(name, missing)
                : tr("%1 cannot run here: it sees a static and a gripper camera, and %2 is chosen in File › Mapping of "
-                    "the dataset….")
+                    "the dataset.")
                      .arg(name, missing);
   }
   if (!records_model_actions(*session_)) {

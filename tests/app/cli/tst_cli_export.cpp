@@ -125,7 +125,7 @@ class CliExportTest : public QObject {
     std::ifstream in(file, std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(in)), {});
     const auto at = bytes.find("\x89PNG");
-    if (at == std::string::npos) QSKIP("the pictures are compressed once more");
+    QVERIFY(at != std::string::npos);
     for (auto place = at; place != std::string::npos; place = bytes.find("\x89PNG", place)) bytes[place] = 'x';
     std::ofstream(file, std::ios::binary) << bytes;
     const auto result = deer_export(folder / "in", folder / "out", {"--images"});
