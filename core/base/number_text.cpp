@@ -23,6 +23,10 @@ std::string general_text(double value, int digits) { return text_of(value, std::
 
 std::string fixed_text(double value, int decimals) { return text_of(value, std::chars_format::fixed, decimals); }
 
+std::string counted(std::int64_t count, std::string_view noun) {
+  return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
+}
+
 std::optional<double> parse_number(std::string_view text) {
   // from_chars takes no plus sign.
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);

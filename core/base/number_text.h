@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,5 +23,8 @@ std::string fixed_text(double value, int decimals);
 /// The number that the whole of `text` spells, also "inf" and "nan". Nothing where `text` holds anything
 /// else, blanks included, or where no double is that large or small.
 std::optional<double> parse_number(std::string_view text);
+
+/// A number with its noun: "1 episode", "2 episodes". For nouns whose plural ends in s.
+std::string counted(std::int64_t count, std::string_view noun);
 
 }  // namespace deer

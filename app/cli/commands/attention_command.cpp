@@ -77,7 +77,10 @@ void attend(const Arguments& a) {
   options.gripper = a.gripper;
   options.instruction = a.instruction;
   options.map = a.map;
-  const auto source = open_source(a.episode, options)->open(a.index);
+  const auto data = open_source(a.episode, options);
+  print_warnings(*data);
+  check_index(*data, a.index);
+  const auto source = data->open(a.index);
   require_cameras(*source);
   const auto length = source->length().value_or(0);
   if (a.frame < 0 || a.frame >= length) {

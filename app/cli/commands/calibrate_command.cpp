@@ -226,6 +226,7 @@ void show(Progress& progress, std::int64_t done, std::int64_t total, std::int64_
 // Without ranks: windows go to worker processes on this machine.
 void calibrate_here(Arguments a) {
   const Data data(a);
+  print_warnings(*data.source);
   const auto parameters = parameters_of(a);
   const auto dtype = dtype_name(resolve_dtype(a.engine.dtype, resolve_device(a.engine.device), parameters.total()));
   if (a.jobs <= 0) a.jobs = default_jobs(parameters, a.engine.device, dtype);
@@ -307,6 +308,7 @@ void calibrate_among(Arguments a, const DataParallel& processes) {
     if (a.engine.device == "auto" || a.engine.device == "cuda") a.engine.device = std::string("cuda:") + local;
   }
   const Data data(a);
+  if (processes.rank() == 0) print_warnings(*data.source);
   const auto dtype =
       dtype_name(resolve_dtype(a.engine.dtype, resolve_device(a.engine.device), parameters_of(a).total()));
   // Rank 0's measurement decides for all.

@@ -7,6 +7,7 @@
 #include "app/cli/commands/commands.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/base/number_text.h"
 #include "core/base/version.h"
 #include "core/exits/gate_file.h"
 #include "core/model/device.h"
@@ -166,7 +167,8 @@ void print_source(const fs::path& path, const Arguments& arguments) {
     std::cout << out.dump(1) << '\n';
     return;
   }
-  std::printf("source       %s (%s), %zu episodes\n", path.c_str(), collection->kind().c_str(), episodes.size());
+  std::printf("source       %s (%s), %s\n", path.c_str(), collection->kind().c_str(),
+              counted(static_cast<std::int64_t>(episodes.size()), "episode").c_str());
   if (const auto* description = collection->description()) print_description(*description);
   for (const auto& warning : collection->warnings()) std::printf("warning      %s\n", warning.c_str());
   for (std::size_t i = 0; i < episodes.size() && i < arguments.limit; ++i) {

@@ -275,11 +275,12 @@ void run(Arguments arguments) {
   source_options.instruction = arguments.instruction;
   source_options.map = arguments.map;
   const auto collection = open_source(arguments.episode, source_options);
-  for (const auto& warning : collection->warnings()) std::cerr << "deer: note: " << warning << '\n';
+  print_warnings(*collection);
   if (!arguments.gripper.empty() && collection->kind() == "CALVIN") {
     throw Error(
         "--gripper is for image folders and videos; this is a CALVIN dataset, which has its own gripper camera");
   }
+  check_index(*collection, arguments.index);
   const auto source = collection->open(arguments.index);
   require_cameras(*source);
   const auto engine = load_engine(arguments);

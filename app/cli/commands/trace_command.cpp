@@ -49,10 +49,7 @@ struct Arguments {
 std::vector<std::size_t> all_episodes(const EpisodeCollection& data, const Arguments& a) {
   const auto& episodes = data.episodes();
   for (const auto index : a.index) {
-    if (index >= episodes.size()) {
-      throw Error("--index " + std::to_string(index) + " is too large: there are " + std::to_string(episodes.size()) +
-                  " episodes (see deer info)");
-    }
+    check_index(data, index);
     if (const auto& split = episodes[index].split; !a.split.empty() && split != a.split) {
       throw Error("--index " + std::to_string(index) + " is in the split '" + printable(split) + "', not in '" +
                   printable(a.split) + "' (see deer info)");
@@ -143,7 +140,7 @@ void trace(const Arguments& a) {
   source_options.instruction = a.instruction;
   source_options.map = a.map;
   const auto data = open_source(a.source, source_options);
-  for (const auto& warning : data->warnings()) std::cerr << "deer: note: " << warning << '\n';
+  print_warnings(*data);
   const auto chosen = chosen_episodes(*data, a);
   const auto source_name = fs::absolute(a.source).lexically_normal().string();
   const auto engine = Engine::load(a.model, a.engine, {}, signals.token());

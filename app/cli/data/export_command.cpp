@@ -23,6 +23,7 @@
 #include "app/cli/support/progress.h"
 #include "app/cli/support/stop_on_signal.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/episodes/lerobot/lerobot_writer.h"
 #include "core/episodes/media/thumbnail.h"
 #include "core/episodes/open/open_source.h"
@@ -149,18 +150,10 @@ void write_trace(const Arguments& a, LerobotExport& out, BrokenFrames& broken, c
 
 std::shared_ptr<const EpisodeCollection> open_dataset(Arguments& a) {
   auto data = open_source(a.source, a.open);
-  for (const auto& warning : data->warnings()) std::cerr << "deer: note: " << warning << '\n';
-  for (const auto index : a.index) {
-    if (index < data->episodes().size()) continue;
-    throw Error("--index " + std::to_string(index) + " is too large: there are " +
-                std::to_string(data->episodes().size()) + " episodes (see deer info)");
-  }
+  print_warnings(*data);
+  for (const auto index : a.index) check_index(*data, index);
   if (a.lerobot.robot.empty() && data->description()) a.lerobot.robot = data->description()->schema.robot;
   return data;
-}
-
-std::string counted(std::int64_t count, const char* what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
 // Exit status 1 where the dataset lacks something.

@@ -16,6 +16,12 @@ inline constexpr const char* kEpisodeHelp =
 /// --map of a command that opens episodes.
 void add_map_option(CLI::App& command, std::string& map);
 
+/// Prints the warnings of a dataset to standard error, one line each.
+void print_warnings(const EpisodeCollection& data);
+
+/// Throws Error if `data` has no episode of that --index.
+void check_index(const EpisodeCollection& data, std::size_t index);
+
 /// Throws Error that says what is missing if a model cannot run on `source` for lack of a camera.
 void require_cameras(const FrameSource& source);
 

@@ -54,6 +54,12 @@ class TestNumberText : public QObject {
     }
   }
 
+  void counts_with_the_right_plural() {
+    QCOMPARE(counted(0, "episode"), std::string("0 episodes"));
+    QCOMPARE(counted(1, "episode"), std::string("1 episode"));
+    QCOMPARE(counted(12, "frame"), std::string("12 frames"));
+  }
+
   void a_comma_locale_changes_nothing() {
     const CommaLocale comma;
     QVERIFY2(comma.is_active(), "localedef could not make de_DE.UTF-8: install the package locales");
