@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/sim/mujoco_scene.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -32,6 +34,33 @@ std::string one_line(const char* text) {
   return line;
 }
 
+// MuJoCo takes "nan" and "inf" for numbers, and then simulates nothing.
+void require_finite(const mjModel& model, const std::filesystem::path& file) {
+  const auto require = [&](mjtObj kind, int count, const mjtNum* values, int width, const char* what) {
+    for (int i = 0; i < count; ++i) {
+      if (std::all_of(values + i * width, values + (i + 1) * width, [](mjtNum x) { return std::isfinite(x); }))
+        continue;
+      const char* name = mj_id2name(&model, kind, i);
+      const auto which = name != nullptr ? '\'' + std::string(name) + '\'' : "number " + std::to_string(i);
+      throw FileError(file, std::string(mju_type2Str(kind)) + ' ' + which + ": " + what + " is not a finite number");
+    }
+  };
+  require(mjOBJ_BODY, model.nbody, model.body_pos, 3, "pos");
+  require(mjOBJ_BODY, model.nbody, model.body_quat, 4, "orientation");
+  require(mjOBJ_BODY, model.nbody, model.body_mass, 1, "mass");
+  require(mjOBJ_BODY, model.nbody, model.body_inertia, 3, "inertia");
+  require(mjOBJ_GEOM, model.ngeom, model.geom_size, 3, "size");
+  require(mjOBJ_GEOM, model.ngeom, model.geom_pos, 3, "pos");
+  require(mjOBJ_GEOM, model.ngeom, model.geom_quat, 4, "orientation");
+  require(mjOBJ_JOINT, model.njnt, model.jnt_pos, 3, "pos");
+  require(mjOBJ_JOINT, model.njnt, model.jnt_axis, 3, "axis");
+  require(mjOBJ_CAMERA, model.ncam, model.cam_pos, 3, "pos");
+  require(mjOBJ_CAMERA, model.ncam, model.cam_quat, 4, "orientation");
+  require(mjOBJ_CAMERA, model.ncam, model.cam_fovy, 1, "fovy");
+  require(mjOBJ_SITE, model.nsite, model.site_pos, 3, "pos");
+  require(mjOBJ_KEY, model.nkey, model.key_qpos, model.nq, "qpos");
+}
+
 }  // namespace
 
 MujocoScene::MujocoScene(mjModel* model, const std::filesystem::path& name) : model_(model), data_(mj_makeData(model)) {
@@ -50,7 +79,9 @@ MujocoScene MujocoScene::load(const std::filesystem::path& file) {
     }
     throw FileError(file, problem);
   }
-  return {model, file};
+  MujocoScene scene(model, file);
+  require_finite(scene.model(), file);
+  return scene;
 }
 
 MujocoScene MujocoScene::parse(std::string_view xml, const std::filesystem::path& name) {
@@ -67,7 +98,9 @@ MujocoScene MujocoScene::parse(std::string_view xml, const std::filesystem::path
   mjModel* model = mj_loadXML(kFile, files.get(), message.data(), static_cast<int>(message.size()));
   mj_deleteVFS(files.get());
   if (model == nullptr) throw FileError(name, one_line(message.data()));
-  return {model, name};
+  MujocoScene scene(model, name);
+  require_finite(scene.model(), name);
+  return scene;
 }
 
 int MujocoScene::index(mjtObj kind, const char* name) const {

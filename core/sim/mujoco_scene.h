@@ -12,7 +12,7 @@ namespace deer {
 /// A MuJoCo model with its state. MuJoCo's errors and warnings become deer::Error.
 class MujocoScene {
  public:
-  /// Reads an MJCF or URDF file. Throws FileError with MuJoCo's message.
+  /// Reads an MJCF or URDF file. Throws FileError with MuJoCo's message, or naming what is not a finite number.
   static MujocoScene load(const std::filesystem::path& file);
   /// The same from text; `name` replaces the file name in messages. Cannot load meshes and textures from files.
   static MujocoScene parse(std::string_view xml, const std::filesystem::path& name);

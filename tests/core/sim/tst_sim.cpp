@@ -391,6 +391,12 @@ class TestSim : public QObject {
       QVERIFY(QString(error.what()).startsWith("teapot.xml"));
       QVERIFY(!QString(error.what()).contains('\n'));
     }
+    try {
+      MujocoScene::parse("<mujoco><worldbody><body name='cup' pos='0 0 nan'/></worldbody></mujoco>", "nan.xml");
+      QFAIL("no error");
+    } catch (const FileError& error) {
+      QCOMPARE(QString(error.what()), "nan.xml: body 'cup': pos is not a finite number");
+    }
     const auto empty = MujocoScene::parse("<mujoco/>", "empty.xml");
     QVERIFY_THROWS_EXCEPTION(Error, empty.index(mjOBJ_CAMERA, "static"));
     QVERIFY_THROWS_EXCEPTION(Error, ArmController{empty});
