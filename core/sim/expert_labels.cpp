@@ -50,16 +50,20 @@ std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot
                           scene_blocks(blocks.subspan(step * block_numbers, block_numbers)));
   };
   const TableState start = state(0);
-  // By name, which many variants may share: rare ones would hardly come otherwise.
-  std::map<std::string_view, std::vector<const Task*>> open;
+  // By suite and difficulty, then by name, which many variants may share: rare ones would hardly come otherwise.
+  std::map<std::pair<TaskSuite, Difficulty>, std::map<std::string_view, std::vector<const Task*>>> open;
   for (const Task* task : tasks) {
-    if (task->in(Part::training) && possible(*task, start)) open[task->name].push_back(task);
+    if (!task->in(Part::training) || !possible(*task, start)) continue;
+    open[{task->suite, task->difficulty}][task->name].push_back(task);
   }
   if (open.empty()) return std::nullopt;
 
   Random random(seed, Random::Stream::choice);
   ExpertLabels out;
-  const auto& variants = std::next(open.begin(), static_cast<std::ptrdiff_t>(random.index(open.size())))->second;
+  const auto one_of = [&random](const auto& map) -> const auto& {
+    return std::next(map.begin(), static_cast<std::ptrdiff_t>(random.index(map.size())))->second;
+  };
+  const auto& variants = one_of(one_of(open));
   out.task = variants[random.index(variants.size())];
   const auto phrasings = out.task->phrasings(Part::training);
   out.instruction = phrasings[random.index(phrasings.size())];

@@ -23,10 +23,10 @@ struct ExpertLabels {
 };
 
 /// The experts depend only on the current state, so any stretch of a recording can be labelled with the actions for
-/// another task: one of `tasks` that could start in the first state, drawn by `seed`, every name equally likely; empty
-/// if there is none. `robot_obs` [steps, 15] and `scene_obs` [steps, 24] as recorded (see observed_state()); `blocks`
-/// [steps, B, 8] as in SceneBlock, NaN beyond those of the scene, or empty. Of the suite "referring", only what is for
-/// training is used. Thread-safe.
+/// another task: one of `tasks` that could start in the first state, drawn by `seed`: every difficulty of each suite
+/// equally likely, and in it every name; empty if there is none. `robot_obs` [steps, 15] and `scene_obs` [steps, 24] as
+/// recorded (see observed_state()); `blocks` [steps, B, 8] as in SceneBlock, NaN beyond those of the scene, or empty.
+/// Of the suite "referring", only what is for training is used. Thread-safe.
 std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot_obs, std::span<const float> scene_obs,
                                                     std::span<const float> blocks, std::span<const Task* const> tasks,
                                                     std::uint64_t seed);

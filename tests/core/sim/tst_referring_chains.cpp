@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -80,6 +81,31 @@ class TestReferringChains : public QObject {
       DEER_VERIFY_ERROR(label_with_another_task(robot, scene, blocks, only, 1), "colour is 9");
     }
     QVERIFY2(same > 0.97 * steps, qPrintable(QString("%1 of %2").arg(same).arg(steps)));
+  }
+
+  void hard_tasks_are_labelled_as_often_as_easy_ones() {
+    auto table = blind_table();
+    const auto variants = tasks_named("odd_lift");
+    lay_table_for(table, **std::ranges::find(variants, false, &Task::test_only), 17, Part::training);
+    const auto as_floats = [](const auto& numbers) { return std::vector<float>(numbers.begin(), numbers.end()); };
+    const auto robot = as_floats(table.robot_obs()), scene = as_floats(table.scene_obs());
+    std::vector<float> blocks;
+    for (const auto& block : table.scene_blocks()) {
+      for (const double value : to_numbers(block)) blocks.push_back(static_cast<float>(value));
+    }
+    std::vector<const Task*> all;
+    for (const Task& task : all_tasks()) all.push_back(&task);
+    constexpr int kDraws = 1400;
+    std::map<std::pair<TaskSuite, Difficulty>, int> drawn;
+    for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
+      const auto labels = label_with_another_task(robot, scene, blocks, all, seed);
+      if (labels) ++drawn[{labels->task->suite, labels->task->difficulty}];
+    }
+    QVERIFY2(drawn.size() >= 5, qPrintable(QString::number(drawn.size())));
+    const double mean = kDraws / static_cast<double>(drawn.size());
+    for (const auto& [kind, count] : drawn) {
+      QVERIFY2(std::abs(count - mean) < 0.25 * mean, qPrintable(QString("%1 of %2").arg(count).arg(mean)));
+    }
   }
 
   void candidates_follow_the_rules() {
