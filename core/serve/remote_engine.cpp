@@ -138,7 +138,8 @@ struct RemoteEngine::Connection {
     const auto message = printable(status.error_message(), kMostText);
     switch (status.error_code()) {
       case grpc::StatusCode::UNAVAILABLE:
-        throw ConnectionLost("no server answers at " + address + ": " + message + what_to_check(status.error_message()),
+        // The advice first: a window may cut the end off.
+        throw ConnectionLost("no server answers at " + address + what_to_check(status.error_message()) + ": " + message,
                              true);
       case grpc::StatusCode::DEADLINE_EXCEEDED:
         throw Error("the server at " + address + " did not answer in time");

@@ -78,10 +78,14 @@ class BrakedEngine final : public Engine {
 
 /// A server like `deer serve`.
 struct Served {
-  explicit Served(const std::string& address = "127.0.0.1:0", const std::string& token = {}) {
-    ServeOptions options;
-    options.address = address;
-    options.token = token;
+  explicit Served(const std::string& address = "127.0.0.1:0", const std::string& token = {})
+      : Served([&] {
+          ServeOptions options;
+          options.address = address;
+          options.token = token;
+          return options;
+        }()) {}
+  explicit Served(ServeOptions options) {
     options.fingerprint = kFingerprint.toStdString();
     options.head = kServed;
     server = std::make_unique<EngineServer>(

@@ -105,6 +105,7 @@ class EnginesTest : public QObject {
   void a_restarted_server_is_found_again();
   void cancel_does_not_wait_for_a_lost_server();
   void a_wrong_token_is_said();
+  void a_server_with_tls();
   void the_dialog_checks();
   void addresses_are_remembered_and_tokens_are_not();
   void a_model_elsewhere_is_opened_again();
@@ -248,6 +249,30 @@ void EnginesTest::a_wrong_token_is_said() {
   w.part->open({served.address(), file, {}});
   QVERIFY(QTest::qWaitFor([&] { return messages->count() == 1; }, kPatienceMs));
   QVERIFY2(messages->details().contains(file), qPrintable(messages->details()));
+}
+
+void EnginesTest::a_server_with_tls() {
+  ServeOptions options;
+  options.address = "127.0.0.1:0";
+  options.token = "right";
+  options.tls_certificate = DEER_TEST_DATA "/serve/certificate.pem";
+  options.tls_key = DEER_TEST_DATA "/serve/key.pem";
+  const Served served(options);
+  ConnectingWindow w;
+  const auto token = token_file(w.folder, "right");
+  auto* const messages = w.window.messages();
+  QVERIFY(!w.connect_to({served.address(), token, {}}));
+  QCOMPARE(messages->count(), std::size_t(1));
+  QVERIFY2(messages->details().contains("--tls-ca"), qPrintable(messages->details()));
+  QVERIFY(!w.connect_to({served.address(), token, w.folder.filePath("none.pem")}));
+  QVERIFY2(messages->details().contains("none.pem"), qPrintable(messages->details()));
+  QVERIFY(w.connect_to({served.address(), token, DEER_TEST_DATA "/serve/certificate.pem"}) && w.open_data());
+  QCOMPARE(messages->count(), std::size_t(0));
+  w.session.run_episode();
+  QVERIFY(w.wait_for_run());
+  LocalRun local;
+  QVERIFY(local.run());
+  QCOMPARE(difference(local.session, w.session), QString());
 }
 
 void EnginesTest::the_dialog_checks() {

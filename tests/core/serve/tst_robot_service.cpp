@@ -29,6 +29,7 @@ class Window {
   void forget_model() { server_.describe(std::nullopt, {}); }
   void fail_at(int frame) { fails_at_ = frame; }
   void pause(bool paused) { paused_ = paused; }
+  void pause_before(int frame) { paused_before_ = frame; }  ///< until pause(false)
 
   int robots() const { return robots_; }
   bool is_idle() const { return !busy_; }
@@ -57,6 +58,7 @@ class Window {
   void run(RobotFeed& robot, const std::stop_token& stop) {
     busy_ = true;
     for (int frame = 0;; ++frame) {
+      if (frame == paused_before_) paused_ = true;
       while (paused_ && !stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
       const auto seen = robot.next(stop);
       if (!seen) break;
@@ -75,7 +77,7 @@ class Window {
   }
 
   std::unique_ptr<Engine> engine_ = Engine::load(test::kServedModel);
-  std::atomic<int> robots_ = 0, fails_at_ = -1;
+  std::atomic<int> robots_ = 0, fails_at_ = -1, paused_before_ = -1;
   std::atomic<bool> paused_ = false, busy_ = false;
   mutable std::mutex mutex_;
   RobotFeedPtr robot_;
@@ -213,8 +215,8 @@ void RobotServiceTest::an_interrupted_step_leaves_the_next_one_right() {
   Window window;
   const auto robot = window.connect();
   const auto local = Engine::load(test::kServedModel);
-  window.pause(true);
-  robot->step(served_input(0), RunMode::policy);  // the window was waiting for it already, or takes it once it goes on
+  window.pause_before(1);
+  robot->step(served_input(0), RunMode::policy);
   local->step(served_input(0), RunMode::policy);
   std::stop_source stop;
   std::jthread stopper([&] {
