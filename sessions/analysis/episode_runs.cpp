@@ -9,6 +9,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json_file.h"
+#include "sessions/analysis/run_summary.h"
 #include "sessions/analysis/run_tally.h"
 #include "sessions/base/file_stamp.h"
 #include "sessions/base/paths.h"
@@ -38,7 +39,10 @@ Json to_json(const Runs& runs) {
                    {"by_exit", run->by_exit},
                    {"at_other_exits", run->at_other_exits},
                    {"mean_error", number(run->mean_error)},
-                   {"mean_distance", number(run->mean_distance)}});
+                   {"mean_distance", number(run->mean_distance)},
+                   {"cost_gflops", number(run->cost)},
+                   {"full_cost_gflops", number(run->full_cost)},
+                   {"gripper_differs", run->gripper_differs}});
   }
   return out;
 }
@@ -58,6 +62,9 @@ Runs runs_from(const std::filesystem::path& file, const Json& json) {
     run.at_other_exits = in.integer("at_other_exits");
     run.mean_error = number(in, "mean_error");
     run.mean_distance = number(in, "mean_distance");
+    run.cost = number(in, "cost_gflops");
+    run.full_cost = number(in, "full_cost_gflops");
+    run.gripper_differs = in.integer("gripper_differs", -1);
     out[static_cast<std::size_t>(in.integer("episode"))] = std::move(run);
   }
   return out;
@@ -77,8 +84,10 @@ EpisodeRuns* EpisodeRuns::of(Session* session) {
   return there ? there : new EpisodeRuns(session);
 }
 
-EpisodeRuns::EpisodeRuns(Session* session) : QObject(session), session_(session), tally_(RunTally::of(session)) {
+EpisodeRuns::EpisodeRuns(Session* session)
+    : QObject(session), session_(session), tally_(RunTally::of(session)), summary_(new RunSummary(session, this)) {
   connect(tally_, &RunTally::changed, this, &EpisodeRuns::note);
+  connect(summary_, &RunSummary::changed, this, &EpisodeRuns::note);
   connect(session, &Session::activity_changed, this, &EpisodeRuns::note);
   for (const auto change : {&Session::model_changed, &Session::collection_changed}) {
     connect(session, change, this, &EpisodeRuns::read);
@@ -154,16 +163,24 @@ void EpisodeRuns::note() {
   const auto episode = session_->episode_index();
   if (!episode || session_->live()->is_open() || !session_->records_current()) return;
   if (tally_->frames() == 0 || tally_->evaluated() < session_->frame_count() || !tally_->settled()) return;
+  if (!summary_->settled()) return;
   EpisodeRun now{.frames = tally_->frames(),
                  .mean_depth = tally_->mean_depth(),
                  .by_exit = tally_->by_exit(),
                  .at_other_exits = tally_->at_other_exits(),
                  .mean_error = tally_->mean_error(),
-                 .mean_distance = tally_->mean_distance()};
+                 .mean_distance = tally_->mean_distance(),
+                 .cost = std::nan(""),
+                 .full_cost = std::nan(""),
+                 .gripper_differs = tally_->gripper_differs()};
+  if (const auto saving = summary_->saving(tally_->frames() - 1); saving && !saving->in_layers) {
+    now.cost = saving->work;
+    now.full_cost = saving->full_work;
+  }
   auto& kept = runs_[key()][*episode];
   // Unknown figures differ from themselves.
   if (kept.frames == now.frames && kept.by_exit == now.by_exit && kept.at_other_exits == now.at_other_exits &&
-      kept.mean_depth == now.mean_depth) {
+      kept.mean_depth == now.mean_depth && kept.cost == now.cost && kept.gripper_differs == now.gripper_differs) {
     return;
   }
   for (qint64 frame = 0; frame < tally_->frames(); ++frame) {

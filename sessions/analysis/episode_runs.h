@@ -13,6 +13,7 @@
 
 namespace deer {
 
+class RunSummary;
 class RunTally;
 
 /// What a finished run came to over an episode.
@@ -22,8 +23,11 @@ struct EpisodeRun {
   int largest_depth = 0;  ///< layers
   std::vector<qint64> by_exit = {};
   qint64 at_other_exits = 0;
-  double mean_error = 0;     ///< as RunTally::mean_error()
-  double mean_distance = 0;  ///< as RunTally::mean_distance()
+  double mean_error = 0;        ///< as RunTally::mean_error()
+  double mean_distance = 0;     ///< as RunTally::mean_distance()
+  double cost = 0;              ///< of the language model in all frames, in billions of operations; NaN if unknown
+  double full_cost = 0;         ///< the same if every frame had run to the deepest exit
+  qint64 gripper_differs = -1;  ///< as RunTally::gripper_differs()
 };
 
 /// Which episodes of the open source the open model has run over, and how deep it went. Remembers other models and
@@ -66,6 +70,7 @@ class EpisodeRuns : public QObject {
 
   Session* session_;
   RunTally* tally_;
+  RunSummary* summary_;
   QHash<QString, QHash<std::size_t, EpisodeRun>> runs_;  ///< by model and source, then by episode
   std::filesystem::path folder_;                         ///< empty: none
   QString changed_key_;                                  ///< whose runs are not written yet

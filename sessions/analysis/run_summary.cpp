@@ -100,8 +100,8 @@ std::optional<RunSummary::Saving> RunSummary::saving(qint64 frame) const {
     sum_.gflops += static_cast<double>(gflops_[place]);
     sum_.full_gflops += static_cast<double>(full_gflops_[place]);
   }
-  if (sum_.gflops > 0) return Saving{sum_.full_gflops / sum_.gflops, false};
-  if (sum_.layers > 0) return Saving{sum_.full_layers / sum_.layers, true};
+  if (sum_.gflops > 0) return Saving{sum_.full_gflops / sum_.gflops, false, sum_.gflops, sum_.full_gflops};
+  if (sum_.layers > 0) return Saving{sum_.full_layers / sum_.layers, true, sum_.layers, sum_.full_layers};
   return std::nullopt;
 }
 

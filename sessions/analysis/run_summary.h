@@ -20,6 +20,8 @@ class RunSummary : public QObject {
   struct Saving {
     double times = 1;        ///< full depth's work over the work that was done, both on average
     bool in_layers = false;  ///< the model's sizes are not known: layers were counted, not operations
+    double work = 0;         ///< done in all: layers, or billions of the language model's operations
+    double full_work = 0;    ///< the same at full depth
   };
 
   /// `session` must outlive it.

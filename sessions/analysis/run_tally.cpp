@@ -41,7 +41,7 @@ void RunTally::start_anew(qint64 frames) {
   frames_.assign(static_cast<std::size_t>(frames), {});
   deltas_.assign(exit_layers_.size(), std::vector<float>(static_cast<std::size_t>(frames), kNotEvaluated));
   by_exit_.assign(exit_layers_.size(), 0);
-  at_other_exits_ = evaluated_ = probed_ = depth_sum_ = error_count_ = distance_count_ = 0;
+  at_other_exits_ = evaluated_ = probed_ = depth_sum_ = error_count_ = distance_count_ = gripper_differs_ = 0;
   error_sum_ = distance_sum_ = 0;
   changed_first_ = 0;
   changed_last_ = -1;
@@ -73,6 +73,10 @@ void RunTally::set(qint64 frame, const FrameRecord* record) {
       const auto& deepest = record->exits.back().action;
       kept.error = action_delta(DeltaType::l2, *record->layout, record->action, deepest);
       kept.distance = position_distance(*record->layout, record->action, deepest);
+      const auto& layout = *record->layout;
+      kept.gripper_differs = std::any_of(layout.grippers().begin(), layout.grippers().end(), [&](std::size_t gripper) {
+        return record->opens(gripper) != layout.opens(gripper, static_cast<double>(deepest[gripper]));
+      });
     }
   }
   count(kept, +1);
@@ -95,6 +99,7 @@ void RunTally::count(const Frame& frame, int sign) {
   if (std::isnan(frame.error)) return;
   error_sum_ += sign * static_cast<double>(frame.error);
   error_count_ += sign;
+  gripper_differs_ += frame.gripper_differs ? sign : 0;
   if (std::isnan(frame.distance)) return;
   distance_sum_ += sign * static_cast<double>(frame.distance);
   distance_count_ += sign;
@@ -107,6 +112,10 @@ double RunTally::mean_depth() const {
 double RunTally::mean_error() const { return mean_of_all(error_sum_, error_count_, evaluated_); }
 
 double RunTally::mean_distance() const { return mean_of_all(distance_sum_, distance_count_, evaluated_); }
+
+qint64 RunTally::gripper_differs() const {
+  return evaluated_ > 0 && error_count_ == evaluated_ ? gripper_differs_ : -1;
+}
 
 QString RunTally::distance_unit() const {
   const auto* const model = session_->model();

@@ -24,6 +24,7 @@ class RunTally : public QObject {
     float error = kNotEvaluated;  ///< executed arm action against the deepest exit's, L2; NaN if that did not run
     /// Between the positions that they lead to, of the first step, in the layout's unit (DeeR: mm); NaN if it has none.
     float distance = kNotEvaluated;
+    bool gripper_differs = false;  ///< from the deepest exit's command; false if that did not run
 
     bool evaluated() const { return depth > 0; }
   };
@@ -39,6 +40,7 @@ class RunTally : public QObject {
   double mean_depth() const;                 ///< layers; NaN without an evaluated frame
   double mean_error() const;                 ///< NaN unless it is known of every evaluated frame
   double mean_distance() const;              ///< of Frame::distance; NaN unless it is known of every evaluated frame
+  qint64 gripper_differs() const;            ///< frames; -1 unless it is known of every evaluated frame
   QString distance_unit() const;             ///< "mm"; empty if positions have none
   /// Evaluated frames by exit.
   const std::vector<qint64>& by_exit() const { return by_exit_; }
@@ -75,6 +77,7 @@ class RunTally : public QObject {
   qint64 error_count_ = 0;
   double distance_sum_ = 0;
   qint64 distance_count_ = 0;
+  qint64 gripper_differs_ = 0;
   qint64 changed_first_ = 0;
   qint64 changed_last_ = -1;
   RecordSlices* slices_;

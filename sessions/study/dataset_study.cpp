@@ -5,6 +5,7 @@
 #include <QStandardPaths>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/debug/expression.h"
@@ -58,6 +59,11 @@ void fill(DatasetRow& row, const EpisodeRun& run) {
   row.elsewhere = run.at_other_exits;
   row.distance = run.mean_distance;
   row.error = run.mean_error;
+  row.gripper_differs = run.gripper_differs;
+  if (std::isnan(run.cost)) return;
+  row.cost = run.cost;
+  row.full_cost = run.full_cost;
+  row.saving = saving_times(run.cost, run.full_cost);
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ DatasetView::DatasetView(Session* session, DatasetStudy* study, Debugger* debugg
       run_(new QPushButton),
       progress_(new QProgressBar),
       group_(new QCheckBox(tr("Group by task"))),
-      flips_(new QCheckBox(tr("Flips under the active policy"))),
+      flips_(new QCheckBox(tr("Count flips"))),
       summary_(new QLabel),
       match_label_(new QLabel),
       matches_(new QWidget),
@@ -118,9 +118,14 @@ void DatasetView::build_table() {
   header->setSectionResizeMode(QHeaderView::Interactive);
   const int letter = table_->fontMetrics().averageCharWidth();
   for (int i = 0; i < DatasetModel::kColumnCount; ++i) {
-    table_->setColumnWidth(i, letter * (i == DatasetModel::kTask ? 20 : i == DatasetModel::kDepth ? 15 : 12));
+    const bool wide = i == DatasetModel::kDepth || i == DatasetModel::kDistance;
+    column_widths_.push_back(i == DatasetModel::kExits ? 130
+                                                       : letter * (i == DatasetModel::kTask ? 20
+                                                                   : wide                   ? 15
+                                                                                            : 12));
+    table_->setColumnWidth(i, column_widths_.back());
   }
-  table_->setColumnWidth(DatasetModel::kExits, 130);
+  table_->viewport()->installEventFilter(this);
   header->setSectionResizeMode(DatasetModel::kInstruction, QHeaderView::Stretch);
   // Figures are wanted from the largest, words from A.
   connect(header, &QHeaderView::sectionClicked, this, [this, header](int section) {
@@ -146,6 +151,7 @@ QWidget* DatasetView::build_bar() {
   progress_->setAccessibleName(tr("Progress over the dataset"));
   progress_->setTextVisible(false);
   progress_->setRange(0, 1000);
+  progress_->setMinimumWidth(40);
   progress_->setMaximumWidth(160);
   progress_->setMaximumHeight(spacing::kMedium);
   auto policy = progress_->sizePolicy();
@@ -274,10 +280,38 @@ QString DatasetView::summary() const {
 void DatasetView::update_columns() {
   const auto& rows = study_->rows();
   const auto any = [&](auto has) { return std::any_of(rows.begin(), rows.end(), has); };
-  table_->setColumnHidden(DatasetModel::kTask,
-                          !model_->grouped() && !any([](const DatasetRow& row) { return !row.task.isEmpty(); }));
-  table_->setColumnHidden(DatasetModel::kFlips, !study_->has_baseline());
-  table_->setColumnHidden(DatasetModel::kMatches, study_->where().isEmpty());
+  const auto has = [&](int column) {
+    switch (column) {
+      case DatasetModel::kTask:
+        return model_->grouped() || any([](const DatasetRow& row) { return !row.task.isEmpty(); });
+      case DatasetModel::kFlips:
+        return study_->has_baseline();
+      case DatasetModel::kMatches:
+        return !study_->where().isEmpty();
+      default:
+        return true;
+    }
+  };
+  // The most important columns that fit beside a readable instruction. What was asked for is always there.
+  constexpr int kInstructionLetters = 24;
+  const int room = table_->viewport()->width();
+  int used = kInstructionLetters * table_->fontMetrics().averageCharWidth();
+  for (const int column : {DatasetModel::kMatches, DatasetModel::kFlips, DatasetModel::kDepth, DatasetModel::kExits,
+                           DatasetModel::kFrames, DatasetModel::kSaving, DatasetModel::kDistance,
+                           DatasetModel::kLargest, DatasetModel::kTask, DatasetModel::kGripper}) {
+    const int width =
+        table_->isColumnHidden(column) ? column_widths_[static_cast<std::size_t>(column)] : table_->columnWidth(column);
+    const bool asked_for = column == DatasetModel::kMatches || column == DatasetModel::kFlips ||
+                           (column == DatasetModel::kTask && model_->grouped());
+    const bool shown = has(column) && (asked_for || used + width <= room);
+    table_->setColumnHidden(column, !shown);
+    if (shown) used += width;
+  }
+}
+
+bool DatasetView::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize) update_columns();
+  return QWidget::eventFilter(watched, event);
 }
 
 void DatasetView::refresh_state() {

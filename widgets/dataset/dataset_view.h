@@ -4,6 +4,7 @@
 #include <QTimer>
 #include <QWidget>
 #include <optional>
+#include <vector>
 
 #include "sessions/session/session.h"
 
@@ -53,6 +54,9 @@ class DatasetView : public QWidget {
   void showEvent(QShowEvent* event) override;
   void hideEvent(QHideEvent* event) override;
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void build_table();
   QWidget* build_side();
@@ -84,8 +88,9 @@ class DatasetView : public QWidget {
   QWidget* matches_;
   EmptyState* empty_;
   QStackedLayout* stack_;
-  QTimer refresh_;  ///< figures change often while traces are read
-  QTimer policy_;   ///< after the last of several changes
+  QTimer refresh_;                  ///< figures change often while traces are read
+  QTimer policy_;                   ///< after the last of several changes
+  std::vector<int> column_widths_;  ///< unless the user has changed them
   int sorted_by_ = -1;
   Qt::SortOrder sort_order_ = Qt::AscendingOrder;
   std::optional<qint64> frame_to_show_;  ///< once the episode is open

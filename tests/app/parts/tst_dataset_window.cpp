@@ -166,6 +166,7 @@ class DatasetWindowTest : public QObject {
   void the_filter_lists_frames_and_goes_there();
   void a_bar_of_the_histogram_filters();
   void flips_follow_the_active_policy();
+  void columns_that_do_not_fit_are_hidden();
   void run_all_fills_the_table();
   void a_restart_finds_the_trace_and_resumes();
   void a_run_can_be_cancelled();
@@ -238,6 +239,7 @@ void DatasetWindowTest::a_finished_run_fills_its_row() {
   QVERIFY(f.wait([&] { return f.model()->row(0).was_run; }));
   QVERIFY(!std::isnan(f.model()->row(0).mean_depth));
   QVERIFY(f.model()->row(0).largest_depth >= f.model()->row(0).mean_depth);
+  QVERIFY(f.model()->row(0).gripper_differs >= 0);
   QVERIFY(!f.model()->row(1).was_run);
   QVERIFY(f.view()->summary().startsWith(QStringLiteral("1 of 3 episodes")));
 }
@@ -336,6 +338,19 @@ void DatasetWindowTest::flips_follow_the_active_policy() {
   for (const auto& record : fake_records(fake_policy(0.05), 0)) early += record->exit_index != 3 ? 1 : 0;
   QVERIFY(early > 0);
   QVERIFY(f.wait([&] { return f.study()->rows()[0].flips == early; }));
+}
+
+void DatasetWindowTest::columns_that_do_not_fit_are_hidden() {
+  DatasetFixture f;
+  QVERIFY(f.shown && f.open_trace_in_window());
+  auto* const table = f.view()->table();
+  f.window->resize(2400, 1000);
+  QVERIFY(f.wait([&] { return !table->isColumnHidden(DatasetModel::kGripper); }));
+  f.window->resize(1280, 800);
+  QVERIFY(f.wait([&] { return table->isColumnHidden(DatasetModel::kGripper); }));
+  QVERIFY(!table->isColumnHidden(DatasetModel::kDepth));
+  QVERIFY(table->horizontalHeader()->length() <= table->viewport()->width());
+  QVERIFY(table->columnWidth(DatasetModel::kInstruction) >= 20 * table->fontMetrics().averageCharWidth());
 }
 
 void DatasetWindowTest::run_all_fills_the_table() {
