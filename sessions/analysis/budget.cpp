@@ -196,6 +196,23 @@ void Budget::take_solution(const BudgetSolution& solution) {
   Q_EMIT solution_changed();
 }
 
+std::optional<BudgetQuestion> Budget::question_for(double mean_depth) const {
+  if (!fits_) return std::nullopt;
+  BudgetRequest request;
+  request.average_depth = mean_depth;
+  request.method = request_.method;
+  return BudgetQuestion{calibration_.found.set, calibration_.sample, costs_, request};
+}
+
+std::optional<ExitPolicy> Budget::policy_of(const BudgetSolution& solution) const {
+  if (!fits_ || !session_->model() || solution.exit_layers.empty()) return std::nullopt;
+  try {
+    return with_thresholds_of(deer::apply(solution, *set(), *session_->model(), {}), session_->policy());
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 std::optional<ExitPolicy> Budget::policy() const {
   if (!thresholds_) return std::nullopt;
   return with_thresholds_of(*thresholds_, session_->policy());

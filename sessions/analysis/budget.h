@@ -61,6 +61,12 @@ class Budget : public QObject {
   bool solving() const { return search_.busy(); }
   const BudgetCurves& curves() const { return curves_; }
 
+  /// To ask elsewhere for this mean depth in layers alone; none without a calibration set.
+  std::optional<BudgetQuestion> question_for(double mean_depth) const;
+  /// The active policy with the thresholds of an answer, the closest possible ones if it is not feasible; none if there
+  /// are none.
+  std::optional<ExitPolicy> policy_of(const BudgetSolution& solution) const;
+
   /// There is a feasible solution: policy() is the active policy with its thresholds.
   bool has_policy() const { return thresholds_.has_value(); }
   std::optional<ExitPolicy> policy() const;

@@ -2,6 +2,7 @@
 #include "sessions/race/race.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/budget/cost_model.h"
@@ -39,6 +40,10 @@ void Race::start(const Setup& setup) {
   ++number_;
   state_ = State::opening;
   lanes_ = {};
+  {
+    const std::lock_guard lock(policies_mutex_);
+    new_policies_ = {};
+  }
   task_.ask([this, setup, number = number_](const std::stop_token& stop) { run(setup, number, stop); });
   Q_EMIT changed();
 }
@@ -54,6 +59,16 @@ void Race::stop() {
     }
   }
   Q_EMIT changed();
+}
+
+void Race::set_policy(int side, const ExitPolicy& policy) {
+  const std::lock_guard lock(policies_mutex_);
+  new_policies_[static_cast<std::size_t>(side)] = policy;
+}
+
+std::optional<ExitPolicy> Race::take_policy(std::size_t side) {
+  const std::lock_guard lock(policies_mutex_);
+  return std::exchange(new_policies_[side], std::nullopt);
 }
 
 void Race::run(const Setup& setup, quint64 number, const std::stop_token& stop) {
@@ -95,7 +110,9 @@ void Race::go(std::array<Runner, kSides>* runners, quint64 number, const std::st
   const auto goes_on = [](const Runner& runner) { return runner.lane.state == RaceLane::State::running; };
   for (auto& runner : *runners) runner.lane.state = RaceLane::State::running;
   while (std::ranges::any_of(*runners, goes_on)) {
-    for (auto& runner : *runners) {
+    for (std::size_t side = 0; side < kSides; ++side) {
+      auto& runner = (*runners)[side];
+      if (const auto policy = take_policy(side)) runner.engine->set_policy(*policy);
       if (goes_on(runner)) step(&runner, stop);
       if (stop.stop_requested()) return;
     }

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 
 #include "core/exits/engine.h"
@@ -52,6 +53,8 @@ class Race : public QObject {
 
   void start(const Setup& setup);  ///< ends the race before
   void stop();                     ///< what was done stays
+  /// Of one side of the race that is running, from its next step on.
+  void set_policy(int side, const ExitPolicy& policy);
 
   State state() const { return state_; }
   const RaceLane& lane(int side) const { return lanes_[static_cast<std::size_t>(side)]; }
@@ -74,6 +77,7 @@ class Race : public QObject {
   struct Runner;
   void run(const Setup& setup, quint64 number, const std::stop_token& stop);
   void go(std::array<Runner, kSides>* runners, quint64 number, const std::stop_token& stop);
+  std::optional<ExitPolicy> take_policy(std::size_t side);
   static void step(Runner* runner, const std::stop_token& stop);
   void publish(const std::array<Runner, kSides>& runners, quint64 number, State state, bool last);
   template <typename Answer>
@@ -84,6 +88,8 @@ class Race : public QObject {
   std::array<RaceLane, kSides> lanes_;
   std::optional<ModelSummary> model_;
   quint64 number_ = 0;
+  std::mutex policies_mutex_;
+  std::array<std::optional<ExitPolicy>, kSides> new_policies_;
   std::atomic<int> on_the_way_{0};  ///< steps that the GUI thread has not taken yet
   NewestTask task_;                 ///< ends first
 };

@@ -4,7 +4,9 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QKeyEvent>
+#include <QLabel>
 #include <QPainter>
+#include <QSlider>
 #include <QToolButton>
 #include <algorithm>
 #include <cmath>
@@ -18,6 +20,7 @@ namespace {
 
 constexpr int kSettledSteps = 30;               // a picture of the window waits for as many
 constexpr double kAsMuch = 1.05;                // smaller savings are none
+constexpr int kStepsOfLayer = 20;               // of the slider
 constexpr int kLeastText = 13, kMostText = 30;  // pixels
 
 QString flops_text(double gflops) {
@@ -37,6 +40,8 @@ QString compute_phrase(double times, bool in_layers) {
   }
   return in_layers ? RaceView::tr("as many LLM layers") : RaceView::tr("as much LLM compute");
 }
+
+QString depth_text(double layers) { return RaceView::tr("mean depth %1").arg(format_fixed(layers, 2)); }
 
 QToolButton* stage_button(const QString& text, const QString& tip, QHBoxLayout* row) {
   auto* const button = new QToolButton;
@@ -58,6 +63,22 @@ RaceView::RaceView(const Race* race, QWidget* parent)
   row_->setContentsMargins(0, 0, 0, 0);
   row_->setSpacing(spacing::kSmall);
   row_->addStretch(1);
+  depth_ = new QSlider(Qt::Horizontal);
+  depth_->setAccessibleName(tr("Mean depth on the right"));
+  depth_->setToolTip(tr("Thresholds on the right for this mean depth, from the next step on."));
+  depth_->setFocusPolicy(Qt::TabFocus);
+  depth_->setFixedWidth(140);
+  depth_text_ = new QLabel;
+  depth_text_->setFont(Theme::number_font(Theme::instance().body_font()));
+  for (QWidget* const part : std::initializer_list<QWidget*>{depth_, depth_text_}) {
+    part->hide();
+    row_->addWidget(part);
+  }
+  connect(depth_, &QSlider::valueChanged, this, [this](int value) {
+    const double layers = static_cast<double>(value) / kStepsOfLayer;
+    depth_text_->setText(depth_text(layers));
+    Q_EMIT depth_wanted(layers);
+  });
   connect(stage_button(tr("Again"), tr("Run the same race again (R)."), row_), &QToolButton::clicked, this,
           &RaceView::again_requested);
   connect(stage_button(tr("Other table"), tr("Run the task on another table (N)."), row_), &QToolButton::clicked, this,
@@ -75,7 +96,8 @@ RaceView::RaceView(const Race* race, QWidget* parent)
     connect(boxes_[side], &QComboBox::activated, this, &RaceView::policies_chosen);
   }
   connect(race, &Race::changed, this, &RaceView::refresh);
-  connect(&Theme::instance(), &Theme::changed, this, qOverload<>(&QWidget::update));
+  connect(&Theme::instance(), &Theme::changed, this, &RaceView::restyle);
+  restyle();
   refresh();
 }
 
@@ -89,6 +111,28 @@ void RaceView::set_policies(const QStringList& names, std::array<int, Race::kSid
 
 std::array<int, Race::kSides> RaceView::chosen() const {
   return {boxes_[0]->currentIndex(), boxes_[1]->currentIndex()};
+}
+
+void RaceView::restyle() {
+  auto groove = Theme::instance().palette();
+  groove.setColor(QPalette::Highlight, Theme::instance().colors().muted_text);
+  depth_->setPalette(groove);
+  update();
+}
+
+void RaceView::choose(int side, int policy) { boxes_[static_cast<std::size_t>(side)]->setCurrentIndex(policy); }
+
+void RaceView::set_depths(double least, double most, double now) {
+  const QSignalBlocker blocker(depth_);
+  const auto steps = [](double layers) { return static_cast<int>(std::lround(layers * kStepsOfLayer)); };
+  depth_->setRange(steps(least), steps(most));
+  depth_->setPageStep(kStepsOfLayer);
+  depth_->setValue(steps(now));
+  depth_text_->setMinimumWidth(depth_text_->fontMetrics().horizontalAdvance(depth_text(88.88)));
+  depth_text_->setText(depth_text(now));
+  depth_->show();
+  depth_text_->show();
+  place();
 }
 
 void RaceView::set_video(Video state) {

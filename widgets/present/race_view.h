@@ -10,6 +10,8 @@
 
 class QComboBox;
 class QHBoxLayout;
+class QLabel;
+class QSlider;
 class QToolButton;
 
 namespace deer {
@@ -27,6 +29,9 @@ class RaceView : public QWidget {
   /// Names of the policies that either side can run, and which they do.
   void set_policies(const QStringList& names, std::array<int, Race::kSides> chosen);
   std::array<int, Race::kSides> chosen() const;
+  void choose(int side, int policy);
+  /// A slider of mean depths in layers, for the policy on the right; hidden until this is called.
+  void set_depths(double least, double most, double now);
   enum class Video { none, saving, saved };
   void set_video(Video state);  ///< of the race that is shown
   /// At the beginning of the row of controls.
@@ -45,6 +50,7 @@ class RaceView : public QWidget {
 
  Q_SIGNALS:
   void policies_chosen();
+  void depth_wanted(double layers);
   void again_requested();
   void other_table_requested();
   void video_requested();
@@ -64,6 +70,7 @@ class RaceView : public QWidget {
   };
 
   void refresh();
+  void restyle();
   void place();
   void paint_side(QPainter& painter, int side);
   void paint_stack(QPainter& painter, const QRect& area, const RaceLane& lane);
@@ -77,6 +84,8 @@ class RaceView : public QWidget {
   QWidget* controls_;
   QHBoxLayout* row_;
   QToolButton* video_ = nullptr;
+  QSlider* depth_ = nullptr;
+  QLabel* depth_text_ = nullptr;
   std::array<Places, Race::kSides> places_;
   QRect sentence_place_;
   int text_px_ = 0;

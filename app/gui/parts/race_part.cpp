@@ -5,12 +5,14 @@
 #include <QFileDialog>
 #include <QLineEdit>
 #include <QStandardPaths>
+#include <algorithm>
 #include <utility>
 
 #include "app/gui/commands/command_table.h"
 #include "app/gui/dialogs/instruction_box.h"
 #include "app/gui/parts/present_part.h"
 #include "app/gui/video/race_video.h"
+#include "sessions/analysis/budget.h"
 #include "sessions/base/paths.h"
 #include "sessions/frames/playback.h"
 #include "sessions/race/race.h"
@@ -40,8 +42,10 @@ ExitPolicy at_full_depth(ExitPolicy policy) {
 
 }  // namespace
 
-RacePart::RacePart(Session* session, PresentPart* present, QWidget* window)
-    : QObject(window), session_(session), present_(present), window_(window) {
+RacePart::RacePart(Session* session, Budget* budget, PresentPart* present, QWidget* window)
+    : QObject(window), session_(session), budget_(budget), present_(present), window_(window) {
+  connect(&search_, &BudgetSearch::solved, this, &RacePart::take_solution);
+  connect(budget_, &Budget::set_changed, this, &RacePart::add_slider);
   make_race(new Race(this));
 }
 
@@ -102,6 +106,9 @@ void RacePart::enter(WorldChoice choice, const QString& video) {
     start_other();
   });
   connect(view_, &RaceView::policies_chosen, this, start_other);
+  connect(view_, &RaceView::depth_wanted, this, [this](double layers) {
+    if (auto question = budget_->question_for(layers)) search_.ask(std::move(*question));
+  });
   connect(view_, &RaceView::again_requested, this, start_other);
   connect(view_, &RaceView::other_table_requested, this, [this, start_other] {
     ++world_.seed;
@@ -126,9 +133,35 @@ void RacePart::fill_choices() {
     if (run->model.exit_layers != session_->model()->exit_layers || !run->policy_text.isEmpty()) continue;
     choices_.push_back({run->name, without_forced(run->policy)});
   }
+  slider_choice_ = -1;
+  show_choices({0, 1});
+  add_slider();
+}
+
+void RacePart::show_choices(std::array<int, 2> chosen) {
   QStringList names;
   for (const auto& choice : choices_) names << choice.name;
-  view_->set_policies(names, {0, 1});
+  view_->set_policies(names, chosen);
+}
+
+// The calibration set may arrive after the race has begun.
+void RacePart::add_slider() {
+  if (!view_ || slider_choice_ >= 0 || !session_->model() || !budget_->calibration()) return;
+  const auto& layers = session_->model()->exit_layers;
+  if (layers.size() < 2) return;
+  slider_choice_ = static_cast<int>(choices_.size());
+  choices_.push_back({tr("Chosen budget"), without_forced(session_->policy())});
+  show_choices(view_->chosen());
+  const double least = layers.front() + 1, most = layers.back() + 1;
+  view_->set_depths(least, most, std::clamp(budget_->request().average_depth.value_or(most), least, most));
+}
+
+void RacePart::take_solution(const BudgetSolution& solution) {
+  const auto policy = budget_->policy_of(solution);
+  if (!view_ || slider_choice_ < 0 || !policy) return;
+  choices_[static_cast<std::size_t>(slider_choice_)].policy = without_forced(*policy);
+  view_->choose(1, slider_choice_);
+  race_->set_policy(1, without_forced(*policy));
 }
 
 void RacePart::start() {
@@ -187,6 +220,7 @@ void RacePart::end_video() {
 void RacePart::leave() {
   if (!view_) return;
   race_->stop();
+  search_.cancel();
   delete std::exchange(video_, nullptr);  // it looks at the view
   window_->removeEventFilter(this);
   auto* const view = std::exchange(view_, nullptr);

@@ -3,15 +3,18 @@
 
 #include <QObject>
 #include <QPointer>
+#include <array>
 #include <functional>
 #include <vector>
 
 #include "app/gui/start/world.h"
+#include "sessions/analysis/budget_search.h"
 #include "sessions/base/factories.h"
 #include "sessions/session/session.h"
 
 namespace deer {
 
+class Budget;
 class CommandTable;
 class InstructionBox;
 class PresentPart;
@@ -26,7 +29,7 @@ class RacePart : public QObject {
 
  public:
   /// `window` owns it; the others must outlive it.
-  RacePart(Session* session, PresentPart* present, QWidget* window);
+  RacePart(Session* session, Budget* budget, PresentPart* present, QWidget* window);
 
   /// What tests put in the place of the real model and world.
   using WorldMaker = std::function<LiveOpener(const WorldChoice&)>;
@@ -64,6 +67,9 @@ class RacePart : public QObject {
 
   void make_race(Race* race);
   void fill_choices();
+  void show_choices(std::array<int, 2> chosen);
+  void add_slider();
+  void take_solution(const BudgetSolution& solution);
   void start();
   void ask_for_video();
   void begin_video(const QString& file);
@@ -71,12 +77,15 @@ class RacePart : public QObject {
   QString fitting_instruction() const;
 
   Session* session_;
+  Budget* budget_;
+  BudgetSearch search_;  ///< of thresholds for the slider
   PresentPart* present_;
   QWidget* window_;
   Race* race_ = nullptr;
   WorldMaker worlds_ = &world_opener;
   WorldChoice world_;
   std::vector<Choice> choices_;
+  int slider_choice_ = -1;  ///< the slider's policy among them; -1: no slider
   RaceView* view_ = nullptr;
   RaceVideo* video_ = nullptr;  ///< being saved
   InstructionBox* instruction_ = nullptr;

@@ -197,7 +197,7 @@ void MainWindow::build_panels() {
   auto* const runs_part = new RunsPart(session_, this);
   auto* const runs = add("runs", tr("Runs"), runs_part->view(), bottom);
   runs_part->set_dock(runs);
-  new RacePart(session_, present_, this);
+  new RacePart(session_, model_->budget(), present_, this);
   auto* const rail = new PanelRail(this);
   rail->add_group(tr("Episodes"), tr("Show or hide the list of episodes."), {episodes});
   rail->add_group(tr("Dataset"), tr("Show or hide all episodes of the dataset with their results."), {dataset});

@@ -2,13 +2,16 @@
 #include <QComboBox>
 #include <QFile>
 #include <QSignalSpy>
+#include <QSlider>
 #include <QTest>
 #include <QToolButton>
 
 #include "app/gui/bars/message_bar.h"
 #include "app/gui/parts/present_part.h"
 #include "app/gui/parts/race_part.h"
+#include "core/budget/calibration.h"
 #include "core/episodes/media/media_files.h"
+#include "sessions/analysis/budget.h"
 #include "sessions/race/race.h"
 #include "sessions/runs/kept_runs.h"
 #include "tests/app/window/window_fixture.h"
@@ -56,6 +59,7 @@ class RaceWindowTest : public QObject {
   void keys_start_and_end_it();
   void the_stacks_light_up();
   void any_two_policies_race();
+  void a_slider_sets_the_depth_on_the_right();
   void it_comes_from_present_mode_and_goes_back();
   void no_saving_is_claimed_that_was_not_made();
   void success_that_cannot_be_scored_is_unknown();
@@ -141,6 +145,47 @@ void RaceWindowTest::any_two_policies_race() {
   QTRY_VERIFY(f.part()->race()->state() == Race::State::finished && f.part()->race()->lane(0).depth == 2);
   QVERIFY(f.part()->race()->saving()->times < 1);
   QVERIFY2(f.part()->view()->sentence().contains("2.0× more"), qPrintable(f.part()->view()->sentence()));
+}
+
+void RaceWindowTest::a_slider_sets_the_depth_on_the_right() {
+  RaceWindowFixture f;
+  QVERIFY(f.open_and_run());
+  QVERIFY(f.enter_by_key());
+  QVERIFY(!control<QSlider>(f.part()->view(), "Mean depth on the right"));  // no calibration set
+  QTest::keyClick(f.part()->view(), Qt::Key_Escape);
+  QTRY_VERIFY(!f.part()->view());
+
+  const auto& exits = f.session.model()->exit_layers;
+  CalibrationSet set;
+  set.exit_layers = exits;
+  for (std::size_t exit = 0; exit < exits.size(); ++exit) {
+    auto& values = set.values.emplace_back();
+    for (int i = 0; i < 200; ++i) values.push_back(static_cast<float>(1 + (i * 7) % 100));  // beyond the fake's
+  }
+  const std::filesystem::path file = f.folder.filePath("set.safetensors").toStdString();
+  write_calibration(file, set);
+  auto* const budget = f.window->findChild<Budget*>();
+  QVERIFY(budget);
+  budget->open_calibration(file);
+  QTRY_VERIFY_WITH_TIMEOUT(budget->calibration(), kPatienceMs);
+  const auto policy = f.session.policy();
+  QVERIFY(f.enter_by_key());
+  auto* const slider = control<QSlider>(f.part()->view(), "Mean depth on the right");
+  QVERIFY(slider);
+  slider->setFocus();
+  QTest::keyClick(slider, Qt::Key_End);
+  QTest::keyClick(slider, Qt::Key_Home);
+  auto* const right = control<QComboBox>(f.part()->view(), "Policy on the right");
+  QTRY_COMPARE_WITH_TIMEOUT(right->currentText(), QString("Chosen budget"), kPatienceMs);
+  QVERIFY(f.finish());
+  // Again, until the answer for the least depth is there.
+  for (int i = 0; i < 20 && f.part()->race()->lane(1).depth != exits.front() + 1; ++i) {
+    f.settle();
+    QTest::keyClick(f.part()->view(), Qt::Key_R);
+    QVERIFY(f.finish());
+  }
+  QCOMPARE(f.part()->race()->lane(1).depth, exits.front() + 1);
+  QVERIFY(f.session.policy() == policy);
 }
 
 void RaceWindowTest::it_comes_from_present_mode_and_goes_back() {

@@ -118,6 +118,7 @@ class RaceTest : public QObject {
   void equal_policies_save_nothing();
   void a_failure_is_told();
   void what_cannot_be_scored_ends();
+  void a_policy_changes_while_it_runs();
   void stopping_does_not_wait();
   void a_new_race_takes_the_place_of_the_old();
   void what_cannot_be_opened_is_told();
@@ -190,6 +191,25 @@ void RaceTest::what_cannot_be_scored_ends() {
   QVERIFY(f.finish());
   QCOMPARE(f.race.lane(0).state, RaceLane::State::stopped);
   QCOMPARE(f.race.lane(0).steps, Race::kMostSteps);
+}
+
+void RaceTest::a_policy_changes_while_it_runs() {
+  RaceFixture f;
+  f.world->done_after[0] = f.world->done_after[1] = 0;  // until it is stopped
+  f.race.start(f.setup(std::nullopt));
+  QTRY_VERIFY_WITH_TIMEOUT(f.race.lane(1).steps > 5, kRacePatienceMs);
+  const int layers = f.race.model()->layers;
+  QCOMPARE(f.race.lane(1).depth, layers);
+  f.race.set_policy(1, policy_of(1));
+  QTRY_COMPARE_WITH_TIMEOUT(f.race.lane(1).depth, 2, kRacePatienceMs);
+  QCOMPARE(f.race.lane(0).depth, layers);
+  f.race.stop();
+  // The next race has the policies that it is given.
+  f.race.set_policy(1, policy_of(1));
+  f.race.start(f.setup(std::nullopt));
+  QTRY_VERIFY_WITH_TIMEOUT(f.race.lane(1).steps > 5, kRacePatienceMs);
+  QCOMPARE(f.race.lane(1).depth, layers);
+  f.race.stop();
 }
 
 void RaceTest::stopping_does_not_wait() {
