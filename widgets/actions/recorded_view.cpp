@@ -48,6 +48,8 @@ RecordedView::RecordedView(Session* session, QWidget* parent)
   filter_->setClearButtonEnabled(true);
   list_->setAccessibleName(tr("Columns"));
   list_->setSelectionMode(QAbstractItemView::ExtendedSelection);
+  list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  list_->setTextElideMode(Qt::ElideMiddle);
   Theme::instance().style_view(list_);
   note_->setWordWrap(true);
   note_->setFont(Theme::instance().label_font());
@@ -142,9 +144,10 @@ void RecordedView::use(std::vector<RecordedColumn> columns) {
           column.unit.isEmpty() ? column.name : QStringLiteral("%1, %2").arg(column.name, column.unit), list_);
       item->setFlags(item->flags() | Qt::ItemIsUserCheckable);
       item->setCheckState(i < kChecked ? Qt::Checked : Qt::Unchecked);
-      item->setToolTip(column.state == RecordedColumn::kNone    ? tr("Action")
-                       : column.action == RecordedColumn::kNone ? tr("State")
-                                                                : tr("State and action"));
+      const auto kind = column.state == RecordedColumn::kNone    ? tr("Action")
+                        : column.action == RecordedColumn::kNone ? tr("State")
+                                                                 : tr("State and action");
+      item->setToolTip(item->text() + u'\n' + kind);
     }
     filling_ = false;
     show_matching();

@@ -30,7 +30,7 @@ SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
   axisRect()->setRangeZoom(Qt::Horizontal);
   axisRect()->setMinimumMargins({4, 4, 4, 2});
   xAxis->setTicker(QSharedPointer<FrameTicker>::create());
-  yAxis->setTicker(QSharedPointer<NumberTicker>::create());
+  yAxis->setTicker(QSharedPointer<DecimalTicker>::create());
   yAxis->ticker()->setTickCount(4);
   // The cursor moves with every frame, so it has its own layer and the lines are not redrawn.
   addLayer(QStringLiteral("cursor"), layer(QStringLiteral("main")));

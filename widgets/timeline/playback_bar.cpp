@@ -123,7 +123,7 @@ void PlaybackBar::update_counter() {
   }
   const double rate = episode->info().frames_per_second > 0 ? episode->info().frames_per_second : 30;
   const auto text = [&](qint64 at) {
-    return tr("frame %1 / %2 · %3")
+    return tr("frame %1 of 0–%2 · %3")
         .arg(format_count(at), format_count(count - 1), format_time(static_cast<double>(at) / rate));
   };
   counter_->setText(text(frame));

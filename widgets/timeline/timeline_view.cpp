@@ -7,6 +7,7 @@
 #include <QStackedLayout>
 #include <QTimer>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <cmath>
 
 #include "sessions/frames/episode_frames.h"
@@ -119,10 +120,15 @@ TimelineView::TimelineView(Session* session, QWidget* parent)
 void TimelineView::fill_dimensions() {
   const QSignalBlocker blocker(dimension_);
   dimension_->clear();
+  constexpr qsizetype kFewest = 9, kMost = 22;
+  qsizetype longest = 0;
   for (int i = 0; i < data_->dimensions(); ++i) {
     const auto& one = data_->layout().dimensions()[static_cast<std::size_t>(i)];
-    dimension_->addItem(data_->is_deer_gripper(i) ? tr("gripper, probability of opening") : dimension_label(one));
+    const auto text = data_->is_deer_gripper(i) ? tr("gripper, probability of opening") : dimension_label(one);
+    if (!data_->is_deer_gripper(i)) longest = std::max(longest, text.size());
+    dimension_->addItem(text);
   }
+  dimension_->setMinimumContentsLength(static_cast<int>(std::clamp(longest, kFewest, kMost)));
 }
 
 QString TimelineView::axis_label(int dimension) const {

@@ -92,7 +92,7 @@ class LiveWindowTest : public QObject {
     auto* const plot = f.window->findChild<TimelineView*>()->plot();
     QVERIFY(plot->visible_frames().contains(double(last)));
     QVERIFY(plot->visible_frames().upper > double(last) + 100);  // room for those to come
-    QVERIFY(f.window->findChild<PlaybackBar*>()->counter_text().startsWith(QStringLiteral("frame %1 /").arg(last)));
+    QVERIFY(f.window->findChild<PlaybackBar*>()->counter_text().startsWith(QStringLiteral("frame %1 of").arg(last)));
     QVERIFY(f.window->findChild<Headline*>()->exit_text().startsWith("exit"));
     // The bars drawn so far are those of the records.
     plot->replot(QCustomPlot::rpImmediateRefresh);

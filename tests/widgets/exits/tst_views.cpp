@@ -361,7 +361,7 @@ void ViewsTest::playback_bar() {
   QVERIFY(!button("Play")->isEnabled());
   QVERIFY(test::open_episode(session.get()));
   session->set_current_frame(72);
-  QCOMPARE(bar.counter_text(), QString("frame 72 / 119 · 00:02.4"));
+  QCOMPARE(bar.counter_text(), QString("frame 72 of 0–119 · 00:02.4"));
   QSignalSpy played(&bar, &PlaybackBar::play_toggled), stepped(&bar, &PlaybackBar::step_requested);
   QSignalSpy speed(&bar, &PlaybackBar::speed_changed), looped(&bar, &PlaybackBar::loop_toggled);
   QTest::mouseClick(button("Play"), Qt::LeftButton);
