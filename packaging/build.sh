@@ -13,10 +13,12 @@ by_memory=$((free_gib * 2 / 3))
 if ((by_memory < jobs)); then jobs=$((by_memory > 1 ? by_memory : 1)); fi
 
 cd "$root"
-# Where setup.sh puts LibTorch if the distribution has none.
-if [[ -e build/libtorch/share/cmake/Torch/TorchConfig.cmake ]]; then
-  export CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$root/build/libtorch"
-fi
+# Where setup.sh puts LibTorch: for CUDA, or if the distribution has none.
+for folder in build/torch/torch build/libtorch; do
+  if [[ -e $folder/share/cmake/Torch/TorchConfig.cmake ]]; then
+    export CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$root/$folder"
+  fi
+done
 printf 'build: configuring build/dev\n'
 # New warnings of other compilers must not break the build.
 cmake --preset dev --log-level=WARNING -DDEER_WERROR="$([[ ${CI:-} == true ]] && echo ON || echo OFF)"

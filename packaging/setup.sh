@@ -8,12 +8,17 @@
 # Does nothing if everything is installed. A LibTorch in CMAKE_PREFIX_PATH replaces the distribution's. If the
 # distribution has none (Ubuntu 24.04), the official CPU build is downloaded into build/libtorch; DEER_LIBTORCH_URL
 # selects another archive.
+# If there is an NVIDIA GPU and no LibTorch was chosen, one for CUDA is taken: that of python3's PyTorch if it has CUDA,
+# otherwise PyTorch's wheel goes into build/torch. DEER_CUDA=off keeps the distribution's.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 libtorch=$root/build/libtorch
 libtorch_url=${DEER_LIBTORCH_URL:-https://download.pytorch.org/libtorch/cpu/libtorch-cxx11-abi-shared-with-deps-2.5.1%2Bcpu.zip}
 fetch_libtorch=false
+torch=$root/build/torch
+torch_version=2.9.1   # built for CUDA 12, which needs a driver of
+oldest_driver=525     # this version or newer
 arrow=$root/build/arrow
 arrow_version=26.0.1
 
@@ -39,7 +44,7 @@ fail() {
 
 own_libtorch() {
   local folders folder
-  IFS=':;' read -ra folders <<<"${CMAKE_PREFIX_PATH:-}:$libtorch"
+  IFS=':;' read -ra folders <<<"${CMAKE_PREFIX_PATH:-}:$torch/torch:$libtorch"
   for folder in "${folders[@]}"; do
     if [[ -n $folder && -e $folder/share/cmake/Torch/TorchConfig.cmake ]]; then
       printf '%s\n' "$folder"
@@ -121,6 +126,34 @@ download_libtorch() {
   mv "$part/libtorch" "$libtorch"
 }
 
+# A LibTorch for CUDA in build/torch, completely or not at all, if there is a GPU whose driver can use it.
+choose_cuda_torch() {
+  local driver prefix part=$torch.part$$
+  if [[ ${DEER_CUDA:-} == off ]] || own_libtorch >/dev/null; then return; fi
+  driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1) || true
+  if [[ ! $driver =~ ^[0-9]+\. ]]; then return; fi
+  if ((${driver%%.*} < oldest_driver)); then
+    say "the NVIDIA driver $driver is too old for CUDA 12, which needs $oldest_driver: models will run on the CPU"
+    return
+  fi
+  mkdir -p "$part"
+  if prefix=$(python3 -c 'import os, torch; assert torch.version.cuda; print(os.path.dirname(torch.__file__))' \
+    2>/dev/null); then
+    say "there is a GPU (driver $driver): LibTorch is python3's PyTorch, $prefix"
+    ln -s "$prefix" "$part/torch"
+  else
+    say "there is a GPU (driver $driver): downloading PyTorch $torch_version for CUDA into build/torch (3 gigabytes)"
+    if ! python3 -m pip install --quiet --disable-pip-version-check --only-binary=:all: --target "$part" \
+      "torch==$torch_version"; then
+      say "PyTorch cannot be downloaded: models will run on the CPU"
+      rm -rf "$part"
+      return
+    fi
+  fi
+  rm -rf "$torch"
+  mv "$part" "$torch"
+}
+
 # Puts Apache Arrow into build/arrow, completely or not at all. What does not work is said, and the build goes on.
 fetch_arrow() {
   local part=$arrow.part$$ wheel library
@@ -189,7 +222,8 @@ main() {
       "Elsewhere install what these packages hold: ${packages[*]}"
   fi
   install_missing
-  if [[ $fetch_libtorch == true ]]; then download_libtorch; fi
+  choose_cuda_torch
+  if [[ $fetch_libtorch == true ]] && ! own_libtorch >/dev/null; then download_libtorch; fi
   fetch_arrow
   choose_blas
 }
