@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Makes a model for both suites of tasks from scratch, with learned gate, episodes and calibration set. If interrupted,
-# run the same command to resume. Takes about four hours on two cores.
+# run the same command to resume. Takes about five hours on two cores.
 # Usage: packaging/demo_model/both_suites/make.sh [OUT]      (OUT: build/demo/both_suites; work files are kept in build/demo)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -19,6 +19,7 @@ record() { # record FOLDER OPTION...
   [[ -s $1/recording.json ]] || "$deer" demos "$@" --tasks "$tasks"
 }
 record data --episodes 2400 --noise-chance 0.05 --scatter 16000 --seed 20260
+record more --episodes 3600 --noise-chance 0.08 --seed 20263 --split training
 record scattered --episodes 0 --scatter 60000 --seed 20262 --split training
 OMP_NUM_THREADS=1 "$deer" train "$root/packaging/demo_model/both_suites/training.json"
 
