@@ -89,3 +89,22 @@ def test_statistics_are_those_of_the_rows(dataset):
         assert stats[name]["mean"] == pytest.approx([sum(column) / len(column) for column in columns], abs=1e-5)
     picture = stats["observation.images.static"]
     assert len(picture["mean"]) == 3 and 0 < picture["mean"][0][0][0] < 1
+
+
+def test_lerobot_reads_it(dataset):
+    """With LeRobot's own package, where it is installed."""
+    lerobot = pytest.importorskip("lerobot.datasets.lerobot_dataset")
+    facts = info(dataset)
+    data = lerobot.LeRobotDataset("deerscope/test", root=dataset)
+    assert (data.num_frames, data.num_episodes, data.fps) == (facts["total_frames"], 2, facts["fps"])
+    rows = pq.read_table(dataset / "data" / "chunk-000" / "file-000.parquet").to_pylist()
+    for place in (0, len(rows) // 2, len(rows) - 1):
+        frame = data[place]
+        assert frame["action"].tolist() == pytest.approx(rows[place]["action"])
+        assert frame["observation.state"].tolist() == pytest.approx(rows[place]["observation.state"])
+        assert int(frame["episode_index"]) == rows[place]["episode_index"]
+        for camera in ("observation.images.static", "observation.images.gripper"):
+            height, width, channels = facts["features"][camera]["shape"]
+            assert tuple(frame[camera].shape) == (channels, height, width)
+            assert 0 < float(frame[camera].mean()) < 1
+        assert frame["task"]
