@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "app/cli/commands/commands.h"
+#include "app/cli/support/option_checks.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/base/number_text.h"
@@ -16,7 +17,6 @@
 #ifdef DEER_HAVE_EPISODES
 #include "app/cli/support/dataset_info.h"
 #include "app/cli/support/episode_options.h"
-#include "app/cli/support/option_checks.h"
 #include "core/episodes/open/open_source.h"
 #endif
 #ifdef DEER_HAVE_TRACE
