@@ -33,7 +33,7 @@ if(deer_wheel AND NOT DEER_NVCC)
     "-Wl,--as-needed")
   file(GLOB deer_cudart "${deer_wheel}/../nvidia/*/lib/libcudart.so*")
   target_link_libraries(deer_torch INTERFACE ${deer_cudart})
-  target_compile_definitions(deer_torch INTERFACE DEER_HAVE_CUDA)
+  target_compile_definitions(deer_torch INTERFACE DEER_HAVE_CUDA USE_DISTRIBUTED USE_C10D_NCCL)
 else()
   # With nvcc CMake also probes the GPU. The answer does not matter: name one that spares the probe, and a C++ version
   # that old CMakes know for CUDA.

@@ -304,9 +304,7 @@ std::vector<fs::path> window_files(const fs::path& out) {
 
 // One of several ranks started by a launcher: each takes every n-th window.
 void calibrate_among(Arguments a, const DataParallel& processes) {
-  if (const char* local = std::getenv("LOCAL_RANK"); local != nullptr && resolve_device(a.engine.device).is_cuda()) {
-    if (a.engine.device == "auto" || a.engine.device == "cuda") a.engine.device = std::string("cuda:") + local;
-  }
+  a.engine.device = device_of_rank(a.engine.device);
   const Data data(a);
   if (processes.rank() == 0) print_warnings(*data.source);
   const auto dtype =

@@ -15,9 +15,18 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/model/device.h"
 
+#if defined(DEER_HAVE_CUDA) && defined(USE_C10D_NCCL) && __has_include(<nccl.h>)
+#define DEER_HAVE_NCCL
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
 #ifdef DEER_HAVE_GLOO
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#endif
+#if defined(DEER_HAVE_GLOO) || defined(DEER_HAVE_NCCL)
+#define DEER_HAVE_C10D
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #endif
 
@@ -106,11 +115,22 @@ std::shared_ptr<gloo::transport::Device> device_towards(const std::string& maste
 
 }  // namespace
 
-#ifdef DEER_HAVE_GLOO
+std::string device_of_rank(const std::string& device) {
+  if (device != "auto" && device != "cuda") return device;
+  const auto rank = variable("LOCAL_RANK");
+  return rank.empty() || !resolve_device(device).is_cuda() ? device : "cuda:" + rank;
+}
+
+#ifdef DEER_HAVE_C10D
 
 struct DataParallel::Group {
   c10::intrusive_ptr<c10d::Store> store;
+#ifdef DEER_HAVE_GLOO
   std::unique_ptr<c10d::ProcessGroupGloo> gloo;
+#endif
+#ifdef DEER_HAVE_NCCL
+  std::unique_ptr<c10d::ProcessGroupNCCL> nccl;
+#endif
 
   template <class Work>
   static void finish(Work work) {
@@ -119,6 +139,25 @@ struct DataParallel::Group {
     } catch (const std::exception& error) {
       throw Error(std::string("lost a training process: ") + printable(error.what(), 300));
     }
+  }
+
+  // `work` makes a c10d::Work of a group and tensors. Without Gloo, tensors of the CPU go over the GPU.
+  template <class Work>
+  void on(at::Tensor& tensor, Work work) {
+#ifdef DEER_HAVE_NCCL
+    if (tensor.is_cuda()) {
+      std::vector<at::Tensor> tensors{tensor};
+      return finish([&] { return work(*nccl, tensors); });
+    }
+#endif
+#ifdef DEER_HAVE_GLOO
+    std::vector<at::Tensor> tensors{tensor};
+    finish([&] { return work(*gloo, tensors); });
+#else
+    std::vector<at::Tensor> tensors{tensor.to(resolve_device(device_of_rank("cuda")))};
+    finish([&] { return work(*nccl, tensors); });
+    tensor.copy_(tensors[0]);
+#endif
   }
 };
 
@@ -141,11 +180,22 @@ DataParallel DataParallel::from_environment() {
   try {
     auto group = std::make_unique<Group>();
     group->store = c10::make_intrusive<c10d::TCPStore>(address, options);
+    // One process may prepare data for a long time; a lost process is noticed at once.
+    [[maybe_unused]] constexpr auto kPatience = std::chrono::hours(24);
+#ifdef DEER_HAVE_GLOO
     auto gloo = c10d::ProcessGroupGloo::Options::create();
-    gloo->timeout =
-        std::chrono::hours(24);  // one process may prepare data for a long time; a lost process is noticed at once
+    gloo->timeout = kPatience;
     gloo->devices.push_back(device_towards(address));
     group->gloo = std::make_unique<c10d::ProcessGroupGloo>(group->store, out.rank_, out.size_, gloo);
+#endif
+#ifdef DEER_HAVE_NCCL
+    if (resolve_device("auto").is_cuda()) {
+      auto nccl = c10d::ProcessGroupNCCL::Options::create();
+      nccl->timeout = kPatience;
+      group->nccl = std::make_unique<c10d::ProcessGroupNCCL>(
+          c10::make_intrusive<c10d::PrefixStore>("nccl", group->store), out.rank_, out.size_, nccl);
+    }
+#endif
     out.group_ = std::move(group);
   } catch (const std::exception& error) {
     throw Error("cannot reach the other processes at " + printable(address) + ":" + variable("MASTER_PORT") + ": " +
@@ -154,16 +204,21 @@ DataParallel DataParallel::from_environment() {
   return out;
 }
 
+bool DataParallel::sums_on(at::Device device) const {
+#ifdef DEER_HAVE_NCCL
+  if (device.is_cuda()) return group_ && group_->nccl;
+#endif
+  return device.is_cpu();
+}
+
 void DataParallel::sum(at::Tensor& tensor) const {
   if (size_ == 1) return;
-  std::vector<at::Tensor> tensors{tensor};
-  Group::finish([&] { return group_->gloo->allreduce(tensors); });
+  group_->on(tensor, [](auto& group, auto& tensors) { return group.allreduce(tensors); });
 }
 
 void DataParallel::broadcast(at::Tensor& tensor) const {
   if (size_ == 1) return;
-  std::vector<at::Tensor> tensors{tensor};
-  Group::finish([&] { return group_->gloo->broadcast(tensors); });
+  group_->on(tensor, [](auto& group, auto& tensors) { return group.broadcast(tensors); });
 }
 
 #else
@@ -172,11 +227,12 @@ struct DataParallel::Group {};
 
 DataParallel DataParallel::from_environment() {
   if (!variable("WORLD_SIZE").empty() && number("WORLD_SIZE", 1, 65535) > 1) {
-    throw Error("WORLD_SIZE is above 1, but this program was built without Gloo's headers");
+    throw Error("WORLD_SIZE is above 1, but this program was built without the headers of Gloo and of NCCL");
   }
   return {};
 }
 
+bool DataParallel::sums_on(at::Device device) const { return device.is_cpu(); }
 void DataParallel::sum(at::Tensor&) const {}
 void DataParallel::broadcast(at::Tensor&) const {}
 

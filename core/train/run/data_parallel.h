@@ -4,11 +4,17 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <string>
 
 namespace deer {
 
+/// The device of one of several ranks on a machine with several GPUs: "cuda:N" for "auto" and "cuda" if the launcher
+/// says that this is the Nth rank there (LOCAL_RANK) and there is a GPU; otherwise `device`.
+std::string device_of_rank(const std::string& device);
+
 /// Processes that train together: each has a model with the same parameters and a part of the batch.
-/// LibTorch's c10d over Gloo (TCP). Use from one thread.
+/// LibTorch's c10d: over Gloo (TCP) for tensors on the CPU, over NCCL for those on a GPU, as far as the LibTorch that
+/// was built against has them. Use from one thread.
 class DataParallel {
  public:
   /// Reads WORLD_SIZE, RANK, MASTER_ADDR and MASTER_PORT, as torchrun sets them. A single process if
@@ -29,8 +35,11 @@ class DataParallel {
   /// Processes on this machine (LOCAL_WORLD_SIZE), which share its CPUs; all if unset.
   int local_size() const { return local_size_; }
 
-  /// Sums over all processes, in every process; `tensor` is a contiguous float CPU tensor of the same size everywhere.
-  /// Throws Error if a process was lost.
+  /// Whether sum() takes tensors on this device as they are; on the CPU it always does.
+  bool sums_on(at::Device device) const;
+
+  /// Sums over all processes, in every process; `tensor` is a contiguous float tensor of the same size everywhere, on
+  /// the CPU or where sums_on(). Throws Error if a process was lost.
   void sum(at::Tensor& tensor) const;
 
   /// Copies the first process's value to all.

@@ -205,15 +205,16 @@ class StageRun {
   LossValues share(const LossValues& loss, bool stop) {
     stop_requested_ = stop;
     if (processes_.size() == 1) return loss;
+    const auto where = processes_.sums_on(model_.device()) ? model_.device() : at::Device(at::kCPU);
     std::vector<at::Tensor> pieces;
     for (const auto& [name, parameter] : trainable_) {
-      pieces.push_back(parameter.grad().reshape(-1).to(at::kCPU, at::kFloat));
+      pieces.push_back(parameter.grad().reshape(-1).to(where, at::kFloat));
     }
     auto row = loss.row();
     const auto losses = 1 + 2 * output_names(model_.config()).size();
     row.resize(losses);
     row.push_back(stop ? 1 : 0);
-    pieces.push_back(at::tensor(row, at::kFloat));
+    pieces.push_back(at::tensor(row, at::kFloat).to(where));
     auto flat = at::cat(pieces);
     processes_.sum(flat);
     std::int64_t at = 0;
@@ -222,7 +223,7 @@ class StageRun {
       parameter.mutable_grad().copy_(flat.narrow(0, at, parameter.numel()).view(parameter.sizes()));
       at += parameter.numel();
     }
-    const auto tail = flat.narrow(0, at, static_cast<std::int64_t>(row.size())).to(at::kDouble).contiguous();
+    const auto tail = flat.narrow(0, at, static_cast<std::int64_t>(row.size())).to(at::kCPU, at::kDouble).contiguous();
     row.assign(tail.data_ptr<double>(), tail.data_ptr<double>() + tail.numel());
     stop_requested_ = row.back() > 0;
     row.pop_back();

@@ -245,7 +245,7 @@ class Run {
     note(std::to_string(training.size()) + " windows to train on, " +
          std::to_string(validation ? validation->size() : 0) + " to validate");
 
-    const auto device = resolve_device(config_.device);
+    const auto device = resolve_device(device_of_rank(config_.device));
     auto model = start_ ? TrainableModel(*start_, device) : TrainableModel(*model_config_, new_parameters(), device);
     std::int64_t parameters = 0;
     for (const auto& [name, tensor] : model.parameters()) parameters += tensor.numel();
