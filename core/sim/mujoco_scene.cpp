@@ -65,6 +65,7 @@ void require_finite(const mjModel& model, const std::filesystem::path& file) {
 
 MujocoScene::MujocoScene(mjModel* model, const std::filesystem::path& name) : model_(model), data_(mj_makeData(model)) {
   if (!data_) throw FileError(name, "out of memory for the simulation's state");
+  require_finite(*model_, name);
 }
 
 MujocoScene MujocoScene::load(const std::filesystem::path& file) {
@@ -79,9 +80,7 @@ MujocoScene MujocoScene::load(const std::filesystem::path& file) {
     }
     throw FileError(file, problem);
   }
-  MujocoScene scene(model, file);
-  require_finite(scene.model(), file);
-  return scene;
+  return {model, file};
 }
 
 MujocoScene MujocoScene::parse(std::string_view xml, const std::filesystem::path& name) {
@@ -98,9 +97,7 @@ MujocoScene MujocoScene::parse(std::string_view xml, const std::filesystem::path
   mjModel* model = mj_loadXML(kFile, files.get(), message.data(), static_cast<int>(message.size()));
   mj_deleteVFS(files.get());
   if (model == nullptr) throw FileError(name, one_line(message.data()));
-  MujocoScene scene(model, name);
-  require_finite(scene.model(), name);
-  return scene;
+  return {model, name};
 }
 
 int MujocoScene::index(mjtObj kind, const char* name) const {
