@@ -171,6 +171,11 @@ DataParallel DataParallel::from_environment() {
   out.local_size_ = variable("LOCAL_WORLD_SIZE").empty() ? out.size_ : number("LOCAL_WORLD_SIZE", 1, out.size_);
   const auto address = variable("MASTER_ADDR");
   if (address.empty()) throw Error("the environment variable MASTER_ADDR is not set (torchrun sets it)");
+#ifndef DEER_HAVE_GLOO
+  if (!resolve_device("auto").is_cuda()) {
+    throw Error("there is no GPU, and this program was built without Gloo, which processes on the CPU need");
+  }
+#endif
   c10d::TCPStoreOptions options;
   options.port = static_cast<decltype(options.port)>(number("MASTER_PORT", 1, kMost));
   // torchrun may host the store itself.
@@ -227,7 +232,7 @@ struct DataParallel::Group {};
 
 DataParallel DataParallel::from_environment() {
   if (!variable("WORLD_SIZE").empty() && number("WORLD_SIZE", 1, 65535) > 1) {
-    throw Error("WORLD_SIZE is above 1, but this program was built without the headers of Gloo and of NCCL");
+    throw Error("WORLD_SIZE is above 1, but this program was built without Gloo and NCCL");
   }
   return {};
 }
