@@ -183,6 +183,7 @@ void RecordedView::rebuild() {
   while (plots_.size() < shown_.size()) {
     auto* const plot = new SeriesPlot(plot_stack_);
     plot->setMinimumHeight(kPlotHeight);
+    plot->yAxis->ticker()->setTickCount(2);  // it is low
     plot_column_->addWidget(plot, 1);
     connect(plot, &SeriesPlot::frame_chosen, this, [this](qint64 frame) { session_->playback()->go_to(frame); });
     connect(plot, &SeriesPlot::frame_hovered, session_->selection(), &Selection::set_hovered_frame);

@@ -46,6 +46,8 @@ SeriesPlot::SeriesPlot(QWidget* parent) : VectorPlot(parent) {
   legend->setIconSize(14, 8);
   legend->setFillOrder(QCPLegend::foColumnsFirst);
   legend->setMargins({0, 0, 0, 0});
+  // In a low plot QCustomPlot's minimum would be taken from the legend, whose letters were cut off.
+  axisRect()->setMinimumSize(50, 16);
   connect(this, &QCustomPlot::beforeReplot, this, &SeriesPlot::fill_graphs);
   connect(this, &QCustomPlot::mouseWheel, this, [this] { moved_ = true; });
   connect(&Theme::instance(), &Theme::changed, this, [this] {
