@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 #include <numbers>
+#include <set>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -30,31 +31,70 @@ std::optional<std::size_t> meant_block(const Task& task, const TableState& start
   return task.kind == Task::Kind::stack_on ? blocks->second : blocks->first;
 }
 
+// From the TCP to the block and the hand's turn, see ExpertLabels::meant_block.
+std::array<double, 4> place_of(const TableState& start, std::size_t block) {
+  const auto& from = start.world_from_tcp.position;
+  const auto& to = start.blocks[block].position;
+  const double turn =
+      std::remainder(grasp_yaw(start.blocks[block]) - euler_xyz(start.world_from_tcp)[2], std::numbers::pi / 2);
+  return {to[0] - from[0], to[1] - from[1], to[2] - from[2], turn};
+}
+
+// Could start, and its block, if it has one, did not fall off the table.
+bool can_be_labelled(const Task& task, const TableState& start) {
+  if (!task.in(Part::training) || !possible(task, start)) return false;
+  const auto block = meant_block(task, start);
+  return !block || std::ranges::none_of(place_of(start, *block), [](double along) { return std::abs(along) > kReach; });
+}
+
+class RecordedStates {
+ public:
+  RecordedStates(std::span<const float> robot_obs, std::span<const float> scene_obs, std::span<const float> blocks)
+      : steps_(robot_obs.size() / kRobot), robot_(robot_obs), scene_(scene_obs), blocks_(blocks) {
+    if (steps_ == 0 || robot_.size() != steps_ * kRobot || scene_.size() != steps_ * kScene) {
+      throw Error("expert labels need robot_obs and scene_obs of the same steps");
+    }
+    block_numbers_ = blocks_.size() / steps_;
+    if (blocks_.size() % steps_ != 0 || block_numbers_ % SceneBlock::kNumbers != 0) {
+      throw Error("expert labels need blocks of the same steps");
+    }
+  }
+
+  std::size_t steps() const { return steps_; }
+  TableState operator[](std::size_t step) const {
+    return observed_state(row<kRobot>(robot_, step), row<kScene>(scene_, step),
+                          scene_blocks(blocks_.subspan(step * block_numbers_, block_numbers_)));
+  }
+
+ private:
+  static constexpr std::size_t kRobot = std::tuple_size_v<RobotObs>;
+  static constexpr std::size_t kScene = std::tuple_size_v<SceneObs>;
+  std::size_t steps_;
+  std::size_t block_numbers_ = 0;
+  std::span<const float> robot_, scene_, blocks_;
+};
+
 }  // namespace
+
+std::vector<std::string> tasks_about_blocks(std::span<const float> robot_obs, std::span<const float> scene_obs,
+                                            std::span<const float> blocks, std::span<const Task* const> tasks) {
+  const TableState start = RecordedStates(robot_obs, scene_obs, blocks)[0];
+  std::set<std::string> out;
+  for (const Task* task : tasks) {
+    if (!out.contains(task->name) && can_be_labelled(*task, start) && meant_block(*task, start)) out.insert(task->name);
+  }
+  return {out.begin(), out.end()};
+}
 
 std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot_obs, std::span<const float> scene_obs,
                                                     std::span<const float> blocks, std::span<const Task* const> tasks,
                                                     std::uint64_t seed) {
-  constexpr std::size_t kRobot = std::tuple_size_v<RobotObs>;
-  constexpr std::size_t kScene = std::tuple_size_v<SceneObs>;
-  const std::size_t steps = robot_obs.size() / kRobot;
-  if (steps == 0 || robot_obs.size() != steps * kRobot || scene_obs.size() != steps * kScene) {
-    throw Error("expert labels need robot_obs and scene_obs of the same steps");
-  }
-  const std::size_t block_numbers = blocks.size() / steps;
-  if (blocks.size() % steps != 0 || block_numbers % SceneBlock::kNumbers != 0) {
-    throw Error("expert labels need blocks of the same steps");
-  }
-  const auto state = [&](std::size_t step) {
-    return observed_state(row<kRobot>(robot_obs, step), row<kScene>(scene_obs, step),
-                          scene_blocks(blocks.subspan(step * block_numbers, block_numbers)));
-  };
-  const TableState start = state(0);
+  const RecordedStates states(robot_obs, scene_obs, blocks);
+  const TableState start = states[0];
   // By suite and difficulty, then by name, which many variants may share: rare ones would hardly come otherwise.
   std::map<std::pair<TaskSuite, Difficulty>, std::map<std::string_view, std::vector<const Task*>>> open;
   for (const Task* task : tasks) {
-    if (!task->in(Part::training) || !possible(*task, start)) continue;
-    open[{task->suite, task->difficulty}][task->name].push_back(task);
+    if (can_be_labelled(*task, start)) open[{task->suite, task->difficulty}][task->name].push_back(task);
   }
   if (open.empty()) return std::nullopt;
 
@@ -67,20 +107,10 @@ std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot
   out.task = variants[random.index(variants.size())];
   const auto phrasings = out.task->phrasings(Part::training);
   out.instruction = phrasings[random.index(phrasings.size())];
-  if (const auto block = meant_block(*out.task, start)) {
-    const auto& from = start.world_from_tcp.position;
-    const auto& to = start.blocks[*block].position;
-    const double turn =
-        std::remainder(grasp_yaw(start.blocks[*block]) - euler_xyz(start.world_from_tcp)[2], std::numbers::pi / 2);
-    out.meant_block = {to[0] - from[0], to[1] - from[1], to[2] - from[2], turn};
-    // It fell off the table.
-    if (std::ranges::any_of(*out.meant_block, [](double along) { return std::abs(along) > kReach; })) {
-      return std::nullopt;
-    }
-  }
+  if (const auto block = meant_block(*out.task, start)) out.meant_block = place_of(start, *block);
   const Expert expert(*out.task, start);
-  for (std::size_t step = 0; step < steps; ++step) {
-    for (const double value : expert.act(state(step))) {
+  for (std::size_t step = 0; step < states.steps(); ++step) {
+    for (const double value : expert.act(states[step])) {
       out.actions.push_back(static_cast<float>(std::clamp(value, -1.0, 1.0)));
     }
   }

@@ -31,4 +31,8 @@ std::optional<ExpertLabels> label_with_another_task(std::span<const float> robot
                                                     std::span<const float> blocks, std::span<const Task* const> tasks,
                                                     std::uint64_t seed);
 
+/// The names of those of `tasks` that could start in the first state and refer to a block. Arguments as above.
+std::vector<std::string> tasks_about_blocks(std::span<const float> robot_obs, std::span<const float> scene_obs,
+                                            std::span<const float> blocks, std::span<const Task* const> tasks);
+
 }  // namespace deer

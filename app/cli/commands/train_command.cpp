@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <map>
 
 #include "app/cli/commands/commands.h"
 #include "app/cli/support/stop_on_signal.h"
@@ -77,19 +78,27 @@ RunCallbacks callbacks() {
 
 #ifdef DEER_HAVE_SIM
 // Windows from recordings of the simulated world can be relabelled for any of its tasks.
-decltype(CalvinWindowsOptions::relabel) experts_of(const std::set<std::string>& names, bool only_blocks) {
-  std::vector<const Task*> tasks;
+CalvinWindowsOptions::Experts experts_of(const std::set<std::string>& names) {
+  std::map<std::string, std::vector<const Task*>> by_name;  // "": all of them
   for (const Task& task : all_tasks()) {
-    if (names.contains(task.name) && (!only_blocks || task.block || task.reference)) tasks.push_back(&task);
+    if (!names.contains(task.name)) continue;
+    by_name[""].push_back(&task);
+    by_name[task.name].push_back(&task);
   }
-  if (tasks.empty()) throw Error("'relabel_share' needs recordings of the simulated world's tasks");
-  return [tasks](std::span<const float> robot_obs, std::span<const float> scene_obs, std::span<const float> blocks,
-                 std::uint64_t seed) -> std::optional<CalvinWindowsOptions::Relabelled> {
-    auto labels = label_with_another_task(robot_obs, scene_obs, blocks, tasks, seed);
+  if (by_name.empty()) throw Error("'relabel_share' needs recordings of the simulated world's tasks");
+  using Rows = CalvinWindowsOptions::Experts::Rows;
+  CalvinWindowsOptions::Experts out;
+  out.relabel = [by_name](Rows robot_obs, Rows scene_obs, Rows blocks, const std::string& task,
+                          std::uint64_t seed) -> std::optional<CalvinWindowsOptions::Relabelled> {
+    auto labels = label_with_another_task(robot_obs, scene_obs, blocks, by_name.at(task), seed);
     if (!labels) return std::nullopt;
     return CalvinWindowsOptions::Relabelled{std::move(labels->instruction), std::move(labels->actions),
                                             labels->meant_block};
   };
+  out.tasks_about_blocks = [tasks = by_name.at("")](Rows robot_obs, Rows scene_obs, Rows blocks) {
+    return tasks_about_blocks(robot_obs, scene_obs, blocks, tasks);
+  };
+  return out;
 }
 
 // Every instruction of the simulated world, if the recordings are of it.

@@ -35,9 +35,8 @@ struct TrainConfig {
   /// Further instructions whose words a new tokenizer must know, given the tasks in the recordings: so that a model
   /// also reads phrasings and tasks that are not among them. Set by the caller if available.
   std::function<std::vector<std::string>(const std::set<std::string>& tasks)> vocabulary;
-  /// Provides the actions of other tasks in recorded states, for windows.relabel; `blocks`: only of tasks that refer to
-  /// a block. Set by the caller if available.
-  std::function<decltype(CalvinWindowsOptions::relabel)(const std::set<std::string>& tasks, bool blocks)> experts;
+  /// Experts for windows.experts, of these tasks.
+  std::function<CalvinWindowsOptions::Experts(const std::set<std::string>& tasks)> experts;
   int token_variants = 1;  ///< shifted versions of each image in the token cache; 0: no cache, images
   int token_static_shift = 4, token_gripper_shift = 2;
 

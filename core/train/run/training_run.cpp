@@ -217,7 +217,7 @@ class Run {
       if (!config_.experts) {
         throw FileError(config_.file, "'relabel_share' is above 0, but this build has no simulated world");
       }
-      options.relabel = config_.experts(tasks_of_store(), false);
+      options.experts = config_.experts(tasks_of_store());
     }
     const CalvinWindows training(store_, tokens_, *prompts_, options);
     std::optional<CalvinWindows> located, located_validation;
@@ -227,8 +227,9 @@ class Run {
       locate.part = CalvinWindowsOptions::Part::validation;
       locate.task_weight.clear();
       located_validation.emplace(store_, tokens_, *prompts_, locate);
-      note(std::to_string(located->size()) + " frames to locate blocks in, " +
-           std::to_string(located_validation->size()) + " to validate");
+      note("blocks to locate: " + std::to_string(located->size()) + " of " +
+           std::to_string(located->located_tasks().size()) + " tasks, " + std::to_string(located_validation->size()) +
+           " to validate");
     }
     options.part = CalvinWindowsOptions::Part::validation;
     options.augment = false;
@@ -260,11 +261,9 @@ class Run {
   CalvinWindowsOptions locate_options(CalvinWindowsOptions options) const {
     if (!config_.experts)
       throw FileError(config_.file, "has a stage with 'locate', but this build has no simulated world");
-    options.relabel = config_.experts(tasks_of_store(), true);
+    options.experts = config_.experts(tasks_of_store());
     options.locate = true;
     options.window = 1;
-    options.relabel_share = 1;
-    options.balance_tasks = false;
     return options;
   }
 

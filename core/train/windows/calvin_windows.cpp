@@ -54,7 +54,7 @@ CalvinWindows::CalvinWindows(std::shared_ptr<const FrameStore> store, std::share
   list_places();
 }
 
-std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::annotated_places() {
+std::vector<CalvinWindows::Group> CalvinWindows::annotated_places() {
   const auto& spans = store_->spans();
   const auto for_validation = validation_spans(*store_, options_.validation_share);
   std::map<std::string, std::vector<Place>> by_task;
@@ -76,41 +76,57 @@ std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::annotate
       by_task[span.task].push_back({static_cast<std::int64_t>(i), first});
     }
   }
-  return by_task;
+  std::vector<Group> out;
+  for (auto& [task, places] : by_task) out.push_back({task, nullptr, std::move(places)});
+  return out;
+}
+
+double CalvinWindows::weight_of(const std::string& task) const {
+  const auto weight = options_.task_weight.find(task);
+  const double factor = weight == options_.task_weight.end() ? 1 : weight->second;
+  if (!(factor >= 0) || !std::isfinite(factor)) {
+    throw Error("the weight of task " + printable(task, 40) + " is " + general_text(factor, 6) +
+                ", expected a number of at least 0");
+  }
+  return factor;
 }
 
 void CalvinWindows::list_places() {
-  const auto by_task = options_.locate ? frames_with_blocks() : annotated_places();
+  const auto groups = options_.locate ? frames_with_blocks() : annotated_places();
   std::int64_t all = 0;
-  for (const auto& [task, places] : by_task) all += static_cast<std::int64_t>(places.size());
+  std::map<std::string, double> of_task;
+  for (const auto& group : groups) {
+    const auto count = static_cast<std::int64_t>(group.places.size());
+    all += count;
+    of_task[group.task] += static_cast<double>(count);
+  }
 
   const bool as_is = !options_.balance_tasks && options_.task_weight.empty();
-  std::map<std::string, double> shares;
+  std::vector<double> shares;
   double total = 0;
-  for (const auto& [task, places] : by_task) {
-    const auto weight = options_.task_weight.find(task);
-    const double factor = weight == options_.task_weight.end() ? 1 : weight->second;
-    if (!(factor >= 0) || !std::isfinite(factor)) {
-      throw Error("the weight of task " + printable(task, 40) + " is " + general_text(factor, 6) +
-                  ", expected a number of at least 0");
-    }
-    shares[task] = factor * (options_.balance_tasks ? 1 : static_cast<double>(places.size()));
-    total += shares[task];
+  for (const auto& group : groups) {
+    const auto count = static_cast<double>(group.places.size());
+    double share = weight_of(group.task) * (options_.balance_tasks ? count / of_task[group.task] : count);
+    if (group.annotated != nullptr) share *= weight_of(group.annotated);
+    shares.push_back(share);
+    total += share;
   }
-  for (const auto& [task, places] : by_task) {
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const auto& places = groups[g].places;
     const auto have = static_cast<std::int64_t>(places.size());
-    const auto want = as_is ? have : std::llround(static_cast<double>(all) * shares[task] / std::max(total, 1e-300));
+    const auto want = as_is ? have : std::llround(static_cast<double>(all) * shares[g] / std::max(total, 1e-300));
     for (std::int64_t i = 0; i < want; ++i) places_.push_back(places[static_cast<std::size_t>(i * have / want)]);
   }
+  if (places_.empty() && options_.locate) throw Error("there is no frame in which a block could be meant");
   if (places_.empty()) {
     throw Error("no annotation is long enough for a window of " + std::to_string(options_.window) +
                 " steps: " + std::to_string(skipped_spans_) + " are shorter");
   }
 }
 
-std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::frames_with_blocks() const {
-  if (options_.window != 1 || !options_.relabel) {
-    throw Error("to locate blocks, windows must have one step, and relabelling is needed");
+std::vector<CalvinWindows::Group> CalvinWindows::frames_with_blocks() {
+  if (options_.window != 1 || !options_.experts.relabel || !options_.experts.tasks_about_blocks) {
+    throw Error("to locate blocks, windows must have one step, and experts are needed");
   }
   // Of whole stretches: frames that follow each other look alike.
   const auto& stretches = store_->stretches();
@@ -122,7 +138,7 @@ std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::frames_w
   for (const auto& span : store_->spans()) {
     std::fill(annotated.begin() + span.first, annotated.begin() + span.last + 1, true);
   }
-  std::map<std::string, std::vector<Place>> out;
+  std::map<std::pair<std::string, bool>, std::vector<Place>> found;
   std::int64_t number = 0;
   for (const auto& stretch : stretches) {
     const bool validation = by_split ? stretch.split == "validation" : ++number % every == 0;
@@ -130,10 +146,19 @@ std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::frames_w
                         validation == (options_.part == CalvinWindowsOptions::Part::validation);
     for (auto frame = stretch.first; wanted && frame <= stretch.last; ++frame) {
       const Place place{-1, frame};
-      if (!with_another_task(place, static_cast<std::uint64_t>(frame))) continue;
-      const bool has_annotation = annotated[static_cast<std::size_t>(frame)];
-      out[has_annotation ? CalvinWindowsOptions::kAnnotated : CalvinWindowsOptions::kUnannotated].push_back(place);
+      const auto [robot, scene, blocks] = states_of(place);
+      for (auto& task : options_.experts.tasks_about_blocks(robot, scene, blocks)) {
+        found[{std::move(task), annotated[static_cast<std::size_t>(frame)]}].push_back(place);
+      }
     }
+  }
+  std::vector<Group> out;
+  for (auto& [key, places] : found) {
+    const auto& [task, has_annotation] = key;
+    if (located_tasks_.empty() || located_tasks_.back() != task) located_tasks_.push_back(task);
+    for (auto& place : places) place.task = static_cast<std::int32_t>(located_tasks_.size()) - 1;
+    out.push_back({task, has_annotation ? CalvinWindowsOptions::kAnnotated : CalvinWindowsOptions::kUnannotated,
+                   std::move(places)});
   }
   return out;
 }
@@ -141,7 +166,8 @@ std::map<std::string, std::vector<CalvinWindows::Place>> CalvinWindows::frames_w
 std::map<std::string, std::int64_t> CalvinWindows::windows_by_task() const {
   std::map<std::string, std::int64_t> out;
   for (const auto& place : places_) {
-    ++out[place.span < 0 ? std::string("located") : store_->spans()[static_cast<std::size_t>(place.span)].task];
+    ++out[place.span < 0 ? located_tasks_[static_cast<std::size_t>(place.task)]
+                         : store_->spans()[static_cast<std::size_t>(place.span)].task];
   }
   return out;
 }
@@ -158,24 +184,32 @@ std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::relabelled(const 
                                                                           std::uint64_t window) const {
   SeededRandom random{seed, window, kRelabel};
   if (place.span < 0) {
-    // The number it was listed with found one.
     auto found = with_another_task(place, random.next());
-    return found ? found : with_another_task(place, static_cast<std::uint64_t>(place.first));
+    if (!found || !found->meant_block) {
+      throw Error("frame " + std::to_string(place.first) + " has no block for task " +
+                  located_tasks_[static_cast<std::size_t>(place.task)]);
+    }
+    return found;
   }
-  if (!options_.augment || !options_.relabel || options_.relabel_share <= 0) return std::nullopt;
+  if (!options_.augment || !options_.experts.relabel || options_.relabel_share <= 0) return std::nullopt;
   if (random.uniform(0, 1) >= options_.relabel_share) return std::nullopt;
   return with_another_task(place, random.next());
 }
 
-std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::with_another_task(const Place& place,
-                                                                                 std::uint64_t seed) const {
+std::array<CalvinWindowsOptions::Experts::Rows, 3> CalvinWindows::states_of(const Place& place) const {
   const auto rows = [&](const at::Tensor& all) {
     const auto part = all.narrow(0, place.first, options_.window);
     return std::span<const float>(part.data_ptr<float>(), static_cast<std::size_t>(part.numel()));
   };
-  auto found = options_.relabel(rows(store_->robot_obs()), rows(store_->scene_obs()), rows(store_->blocks()), seed);
-  if (options_.locate && found && !found->meant_block) return std::nullopt;
-  return found;
+  return {rows(store_->robot_obs()), rows(store_->scene_obs()), rows(store_->blocks())};
+}
+
+std::optional<CalvinWindowsOptions::Relabelled> CalvinWindows::with_another_task(const Place& place,
+                                                                                 std::uint64_t seed) const {
+  static const std::string any;
+  const auto& task = place.task < 0 ? any : located_tasks_[static_cast<std::size_t>(place.task)];
+  const auto [robot, scene, blocks] = states_of(place);
+  return options_.experts.relabel(robot, scene, blocks, task, seed);
 }
 
 WindowBatch CalvinWindows::batch(std::span<const std::int64_t> windows, std::uint64_t seed) const {

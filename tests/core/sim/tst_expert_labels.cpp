@@ -44,6 +44,7 @@ class TestExpertLabels : public QObject {
   void labels_are_for_a_task_that_is_possible();
   void labels_depend_on_the_seed_alone();
   void a_block_that_fell_off_the_table_is_no_task();
+  void tasks_about_blocks_can_always_be_labelled();
   void refuses_states_that_do_not_match();
 };
 
@@ -149,6 +150,31 @@ void TestExpertLabels::a_block_that_fell_off_the_table_is_no_task() {
     }
   }
   QVERIFY(labelled > 30);
+}
+
+void TestExpertLabels::tasks_about_blocks_can_always_be_labelled() {
+  auto table = table_without_cameras();
+  std::vector<const Task*> all;
+  for (const Task& task : all_tasks()) all.push_back(&task);
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    lay_table_for(table, *all[static_cast<std::size_t>(37 * seed) % all.size()], seed);
+    const auto run = record(table, task_named("turn_on_led"), 1);
+    std::vector<float> blocks;
+    for (const auto& block : table.scene_blocks()) {
+      for (const double number : to_numbers(block)) blocks.push_back(static_cast<float>(number));
+    }
+    const auto names = tasks_about_blocks(run.robot, run.scene, blocks, all);
+    QVERIFY(std::ranges::is_sorted(names));
+    for (const auto& name : names) {
+      const auto labels = label_with_another_task(run.robot, run.scene, blocks, tasks_named(name), seed);
+      QVERIFY2(labels && labels->meant_block, name.c_str());
+      QCOMPARE(labels->task->name, name);
+    }
+    seen.insert(names.begin(), names.end());
+  }
+  QVERIFY(seen.contains("lift_red_block_table") && seen.contains("odd_lift") && seen.contains("if_push"));
+  QVERIFY(!seen.contains("open_drawer"));
 }
 
 void TestExpertLabels::refuses_states_that_do_not_match() {

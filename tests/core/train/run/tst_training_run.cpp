@@ -130,23 +130,27 @@ void TrainingRunTest::a_model_is_trained_further_from_images() {
 // Stages "latents" and "locate": one latent a block, then where the meant block is.
 void TrainingRunTest::blocks_are_located_before_acting() {
   record_drawings(folder_ / "blocks/training", {.segments = 6, .frames = 8, .seed = 5, .many_blocks = true});
-  const auto experts = [](const std::set<std::string>&, bool only_blocks) -> decltype(CalvinWindowsOptions::relabel) {
-    return [only_blocks](std::span<const float> robot, std::span<const float> scene, std::span<const float> blocks,
-                         std::uint64_t seed) -> std::optional<CalvinWindowsOptions::Relabelled> {
+  using Rows = CalvinWindowsOptions::Experts::Rows;
+  const auto experts = [](const std::set<std::string>&) {
+    CalvinWindowsOptions::Experts out;
+    out.relabel = [](Rows robot, Rows scene, Rows blocks, const std::string&, std::uint64_t) {
       const auto steps = scene.size() / 24;
-      CalvinWindowsOptions::Relabelled out{"open the drawer", std::vector<float>(7 * steps, 0.5F), {}};
-      if (!only_blocks) return out;
-      if (seed % 3 == 0) return std::nullopt;  // in some frames no block can be meant
-      out.meant_block = {static_cast<double>(blocks[0] - robot[0]), static_cast<double>(blocks[1] - robot[1]),
-                         static_cast<double>(blocks[2] - robot[2])};
-      return out;
+      CalvinWindowsOptions::Relabelled label{"open the drawer", std::vector<float>(7 * steps, 0.5F), {}};
+      label.meant_block = {static_cast<double>(blocks[0] - robot[0]), static_cast<double>(blocks[1] - robot[1]),
+                           static_cast<double>(blocks[2] - robot[2])};
+      return std::optional(label);
     };
+    out.tasks_about_blocks = [](Rows robot, Rows, Rows) {
+      if (robot[0] > 0.1F) return std::vector<std::string>{};  // in some frames no block can be meant
+      return std::vector<std::string>{"open_drawer"};
+    };
+    return out;
   };
   auto json = small_run();
   json["output"] = "located";
   json["data"]["sources"] = Json::array({"blocks"});
   json["data"]["relabel_share"] = 0.5;
-  json["model"]["config"]["perceiver"]["num_latents"] = 16;
+  json["model"]["config"]["perceiver"]["num_latents"] = 18;
   json["stages"].insert(json["stages"].begin() + 1, Json{{"stage", "latents"}, {"steps", 3}, {"frames_per_step", 8}});
   auto locate = json["stages"][2];
   locate["name"] = "references";
@@ -161,7 +165,7 @@ void TrainingRunTest::blocks_are_located_before_acting() {
   };
   QVERIFY(told("latents 3/3: loss"));
   QVERIFY(content(folder_ / "located/vision/validation.csv").find("static patches,blocks,") != std::string::npos);
-  QVERIFY(told("frames to locate blocks in"));
+  QVERIFY(told("blocks to locate: "));
   const auto latents = TensorArchive::open(folder_ / "located/vision/latents.safetensors");
   const auto tower = load_vision_tower(folder_ / "located/vision/vision.safetensors");
   QVERIFY(tower.resampler.empty() && latents->contains("perceiver.latents"));

@@ -459,8 +459,8 @@ void TestVisionPretraining::windowsAreRelabelled() {
   const CalvinWindows plain(store_, nullptr, encoder, options);
   options.relabel_share = 0.5;
   // The action tells which state was asked about.
-  options.relabel = [](std::span<const float> robot, std::span<const float> scene, std::span<const float>,
-                       std::uint64_t) {
+  options.experts.relabel = [](std::span<const float> robot, std::span<const float> scene, std::span<const float>,
+                               const std::string&, std::uint64_t) {
     CalvinWindowsOptions::Relabelled out{"press it", {}};
     for (std::size_t step = 0; step < 12; ++step) {
       for (std::size_t i = 0; i < 6; ++i) out.actions.push_back(robot[15 * step] + scene[24 * step]);
