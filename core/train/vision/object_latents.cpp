@@ -185,12 +185,19 @@ class LatentLearner {
       out.push_back(
           {prefix + "weight", {columns[i], dim}, Start::normal, 0.3 / std::sqrt(static_cast<double>(dim)), true});
       out.push_back({prefix + "bias", {columns[i]}, Start::zeros});
-      for (auto& spec :
-           latent_reader_specs(cameras_[i].name + "_rest.", options_.resampler, cameras_[i].rest.size(1))) {
+      auto others = options_.resampler;
+      others.latents -= first_of_rest();
+      for (auto& spec : latent_reader_specs(cameras_[i].name + "_rest.", others, cameras_[i].rest.size(1))) {
         out.push_back(std::move(spec));
       }
     }
     return out;
+  }
+
+  // The rest of the state is said by the latents beyond those of the slots, if there are any, otherwise by all.
+  std::int64_t first_of_rest() const {
+    const auto slots = cameras_[0].slots.size(1);
+    return options_.resampler.latents > slots ? slots : 0;
   }
 
   at::Tensor latents_of(const Worker& worker, std::size_t camera, std::span<const std::int64_t> frames) const {
@@ -214,7 +221,8 @@ class LatentLearner {
       const auto truth = (camera.slots.index_select(0, index) - normals_[i].mean) / normals_[i].scale;
       const auto error = at::smooth_l1_loss(read_slots(worker, i, latents), truth, at::Reduction::None, kSlotBeta);
       const auto slots = (error * camera.slot_weights.index_select(0, index)).mean();
-      const auto rest = (at::smooth_l1_loss(read_latents(worker.leaves, camera.name + "_rest.", latents),
+      const auto others = latents.slice(1, first_of_rest());
+      const auto rest = (at::smooth_l1_loss(read_latents(worker.leaves, camera.name + "_rest.", others),
                                             camera.rest.index_select(0, index), at::Reduction::None, kSlotBeta) *
                          camera.rest_weights.index_select(0, index))
                             .mean();

@@ -38,8 +38,8 @@ struct ObjectLatentsProgress {
 };
 
 /// Trains a resampler, on the tokens of a frozen tower, so that one latent stands for one block: latent i alone
-/// has to say whether there is a block in slot i (block_slot_names()), where, and how it is turned. All latents
-/// together still say the rest of the state. What a narrow cross-attention fetches from one latent is then one object,
+/// has to say whether there is a block in slot i (block_slot_names()), where, and how it is turned. The rest of the
+/// state is said by the latents beyond the slots', or by all if there are none. What a narrow cross-attention fetches from one latent is then one object,
 /// as it is not if the state is spread over all of them. `start`: the resampler's parameters by the model's names;
 /// none: a new one. Returns the trained ones: the same for the same arguments and number of threads. Throws Error if
 /// the store's blocks or latents are too few, Cancelled.
