@@ -23,6 +23,7 @@ class VectorPlot : public QCustomPlot {
       const auto engine = painter.paintEngine()->type();
       if (engine == QPaintEngine::SVG || engine == QPaintEngine::Pdf) {
         painter.setMode(QCPPainter::pmVectorized);
+        painter.setMode(QCPPainter::pmNoCaching);  // or tick labels become pixels
         painter.fillRect(rect(), palette().window());
         draw(&painter);
         return;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/exports/view_exports.h"
 
+#include <QAbstractButton>
+#include <QAbstractSlider>
+#include <QAbstractSpinBox>
 #include <QApplication>
 #include <QBuffer>
 #include <QClipboard>
+#include <QComboBox>
 #include <QContextMenuEvent>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QLineEdit>
 #include <QMenu>
 #include <QPainter>
 #include <QPdfWriter>
@@ -34,6 +39,44 @@ QString stem_of(QString name) {
   }
   return name;
 }
+
+bool is_control(const QWidget* widget) {
+  return qobject_cast<const QAbstractButton*>(widget) || qobject_cast<const QComboBox*>(widget) ||
+         qobject_cast<const QLineEdit*>(widget) || qobject_cast<const QAbstractSpinBox*>(widget) ||
+         qobject_cast<const QAbstractSlider*>(widget);
+}
+
+/// While it lives, `view` is as a figure for print. Nothing of it is seen: events are not processed meanwhile.
+class AsFigure {
+ public:
+  explicit AsFigure(QWidget* view) : view_(view), focus_(QApplication::focusWidget()), mode_(Theme::instance().mode()) {
+    for (auto* const widget : view->findChildren<QWidget*>()) {
+      if (is_control(widget) && widget->isVisibleTo(view)) hidden_.push_back(widget);
+    }
+    for (auto* const widget : hidden_) widget->hide();
+    if (!Theme::instance().is_dark()) return;
+    lit_ = true;
+    has_palette_ = view->testAttribute(Qt::WA_SetPalette);
+    Theme::instance().set_mode(Theme::Mode::light);
+    // The application's would reach it only with later events.
+    if (!has_palette_) view->setPalette(Theme::instance().palette());
+  }
+  ~AsFigure() {
+    if (lit_) Theme::instance().set_mode(mode_);
+    if (lit_ && !has_palette_) view_->setPalette(QPalette());
+    for (auto* const widget : hidden_) widget->show();
+    if (focus_) focus_->setFocus();
+  }
+  AsFigure(const AsFigure&) = delete;
+  AsFigure& operator=(const AsFigure&) = delete;
+
+ private:
+  QWidget* view_;
+  std::vector<QWidget*> hidden_;
+  QPointer<QWidget> focus_;
+  Theme::Mode mode_;
+  bool lit_ = false, has_palette_ = false;
+};
 
 }  // namespace
 
@@ -136,6 +179,7 @@ void ViewExports::fill_menu(QMenu* menu, QWidget* view) {
   menu->addSeparator();
   add(tr("Save &values as CSV or NPZ…"), &ViewExports::ask_values, values);
   add(tr("Save p&icture as PNG, SVG or PDF…"), &ViewExports::ask_picture, true);
+  add(tr("Save &figure for print…"), &ViewExports::ask_figure, true);
 }
 
 void ViewExports::copy_values(QWidget* view) {
@@ -156,6 +200,14 @@ void ViewExports::ask_picture(QWidget* view) {
   if (!path.isEmpty()) save_picture(view, path);
 }
 
+void ViewExports::ask_figure(QWidget* view) {
+  const auto* const found = find(view);
+  if (!found) return;
+  const auto path = choose_(tr("Save figure of %1").arg(found->name), stem_of(found->name) + QStringLiteral(".pdf"),
+                            tr("PDF page (*.pdf);;SVG drawing (*.svg);;PNG picture (*.png)"));
+  if (!path.isEmpty()) save_figure(view, path);
+}
+
 void ViewExports::ask_values(QWidget* view) {
   const auto* const found = find(view);
   if (!found || !found->values) return;
@@ -173,6 +225,11 @@ void ViewExports::save_picture(QWidget* view, const QString& path) {
   if (ending == u"pdf") return write(path, [bytes = view_as_pdf(view)] { return bytes; });
   Q_EMIT problem({tr("The picture could not be saved"), tr("%1: unsupported file extension").arg(path),
                   tr("Use .png, .svg or .pdf.")});
+}
+
+void ViewExports::save_figure(QWidget* view, const QString& path) {
+  const AsFigure as_figure(view);
+  save_picture(view, path);
 }
 
 void ViewExports::save_image(const QImage& image, const QString& path) {

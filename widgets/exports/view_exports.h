@@ -41,8 +41,11 @@ class ViewExports : public QObject {
   void copy_values(QWidget* view);
   void copy_picture(QWidget* view);
   void ask_picture(QWidget* view);  ///< asks for the file
+  void ask_figure(QWidget* view);
   void ask_values(QWidget* view);
   void save_picture(QWidget* view, const QString& path);
+  /// For print: in the light theme, without buttons and input fields.
+  void save_figure(QWidget* view, const QString& path);
   void save_image(const QImage& image, const QString& path);  ///< as PNG
   void save_values(QWidget* view, const QString& path);
   void fill_menu(QMenu* menu, QWidget* view);

@@ -351,7 +351,7 @@ void RunViewsTest::menus_and_clipboard() {
   QApplication::sendEvent(view->table()->viewport(), &event);
   QTRY_VERIFY(view->findChild<QMenu*>());
   auto* const menu = view->findChild<QMenu*>();
-  QCOMPARE(menu->actions().size(), qsizetype(5));
+  QCOMPARE(menu->actions().size(), qsizetype(6));
   QCOMPARE(exports.current(), view);
   menu->actions().first()->trigger();
   menu->close();
