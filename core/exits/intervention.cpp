@@ -198,7 +198,7 @@ std::vector<std::string> to_words(const Intervention& intervention) {
   return out;
 }
 
-std::string describe(const Intervention& intervention) {
+std::string describe(const Intervention& intervention, std::int64_t first_number) {
   std::vector<std::string> parts;
   if (intervention.instruction) parts.push_back("“" + *intervention.instruction + "”");
   if (!intervention.without_word.empty()) parts.push_back("without “" + intervention.without_word + "”");
@@ -210,11 +210,11 @@ std::string describe(const Intervention& intervention) {
     parts.push_back("noise " + general_text(noise.deviation, 3) + " in the " + name_of(noise.camera) + " camera");
   }
   for (const auto& hidden : intervention.knockouts) {
-    auto layers = std::to_string(hidden.first_layer);
-    if (hidden.last_layer != hidden.first_layer) layers += " to " + std::to_string(hidden.last_layer);
+    auto layers = std::to_string(hidden.first_layer + first_number);
+    if (hidden.last_layer != hidden.first_layer) layers += " to " + std::to_string(hidden.last_layer + first_number);
     const bool several = hidden.last_layer != hidden.first_layer;
     parts.push_back(std::string(name_of(hidden.camera)) + " camera hidden in layer" + (several ? "s " : " ") + layers +
-                    (hidden.head ? ", head " + std::to_string(*hidden.head) : std::string()));
+                    (hidden.head ? ", head " + std::to_string(*hidden.head + first_number) : std::string()));
   }
   std::string out;
   for (const auto& part : parts) out += (out.empty() ? "" : ", ") + part;

@@ -64,8 +64,9 @@ Intervention parse_intervention(std::span<const std::string> words);
 
 /// The same words, in one order.
 std::vector<std::string> to_words(const Intervention& intervention);
-/// The same as one line, for people: "static camera covered, without “red”".
-std::string describe(const Intervention& intervention);
+/// The same as one line, for people: "static camera covered, without “red”". `first_number`: that of the first layer
+/// and head; the words count from 0.
+std::string describe(const Intervention& intervention, std::int64_t first_number = 0);
 
 /// The frame as the model is to see it. Throws Error if it lacks a camera that is to be changed.
 FrameInput apply(const Intervention& intervention, const FrameInput& input);

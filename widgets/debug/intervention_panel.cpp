@@ -312,7 +312,7 @@ void InterventionPanel::update_enabled() {
 void InterventionPanel::show_frames(const IntervenedFrames& frames) {
   busy_ = false;
   result_ = frames;
-  result_name_ = QString::fromStdString(describe(running_));
+  result_name_ = QString::fromStdString(describe(running_, 1));
   update_enabled();
   show_current();
 }

@@ -48,6 +48,8 @@ class TestIntervention : public QObject {
     QCOMPARE(read.covers.at(1).rectangle.width, 0.5);
     QCOMPARE(read.knockouts.at(1).last_layer, 5);
     QCOMPARE(describe(parsed({"cover=static", "without=red"})), std::string("without “red”, static camera covered"));
+    QCOMPARE(describe(parsed({"hide=static:0-5:1"})), std::string("static camera hidden in layers 0 to 5, head 1"));
+    QCOMPARE(describe(parsed({"hide=static:0-5:1"}), 1), std::string("static camera hidden in layers 1 to 6, head 2"));
     QVERIFY(parsed({}).empty());
   }
 
