@@ -8,6 +8,7 @@
 #include <QFile>
 #include <QFileInfo>
 #include <QListWidget>
+#include <QPushButton>
 #include <QRegularExpression>
 #include <QScrollBar>
 #include <QSplitter>
@@ -42,6 +43,16 @@ GuidePage read_page(const QString& name, double ratio) {
   return page;
 }
 
+// A heading as links name it: lower case, blanks as hyphens, without other punctuation.
+QString anchor_of(const QString& heading) {
+  QString out;
+  for (const QChar c : heading.toLower()) {
+    if (c.isLetterOrNumber() || c == u'-' || c == u'_') out += c;
+    if (c == u' ') out += u'-';
+  }
+  return out;
+}
+
 }  // namespace
 
 QString find_documentation() {
@@ -58,7 +69,8 @@ QVariant GuideBrowser::loadResource(int type, const QUrl& name) {
   return pictures_.value(name.toString());
 }
 
-GuideDialog::GuideDialog(QWidget* parent) : QDialog(parent), contents_(new QListWidget), browser_(new GuideBrowser) {
+GuideDialog::GuideDialog(QWidget* parent)
+    : QDialog(parent), contents_(new QListWidget), browser_(new GuideBrowser), back_(new QPushButton(tr("&Back"))) {
   setWindowTitle(tr("User guide"));
   setAccessibleName(windowTitle());
   contents_->setAccessibleName(tr("Contents"));
@@ -72,7 +84,20 @@ GuideDialog::GuideDialog(QWidget* parent) : QDialog(parent), contents_(new QList
   browser_->document()->setDocumentMargin(spacing::kLarge);
   auto* const split = new QSplitter(Qt::Horizontal);
   split->setChildrenCollapsible(false);
-  split->addWidget(contents_);
+  back_->setToolTip(tr("Go back to the page before (Alt+Left)."));
+  back_->setShortcut(QKeySequence(QKeySequence::Back));
+  back_->setAutoDefault(false);
+  back_->setEnabled(false);
+  auto* const side = new QWidget;
+  auto* const column = new QVBoxLayout(side);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(0);
+  column->addWidget(contents_, 1);
+  auto* const row = new QVBoxLayout;
+  row->setContentsMargins(spacing::kSmall, spacing::kSmall, spacing::kSmall, spacing::kSmall);
+  row->addWidget(back_);
+  column->addLayout(row);
+  split->addWidget(side);
   split->addWidget(browser_);
   split->setStretchFactor(1, 1);
   split->setSizes({190, 770});
@@ -81,17 +106,18 @@ GuideDialog::GuideDialog(QWidget* parent) : QDialog(parent), contents_(new QList
   layout->addWidget(split);
   connect(contents_, &QListWidget::currentRowChanged, this, &GuideDialog::go_to_heading);
   connect(browser_, &QTextBrowser::anchorClicked, this, &GuideDialog::follow);
+  connect(back_, &QPushButton::clicked, this, &GuideDialog::go_back);
   resize(960, 720);
-  load(QStringLiteral("guide.md"));
+  go_to({QStringLiteral("guide.md"), {}});
 }
 
-void GuideDialog::load(const QString& name) {
-  files_.post([name, ratio = devicePixelRatioF()] { return read_page(name, ratio); },
-              [this](const GuidePage& page) { show_page(page); },
+void GuideDialog::go_to(const Place& place) {
+  files_.post([name = place.page, ratio = devicePixelRatioF()] { return read_page(name, ratio); },
+              [this, place](const GuidePage& page) { show_page(page, place); },
               [](const QString& problem) { qWarning("guide: %s", qUtf8Printable(problem)); });
 }
 
-void GuideDialog::show_page(const GuidePage& page) {
+void GuideDialog::show_page(const GuidePage& page, const Place& wanted) {
   auto* const document = browser_->document();
   browser_->set_pictures(page.pictures);
   document->setMarkdown(page.markdown.isEmpty() ? tr("# No guide\nThis installation has no page %1.").arg(page.name)
@@ -104,19 +130,40 @@ void GuideDialog::show_page(const GuidePage& page) {
     contents_->addItem(block.text());
     headings_ << block.blockNumber();
   }
-  browser_->verticalScrollBar()->setValue(0);
+  shown_ = page.name;
+  browser_->verticalScrollBar()->setValue(std::max(0, wanted.scroll));
+  for (auto block = document->begin(); !wanted.anchor.isEmpty() && block.isValid(); block = block.next()) {
+    if (block.blockFormat().headingLevel() < 1 || anchor_of(block.text()) != wanted.anchor) continue;
+    go_to_block(block.blockNumber());
+    break;
+  }
   Q_EMIT loaded(page.name);
+}
+
+void GuideDialog::go_back() {
+  if (before_.isEmpty()) return;
+  go_to(before_.takeLast());
+  back_->setEnabled(!before_.isEmpty());
 }
 
 void GuideDialog::go_to_heading(int row) {
   if (row < 0 || row >= headings_.size()) return;
-  const auto block = browser_->document()->findBlockByNumber(headings_[row]);
+  go_to_block(headings_[row]);
+}
+
+void GuideDialog::go_to_block(int number) {
+  const auto block = browser_->document()->findBlockByNumber(number);
   const auto place = browser_->document()->documentLayout()->blockBoundingRect(block);
   browser_->verticalScrollBar()->setValue(static_cast<int>(place.top()));
 }
 
 void GuideDialog::follow(const QUrl& link) {
-  if (link.isRelative() && link.path().endsWith(u".md")) return load(link.path());
+  const auto page = link.path().isEmpty() ? shown_ : link.path();
+  if (link.isRelative() && page.endsWith(u".md")) {
+    before_.append({shown_, {}, browser_->verticalScrollBar()->value()});
+    back_->setEnabled(true);
+    return go_to({page, link.fragment()});
+  }
   // Only a click opens a web page.
   if (link.scheme() == u"https") QDesktopServices::openUrl(link);
 }

@@ -6,10 +6,12 @@
 #include <QImage>
 #include <QString>
 #include <QTextBrowser>
+#include <QUrl>
 
 #include "sessions/threads/task_queue.h"
 
 class QListWidget;
+class QPushButton;
 
 namespace deer {
 
@@ -37,7 +39,8 @@ class GuideBrowser : public QTextBrowser {
   QHash<QString, QImage> pictures_;
 };
 
-/// The user guide in its own window: contents on the left, the page on the right. Pages are read in the background.
+/// The user guide in its own window: contents on the left, the page on the right; links to other pages and headings,
+/// and a way back (Alt+Left). Pages are read in the background.
 class GuideDialog : public QDialog {
   Q_OBJECT
 
@@ -51,14 +54,25 @@ class GuideDialog : public QDialog {
   void loaded(const QString& name);
 
  private:
-  void load(const QString& name);
-  void show_page(const GuidePage& page);
+  struct Place {
+    QString page;
+    QString anchor;   ///< heading as in a link, "a-heading"; empty: none
+    int scroll = -1;  ///< without an anchor; -1: the top
+  };
+
+  void go_to(const Place& place);
+  void go_back();
+  void show_page(const GuidePage& page, const Place& wanted);
   void follow(const QUrl& link);
   void go_to_heading(int row);
+  void go_to_block(int number);
 
   QListWidget* contents_;
   GuideBrowser* browser_;
+  QPushButton* back_;
   QList<int> headings_;  ///< number of the block of each entry
+  QString shown_;        ///< page
+  QList<Place> before_;  ///< for back
   TaskQueue files_;
 };
 

@@ -11,8 +11,12 @@
 #include <QLineEdit>
 #include <QListWidget>
 #include <QMenuBar>
+#include <QPushButton>
 #include <QRegularExpression>
+#include <QScrollBar>
+#include <QSignalSpy>
 #include <QTableView>
+#include <QTextBlock>
 #include <QTextBrowser>
 #include <QTranslator>
 
@@ -268,6 +272,29 @@ void WordsTest::the_guide_opens_in_the_program() {
   const auto resource =
       dialog->browser()->document()->resource(QTextDocument::ImageResource, QUrl(QStringLiteral("guide/demo.png")));
   QVERIFY(resource.value<QImage>().width() > 400);
+
+  // Links lead to a heading of another page or of the same one, and there is a way back.
+  auto* const bar = dialog->browser()->verticalScrollBar();
+  bar->setValue(300);
+  QSignalSpy loaded(dialog, &GuideDialog::loaded);
+  const auto follow = [&](const char* link) {
+    Q_EMIT dialog->browser()->anchorClicked(QUrl(QString::fromLatin1(link)));
+    return QTest::qWaitFor([&] { return !loaded.isEmpty(); }, kPatienceMs);
+  };
+  QVERIFY(follow("formats.md#writing-lerobot-datasets"));
+  QCOMPARE(loaded.takeFirst().first().toString(), QStringLiteral("formats.md"));
+  const auto seen = dialog->browser()->cursorForPosition({20, 6}).block().text();
+  QVERIFY2(seen.contains("Writing LeRobot datasets"), qPrintable(seen));
+  QVERIFY(follow("#thresholds"));
+  QCOMPARE(loaded.takeFirst().first().toString(), QStringLiteral("formats.md"));
+  auto* const back = dialog->findChild<QPushButton*>();
+  for (const char* page : {"formats.md", "guide.md"}) {
+    QTest::mouseClick(back, Qt::LeftButton);
+    QVERIFY(QTest::qWaitFor([&] { return !loaded.isEmpty(); }, kPatienceMs));
+    QCOMPARE(loaded.takeFirst().first().toString(), QString::fromLatin1(page));
+  }
+  QVERIFY(!back->isEnabled());
+  QCOMPARE(bar->value(), 300);
   dialog->close();
 }
 
