@@ -38,6 +38,7 @@ namespace fs = std::filesystem;
 struct Arguments {
   std::string model;
   std::string data;
+  std::string gripper;
   std::string map;
   std::string out;
   std::string split;
@@ -76,6 +77,7 @@ struct Data {
     OpenSourceOptions options;
     // Windows are scattered: caching and reading ahead would not pay.
     options.cache = {std::size_t{32} << 20, 0, 0};
+    options.gripper = a.gripper;
     options.map = a.map;
     source = open_source(a.data, options);
     const auto take = [&](EpisodeEntry::Kind kind) {
@@ -94,6 +96,7 @@ struct Data {
       throw FileError(a.data, "has no episode with an instruction and " + std::to_string(a.window) + " frames" +
                                   (a.split.empty() ? "" : " in its split '" + a.split + "'"));
     }
+    require_cameras(*source->open(episodes.front()));
   }
 
   std::int64_t frames() const {
@@ -260,7 +263,8 @@ void calibrate_here(Arguments a) {
     collector.take(entry);
     log.add(entry);
   };
-  events.idle = [&] { show(progress, collector.windows_done(), collector.windows(), before); };
+  const auto all = before + static_cast<std::int64_t>(open.size());
+  events.idle = [&] { show(progress, collector.windows_done(), all, before); };
   auto command = own_arguments();
   command.push_back("--worker");
   WorkerPool pool{command, a.jobs};
@@ -419,6 +423,7 @@ void add_calibrate(CLI::App& app) {
   command->add_option("--seed", a->seed, "Random seed for windows and histories")
       ->capture_default_str()
       ->check(whole_number());
+  command->add_option("--gripper", a->gripper, "Second video or image folder: the gripper camera");
   add_map_option(*command, a->map);
   command->add_option("--split", a->split, "Use only this split: training or validation");
   command->add_option("--delta-type", a->delta_type, "L2, mean, max or cosine")->capture_default_str();

@@ -276,10 +276,6 @@ void run(Arguments arguments) {
   source_options.map = arguments.map;
   const auto collection = open_source(arguments.episode, source_options);
   print_warnings(*collection);
-  if (!arguments.gripper.empty() && collection->kind() == "CALVIN") {
-    throw Error(
-        "--gripper is for image folders and videos; this is a CALVIN dataset, which has its own gripper camera");
-  }
   check_index(*collection, arguments.index);
   const auto source = collection->open(arguments.index);
   require_cameras(*source);
@@ -369,6 +365,7 @@ void add_run(CLI::App& app) {
   command->add_option("--engine", a->server, "Run the model of deer serve at this address: HOST:PORT or unix:PATH");
 #ifdef DEER_HAVE_SERVE
   a->remote.add_to(*command, "--engine");
+  command->get_option("--token-file")->needs("--engine");
 #endif
   command->add_option("--index", a->index, "Episode of the dataset, from 0 (see deer info)")
       ->capture_default_str()

@@ -139,6 +139,11 @@ std::shared_ptr<const EpisodeCollection> open_source(const fs::path& path, const
   if (status.type() == fs::file_type::not_found) throw FileError(path, "does not exist");
   if (error) throw FileError(path, "cannot open: " + error.message());
   auto out = fs::is_directory(status) ? open_folder(path, options) : open_file(path, options);
+  if (!options.gripper.empty() && out->kind() != "images" && out->kind() != "video") {
+    throw FileError(path,
+                    "has its own cameras (" + out->kind() +
+                        "): a second video or folder for the gripper camera is only for image folders and videos");
+  }
   if (options.map.empty() || out->description() != nullptr) return out;
   return with_warning(
       out, FileError(options.map, "is not used: it is for LeRobot, RLDS and HDF5 datasets, and " +
