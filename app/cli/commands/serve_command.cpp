@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
+#include <set>
 
 #include "app/cli/support/remote_options.h"
 #include "app/cli/support/stop_on_signal.h"
@@ -123,7 +124,7 @@ void add_serve(CLI::App& app) {
   auto* model = command->add_option("MODEL", a->model, "Model folder");
   command
       ->add_option("--listen", a->serve.address,
-                   "HOST:PORT or unix:PATH; port 0: any free one; others than this machine's need a token and TLS")
+                   "HOST:PORT or unix:PATH; port 0: any free one; addresses beyond this machine need a token and TLS")
       ->capture_default_str();
   command->add_option("--tls-certificate", a->serve.tls_certificate, "Certificate (PEM), with its chain");
   command->add_option("--tls-key", a->serve.tls_key, "Its key (PEM)");
@@ -142,6 +143,14 @@ void add_serve(CLI::App& app) {
   a->remote.add_to(*command, "--check");
   a->policy.add_to(*command);
   add_engine_options(*command, a->engine);
+  // What is for a server means nothing to another one.
+  const std::set<std::string> of_check = {"--help",   "--check",    "--json",     "--token-file",
+                                          "--tls-ca", "--deadline", "--reconnect"};
+  for (auto* const option : command->get_options([&](const CLI::Option* one) {
+         return !one->get_lnames().empty() && !of_check.contains("--" + one->get_lnames().front());
+       })) {
+    check->excludes(option);
+  }
   command->callback([a] {
     if (!a->check.empty()) return check_server(*a);
     if (a->model.empty()) throw CLI::RequiredError("MODEL (or --check)");

@@ -43,12 +43,12 @@ void PolicyOptions::add_to(CLI::App& command) {
   command.add_flag("--leave-above", leave_above, "Exit if the value is above the threshold (reference: leq off)");
   command.add_option("--delta-type", delta_type, "L2, mean, max or cosine")->default_str("L2, or the file's");
   command.add_option("--max-layer", max_layer, "Use only layers below this one");
-  command.add_option("--steps-per-stage", steps_per_stage, "Re-evaluate the exit every N steps")->capture_default_str();
+  command.add_option("--steps-per-stage", steps_per_stage, "Re-evaluate the exit every N steps")->default_str("1");
   command.add_option("--steps-per-exit", steps_per_exit, "With time_step: steps until the next deeper exit")
-      ->capture_default_str();
-  command.add_option("--executions", executions, "Execute each prediction N times")->capture_default_str();
+      ->default_str("60");
+  command.add_option("--executions", executions, "Execute each prediction N times")->default_str("1");
   command.add_option("--refresh-every,--refresh", refresh_every, "Reset the history every N steps; 0: never")
-      ->capture_default_str();
+      ->default_str("0");
   command.add_flag("--ensemble", ensemble, "Use the mean of a step's last two probes as the command");
 }
 
@@ -70,9 +70,9 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
 }
 
 ExitPolicy PolicyOptions::apply(ExitPolicy policy, const ModelSummary* model) const {
-  policy.delta_type = DeltaType::l2;
-  policy.max_layer.reset();
   if (thresholds) {
+    policy.delta_type = DeltaType::l2;
+    policy.max_layer.reset();
     policy.criterion = Criterion::action_delta;
     if (const auto file = thresholds_file(*thresholds)) {
       if (model) {
@@ -108,17 +108,18 @@ ExitPolicy PolicyOptions::apply(ExitPolicy policy, const ModelSummary* model) co
     if (!thresholds && !suggested.empty()) policy.thresholds = suggested;
   }
   if (!delta_type.empty()) policy.delta_type = parse_delta_type(delta_type);
-  policy.steps_per_stage = steps_per_stage;
-  policy.steps_per_exit = steps_per_exit;
-  policy.executions = executions;
-  policy.refresh_every = refresh_every;
-  policy.action_ensemble = ensemble;
+  policy.steps_per_stage = steps_per_stage.value_or(policy.steps_per_stage);
+  policy.steps_per_exit = steps_per_exit.value_or(policy.steps_per_exit);
+  policy.executions = executions.value_or(policy.executions);
+  policy.refresh_every = refresh_every.value_or(policy.refresh_every);
+  if (ensemble) policy.action_ensemble = true;
   if (exit_layer) {
     policy.criterion = Criterion::fixed_exit;
     policy.fixed_layer = exit_layer;
+    policy.use_own_head = own_head;
   }
-  policy.use_own_head = own_head;
-  policy.leq = !leave_above;
+  if (own_head) policy.use_own_head = true;
+  if (leave_above) policy.leq = false;
   return policy;
 }
 

@@ -15,13 +15,13 @@ struct PolicyOptions {
   std::optional<std::string> thresholds;
   std::string criterion;
   std::string gate;        ///< file; the criterion is then learned_gate unless another is named
-  std::string delta_type;  ///< empty: the thresholds file's, otherwise L2
+  std::string delta_type;  ///< empty: the thresholds file's, otherwise L2 for other thresholds
   std::optional<int> exit_layer;
   std::optional<int> max_layer;
-  int steps_per_stage = 1;
-  int steps_per_exit = 60;
-  int executions = 1;
-  int refresh_every = 0;
+  std::optional<int> steps_per_stage;
+  std::optional<int> steps_per_exit;
+  std::optional<int> executions;
+  std::optional<int> refresh_every;
   bool ensemble = false;
   bool own_head = false;
   bool leave_above = false;
@@ -30,8 +30,9 @@ struct PolicyOptions {
 
   bool operator==(const PolicyOptions&) const = default;
 
-  /// Applies the options to a policy. A thresholds file also sets criterion, gate, delta type and maximum depth, unless
-  /// options override them (deer::apply()); without a model its exits are not checked. Throws Error.
+  /// Applies the options that were given to a policy, such as a model's or a server's. A thresholds file also sets
+  /// criterion, gate, delta type and maximum depth, unless options override them (deer::apply()); without a model its
+  /// exits are not checked. Throws Error.
   ExitPolicy apply(ExitPolicy policy, const ModelSummary* model = nullptr) const;
 };
 
