@@ -23,8 +23,10 @@
 #include "core/base/cpus.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/base/number_text.h"
 #include "core/base/version.h"
 #include "core/exits/policy_json.h"
+#include "core/model/model_fingerprint.h"
 #include "core/model/model_loader.h"
 
 namespace deer::cli {
@@ -90,18 +92,25 @@ Job make_evaluator(const Arguments& a) {
   };
 }
 
-// SHA-1 of the model's files, as printed by sha1sum, to identify the model.
+// SHA-1 of the model's files, as printed by sha1sum, to identify the model; where it has others or large ones, also
+// its fingerprint.
 Json hashes_of(const fs::path& model) {
   constexpr std::uintmax_t kLargest = std::uintmax_t{512} << 20;
   Json out = Json::object();
   if (!fs::is_directory(model)) return out;
+  bool others = false;
   for (const auto& entry : fs::directory_iterator(model)) {
     const auto name = entry.path().filename().string();
     const bool counts = name.ends_with(".safetensors") || name.ends_with(".pth") || name == "config.json";
-    if (!counts || !entry.is_regular_file() || entry.file_size() > kLargest) continue;
+    const bool weights = counts || name.ends_with(".pt") || name.ends_with(".bin") || entry.is_directory();
+    if (!counts || !entry.is_regular_file() || entry.file_size() > kLargest) {
+      others |= weights;
+      continue;
+    }
     const auto file = MappedFile::open(entry.path());
     out[name] = c10::sha1(std::string(reinterpret_cast<const char*>(file->bytes().data()), file->size())).str();
   }
+  if (others) out["fingerprint"] = model_fingerprint(model);
   return out;
 }
 
@@ -196,8 +205,8 @@ void print_statistics(const BenchmarkStatistics& s, bool expert) {
   std::printf("\nin a row");
   for (std::size_t i = 0; i < s.success_rate.size(); ++i)
     std::printf("  %zu: %.1f%%", i + 1, 100 * s.success_rate[i].value);
-  std::printf("\naverage length %.3f (95 %%: %.3f – %.3f) over %lld chains\n", s.average_length.value,
-              s.average_length.interval.low, s.average_length.interval.high, static_cast<long long>(s.chains));
+  std::printf("\naverage length %.3f (95 %%: %.3f – %.3f) over %s\n", s.average_length.value,
+              s.average_length.interval.low, s.average_length.interval.high, counted(s.chains, "chain").c_str());
   if (expert) return;
   std::printf("depth %.3f layers (95 %%: %.3f – %.3f); exits:", s.mean_depth.value, s.mean_depth.interval.low,
               s.mean_depth.interval.high);
@@ -265,9 +274,9 @@ void evaluate(Arguments a) {
   events.idle = [&] {
     const auto done = static_cast<double>(log.entries().size());
     char text[120];
-    std::snprintf(text, sizeof text, "%.0f of %d chains, average length %.2f", done, a.chains,
+    std::snprintf(text, sizeof text, "%.0f of %zu chains, average length %.2f", done, before + jobs.size(),
                   done > 0 ? solved / done : 0.0);
-    progress.show(text, done, a.chains, static_cast<double>(before));
+    progress.show(text, done, static_cast<double>(before + jobs.size()), static_cast<double>(before));
   };
   auto command = own_arguments();
   command.push_back("--worker");

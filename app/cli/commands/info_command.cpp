@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <sstream>
 
 #include "app/cli/commands/commands.h"
@@ -10,9 +11,12 @@
 #include "core/base/mapped_file.h"
 #include "core/base/number_text.h"
 #include "core/base/version.h"
+#include "core/budget/calibration.h"
+#include "core/budget/thresholds_file.h"
 #include "core/exits/gate_file.h"
 #include "core/model/device.h"
 #include "core/model/model_loader.h"
+#include "core/model/weights/tensor_archive.h"
 
 #ifdef DEER_HAVE_EPISODES
 #include "app/cli/support/dataset_info.h"
@@ -92,6 +96,7 @@ void print_model(const fs::path& path, bool as_json) {
     return;
   }
   std::printf("model        %s%s\n", path.c_str(), c.note.empty() ? "" : (" (" + c.note + ")").c_str());
+  if (!c.name.empty()) std::printf("name         %s\n", printable(c.name).c_str());
   std::printf("decoder      %s, width %lld, %lld heads, %lld layers, cross-attention every %lld layers\n",
               to_string(c.decoder.family), static_cast<long long>(c.decoder.d_model),
               static_cast<long long>(c.decoder.heads), static_cast<long long>(c.decoder.layers),
@@ -182,6 +187,12 @@ void print_source(const fs::path& path, const Arguments& arguments) {
 }
 #endif
 
+void print_provenance(const std::map<std::string, std::string>& provenance) {
+  for (const auto& [key, value] : provenance) {
+    if (!value.empty()) std::printf("%-12s %s\n", printable(key).c_str(), printable(value, 300).c_str());
+  }
+}
+
 void print_gate(const fs::path& path, bool as_json) {
   const auto gate = read_gate(path);
   const auto& w = gate->weights();
@@ -198,9 +209,57 @@ void print_gate(const fs::path& path, bool as_json) {
   for (const int layer : w.exit_layers) std::printf(" %d", layer);
   std::printf("\nsizes        %zu numbers of a feature, %zu of the recurrent state, width %zu\n", w.feature_size,
               w.state_size, w.width);
-  for (const auto& [key, value] : gate->provenance()) {
-    std::printf("%-12s %s\n", printable(key).c_str(), printable(value, 300).c_str());
+  print_provenance(gate->provenance());
+}
+
+bool looks_like_calibration(const fs::path& path) {
+  const auto archive = TensorArchive::open(path);
+  return archive->contains("values") && archive->contains("exit_layers");
+}
+
+void print_calibration(const fs::path& path, bool as_json) {
+  const auto set = read_calibration(path);
+  if (as_json) {
+    std::cout << Json{{"kind", "calibration set"},
+                      {"exit_layers", set.exit_layers},
+                      {"samples", set.samples()},
+                      {"errors", !set.errors.empty()},
+                      {"recorded_errors", !set.recorded_errors.empty()},
+                      {"provenance", set.provenance}}
+                     .dump(1)
+              << '\n';
+    return;
   }
+  std::printf("calibration  %s, %s of", path.c_str(), counted(set.samples(), "sample").c_str());
+  std::printf(" %s\nexits        after layers", counted(set.exits(), "exit").c_str());
+  for (const int layer : set.exit_layers) std::printf(" %d", layer);
+  std::printf("\nerrors       %s\n", set.errors.empty()            ? "none: methods that need them cannot be used"
+                                     : set.recorded_errors.empty() ? "to the deepest exit"
+                                                                   : "to the deepest exit and to the recorded action");
+  print_provenance(set.provenance);
+}
+
+void print_thresholds(const fs::path& path, bool as_json) {
+  const auto file = read_thresholds(path);
+  if (as_json) {
+    std::cout << Json{{"kind", "thresholds"},
+                      {"exit_layers", file.exit_layers},
+                      {"thresholds", file.thresholds},
+                      {"criterion", to_string(file.criterion)},
+                      {"delta_type", to_string(file.delta_type)},
+                      {"provenance", file.provenance}}
+                     .dump(1)
+              << '\n';
+    return;
+  }
+  std::printf("thresholds   %s\ncriterion    %s%s\n", path.c_str(), std::string(to_string(file.criterion)).c_str(),
+              file.names_criterion() ? "" : " (the file does not say)");
+  for (std::size_t i = 0; i < file.thresholds.size(); ++i) {
+    const auto exit = file.exit_layers.empty() ? "exit " + std::to_string(i + 1)
+                                               : "after layer " + std::to_string(file.exit_layers[i]);
+    std::printf("%-12s %s\n", i == 0 ? "values" : "", (exit + ": " + general_text(file.thresholds[i], 6)).c_str());
+  }
+  print_provenance(file.provenance);
 }
 
 bool looks_like_model(const fs::path& path) {
@@ -216,6 +275,13 @@ void run(const Arguments& arguments) {
   if (!fs::exists(path, error)) throw FileError(path, error ? error.message() : "does not exist");
   if (fs::is_regular_file(path, error) && path.extension() == ".safetensors" && looks_like_gate(path)) {
     return print_gate(path, arguments.json);
+  }
+  const bool is_file = fs::is_regular_file(path, error);
+  if (is_file && path.extension() == ".safetensors" && looks_like_calibration(path)) {
+    return print_calibration(path, arguments.json);
+  }
+  if (is_file && (path.extension() == ".txt" || (path.extension() == ".json" && path.filename() != "config.json"))) {
+    return print_thresholds(path, arguments.json);
   }
   if (looks_like_model(path)) return print_model(path, arguments.json);
   for (const char* weights : {".pth", ".pt", ".bin"}) {
@@ -238,11 +304,13 @@ void run(const Arguments& arguments) {
 
 void add_info(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  auto* command =
-      app.add_subcommand("info", "Describe a model, a learned gate, a dataset, a run, a trace, or this machine");
-  command->add_option("PATH", arguments->path,
-                      "Model folder, learned gate, dataset, image folder, video, trace or output of deer run (.jsonl); "
-                      "default: this machine");
+  auto* command = app.add_subcommand(
+      "info",
+      "Describe a model, a learned gate, a calibration set, thresholds, a dataset, a run, a trace, or this machine");
+  command->add_option(
+      "PATH", arguments->path,
+      "Model folder, learned gate, calibration set, thresholds (.json, .txt), dataset, image folder, video, "
+      "trace or output of deer run (.jsonl); default: this machine");
   command->add_flag("--json", arguments->json, "Print JSON");
 #ifdef DEER_HAVE_EPISODES
   add_map_option(*command, arguments->map);

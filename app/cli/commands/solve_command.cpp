@@ -118,7 +118,7 @@ void print_solution(const BudgetSolution& s, const Arguments& a) {
   if (std::isfinite(s.mean_recorded_error)) {
     std::printf("%-18s %.5g from the recorded action\n", "", s.mean_recorded_error);
   }
-  std::printf("%-18s %.1f %% of full depth\n", "saving", 100 * s.saving);
+  std::printf("%-18s %.2f× less LLM compute than full depth\n", "saving", 1 / std::max(1e-9, 1 - s.saving));
   for (const auto& state : s.constraints) {
     if (state.binds && state.met) {
       std::printf("%-18s %s\n", "binding constraint", std::string(to_string(state.constraint)).c_str());
@@ -250,9 +250,11 @@ void add_solve(CLI::App& app) {
   command->add_option("--distribution", a->distribution, "exp, gauss, gamma or optimal")->capture_default_str();
   command->add_flag("--skip-first", r.skip_first, "Disable the first exit (as the reference does for its 9B model)");
   command->add_option("--thresholds", a->thresholds, "Evaluate the thresholds in this file instead of solving");
-  command->add_option("--json", a->json, "File for the thresholds, readable by --thresholds")->check(output_file());
+  auto* const json = command->add_option("--json", a->json, "File for the thresholds, readable by --thresholds");
+  json->check(output_file());
   command
       ->add_option("--pareto", a->pareto, "With --json: also write this many points of error over cost for each method")
+      ->needs(json)
       ->check(CLI::Range(2, 1000));
   command->add_flag("--reference-args", a->reference_args, "Print only the arguments for the reference's evaluation");
   command->callback([a] { solve(*a); });

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/study/replay_engine.h"
 #include "core/trace/trace_reader.h"
 
@@ -79,7 +80,7 @@ void print_trace(const std::filesystem::path& path, bool as_json, std::size_t li
                       {"action", action},
                       {"device", m.device},
                       {"dtype", m.dtype},
-                      {"exact", m.features == FeatureType::float32},
+                      {"exact", m.layout->is_deer() && m.features == FeatureType::float32},
                       {"policy", m.policy},
                       {"versions", m.versions},
                       {"created", m.created}}
@@ -87,8 +88,8 @@ void print_trace(const std::filesystem::path& path, bool as_json, std::size_t li
               << '\n';
     return;
   }
-  std::printf("trace        %s, %lld frames in %zu episodes, recorded %s\n", path.c_str(),
-              static_cast<long long>(trace->frames()), episodes.size(), printable(m.created).c_str());
+  std::printf("trace        %s, %s in %s, recorded %s\n", path.c_str(), counted(trace->frames(), "frame").c_str(),
+              counted(static_cast<std::int64_t>(episodes.size()), "episode").c_str(), printable(m.created).c_str());
   std::printf("model        %s (%s), %s, %s, %s\n", printable(m.model_name).c_str(), printable(m.family).c_str(),
               printable(m.device).c_str(), printable(m.dtype).c_str(), printable(m.model_path, 500).c_str());
   std::printf("fingerprint  %s\n", printable(m.model_hash).c_str());

@@ -116,7 +116,8 @@ void CliTest::info_describes() {
   const auto model = Json::parse(deer_program({"info", kModel, "--json"}).out.toStdString());
   QVERIFY(model.at("exit_layers") == Json({1, 3, 5}));
   QVERIFY(model.at("unused_tensors").empty());
-  QVERIFY(deer_program({"info", kModel}).out.contains("exits        after layers 1 3 5"));
+  const auto table = deer_program({"info", kModel}).out;
+  QVERIFY(table.contains("exits        after layers 1 3 5") && table.contains("name         deer-tiny"));
   const auto data = Json::parse(deer_program({"info", kEpisodes, "--json"}).out.toStdString());
   QCOMPARE(data.at("kind").get<std::string>(), std::string("CALVIN"));
   QVERIFY(data.at("episodes").size() >= 2);
@@ -273,6 +274,8 @@ void CliTest::errors_are_one_line_data() {
                                       << "float16";
   QTest::newRow("no tokenizer") << QStringList{"run", kReference + "tiny_mpt1b", kEpisodes} << "--tokenizer";
   QTest::newRow("a delta of no kind") << QStringList{"run", kModel, kEpisodes, "--delta-type", "euclid"} << "euclid";
+  QTest::newRow("a second camera for a dataset")
+      << QStringList{"run", kModel, kEpisodes, "--gripper", nowhere} << "has its own cameras (CALVIN)";
   QTest::newRow("info of nothing") << QStringList{"info", nowhere} << "does not exist";
   QTest::newRow("parity of nothing") << QStringList{"parity", kEpisodes} << "contains no golden data";
   QTest::newRow("convert of nothing") << QStringList{"convert", "/tmp/none", "--from", kEpisodes}

@@ -252,6 +252,20 @@ class CliBudgetTest : public QObject {
     QVERIFY(json["mean_error"].get<double>() <= exponential);
     QCOMPARE(json["pareto"]["exp"].size(), std::size_t{8});
     QVERIFY(json["pareto"]["optimal"].size() > 1);
+    QVERIFY(result.out.contains("× less LLM compute than full depth"));
+    QCOMPARE(deer_program({"solve", text(set_), "--average-depth", "3.5", "--pareto", "8"}).code, 2);
+
+    // Both files can be described.
+    const auto read = [](const auto& run) { return Json::parse(run.out.toStdString()); };
+    const auto described = read(deer_program({"info", text(file), "--json"}));
+    QCOMPARE(described["kind"].get<std::string>(), std::string("thresholds"));
+    QCOMPARE(described["thresholds"].size(), std::size_t{3});
+    QVERIFY(deer_program({"info", text(file)}).out.contains("after layer 1: "));
+    const auto set = read(deer_program({"info", text(set_), "--json"}));
+    QCOMPARE(set["kind"].get<std::string>(), std::string("calibration set"));
+    QCOMPARE(set["samples"].get<int>(), 60);
+    const auto words = deer_program({"info", text(set_)}).out;
+    QVERIFY2(words.contains("60 samples of 3 exits") && words.contains("model_hash"), qPrintable(words));
 
     // What was solved can be used.
     QCOMPARE(deer_program({"run", kModel, kData, "--frames", "2", "--thresholds", text(file)}).code, 0);

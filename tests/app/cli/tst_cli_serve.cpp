@@ -212,6 +212,8 @@ void CliServeTest::errors_are_one_line_data() {
       << QStringList{"serve", kModel, "--listen", "0.0.0.0:8477"} << "a token and TLS";
   QTest::newRow("no address") << QStringList{"serve", kModel, "--listen", "somewhere"} << "expected HOST:PORT";
   QTest::newRow("no token") << QStringList{"serve", kModel, "--token-file", "/nowhere"} << "/nowhere";
+  QTest::newRow("a policy for another server")
+      << QStringList{"serve", "--check", "127.0.0.1:1", "--exit", "1"} << "--check excludes --exit";
   QTest::newRow("no server") << QStringList{"serve", "--check", "127.0.0.1:1"} << "no server answers at 127.0.0.1:1";
   QTest::newRow("run without a server") << QStringList{"run", "--engine", "127.0.0.1:1", kEpisodes}
                                         << "no server answers at 127.0.0.1:1";

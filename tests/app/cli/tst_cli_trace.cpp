@@ -428,6 +428,7 @@ void CliTraceTest::a_trace_of_another_robot() {
   QCOMPARE(json.at("action").at("steps").get<int>(), 8);
   QCOMPARE(json.at("action").at("dimensions").size(), std::size_t{14});
   QCOMPARE(json.at("action").at("dimensions")[6].at("kind").get<std::string>(), std::string("gripper"));
+  QVERIFY(!json.at("exact").get<bool>());
   const auto table = deer_program({"info", text(file)});
   QVERIFY2(table.out.contains("14 values in 8 steps: left waist (joint, rad)"), qPrintable(table.out));
 
