@@ -49,7 +49,7 @@ QString BudgetText::cost(double value, CostUnit in) {
 
 QString BudgetText::saving(double share) {
   if (share < 0.005) return tr("full LLM compute");
-  return tr("LLM compute ÷ %1").arg(format_number(1 / std::max(1e-9, 1 - share), 2));
+  return tr("%1× less LLM compute").arg(format_number(1 / std::max(1e-9, 1 - share), 2));
 }
 
 QString BudgetText::problem(const BudgetSolution& solution, const BudgetRequest& request) {

@@ -15,7 +15,7 @@ class BudgetText {
  public:
   static QString unit(CostUnit unit);                ///< "GFLOPs"
   static QString cost(double value, CostUnit unit);  ///< "2.50 layers"
-  /// "LLM compute ÷ 4.8" for the share of the language model's work that is saved.
+  /// "4.8× less LLM compute" for the share of the language model's work that is saved.
   static QString saving(double share);
   /// Why a solution is infeasible, in one sentence for each unmet constraint; empty if it is not.
   static QString problem(const BudgetSolution& solution, const BudgetRequest& request);

@@ -100,7 +100,7 @@ void ExportPart::add_commands(CommandTable* commands) {
                   .run = [this] { exports_->ask_picture(exports_->current()); },
                   .enabled = has_view},
                  {.id = "export.figure",
-                  .text = tr("Save the view as a &figure…"),
+                  .text = tr("Save &figure of the view for print…"),
                   .tip = tr("Save the last used view for print: light colours, no buttons; PDF, SVG or PNG."),
                   .run = [this] { exports_->ask_figure(exports_->current()); },
                   .enabled = has_view}});

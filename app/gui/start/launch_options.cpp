@@ -256,10 +256,14 @@ ParsedLaunch parse_launch(const QStringList& arguments) {
   for (const auto& option : table) parser.addOption({option.names, option.help, option.value_name});
   parser.addPositionalArgument(
       QStringLiteral("paths"),
-      LaunchText::tr("Models, datasets, folders, videos, traces, calibration sets or thresholds "
-                     "to open."),
+      LaunchText::tr("Models, datasets, folders, videos, traces, robots (URDF), MuJoCo scenes, "
+                     "calibration sets or thresholds to open."),
       QStringLiteral("[path...]"));
-  if (!parser.parse(arguments)) return refuse(parser.errorText());
+  if (!parser.parse(arguments)) {
+    auto fault = parser.errorText();
+    if (fault.endsWith(u'.')) fault.chop(1);
+    return refuse(fault);
+  }
   if (parser.isSet(QStringLiteral("version"))) {
     return end_with(0, QStringLiteral("deerscope %1").arg(QString::fromLatin1(kVersion)));
   }

@@ -208,7 +208,7 @@ void MainWindow::build_panels() {
                   {plots, similarity, features, latency, compare, calibration});
   rail->add_group(tr("Recording"), tr("Show or hide all cameras and the recorded states and actions."),
                   {cameras, recorded});
-  rail->add_group(tr("Debug"), tr("Show or hide breakpoints, watches, events and what-if."),
+  rail->add_group(tr("Debug"), tr("Show or hide breakpoints, watches, events, what-if and interventions."),
                   QList<QDockWidget*>(docks.begin(), docks.end()));
   addToolBar(Qt::LeftToolBarArea, rail);
   debug_->set_docks(std::move(docks));

@@ -80,7 +80,7 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
     ++row;
   }
   hint_ =
-      new QLabel(tr("Or drop a dataset, a folder of images, a video, a trace, a scene or a model here. Press Ctrl+K to "
+      new QLabel(tr("Or drop a dataset, a folder of images, a video, a trace, a robot (URDF), a scene or a model here. Press Ctrl+K to "
                     "find any command and F1 for the user guide."),
                  column);
   hint_->setWordWrap(true);

@@ -115,7 +115,7 @@ class Engine:
 
     @property
     def policy(self) -> Dict[str, Any]:
-        """A copy of the policy that decides where frames exit, as JSON; see docs/serve.md."""
+        """A copy of the policy that decides where frames exit, as JSON; see docs/trace.md."""
         return dict(self._policy)
 
     @property
