@@ -100,7 +100,7 @@ GuideDialog::GuideDialog(QWidget* parent)
   split->addWidget(side);
   split->addWidget(browser_);
   split->setStretchFactor(1, 1);
-  split->setSizes({190, 770});
+  split->setSizes({240, 720});
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(split);
