@@ -100,14 +100,14 @@ GuideDialog::GuideDialog(QWidget* parent)
   split->addWidget(side);
   split->addWidget(browser_);
   split->setStretchFactor(1, 1);
-  split->setSizes({240, 720});
+  split->setSizes({240, 770});
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(split);
   connect(contents_, &QListWidget::currentRowChanged, this, &GuideDialog::go_to_heading);
   connect(browser_, &QTextBrowser::anchorClicked, this, &GuideDialog::follow);
   connect(back_, &QPushButton::clicked, this, &GuideDialog::go_back);
-  resize(960, 720);
+  resize(1010, 720);
   go_to({QStringLiteral("guide.md"), {}});
 }
 
