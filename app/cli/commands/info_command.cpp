@@ -273,12 +273,10 @@ void run(const Arguments& arguments) {
   std::error_code error;
   if (path.empty()) return print_machine(arguments.json);
   if (!fs::exists(path, error)) throw FileError(path, error ? error.message() : "does not exist");
-  if (fs::is_regular_file(path, error) && path.extension() == ".safetensors" && looks_like_gate(path)) {
-    return print_gate(path, arguments.json);
-  }
   const bool is_file = fs::is_regular_file(path, error);
-  if (is_file && path.extension() == ".safetensors" && looks_like_calibration(path)) {
-    return print_calibration(path, arguments.json);
+  if (is_file && path.extension() == ".safetensors") {
+    if (looks_like_gate(path)) return print_gate(path, arguments.json);
+    if (looks_like_calibration(path)) return print_calibration(path, arguments.json);
   }
   if (is_file && (path.extension() == ".txt" || (path.extension() == ".json" && path.filename() != "config.json"))) {
     return print_thresholds(path, arguments.json);
@@ -289,7 +287,7 @@ void run(const Arguments& arguments) {
   }
   if (path.extension() == ".jsonl") return print_run(path, arguments.json);
 #ifdef DEER_HAVE_TRACE
-  if (fs::is_regular_file(path, error) && TraceReader::looks_like_trace(path)) {
+  if (is_file && TraceReader::looks_like_trace(path)) {
     return print_trace(path, arguments.json, arguments.limit);
   }
 #endif
