@@ -20,7 +20,11 @@ int main(int argc, char** argv) {
 
   CLI::App app("deer: run, train and evaluate multi-exit robot policies", "deer");
   app.set_version_flag("--version", std::string("deer ") + deer::kVersion);
-  app.require_subcommand(1);
+  // Not a requirement of CLI11's: it would hide what is wrong with the options.
+  app.require_subcommand(0, 1);
+  app.callback([&app] {
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  });
   deer::cli::add_run(app);
   deer::cli::add_train(app);
   deer::cli::add_info(app);

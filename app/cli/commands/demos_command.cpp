@@ -188,6 +188,7 @@ class Recording {
     summary["tries"] = all.tries;
     summary["successes"] = all.successes;
     summary["seconds"] = {{"simulation", all.simulation_s}, {"rendering", all.rendering_s}, {"writing", all.writing_s}};
+    if (all.learner_s > 0) summary["seconds"]["model"] = all.learner_s;
     write_file_atomically(out_ / "recording.json", summary.dump(1) + "\n");
     std::error_code ignored;
     fs::remove_all(state_, ignored);

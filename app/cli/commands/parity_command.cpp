@@ -56,7 +56,8 @@ void add_parity(CLI::App& app) {
   command
       ->add_option(
           "FOLDER", arguments->folder,
-          "Golden data: a model folder with inputs and outputs, or images, prompts, a CLIP archive, threshold cases")
+          "Golden data: a model folder with inputs and outputs, or images, prompts, a CLIP archive, threshold cases, "
+          "training steps")
       ->required();
   command->add_option("--device", arguments->options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command

@@ -304,7 +304,11 @@ void CliTest::a_full_disk_is_an_error() {
 
 void CliTest::wrong_usage() {
   QCOMPARE(deer_program({}).code, 2);
+  QVERIFY(deer_program({}).err.contains("A subcommand is required"));
   QCOMPARE(deer_program({"dance"}).code, 2);
+  const auto option = deer_program({"--bogus"});
+  QCOMPARE(option.code, 2);
+  QVERIFY2(option.err.contains("--bogus"), qPrintable(option.err));
   QCOMPARE(deer_program({"run", kModel}).code, 2);
   const auto comma = deer_program({"solve", kModel, "--average-depth", "4,5"});
   QCOMPARE(comma.code, 2);

@@ -323,6 +323,7 @@ class CliWorldTest : public QObject {
     const auto summary = read_json(folder / "data/recording.json");
     QCOMPARE(summary["annotations"].get<int>(), 2);
     QCOMPARE(summary["learner_steps"].get<int>(), 5);
+    QVERIFY(summary["seconds"]["model"].get<double>() > 0);
     auto wrong = arguments;
     wrong[1] = text(folder / "other");
     wrong.replaceInStrings(kModel, "/nowhere");

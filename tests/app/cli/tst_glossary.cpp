@@ -46,7 +46,7 @@ std::vector<Rule> rules_of(const QString& glossary) {
   std::vector<Rule> rules;
   for (const auto& line : glossary.split(u'\n')) {
     const auto cells = line.split(u'|');
-    if (cells.size() != 5 || cells[1].trimmed() == QStringLiteral("word") || cells[1].contains(u'-')) continue;
+    if (cells.size() != 5 || cells[1].trimmed() == QStringLiteral("word") || cells[1].startsWith(u'-')) continue;
     for (const auto& phrase : cells[3].split(u';', Qt::SkipEmptyParts)) {
       const auto clean = phrase.trimmed();
       if (!clean.isEmpty()) rules.push_back({clean, cells[1].trimmed(), whole(expression_of(clean))});
