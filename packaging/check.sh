@@ -4,19 +4,20 @@
 # at this commit is not run again, so an interrupted check resumes. Ends with a table of all parts.
 # Usage: packaging/check.sh [--again] [PART...]      (no part: all; --again: also those that passed)
 #        packaging/check.sh --list
-# DEER_FUZZ_SECONDS: for each fuzz target (60). Needs the packages of packaging/setup.sh, and those that a part names.
+# DEER_FUZZ_SECONDS: for each fuzz target (60). DEER_FAULT_TRIES: for each fault (100). Needs the packages of packaging/setup.sh, and those that a part names.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 out=$root/build/check
 cd "$root"
 
-parts=(asan tsan tidy clazy fuzz locale headless options package)
+parts=(asan tsan tidy clazy fuzz faults locale headless options package)
 declare -A about=(
   [asan]="every test under the address and undefined-behaviour sanitizers"
   [tsan]="tests of core and sessions under the thread sanitizer"
   [tidy]="clang-tidy over core, sessions, widgets and app"
   [clazy]="clazy's level 0 and 1 over sessions, widgets and app"
   [fuzz]="every fuzz target"
+  [faults]="kills, full disks and vanishing files at random moments"
   [locale]="tests in a locale with decimal commas"
   [headless]="core and deer with LibTorch alone"
   [options]="a build with each optional part left out"
@@ -85,6 +86,11 @@ check_fuzz() {
   needs clang++ clang
   build fuzz
   tests/fuzz/run.sh build/fuzz "${DEER_FUZZ_SECONDS:-60}"
+}
+
+check_faults() {
+  build dev
+  tests/faults/faults.py build/dev/bin --tries "${DEER_FAULT_TRIES:-100}" --json "$out/faults.json"
 }
 
 check_locale() {
