@@ -95,7 +95,7 @@ def test_lerobot_reads_it(dataset):
     """With LeRobot's own package, where it is installed."""
     lerobot = pytest.importorskip("lerobot.datasets.lerobot_dataset")
     facts = info(dataset)
-    data = lerobot.LeRobotDataset("deerscope/test", root=dataset)
+    data = lerobot.LeRobotDataset("deerscope/test", root=dataset, video_backend="pyav")
     assert (data.num_frames, data.num_episodes, data.fps) == (facts["total_frames"], 2, facts["fps"])
     rows = pq.read_table(dataset / "data" / "chunk-000" / "file-000.parquet").to_pylist()
     for place in (0, len(rows) // 2, len(rows) - 1):
