@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 out=$root/build/check
 cd "$root"
 
-parts=(asan tsan tidy clazy fuzz faults locale headless options package)
+parts=(asan tsan tidy clazy fuzz faults locale headless options package fresh)
 declare -A about=(
   [asan]="every test under the address and undefined-behaviour sanitizers"
   [tsan]="tests of core and sessions under the thread sanitizer"
@@ -22,6 +22,7 @@ declare -A about=(
   [headless]="core and deer with LibTorch alone"
   [options]="a build with each optional part left out"
   [package]="the Debian package: lintian, install, run, remove"
+  [fresh]="README's two commands in a fresh root"
 )
 
 say() { printf 'check: %s\n' "$*"; }
@@ -126,6 +127,11 @@ check_package() {
   package=$(ls -t build/release/*.deb | head -1)
   lintian --fail-on error "$package"
   packaging/check_package.sh "$package"
+}
+
+check_fresh() {
+  needs debootstrap debootstrap
+  packaging/check_fresh.sh
 }
 
 commit() { git rev-parse HEAD; }

@@ -6,25 +6,13 @@
 set -euo pipefail
 package=$(realpath "$1")
 suite=${2:-bookworm}
-root=$(mktemp -d --tmpdir deer-root.XXXXXX)
+source "$(dirname "${BASH_SOURCE[0]}")/fresh_root.sh"
 
 say() { printf 'package: %s\n' "$*"; }
-finish() {
-  umount "$root/proc" 2>/dev/null || true
-  rm -rf "$root"
-}
-trap finish EXIT
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 
-say "a fresh $suite in $root"
-debootstrap --variant=minbase "$suite" "$root" ${DEER_MIRROR:+"$DEER_MIRROR"} >/dev/null
-mount -t proc proc "$root/proc"
-for file in /etc/apt/apt.conf.d/*proxy* /etc/apt/sources.list /etc/apt/sources.list.d/*; do
-  [[ -f $file ]] && cp "$file" "$root$file"
-done
-cp /etc/resolv.conf "$root/etc/"
+say "a fresh $suite"
+make_root "$suite"
 cp "$package" "$root/deerscope.deb"
-inside apt-get update -q >/dev/null
 
 say 'install'
 inside apt-get install -q -y --no-install-recommends /deerscope.deb xvfb xauth libgl1-mesa-dri >/dev/null
