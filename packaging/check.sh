@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 out=$root/build/check
 cd "$root"
 
-parts=(asan tsan tidy clazy fuzz faults locale headless options package fresh)
+parts=(asan tsan tidy clazy fuzz faults locale headless options package tarball fresh)
 declare -A about=(
   [asan]="every test under the address and undefined-behaviour sanitizers"
   [tsan]="tests of core and sessions under the thread sanitizer"
@@ -22,6 +22,7 @@ declare -A about=(
   [headless]="core and deer with LibTorch alone"
   [options]="a build with each optional part left out"
   [package]="the Debian package: lintian, install, run, remove"
+  [tarball]="the archive for other Linuxes: made, and run in fresh roots of two releases"
   [fresh]="README's two commands in a fresh root"
 )
 
@@ -127,6 +128,15 @@ check_package() {
   package=$(ls -t build/release/*.deb | head -1)
   lintian --fail-on error "$package"
   packaging/check_package.sh "$package"
+}
+
+check_tarball() {
+  needs patchelf patchelf
+  needs debootstrap debootstrap
+  build release
+  packaging/tarball.sh build/release
+  local suite
+  for suite in bookworm trixie; do packaging/check_tarball.sh build/release/deerscope-*.tar.xz "$suite"; done
 }
 
 check_fresh() {

@@ -6,6 +6,7 @@
 set -euo pipefail
 package=$(realpath "$1")
 suite=${2:-bookworm}
+# shellcheck source=packaging/fresh_root.sh
 source "$(dirname "${BASH_SOURCE[0]}")/fresh_root.sh"
 
 say() { printf 'package: %s\n' "$*"; }

@@ -9,9 +9,15 @@ make_root() { # make_root SUITE: sets $root, which is removed at the end
   debootstrap --variant=minbase "$1" "$root" ${DEER_MIRROR:+"$DEER_MIRROR"} >/dev/null
   mount -t proc proc "$root/proc"
   local file
-  for file in /etc/apt/apt.conf.d/*proxy* /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+  for file in /etc/apt/apt.conf.d/*proxy*; do
     [[ -f $file ]] && cp "$file" "$root$file"
   done
+  # This machine's sources are those of its own release.
+  if [[ $1 == "$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")" ]]; then
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+      [[ -f $file ]] && cp "$file" "$root$file"
+    done
+  fi
   cp /etc/resolv.conf "$root/etc/"
   inside apt-get update -q >/dev/null
 }
