@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Makes a model for both suites of tasks from scratch, with learned gate, episodes and calibration set. If interrupted,
-# run the same command to resume. Takes about four hours on two cores.
+# run the same command to resume. Takes about six hours on two cores.
 # Usage: packaging/demo_model/both_suites/make.sh [OUT]      (OUT: build/demo/both_suites; work files are kept in build/demo)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
