@@ -24,7 +24,7 @@ make_root() { # make_root SUITE: sets $root, which is removed at the end
 
 remove_root() {
   umount "$root/proc" 2>/dev/null || true
-  rm -rf "$root"
+  rm -rf --one-file-system "$root" # never what is still mounted in it
 }
 
 inside() { # inside COMMAND...

@@ -62,7 +62,7 @@ if [[ -n $qt ]]; then
     mkdir -p "$plugins/$folder"
     for plugin in "$qt_plugins/$folder"/*.so; do
       case $(basename "$plugin") in
-        libqxcb.so | libqoffscreen.so | libqminimal.so) ;;                # screens: those a desktop uses
+        # Screens without a desktop.
         libq*eglfs*.so | libqlinuxfb.so | libqvnc.so | libqvkkhrdisplay.so | libqminimalegl.so) continue ;;
       esac
       cp -L "$plugin" "$plugins/$folder/"

@@ -61,15 +61,17 @@ class Campaign:
             raise Lost(f"deer {arguments[0]} ended with {code}: {last_line(err)}")
         return out
 
-    def kill_after(self, process, seconds):
-        """True if the process was still at work."""
+    def killed_after(self, process, seconds):
+        """True if the process was still at work. Raises Lost if it had failed by itself."""
         try:
-            process.communicate(timeout=seconds)
-            return False
+            _, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             return True
+        if process.returncode != 0:
+            raise Lost(f"ended by itself with {process.returncode}: {last_line(err)}")
+        return False
 
 
 def last_line(text):
@@ -100,6 +102,12 @@ class Work:
         self.campaign = campaign
         self.folder = folder
 
+    @classmethod
+    def measured(cls, campaign, folder):
+        work = cls(campaign, folder)
+        work.measure()
+        return work
+
     def arguments(self, out, again):
         raise NotImplementedError
 
@@ -117,8 +125,13 @@ class Work:
         self.seconds = time.monotonic() - began
         self.expected = self.result(out)
 
+    def is_done(self, out):
+        """A command that refuses, or has nothing, to do it again."""
+        return False
+
     def finish(self, out):
-        self.campaign.succeed(*self.arguments(out, True))
+        if not self.is_done(out):
+            self.campaign.succeed(*self.arguments(out, True))
         if self.result(out) != self.expected:
             raise Lost("the result differs from the undisturbed one")
 
@@ -198,6 +211,9 @@ class Demos(Work):
         return ["demos", out, "--episodes", 4, "--shard", 1, "--segment", 1, "--seed", 5, "--jobs", 2, "--tasks",
                 "turn_on_led,turn_off_led"]
 
+    def is_done(self, out):
+        return (out / "recording.json").exists()
+
     def result(self, out):
         return {str(file.relative_to(out)): file.read_bytes() for file in sorted(out.rglob("*"))
                 if file.is_file() and file.name != "recording.json"}
@@ -208,6 +224,9 @@ class Eval(Work):
 
     def arguments(self, out, again):
         return ["eval", MODEL, "--chains", 4, "--length", 1, "--max-steps", 12, "--jobs", 2, "--json", out]
+
+    def is_done(self, out):
+        return out.exists()
 
     def result(self, out):
         return without_times(json.loads(out.read_text()))
@@ -224,25 +243,18 @@ def calibrated(campaign, folder):
 
 def killed(kind):
     def prepare(campaign, folder):
-        work = kind(campaign, folder)
-        work.measure()
+        work = kind.measured(campaign, folder)
 
         def attempt(place):
             out = place / ("out" + work.suffix)
             # Twice, since what a killed run left must also bear the next kill.
             for _ in range(2):
                 process = campaign.start(*work.arguments(out, True))
-                if campaign.kill_after(process, campaign.random.uniform(0, work.seconds)):
-                    work.check_unfinished(out)
-                else:
-                    check_error(process.returncode, "")
+                if not campaign.killed_after(process, campaign.random.uniform(0, work.seconds)):
                     break
-            if kind is Demos and (out / "recording.json").exists():
-                if work.result(out) != work.expected:
-                    raise Lost("the recording differs from the undisturbed one")
-                return
-            if kind is Eval and out.exists():
-                out.unlink()
+                work.check_unfinished(out)
+                if work.is_done(out):
+                    break
             work.finish(out)
 
         return attempt
@@ -252,10 +264,9 @@ def killed(kind):
 
 def disk_full(kind):
     def prepare(campaign, folder):
-        work = kind(campaign, folder)
-        work.measure()
-        files = [folder / ("undisturbed" + work.suffix)]
-        largest = max(file.stat().st_size for top in files for file in [top, *top.rglob("*")] if file.is_file())
+        work = kind.measured(campaign, folder)
+        top = folder / ("undisturbed" + work.suffix)
+        largest = max(file.stat().st_size for file in [top, *top.rglob("*")] if file.is_file())
 
         def attempt(place):
             out = place / ("out" + work.suffix)
@@ -263,8 +274,6 @@ def disk_full(kind):
             code, _, err = campaign.run(*arguments, limit=campaign.random.randrange(512, max(1024, largest)))
             check_error(code, err)
             work.check_unfinished(out)
-            if kind is Demos and (out / "recording.json").exists():
-                return
             work.finish(out)
 
         return attempt
@@ -273,9 +282,7 @@ def disk_full(kind):
 
 
 def read_only(campaign, folder):
-    work = Calibrate(campaign, folder)
-    work.measure()
-    kinds = [Trace(campaign, folder), work, Demos(campaign, folder), Eval(campaign, folder)]
+    kinds = [Trace(campaign, folder), Calibrate(campaign, folder), Demos(campaign, folder), Eval(campaign, folder)]
 
     def attempt(place):
         kind = campaign.random.choice(kinds)
@@ -294,8 +301,7 @@ def read_only(campaign, folder):
 
 
 def dataset_vanishes(campaign, folder):
-    work = Trace(campaign, folder)
-    work.measure()
+    work = Trace.measured(campaign, folder)
 
     def attempt(place):
         data = place / "data"
@@ -324,8 +330,7 @@ def dataset_vanishes(campaign, folder):
 
 
 def read_while_written(campaign, folder):
-    work = Trace(campaign, folder)
-    work.measure()
+    work = Trace.measured(campaign, folder)
 
     def attempt(place):
         out = place / "out.h5"
@@ -347,8 +352,7 @@ def read_while_written(campaign, folder):
 
 
 def two_programs(campaign, folder):
-    work = Trace(campaign, folder)
-    work.measure()
+    work = Trace.measured(campaign, folder)
 
     def attempt(place):
         out = place / "out.h5"
@@ -369,7 +373,7 @@ def two_programs(campaign, folder):
 
 
 def window_killed(campaign, folder):
-    """The window comes back after kill -9, with what it shows."""
+    """The window starts again after kill -9."""
 
     def attempt(place):
         environment = {**os.environ, "XDG_CONFIG_HOME": str(place / "config"), "XDG_CACHE_HOME": str(place / "cache"),
@@ -430,7 +434,10 @@ def main():
         with tempfile.TemporaryDirectory(prefix="deer_faults_") as folder:
             folder = pathlib.Path(folder)
             folder.chmod(0o755)
-            attempt = FAULTS[name](Campaign(options.bin.resolve(), options.seed), folder)
+            try:
+                attempt = FAULTS[name](Campaign(options.bin.resolve(), options.seed), folder)
+            except (Lost, OSError, subprocess.TimeoutExpired) as error:
+                sys.exit(f"{name}: fails undisturbed: {error}")
             for number in range(options.tries):
                 place = folder / f"try_{number}"
                 place.mkdir()

@@ -79,10 +79,10 @@ WelcomePage::WelcomePage(CommandTable* commands, QWidget* parent) : QWidget(pare
     show_if_enabled();
     ++row;
   }
-  hint_ =
-      new QLabel(tr("Or drop a dataset, a folder of images, a video, a trace, a robot (URDF), a scene or a model here. Press Ctrl+K to "
-                    "find any command and F1 for the user guide."),
-                 column);
+  hint_ = new QLabel(tr("Or drop a dataset, a folder of images, a video, a trace, a robot (URDF), a scene or a model "
+                        "here. Press Ctrl+K to "
+                        "find any command and F1 for the user guide."),
+                     column);
   hint_->setWordWrap(true);
   recent_title_ = new QLabel(tr("Recent"), column);
   recent_ = new QVBoxLayout;
