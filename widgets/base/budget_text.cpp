@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/budget/saving.h"
 #include "widgets/base/number_format.h"
 
 namespace deer {
@@ -49,7 +50,7 @@ QString BudgetText::cost(double value, CostUnit in) {
 
 QString BudgetText::saving(double share) {
   if (share < 0.005) return tr("full LLM compute");
-  return tr("%1× less LLM compute").arg(format_number(1 / std::max(1e-9, 1 - share), 2));
+  return tr("%1× less LLM compute").arg(format_number(times_less(share), 2));
 }
 
 QString BudgetText::problem(const BudgetSolution& solution, const BudgetRequest& request) {

@@ -12,6 +12,7 @@
 #include "core/budget/budget_solver.h"
 #include "core/budget/family_search.h"
 #include "core/budget/optimal_thresholds.h"
+#include "core/budget/saving.h"
 #include "core/budget/thresholds_file.h"
 #include "core/exits/exit_policy.h"
 #include "core/model/model_fingerprint.h"
@@ -118,7 +119,7 @@ void print_solution(const BudgetSolution& s, const Arguments& a) {
   if (std::isfinite(s.mean_recorded_error)) {
     std::printf("%-18s %.5g from the recorded action\n", "", s.mean_recorded_error);
   }
-  std::printf("%-18s %.2f× less LLM compute than full depth\n", "saving", 1 / std::max(1e-9, 1 - s.saving));
+  std::printf("%-18s %.2f× less LLM compute than full depth\n", "saving", times_less(s.saving));
   for (const auto& state : s.constraints) {
     if (state.binds && state.met) {
       std::printf("%-18s %s\n", "binding constraint", std::string(to_string(state.constraint)).c_str());

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/budget/cost_model.h"
+#include "core/budget/saving.h"
 
 namespace deer::cli {
 namespace {
@@ -63,9 +64,8 @@ void print_summary(const Summaries& summaries) {
   print_numbers("LLM, GFLOPs", s.cost);
   print_numbers("whole step, GFLOPs", total.cost);
   if (s.full_cost.count > 0) {
-    const auto times = [](double share) { return 1 / std::max(1e-9, 1 - share); };
     std::printf("saving                       %.2f× less LLM compute than full depth, %.2f× less in the whole step\n",
-                times(s.saving()), times(total.saving()));
+                times_less(s.saving()), times_less(total.saving()));
   }
   print_numbers("error to the deepest exit", s.error_to_deepest);
   print_numbers("error to recorded action", s.error_to_recorded);
