@@ -156,6 +156,7 @@ StageOptions read_stage(const JsonFields& in, TrainingStage kind) {
                       "schedule",
                       "warmup_steps",
                       "final_rate",
+                      "schedule_steps",
                       "gradient_norm",
                       "train_decoder",
                       "train_resampler",
@@ -186,6 +187,7 @@ StageOptions read_stage(const JsonFields& in, TrainingStage kind) {
   out.schedule = parse_schedule(schedule);
   read(in, "warmup_steps", 0, out.warmup_steps);
   read(in, "final_rate", 0.0, out.final_rate, 1.0);
+  read(in, "schedule_steps", 1, out.schedule_steps);
   read(in, "gradient_norm", 1e-9, out.gradient_norm);
   out.train_decoder = in.boolean("train_decoder", false);
   out.train_resampler = in.boolean("train_resampler", true);

@@ -55,6 +55,7 @@ Json describe(const TrainingOptions& options, std::int64_t windows) {
                              {"padding_in_pooling", s.padding == PaddingInPooling::included},
                              {"locate", s.locate},
                              {"train_resampler", s.train_resampler}});
+    if (s.schedule_steps) out["stages"].back()["schedule_steps"] = s.schedule_steps;
   }
   return out;
 }
@@ -237,7 +238,8 @@ class StageRun {
       throw Error("stage '" + stage_.name + "', step " + std::to_string(state_.step + 1) +
                   ": the loss or its gradient is not finite; the last checkpoint is kept. Try a lower learning rate");
     }
-    factor_ = schedule_factor(stage_.schedule, state_.step, steps_, stage_.warmup_steps, stage_.final_rate);
+    const auto steps = stage_.schedule_steps ? stage_.schedule_steps : steps_;
+    factor_ = schedule_factor(stage_.schedule, state_.step, steps, stage_.warmup_steps, stage_.final_rate);
     optimizer_->set_schedule(factor_);
     optimizer_->step();
     optimizer_->zero_gradients();
@@ -417,6 +419,9 @@ void check(const TrainableModel& model, const WindowSource& training, const Trai
     if (stage.batch < 1 || stage.windows_per_part < 1)
       throw Error(where + "batch and windows_per_part must be at least 1");
     if (stage.warmup_steps < 0) throw Error(where + "warmup_steps must not be negative");
+    if (stage.schedule_steps < 0 || (stage.schedule_steps > 0 && stage.schedule_steps < stage.steps)) {
+      throw Error(where + "schedule_steps must be at least steps (" + std::to_string(stage.steps) + ')');
+    }
     if (stage.gradient_norm <= 0) throw Error(where + "gradient_norm must be above 0");
     if (stage.average_decay < 0 || stage.average_decay >= 1) throw Error(where + "average_decay must be in 0 to 1");
   }

@@ -25,12 +25,13 @@ struct StageOptions {
   GroupOptions groups;
   Schedule schedule = Schedule::constant;
   std::int64_t warmup_steps = 0;
-  double final_rate = 0;        ///< for cosine and linear schedules, as a fraction of the learning rate
-  double gradient_norm = 1;     ///< gradients are clipped to this norm
-  bool train_decoder = false;   ///< the decoder's blocks too
-  bool train_resampler = true;  ///< not if it was trained before (stage "latents")
-  bool locate = false;          ///< learns where the block is that is meant, instead of acting
-  double average_decay = 0;     ///< for an exponential average of the weights; 0: none
+  double final_rate = 0;            ///< for cosine and linear schedules, as a fraction of the learning rate
+  std::int64_t schedule_steps = 0;  ///< step at which the schedule ends; 0: with the stage
+  double gradient_norm = 1;         ///< gradients are clipped to this norm
+  bool train_decoder = false;       ///< the decoder's blocks too
+  bool train_resampler = true;      ///< not if it was trained before (stage "latents")
+  bool locate = false;              ///< learns where the block is that is meant, instead of acting
+  double average_decay = 0;         ///< for an exponential average of the weights; 0: none
   double gripper_weight = 0.01;
   PaddingInPooling padding = PaddingInPooling::excluded;
 

@@ -91,6 +91,7 @@ void TrainConfigTest::errors_name_the_field() {
       {"late vision", "/stages/2/stage", "vision", "'stages[2].stage'"},
       {"vision field", "/stages/0/batch", 3, "'stages[0].batch'"},
       {"schedule", "/stages/1/schedule", "step", "'stages[1].schedule'"},
+      {"schedule's end", "/stages/1/schedule_steps", 0, "'stages[1].schedule_steps' is 0"},
       {"steps and epochs", "/stages/1/epochs", 3, "'stages[1].steps'"},
       {"infinite rate", "/stages/1/learning_rate", 1e300, "'stages[1].learning_rate'"},
       {"decay", "/stages/1/average_decay", 1, "'stages[1].average_decay' is 1"},

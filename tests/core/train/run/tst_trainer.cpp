@@ -85,6 +85,7 @@ class TrainerTest : public QObject {
   void other_settings_are_refused();
   void the_result_is_a_model();
   void logs_have_a_row_for_each_step();
+  void a_stage_can_end_before_its_schedule();
   void bfloat16_stays_close();
   void broken_sources_and_options_are_errors();
   void two_processes_equal_one();
@@ -213,6 +214,25 @@ void TrainerTest::logs_have_a_row_for_each_step() {
   QCOMPARE(validation.size(), std::size_t{1 + 3 + 2});  // joint 3, 6, 7; exit 3, 4
 }
 
+void TrainerTest::a_stage_can_end_before_its_schedule() {
+  const TemporaryFolder folder;
+  auto options = toy_options();
+  options.stages.resize(1);
+  train(folder / "whole", options);
+  options.stages[0].steps = 4;
+  options.stages[0].schedule_steps = 7;
+  train(folder / "part", options);
+  // Learning rate, gradient and losses; not the times before them.
+  const auto results = [](const std::string& row) {
+    std::size_t at = 0;
+    for (int comma = 0; comma < 5; ++comma) at = row.find(',', at) + 1;
+    return row.substr(at);
+  };
+  const auto whole = lines(folder / "whole/log.csv"), part = lines(folder / "part/log.csv");
+  QCOMPARE(part.size(), std::size_t{1 + 4});
+  for (std::size_t row = 1; row < part.size(); ++row) QCOMPARE(results(part[row]), results(whole[row]));
+}
+
 void TrainerTest::bfloat16_stays_close() {
   const TemporaryFolder folder;
   auto options = toy_options();
@@ -241,6 +261,9 @@ void TrainerTest::broken_sources_and_options_are_errors() {
   auto options = toy_options();
   options.stages[0].steps = 0;
   DEER_VERIFY_ERROR(train(folder.path(), options), "either steps or epochs");
+  options = toy_options();
+  options.stages[0].schedule_steps = 6;
+  DEER_VERIFY_ERROR(train(folder.path(), options), "schedule_steps must be at least steps (7)");
   options = toy_options();
   options.stages[0].groups.learning_rate = 1e30;
   options.stages[0].warmup_steps = 0;
