@@ -30,6 +30,14 @@ struct AlignedDepth {
   std::array<SpreadFigure, kAlignedOffsets> depth;  ///< layers
 };
 
+/// Whether depth goes where it is needed: of each episode with three frames or more, the mean depth in layers of the
+/// third of its frames in which the first exit's action is nearest to the deepest exit's, and of the third in which it
+/// is farthest. Only of frames in which both exits were evaluated.
+struct DepthByNeed {
+  SpreadFigure nearest;
+  SpreadFigure farthest;
+};
+
 /// What a run comes to over one episode.
 struct EpisodeStudy {
   std::size_t trace = 0;         ///< index into Study::traces
@@ -66,6 +74,7 @@ struct Study {
   std::int64_t repeated = 0;           ///< episodes left out: an earlier trace holds them under the same policy
   PolicySummary total;
   std::array<AlignedDepth, kAlignedEvents> aligned;
+  DepthByNeed by_need;
 
   std::string where;                ///< filter; empty: none
   std::vector<StudyMatch> matches;  ///< at most StudyOptions::most_matches

@@ -13,6 +13,7 @@
 #include "core/exits/policy_json.h"
 #include "core/model/model_config.h"
 #include "core/study/depth_around_events.h"
+#include "core/study/depth_by_need.h"
 #include "core/study/llm_costs.h"
 #include "core/study/replay_engine.h"
 #include "core/study/task_names.h"
@@ -180,6 +181,7 @@ class StudyBuilder::Impl {
     // Put aside until the episode is complete: a cancelled one leaves nothing.
     auto aligned = study_.aligned;
     DepthAroundEvents around(aligned);
+    FramesByNeed by_need;
     auto total = *total_;
     std::vector<StudyMatch> matches;
     std::int64_t match_count = 0;
@@ -204,6 +206,7 @@ class StudyBuilder::Impl {
           new_instruction = true;
         }
         around.add(record.depth(), events_at(record, before.get(), new_instruction));
+        by_need.add(record, study_.model.exit_layers.front(), study_.model.exit_layers.back());
         if (offset == 0) episode.first_frame_id = details[i].frame_id;
         if (episode.flips && baseline_layers_[static_cast<std::size_t>(row - baseline_first_)] != record.exit_layer) {
           ++*episode.flips;
@@ -222,6 +225,7 @@ class StudyBuilder::Impl {
     episode.summary = summary.summary();
     study_.episodes.push_back(std::move(episode));
     study_.aligned = aligned;
+    by_need.finish(study_.by_need);
     *total_ = std::move(total);
     study_.total = total_->summary();
     study_.matches.insert(study_.matches.end(), matches.begin(), matches.end());

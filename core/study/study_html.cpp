@@ -219,6 +219,11 @@ class Page {
       out_ += html::aligned_plot(study_.aligned[i], kTitles[i], layers_, study_.total.depth.mean());
     }
     out_ += any ? "</div>" : "</div><p>No such event in these episodes.</p>";
+    const auto& need = study_.by_need;
+    if (need.nearest.count == 0) return;
+    out_ += "<p>Mean depth where the first exit is nearest to the deepest: <b>" + fixed_text(need.nearest.mean, 2) +
+            "</b>, where it is farthest: <b>" + fixed_text(need.farthest.mean, 2) +
+            "</b> layers (thirds of each episode's frames).</p>";
   }
 
   void episode_row(HtmlTable& table, std::size_t place) {

@@ -124,6 +124,9 @@ Json to_json(const Study& study) {
           {"tasks", tasks},
           {"episodes", episodes},
           {"aligned", aligned},
+          {"by_need",
+           {{"nearest_third", mean_and_margin(study.by_need.nearest)},
+            {"farthest_third", mean_and_margin(study.by_need.farthest)}}},
           {"baseline", study.baseline.empty() ? Json(nullptr)
                                               : Json{{"file", valid_utf8(study.baseline)},
                                                      {"exact", study.baseline_exact},

@@ -160,6 +160,13 @@ void print_aligned(const Study& study) {
   table.print();
 }
 
+void print_need(const DepthByNeed& need) {
+  if (need.nearest.count == 0) return;
+  std::cout << "\nmean depth where the first exit is nearest to the deepest " << fixed_text(need.nearest.mean, 2)
+            << ", where it is farthest " << fixed_text(need.farthest.mean, 2) << ": "
+            << fixed_text(need.farthest.mean / need.nearest.mean, 2) << " times (thirds of each episode's frames)\n";
+}
+
 void print_matches(const Study& study, std::size_t limit) {
   std::cout << study.match_count << " of " << study.total.frames << " frames match " << printable(study.where, 500)
             << '\n';
@@ -188,6 +195,7 @@ void print(const Study& study, const Arguments& a) {
   }
   std::cout << '\n';
   print_aligned(study);
+  print_need(study.by_need);
   if (study.where.empty()) return;
   std::cout << '\n';
   print_matches(study, a.limit);

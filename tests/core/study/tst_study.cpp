@@ -40,6 +40,7 @@ class StudyTest : public QObject {
  private Q_SLOTS:
   void an_episode_s_figures();
   void depth_around_events();
+  void depth_by_need();
   void events_stay_in_their_episode();
   void frames_that_match();
   void an_invalid_filter();
@@ -127,6 +128,20 @@ void StudyTest::depth_around_events() {
     QVERIFY(close(at(out[0], offset).mean, 30 + offset));
     QVERIFY(close(at(out[2], offset).mean, 35 + offset));
   }
+}
+
+void StudyTest::depth_by_need() {
+  const auto frame = [](float off, int exit) { return SmallFrame{.exit = exit, .off = off}; };
+  const auto file = write("need.h5", {{frame(0.5F, 2), frame(0, 0), frame(-0.6F, 2), frame(0.2F, 1), frame(0.01F, 0),
+                                       frame(0.3F, 1), frame(0.25F, 1)},
+                                      {frame(0, 0), frame(0.1F, 0), frame(0.2F, 1)},
+                                      {frame(0, 2), frame(0.1F, 2)}});
+  const auto& need = study_of(file).by_need;
+  // Two of seven frames and one of three; two frames are too few.
+  QCOMPARE(need.nearest.count, std::int64_t{2});
+  QVERIFY(close(need.nearest.mean, 2));
+  QCOMPARE(need.farthest.count, std::int64_t{2});
+  QVERIFY(close(need.farthest.mean, (6 + 4) / 2.0));
 }
 
 void StudyTest::events_stay_in_their_episode() {

@@ -147,6 +147,7 @@ void StudyPagesTest::json_holds_everything() {
   QCOMPARE(json.at("where").at("count").get<int>(), 3);
   QCOMPARE(json.at("where").at("frames")[0].at("episode").get<int>(), 0);
   QCOMPARE(json.at("distance_unit").get<std::string>(), std::string("mm"));
+  QVERIFY(json.at("by_need").contains("nearest_third") && json.at("by_need").contains("farthest_third"));
   const auto& grasp = json.at("aligned").at("grasp");
   QCOMPARE(grasp.at("offset").size(), std::size_t{31});
   QCOMPARE(grasp.at("mean")[15].get<double>(), 4.0);
