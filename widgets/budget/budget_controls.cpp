@@ -35,6 +35,7 @@ std::size_t stop_of(double value, const std::vector<double>& stops) {
 }  // namespace
 
 struct BudgetControls::Preset {
+  QString name;  ///< short enough for the button
   QString text;
   double peak_share = 0;    ///< of the layers; 0: no limit
   double average_part = 0;  ///< of them, divided by this
@@ -42,13 +43,13 @@ struct BudgetControls::Preset {
 
 const std::vector<BudgetControls::Preset>& BudgetControls::presets() {
   static const std::vector<Preset> all = {
-      {tr("No limits"), 0, 0},
+      {tr("No limits"), tr("No limits"), 0, 0},
       // The paper's pairs of peak and average (figure 3).
-      {tr("DeeR-B: at most half the layers, a fifth on average"), 1.0 / 2, 5.2},
-      {tr("DeeR-S: at most a sixth of the layers"), 1.0 / 6, 6.5},
-      {tr("Half the average compute"), 0, 2},
-      {tr("A third of the average compute"), 0, 3},
-      {tr("A fifth of the average compute"), 0, 5},
+      {tr("DeeR-B"), tr("DeeR-B: at most half the layers, a fifth on average"), 1.0 / 2, 5.2},
+      {tr("DeeR-S"), tr("DeeR-S: at most a sixth of the layers"), 1.0 / 6, 6.5},
+      {tr("½ average"), tr("Half the average compute"), 0, 2},
+      {tr("⅓ average"), tr("A third of the average compute"), 0, 3},
+      {tr("⅕ average"), tr("A fifth of the average compute"), 0, 5},
   };
   return all;
 }
@@ -314,7 +315,7 @@ void BudgetControls::use_preset(const Preset& preset) {
 void BudgetControls::show_preset() {
   const auto holds = [this](const Preset& preset) { return same_limits(request_of(preset), request_); };
   const auto found = std::find_if(presets().begin(), presets().end(), holds);
-  presets_->setText(found == presets().end() ? tr("Preset") : found->text);
+  presets_->setText(found == presets().end() ? tr("Preset") : found->name);
 }
 
 }  // namespace deer
