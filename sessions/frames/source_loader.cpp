@@ -74,7 +74,7 @@ void SourceLoader::set_source(FrameSourcePtr source) {
 ObservationPtr SourceLoader::observation(qint64 frame) {
   if (frame < 0 || frame >= length_) return nullptr;
   if (auto hit = cache_.get(frame)) return hit;
-  if (problems_.contains(frame)) return nullptr;
+  if (const auto found = problems_.find(frame); found != problems_.end()) return found->second.observation;
   if (reading_.contains(frame)) return nullptr;
   std::erase(wanted_, frame);
   wanted_.push_front(frame);
@@ -83,11 +83,14 @@ ObservationPtr SourceLoader::observation(qint64 frame) {
   return nullptr;
 }
 
-ObservationPtr SourceLoader::peek(qint64 frame) const { return cache_.get(frame); }
+ObservationPtr SourceLoader::peek(qint64 frame) const {
+  const auto found = problems_.find(frame);
+  return found == problems_.end() ? cache_.get(frame) : found->second.observation;
+}
 
 QString SourceLoader::problem(qint64 frame) const {
   const auto it = problems_.find(frame);
-  return it == problems_.end() ? QString() : it->second;
+  return it == problems_.end() ? QString() : it->second.problem;
 }
 
 void SourceLoader::look_ahead(qint64 frame, int direction) {
@@ -112,20 +115,38 @@ void SourceLoader::read_next() {
     next.pop_front();
     std::erase(ahead_, frame);
     reading_.insert(frame);
-    queue_.post([source = source_, frame] { return source->read(frame); },
-                [this, epoch = epoch_, frame](const ObservationPtr& seen) { take(epoch, frame, seen, {}); },
-                [this, epoch = epoch_, frame](const QString& problem) { take(epoch, frame, nullptr, problem); });
+    queue_.post([source = source_, frame] { return read(*source, frame); },
+                [this, epoch = epoch_, frame](Read read) { take(epoch, frame, std::move(read)); },
+                [this, epoch = epoch_, frame](const QString& problem) {
+                  take(epoch, frame, {nullptr, problem});
+                });
   }
 }
 
-void SourceLoader::take(quint64 epoch, qint64 frame, const ObservationPtr& observation, const QString& problem) {
+SourceLoader::Read SourceLoader::read(FrameSource& source, qint64 frame) {
+  try {
+    return {source.read(frame), {}};
+  } catch (const std::exception& error) {
+    // A broken picture costs no numbers.
+    Read out{nullptr, QString::fromUtf8(error.what())};
+    try {
+      out.observation = source.read_state(frame);
+    } catch (const std::exception&) {
+      // Neither can be read: the first message says why.
+    }
+    return out;
+  }
+}
+
+void SourceLoader::take(quint64 epoch, qint64 frame, Read read) {
   if (epoch != epoch_) return;
   reading_.erase(frame);
   read_next();
-  if (observation) {
-    cache_.put(frame, observation);
+  if (read.observation && read.problem.isEmpty()) {
+    cache_.put(frame, std::move(read.observation));
   } else {
-    problems_[frame] = problem.isEmpty() ? tr("The frame could not be read.") : problem;
+    if (read.problem.isEmpty()) read.problem = tr("The frame could not be read.");
+    problems_[frame] = std::move(read);
   }
   Q_EMIT ready(frame);
 }

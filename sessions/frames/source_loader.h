@@ -53,8 +53,9 @@ class SourceLoader : public QObject {
   /// The source that observation() reads from; empties the cache.
   void set_source(FrameSourcePtr source);
 
-  ObservationPtr observation(qint64 frame);  ///< null: requested, ready() follows
-  ObservationPtr peek(qint64 frame) const;   ///< null if it is not in the cache; asks for nothing
+  /// Null: requested, ready() follows. If the pictures cannot be read, the rest of the frame, with a problem().
+  ObservationPtr observation(qint64 frame);
+  ObservationPtr peek(qint64 frame) const;  ///< null if it is not in the cache; asks for nothing
   QString problem(qint64 frame) const;
   /// Reads ahead around `frame`, more in the direction of `direction` (+1 or -1).
   void look_ahead(qint64 frame, int direction);
@@ -64,8 +65,14 @@ class SourceLoader : public QObject {
   void ready(qint64 frame);
 
  private:
+  struct Read {
+    ObservationPtr observation;  ///< null: not even the numbers could be read
+    QString problem;
+  };
+
+  static Read read(FrameSource& source, qint64 frame);
   void read_next();
-  void take(quint64 epoch, qint64 frame, const ObservationPtr& observation, const QString& problem);
+  void take(quint64 epoch, qint64 frame, Read read);
 
   FrameSourcePtr source_;
   quint64 epoch_ = 0;
@@ -74,7 +81,7 @@ class SourceLoader : public QObject {
   std::set<qint64> reading_;   // those that the queue has
 
   mutable FrameCache cache_;
-  std::map<qint64, QString> problems_;
+  std::map<qint64, Read> problems_;
   qint64 length_ = 0;
   TaskQueue queue_;
 };

@@ -97,8 +97,7 @@ void CameraView::refresh() {
     dimmed_ = false;
     if (!image || image->empty()) {
       const QString reason = session_->frames()->problem(frame);
-      empty_->set(EmptyState::Icon::picture,
-                  reason.isEmpty() ? tr("No image from this camera in this frame.") : reason);
+      empty_->set(EmptyState::Icon::picture, tr("No image from this camera in this frame."), {}, reason);
       return show_state(State::empty);
     }
     if (image != source_) {

@@ -59,6 +59,7 @@ class ViewsTest : public QObject {
   void cleanup();
   void camera_shows_the_source_pixels();
   void camera_states();
+  void a_broken_picture_costs_no_numbers();
   void camera_keeps_its_picture_while_loading();
   void deltas_in_numbers_and_bars();
   void a_singled_out_exit_is_framed();
@@ -137,6 +138,22 @@ void ViewsTest::camera_states() {
   QVERIFY(fixed.findChild<EmptyState*>()->sentence().contains("Frame 7"));
   session->set_current_frame(8);
   QTRY_COMPARE(fixed.state(), CameraView::State::picture);
+}
+
+void ViewsTest::a_broken_picture_costs_no_numbers() {
+  Scene scene;
+  scene.bad_picture = 7;
+  const auto session = scene.session();
+  CameraView fixed(session.get(), Camera::fixed);
+  show(fixed, 300, 300);
+  QVERIFY(test::open_episode(session.get()));
+  QTRY_COMPARE(fixed.state(), CameraView::State::picture);
+  session->set_current_frame(7);
+  QTRY_COMPARE(fixed.state(), CameraView::State::empty);
+  QCOMPARE(fixed.findChild<EmptyState*>()->sentence(), QString("No image from this camera in this frame."));
+  QCOMPARE(session->frames()->problem(7), QString("0007.jpg: is no picture"));
+  const auto seen = session->frames()->observation(7);
+  QVERIFY(seen && seen->rel_action == Scene::recorded(7));
 }
 
 void ViewsTest::camera_keeps_its_picture_while_loading() {

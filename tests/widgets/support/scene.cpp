@@ -150,6 +150,18 @@ class SceneSource final : public FrameSource {
 
   ObservationPtr read(std::int64_t index) override {
     if (index == scene_.bad_frame) throw Error("episode_0000007.npz: rgb_static is cut off after 512 bytes");
+    if (index == scene_.bad_picture) throw Error("0007.jpg: is no picture");
+    return numbers_and_pictures(index);
+  }
+  ObservationPtr read_state(std::int64_t index) override {
+    if (index != scene_.bad_picture) return read(index);
+    auto seen = std::make_shared<Observation>(*numbers_and_pictures(index));
+    seen->rgb_static = seen->rgb_gripper = nullptr;
+    return seen;
+  }
+
+ private:
+  ObservationPtr numbers_and_pictures(std::int64_t index) const {
     if (index == scene_.slow_frame) std::this_thread::sleep_for(std::chrono::seconds(3));
     auto observation = std::make_shared<Observation>();
     observation->frame = index;
@@ -164,7 +176,6 @@ class SceneSource final : public FrameSource {
     return observation;
   }
 
- private:
   Scene scene_;
   SourceInfo info_;
   std::vector<InstructionSpan> spans_;

@@ -18,9 +18,10 @@ struct Scene {
   int frames = 120;
   int episodes = 4;  ///< half in "training", half in "validation"
   bool gripper_camera = true;
-  int bad_frame = -1;   ///< its reading fails
-  int slow_frame = -1;  ///< its reading takes three seconds
-  int load_ms = 0;      ///< of the model
+  int bad_frame = -1;    ///< its reading fails
+  int bad_picture = -1;  ///< frame whose pictures cannot be read, but its numbers
+  int slow_frame = -1;   ///< its reading takes three seconds
+  int load_ms = 0;       ///< of the model
   int step_ms = 0;
   bool replays_lose_times = false;  ///< a replayed record has the head's time alone, as the engine's
   bool turns_with_frame = false;    ///< the angle between exits' features grows and shrinks over the frames
