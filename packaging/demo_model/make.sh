@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Makes the demo from scratch: demonstrations, training, model, episodes, calibration set. If interrupted, run the same
-# command to resume. Takes about two hours on two cores.
+# Makes the demo from scratch: demonstrations of both suites of tasks, training, model, learned gate, episodes,
+# calibration set. If interrupted, run the same command to resume. Takes about six hours on two cores.
 # Usage: packaging/demo_model/make.sh [OUT]      (OUT: resources/demo; work files are kept in build/demo)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -14,14 +14,14 @@ mkdir -p "$work" "$out"
 cd "$work"
 export LP_NUM_THREADS=0 # llvmpipe: the processes are parallel already
 
-lists=$root/packaging/demo_model
-tasks=$(<"$lists/tasks.txt")
+tasks=calvin,referring
 record() { # record FOLDER OPTION...
-  [[ -s $1/recording.json ]] || "$deer" demos "$@"
+  [[ -s $1/recording.json ]] || "$deer" demos "$@" --tasks "$tasks"
 }
-record data --noise-chance 0.05 --episodes 2000 --scatter 14000 --seed 20260 --tasks "$tasks"
-record data-drawer --noise-chance 0.05 --episodes 300 --segment 10 --seed 777 --tasks 'open_drawer,close_drawer,lift_*,place_in_drawer'
-OMP_NUM_THREADS=1 "$deer" train "$lists/training.json"
+record data --episodes 2400 --noise-chance 0.05 --scatter 16000 --seed 20260
+record more --episodes 3600 --noise-chance 0.08 --seed 20263 --split training
+record scattered --episodes 0 --scatter 60000 --seed 20262 --split training
+OMP_NUM_THREADS=1 "$deer" train "$root/packaging/demo_model/training.json"
 
 calibrate() { # calibrate MODEL DATA OUT
   [[ -s $3 ]] || "$deer" calibrate "$1" "$2" --split validation --samples 4000 --seed 1 --out "$3"
@@ -34,14 +34,21 @@ convert() { # convert MODEL OPTION...
 # are only used to record the model's own states, from which the suggested thresholds are solved.
 convert model
 calibrate model data experts.safetensors
-"$deer" solve experts.safetensors --average-depth 3 --json experts.json
+"$deer" solve experts.safetensors --average-depth 4 --json experts.json
 convert first --thresholds experts.json
-record own --episodes 300 --split validation --seed 31 --noise-chance 0 --tasks "$tasks" --model first
+record own --episodes 300 --split validation --seed 31 --noise-chance 0 --model first
 calibrate first own own.safetensors
-"$deer" solve own.safetensors --average-depth 2.5 --json own.json
+"$deer" solve own.safetensors --average-depth 4 --json own.json
 
-# With its thresholds the model is a different file, which the calibration set must name. The values are the same.
+# With its thresholds the model is a different file, which calibration set and gate must name. The values are the same.
 convert "$out/model" --thresholds own.json
 calibrate "$out/model" own "$out/calibration.safetensors"
-record "$out/episodes" --episodes 9 --segment 3 --split validation --noise-chance 0.02 --seed 4 --tasks "$tasks"
+if [[ ! -s $out/model/gate.safetensors ]]; then
+  "$deer" trace "$out/model" own --out own.h5 --resume
+  "$deer" gate own.h5 --out "$out/model/gate.safetensors" --json gate.json --calibration gate_calibration.safetensors
+fi
+# Episodes of every difficulty; app/gui/start/demo.h names the one that is shown first.
+[[ -s $out/episodes/recording.json ]] ||
+  "$deer" demos "$out/episodes" --episodes 12 --segment 1 --split validation --noise-chance 0.02 --seed 20 --tasks \
+    odd_lift,between_push,colour_place,second_push,if_lift,other_push_lift,open_drawer,close_drawer,turn_on_led,lift_red_block_table,stack_block,move_slider_left
 printf 'demo: made %s\n' "$out"

@@ -29,7 +29,7 @@ HelpPart::HelpPart(MessageBar* messages, std::function<void()> open_demo, QWidge
 void HelpPart::add_commands(CommandTable* commands) {
   commands->add(tr("&Help"), {{.id = "help.demo",
                                .text = tr("Open &demo"),
-                               .tip = tr("Open the demo model and episodes, and run the first."),
+                               .tip = tr("Open the demo model and episodes, and run one."),
                                .shortcuts = {QKeySequence(tr("Ctrl+D"))},
                                .run = open_demo_},
                               {.id = "help.guide",

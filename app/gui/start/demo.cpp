@@ -42,7 +42,7 @@ void show_deepest_when_run(Session* session) {
     int depth = 0;
     for (qint64 frame = 0; frame < session->frame_count(); ++frame) {
       const auto record = session->record(frame);
-      if (record && record->depth() > depth) {
+      if (record && record->depth() >= depth) {
         depth = record->depth();
         deepest = frame;
       }

@@ -122,7 +122,7 @@ bool OpenFiles::open_demo(bool with_its_model) {
   }
   if (with_its_model) open_model(to_qstring(demo->model));
   show_deepest_when_run(targets_.session);
-  open_source(to_qstring(demo->episodes));
+  open_source(to_qstring(demo->episodes), {}, demo->first);
   targets_.session->run_episode();
   return true;
 }

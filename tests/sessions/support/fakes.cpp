@@ -252,6 +252,7 @@ class FakeCollection final : public EpisodeCollection {
     entries_.push_back(
         {kind, "training", "lift the red block", "lift_red_block_table", frames, frames + frames / 2 - 1});
     entries_.push_back({kind, "validation", "a broken episode", "", 0, 9});
+    if (path_.filename() == "episodes") entries_.push_back({kind, "validation", "the demo's first", "", 0, frames - 1});
     warnings_.push_back("lang_annotations: one entry is outside the dataset");
   }
 
@@ -262,8 +263,8 @@ class FakeCollection final : public EpisodeCollection {
 
   FrameSourcePtr open(std::size_t index) const override {
     if (index == 2) throw FileError(path_ / "episode_0000000.npz", "the array 'rgb_static' is missing");
-    if (index > 2) throw Error("there is no episode " + std::to_string(index));
-    return std::make_shared<FakeSource>(control_, path_, index == 0 ? frames_ : frames_ / 2);
+    if (index > 3) throw Error("there is no episode " + std::to_string(index));
+    return std::make_shared<FakeSource>(control_, path_, index == 1 ? frames_ / 2 : frames_);
   }
 
  private:
