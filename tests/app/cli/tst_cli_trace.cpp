@@ -286,8 +286,9 @@ void CliTraceTest::an_interrupted_trace_goes_on_data() {
 
 void CliTraceTest::an_interrupted_trace_goes_on() {
   QFETCH(const int, signal);
+  const QString episodes = "0,1,0,1,0,1,0,1,0,1,0,1";  // so that it is not over before the signal
   const auto file = folder_ / ("interrupted" + std::to_string(signal) + ".h5");
-  const QStringList command{"trace", kModel, kEpisodes, "--out", text(file), "--index", "0,1,0,1"};
+  const QStringList command{"trace", kModel, kEpisodes, "--out", text(file), "--index", episodes};
   QProcess process;
   process.start(QStringLiteral(DEER_PROGRAM), command);
   QTRY_VERIFY_WITH_TIMEOUT(fs::exists(file), 60'000);
@@ -304,7 +305,7 @@ void CliTraceTest::an_interrupted_trace_goes_on() {
   const auto whole = TraceReader::open(file);
   QVERIFY2(before < whole->frames(), "the first run was not interrupted");
   const auto undisturbed = folder_ / ("undisturbed" + std::to_string(signal) + ".h5");
-  QCOMPARE(deer_program({"trace", kModel, kEpisodes, "--out", text(undisturbed), "--index", "0,1,0,1"}).code, 0);
+  QCOMPARE(deer_program({"trace", kModel, kEpisodes, "--out", text(undisturbed), "--index", episodes}).code, 0);
   const auto expected = TraceReader::open(undisturbed);
   QCOMPARE(whole->frames(), expected->frames());
   const auto a = whole->records(0, whole->frames());
