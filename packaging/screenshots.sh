@@ -31,17 +31,17 @@ shot() {
   printf 'screenshots: %s.png, %s, %s KiB\n' "$name" "$size" $(($(stat -c %s "$out/$name.png") / 1024))
 }
 
-episode=(--model "$demo/model" --episode "$demo/episodes" --run)
-shot demo 1600x1000 "${episode[@]}" --frame 8
+episode=(--model "$demo/model" --episode "$demo/episodes" --index 3 --run) # the demo's first, app/gui/start/demo.h
+shot demo 1600x1000 "${episode[@]}" --frame 6
 shot commands 1280x800 "${episode[@]}" --command view.palette
-shot timeline 1280x800 "${episode[@]}" --frame 8 --command view.panels
-shot exits 1280x800 "${episode[@]}" --frame 8 --command view.layout_debug --command exits.3 --command debug.force
-shot budget 1280x800 "${episode[@]}" --frame 8 --command view.layout_budgets
-shot dataset 1600x1000 "${episode[@]}" --frame 8 --command panel.dataset
-shot runs 1280x800 "${episode[@]}" --frame 8 --command runs.keep --command compare.deepest --command runs.show
-shot compare 1280x800 "${episode[@]}" --frame 8 --command compare.deepest --command view.layout_compare
+shot timeline 1280x800 "${episode[@]}" --frame 6 --command view.panels
+shot exits 1280x800 "${episode[@]}" --frame 6 --command view.layout_debug --command exits.3 --command debug.force
+shot budget 1280x800 "${episode[@]}" --frame 6 --command view.layout_budgets
+shot dataset 1600x1000 "${episode[@]}" --frame 6 --command panel.dataset
+shot runs 1280x800 "${episode[@]}" --frame 6 --command runs.keep --command compare.deepest --command runs.show
+shot compare 1280x800 "${episode[@]}" --frame 6 --command compare.deepest --command view.layout_compare
 shot cameras 1280x800 --command file.open_cameras
 shot race 1280x800 --model "$demo/model" --race --world "open the drawer" --seed 3
 shot world 1280x800 --model "$demo/model" --world "open the drawer" --seed 3 --frame 60
-"$programs/deer" trace "$demo/model" "$demo/episodes" --out "$work/run.h5" --index 0 --thumbnails 200 >/dev/null
-shot trace 1280x800 --trace "$work/run.h5" --frame 8
+"$programs/deer" trace "$demo/model" "$demo/episodes" --out "$work/run.h5" --index 3 --thumbnails 200 >/dev/null
+shot trace 1280x800 --trace "$work/run.h5" --frame 6
