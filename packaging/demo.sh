@@ -31,5 +31,5 @@ if [[ ! -s $screenshot ]]; then
   printf 'demo: deerscope ended without writing %s\n' "$screenshot" >&2
   exit 1
 fi
-"$programs/deer" run "$model" "$episode" --table
+"$programs/deer" run "$model" "$episode" --index 3 --table # the one that the window shows
 printf 'demo: the screenshot is %s\n' "$screenshot"

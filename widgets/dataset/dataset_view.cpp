@@ -268,7 +268,7 @@ QString DatasetView::summary() const {
     depth += row.mean_depth * static_cast<double>(row.frames);
   }
   const auto all = static_cast<qint64>(study_->rows().size());
-  auto out = tr("%1 of %2 episodes were run").arg(format_count(run), format_count(all));
+  auto out = tr("%1 of %2 episodes run").arg(format_count(run), format_count(all));
   if (frames > 0) {
     out += tr(", %1 frames, %2 layers on average")
                .arg(format_count(frames), format_fixed(depth / static_cast<double>(frames), 2));
