@@ -101,6 +101,14 @@ QRect ExitHistogram::outline(int exit_index) const {
   return {place.left() + 2, fontMetrics().height() + kBarHeight - tall, place.width() - 4, tall};
 }
 
+QRect ExitHistogram::label(int exit_index) const {
+  const int height = fontMetrics().height();
+  const QRect place = column(exit_index), expected = outline(exit_index);
+  int bottom = bar(exit_index).top();
+  if (expected.height() > 0 && expected.top() < bottom && expected.top() >= bottom - height) bottom = expected.top();
+  return {place.left(), bottom - height, place.width(), height};
+}
+
 QString ExitHistogram::text(int exit_index) const {
   const qint64 count = counts_[static_cast<std::size_t>(exit_index)];
   const double share = total_ > 0 ? 100.0 * static_cast<double>(count) / static_cast<double>(total_) : 0;
@@ -133,8 +141,7 @@ void ExitHistogram::paintEvent(QPaintEvent*) {
     if (total_ > 0 && count > 0) {
       const QString share = tr("%1 %").arg(std::max<qint64>(1, (100 * count + total_ / 2) / total_));
       if (painter.fontMetrics().horizontalAdvance(share) <= place.width()) {
-        painter.drawText(QRect(place.left(), shape.top() - text_height, place.width(), text_height), Qt::AlignCenter,
-                         share);
+        painter.drawText(label(exit), Qt::AlignCenter, share);
       }
     }
     painter.setPen(theme.colors().hairline);

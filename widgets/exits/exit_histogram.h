@@ -20,6 +20,8 @@ class ExitHistogram : public QWidget {
   const std::vector<qint64>& counts() const { return counts_; }
   const std::vector<double>& estimate() const { return estimate_; }
   QRect bar(int exit_index) const;
+  QRect outline(int exit_index) const;  ///< of the estimate; empty if there is none
+  QRect label(int exit_index) const;    ///< of the share, clear of the outline's upper edge
 
   /// Bars can be clicked.
   void set_clickable(bool clickable);
@@ -37,8 +39,7 @@ class ExitHistogram : public QWidget {
 
  private:
   QRect column(int exit_index) const;
-  QRect outline(int exit_index) const;  ///< of the estimate
-  double tallest() const;               ///< share that fills the height
+  double tallest() const;  ///< share that fills the height
   QString text(int exit_index) const;
 
   std::vector<qint64> counts_;

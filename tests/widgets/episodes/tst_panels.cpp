@@ -60,6 +60,7 @@ class PanelsTest : public QObject {
   void undo_and_reset();
   void controls_write_the_policy();
   void the_histogram_counts_frames();
+  void shares_stand_clear_of_the_estimate();
   void browser_lists_and_opens();
   void browser_searches();
   void twenty_thousand_episodes();
@@ -205,6 +206,22 @@ void PanelsTest::the_histogram_counts_frames() {
   const QRect bar = histogram->bar(0);
   QVERIFY(bar.height() > 4);
   QCOMPARE(image.pixelColor(bar.center() * histogram->devicePixelRatioF()), Theme::instance().exit_color(0, 6));
+}
+
+void PanelsTest::shares_stand_clear_of_the_estimate() {
+  ExitHistogram histogram;
+  histogram.resize(240, histogram.sizeHint().height());
+  histogram.set_counts({40, 20, 40}, true);
+  // A little higher than the bar, much higher, lower.
+  for (const auto& shares : {std::vector{0.45, 0.22, 0.33}, {0.1, 0.8, 0.1}, {0.5, 0.1, 0.4}}) {
+    histogram.set_estimate(shares);
+    for (int exit = 0; exit < 3; ++exit) {
+      const QRect label = histogram.label(exit), outline = histogram.outline(exit);
+      QVERIFY(histogram.rect().contains(label));
+      QVERIFY(label.bottom() < histogram.bar(exit).top());
+      QVERIFY2(outline.top() <= label.top() || outline.top() > label.bottom(), qPrintable(QString::number(exit)));
+    }
+  }
 }
 
 void PanelsTest::browser_lists_and_opens() {
