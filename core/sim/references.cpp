@@ -110,7 +110,10 @@ Found among(const Candidates& all, const Reference& reference) {
       return odd_one(all);
     case neither:
       if (all.count(a) == 0 || all.count(b) == 0) return std::nullopt;
-      return all.where([&](std::size_t i) { return all.state.looks[i].colour != a && all.state.looks[i].colour != b; })
+      return all
+          .where([&all, a = a, b = b](std::size_t i) {
+            return all.state.looks[i].colour != a && all.state.looks[i].colour != b;
+          })
           .only();
     case farthest:
       return all.least(all.distance(kArmBase, -1), M::kDistance);

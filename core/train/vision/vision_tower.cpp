@@ -105,7 +105,7 @@ SavedTower freeze_vision_tower(const VisionConfig& config, const std::map<std::s
   SavedTower out;
   out.config = config;
   for (const auto& [name, tensor] : tensors) {
-    const auto copy = [&] { return tensor.detach().to(at::kCPU, at::kFloat).clone(); };
+    const auto copy = [&tensor = tensor] { return tensor.detach().to(at::kCPU, at::kFloat).clone(); };
     if (name.starts_with(kVisionPrefix)) out.tensors[name] = copy();
     if (name.starts_with(kResamplerPrefix)) out.resampler[name] = copy();
   }
