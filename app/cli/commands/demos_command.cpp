@@ -264,14 +264,14 @@ void record(Arguments a) {
 
   Json setup = settings_of(a);
   setup["out"] = fs::absolute(recording.frames()).string();
-  const auto [tasks_before, frames_before] = recording.counts();
+  const auto before = recording.counts();
+  const auto tasks_before = before.first;
+  const auto frames_before = before.second;
   if (tasks_before > 0) std::fprintf(stderr, "resuming after %lld tasks\n", static_cast<long long>(tasks_before));
   std::map<std::size_t, std::pair<int, std::int64_t>> under_way;
   Progress progress;
   const auto start = Clock::now();
   auto last_index = start;
-  constexpr double kFramesATask = 35;  // about
-  const double total = std::max(1.0, kFramesATask * a.episodes + a.scatter - static_cast<double>(frames_before));
   const auto show = [&] {
     auto [tasks, frames] = recording.counts();
     for (const auto& [job, so_far] : under_way) {
@@ -283,7 +283,11 @@ void record(Arguments a) {
     std::snprintf(text, sizeof text, "%lld of %d tasks, %lld frames, %.0f frames/s", static_cast<long long>(tasks),
                   a.episodes, static_cast<long long>(frames),
                   static_cast<double>(frames - frames_before) / std::max(1e-9, seconds));
-    const auto done = static_cast<double>(frames - frames_before);
+    constexpr double kFramesATask = 35;  // about; only to add tasks to scattered frames
+    const auto done =
+        a.scatter > 0 ? static_cast<double>(frames - frames_before) : static_cast<double>(tasks - tasks_before);
+    const double total = a.scatter > 0 ? kFramesATask * a.episodes + a.scatter - static_cast<double>(frames_before)
+                                       : static_cast<double>(a.episodes - tasks_before);
     progress.show(text, done, std::max(done, total));
   };
   WorkerPool::Events events;
