@@ -3,6 +3,7 @@
 // window. Prints rate, drops, latency and resident memory. With --check, fails if frames are lost without
 // being counted or if memory grows.
 #include <QApplication>
+#include <QDeadlineTimer>
 #include <QElapsedTimer>
 #include <QTimer>
 #include <cmath>
@@ -25,6 +26,7 @@ constexpr double kMiB = 1024.0 * 1024.0;
 constexpr std::size_t kPictureRoom = std::size_t{64} << 20;
 // What is kept of each frame for good, features for replays included, is a few kilobytes with the demo model.
 constexpr double kKeptPerFrame = 64 * 1024;
+constexpr qint64 kFewestFrames = 10;
 constexpr double kSlack = 48 * kMiB;  // allocators do not give back all they took
 
 int fail(const char* what) {
@@ -86,6 +88,18 @@ int main(int argc, char** argv) {
     qint64 start_frames = 0;
     const double picture_bytes = 640.0 * 480 * 3 + 320.0 * 240 * 3;
     QElapsedTimer clock;
+    // Reports and frames come by different ways: the drops can be checked where a report is of all frames shown.
+    int counted = 0;
+    int miscounted = 0;
+    QObject::connect(session.live(), &deer::LiveSession::report_changed, &application, [&] {
+      const auto shown = session.frame_count();
+      const auto& cameras = session.live()->report().cameras;
+      if (shown == 0 || cameras.empty() || cameras.front().delivered != shown) return;
+      const auto passed =
+          session.frames()->observation(shown - 1)->frame_id - session.frames()->observation(0)->frame_id + 1;
+      ++counted;
+      if (passed != cameras.front().delivered + cameras.front().dropped) ++miscounted;
+    });
     QTimer timer;
     QObject::connect(&timer, &QTimer::timeout, &application, [&] {
       const bool full = double(session.frame_count()) * picture_bytes > 1.2 * double(kPictureRoom);
@@ -94,7 +108,9 @@ int main(int argc, char** argv) {
         start_frames = session.frame_count();
         clock.start();
       }
-      if (clock.isValid() && clock.elapsed() >= qint64(seconds * 1000)) application.quit();
+      // On a busy machine frames can take a second each.
+      const bool enough = session.frame_count() - start_frames >= kFewestFrames && counted > 0;
+      if (clock.isValid() && clock.elapsed() >= qint64(seconds * 1000) && enough) application.quit();
     });
     timer.start(50);
     application.exec();
@@ -103,9 +119,12 @@ int main(int argc, char** argv) {
     const double end_bytes = double(deer::resident_bytes());
     const auto elapsed_s = double(clock.elapsed()) / 1000;
     session.live()->pause();
-    QCoreApplication::processEvents();
-    const auto frames = session.frame_count() - start_frames;
+    for (QDeadlineTimer deadline(30'000);
+         session.evaluated_count() < session.frame_count() && !deadline.hasExpired();) {
+      QCoreApplication::processEvents(QEventLoop::AllEvents, 50);
+    }
     const auto& report = session.live()->report();
+    const auto frames = session.frame_count() - start_frames;
     const auto latency = session.live()->latency();
     std::printf("%.1f s, %lld frames, %.1f frames a second\n", elapsed_s, static_cast<long long>(frames),
                 double(frames) / elapsed_s);
@@ -114,15 +133,14 @@ int main(int argc, char** argv) {
                   static_cast<long long>(camera.captured), static_cast<long long>(camera.delivered),
                   static_cast<long long>(camera.dropped), camera.reconnects);
     }
+    std::printf("drops checked in %d reports, wrong in %d\n", counted, miscounted);
     std::printf("largest skew %.1f ms\n", report.largest_skew_ms);
     std::printf("capture to screen: median %.1f ms, 95th percentile %.1f ms, %lld frames painted\n", latency.median_ms,
                 latency.p95_ms, static_cast<long long>(latency.count));
     std::printf("resident memory: %.1f MiB at the start, %.1f MiB at the end, %+.2f KiB a frame\n", start_bytes / kMiB,
                 end_bytes / kMiB, frames > 0 ? (end_bytes - start_bytes) / 1024 / double(frames) : 0.0);
     if (check) {
-      if (frames < 10 || session.evaluated_count() != session.frame_count()) {
-        result = fail("frames are without a record");
-      }
+      if (session.evaluated_count() != session.frame_count()) result = fail("frames are without a record");
       if (latency.count == 0) result = fail("nothing was painted");
       if (end_bytes > start_bytes + kSlack + kKeptPerFrame * double(frames)) result = fail("memory grows");
       for (qint64 i = 1; i < session.frame_count() && result == 0; ++i) {
@@ -130,13 +148,7 @@ int main(int argc, char** argv) {
           result = fail("frames are out of order");
         }
       }
-      const auto& camera = report.cameras.at(0);
-      // Two may be under way: captured and not yet looked at, taken and not yet shown.
-      const auto passed = session.frames()->observation(session.frame_count() - 1)->frame_id -
-                          session.frames()->observation(0)->frame_id + 1;
-      if (std::abs(double(passed - camera.delivered - camera.dropped)) > 2 + int(deer::LiveCamera::kKept)) {
-        result = fail("drops are not all counted");
-      }
+      if (miscounted > 0) result = fail("drops are not all counted");
     }
   }
   deer::LiveCamera::wait_for_readers(std::chrono::seconds(2));
