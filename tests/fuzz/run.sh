@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs the fuzz targets of a build folder one after the other, from seeds out of tests/data and make_seeds.py.
 #   tests/fuzz/run.sh BUILD_FOLDER [SECONDS_EACH] [TARGET...]
+# DEER_FUZZ_RUNS: ends a target after so many executions, if that is sooner.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=$here/../data/calvin_mini
@@ -49,7 +50,8 @@ for target in "$@"; do
   # Libraries that lose memory over a file that they refuse: urdfdom the links of one without a root, HDF5 1.10 some
   # hundred bytes where a checksum is wrong.
   leaks=1; case $target in urdf|trace) leaks=0 ;; esac
-  ASAN_OPTIONS=detect_leaks=$leaks "$build/bin/fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
+  ASAN_OPTIONS=detect_leaks=$leaks "$build/bin/fuzz_$target" -max_total_time="$seconds" \
+    -runs="${DEER_FUZZ_RUNS:--1}" -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
     -artifact_prefix="$build/fuzz/$target-" "$corpus" 2>"$build/fuzz/$target.log" || {
     grep -m1 -E 'ERROR|runtime error|SUMMARY' "$build/fuzz/$target.log" || tail -n 3 "$build/fuzz/$target.log"
     echo "$target failed: see $build/fuzz/$target.log"
