@@ -23,8 +23,8 @@ record more --episodes 3600 --noise-chance 0.08 --seed 20263 --split training
 record scattered --episodes 0 --scatter 60000 --seed 20262 --split training
 OMP_NUM_THREADS=1 "$deer" train "$root/packaging/demo_model/training.json"
 
-calibrate() { # calibrate MODEL DATA OUT
-  [[ -s $3 ]] || "$deer" calibrate "$1" "$2" --split validation --samples 4000 --seed 1 --out "$3"
+calibrate() { # calibrate MODEL DATA OUT OPTION...
+  [[ -s $3 ]] || "$deer" calibrate "$1" "$2" --split validation --samples 4000 --seed 1 --out "$3" "${@:4}"
 }
 convert() { # convert MODEL OPTION...
   [[ -s $1/model.safetensors ]] || "$deer" convert "$1" --from run --dtype bfloat16 --note 'trained in the simulated world' "${@:2}"
@@ -45,8 +45,11 @@ convert "$out/model" --thresholds own.json
 calibrate "$out/model" own "$out/calibration.safetensors"
 if [[ ! -s $out/model/gate.safetensors ]]; then
   "$deer" trace "$out/model" own --out own.h5 --resume
-  "$deer" gate own.h5 --out "$out/model/gate.safetensors" --json gate.json --calibration gate_calibration.safetensors
+  "$deer" gate own.h5 --out "$out/model/gate.safetensors" --json gate.json
 fi
+# Episodes that the gate was not trained on say what its predictions mean.
+record played --episodes 300 --split validation --seed 32 --noise-chance 0 --model "$out/model"
+(cd "$out" && calibrate model "$work/played" gate_calibration.safetensors --criterion learned_gate)
 # Episodes of every difficulty; app/gui/start/demo.h names the one that is shown first.
 [[ -s $out/episodes/recording.json ]] ||
   "$deer" demos "$out/episodes" --episodes 12 --segment 1 --split validation --noise-chance 0.02 --seed 20 --tasks \

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the tables and plots of docs/benchmark.md from the results of benchmark.sh.
+"""Writes the tables and plots of docs/benchmark.md from docs/benchmark/SUITE/*.json, which benchmark.sh leaves.
 
-Usage: table.py [RESULTS [DOCS]]      (build/demo/benchmark, docs; needs python3-matplotlib)
+Usage: table.py [DOCS]      (docs; needs python3-matplotlib)
 """
 
 import json
@@ -56,22 +56,17 @@ def read(folder):
     rows.sort(key=lambda row: row["key"])
     if not rows or rows[0]["group"] != "full":
         sys.exit(f"{folder}: holds no full.json; run benchmark.sh first")
-    chains = sorted(solved(rows[0]["data"]))
     for row in rows:
-        lengths = solved(row["data"])
-        if sorted(lengths) != chains:
-            sys.exit(f"{folder}: {row['label']} has other chains than full depth")
-        row["lengths"] = np.array([lengths[chain] for chain in chains], dtype=float)
+        if chains(row) != chains(rows[0]):
+            sys.exit(f"{folder}: {row['label']} has other chains or another model than full depth")
+        row["lengths"] = np.array(row["data"]["solved"], dtype=float)
     return rows
 
 
-def solved(data):
-    """Instructions in a row, by chain."""
-    out = {}
-    for chain in data["results"]:
-        successes = [subtask["success"] for subtask in chain["subtasks"]]
-        out[chain["chain"]] = successes.index(False) if False in successes else len(successes)
-    return out
+def chains(row):
+    """What two rows must share to be compared chain by chain."""
+    settings = row["data"]["settings"]
+    return row["data"]["chains"], settings["seed"], settings["model_sha1"]["model.safetensors"]
 
 
 def resampled(chains, count=4000):
@@ -181,8 +176,8 @@ def replace(text, name, lines):
 
 
 def main():
-    results = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/demo/benchmark"
-    docs = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "docs"
+    docs = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs"
+    results = docs / "benchmark"
     page = docs / "benchmark.md"
     text = page.read_text()
     for suite in SUITES:
