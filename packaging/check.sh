@@ -10,8 +10,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 out=$root/build/check
 cd "$root"
 
-parts=(asan tsan tidy clazy fuzz faults locale headless options package tarball fresh)
+parts=(readers asan tsan tidy clazy fuzz faults locale headless options package tarball fresh)
 declare -A about=(
+  [readers]="five seconds of each fuzz target, and the readers' tests under the sanitizers"
   [asan]="every test under the address and undefined-behaviour sanitizers"
   [tsan]="tests of core and sessions under the thread sanitizer"
   [tidy]="clang-tidy over core, sessions, widgets and app"
@@ -53,6 +54,19 @@ for entry in json.load(open("build/check/tidy/compile_commands.json")):
 PY
 }
 
+# What of the sanitizers fits into CI. One build for both: that of the fuzz targets has the sanitizers.
+check_readers() {
+  needs clang++ clang
+  cmake --preset fuzz -DDEER_WERROR=ON -DDEER_TESTS=ON --log-level=WARNING
+  local targets
+  targets=$(cmake --build build/fuzz --target help | sed -n 's/^\(fuzz_[a-z0-9_]*\): phony$/\1/p')
+  # shellcheck disable=SC2086
+  cmake --build build/fuzz --parallel "${DEER_JOBS:-$(nproc)}" --target $targets tst_core_base tst_core_episodes
+  tests/fuzz/run.sh build/fuzz 5
+  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    ctest --test-dir build/fuzz --output-on-failure --no-tests=error -L '^core/(base|episodes)$'
+}
+
 check_asan() {
   build asan
   # LibTorch, Mesa and Qt keep memory until the end of the program.
@@ -63,7 +77,7 @@ check_asan() {
 check_tsan() {
   build tsan
   TSAN_OPTIONS="suppressions=$root/tests/support/tsan.supp halt_on_error=1" \
-    ctest --test-dir build/tsan --output-on-failure --no-tests=error --timeout 3600 -R '^(core|sessions)'
+    ctest --test-dir build/tsan --output-on-failure --no-tests=error --timeout 3600 -L '^(core|sessions)'
 }
 
 check_tidy() {

@@ -28,6 +28,10 @@ target_compile_options(deer_options INTERFACE
 if(DEER_SANITIZE)
   target_compile_options(deer_options INTERFACE -fsanitize=${DEER_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(deer_options INTERFACE -fsanitize=${DEER_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # Warns without reason under sanitizers, of the standard library's regex among others (GCC bug 105562).
+    target_compile_options(deer_options INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 if(DEER_FUZZ)
   target_compile_options(deer_options INTERFACE -fsanitize=fuzzer-no-link)

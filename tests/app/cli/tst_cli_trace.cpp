@@ -248,7 +248,7 @@ void CliTraceTest::several_traces_are_summed() {
   QVERIFY(both.at("policy") == a.at("policy"));
 
   const auto& total = both.at("total").at("summary");
-  const auto sum = [&](const char* key) {
+  const auto sum = [&a = a, &b = b](const char* key) {
     return a.at("summary").at(key).get<int>() + b.at("summary").at(key).get<int>();
   };
   QCOMPARE(total.at("frames").get<int>(), 25);

@@ -107,7 +107,7 @@ void PowerLossTest::a_disk_that_fails_keeps_the_old_file() {
   const auto file = folder_ / "kept.json";
   write_file_atomically(file, "1");
   fsync_error = EIO;
-  QVERIFY_EXCEPTION_THROWN(write_file_atomically(file, "2"), FileError);
+  QVERIFY_THROWS_EXCEPTION(FileError, write_file_atomically(file, "2"));
   QCOMPARE(read_json(file), Json(1));
   for (const auto& entry : fs::directory_iterator(folder_.path()))
     QVERIFY(entry.path().string().find(".part") == std::string::npos);

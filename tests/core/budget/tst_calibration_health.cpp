@@ -154,7 +154,7 @@ void CalibrationHealthTest::unknown_values() {
   QCOMPARE(health[1].seen, std::int64_t(0));
   QVERIFY(std::isnan(health[1].distance) && !health[1].drifted);
   QVERIFY(std::isnan(health[1].seen_quantiles[0]));
-  QVERIFY_EXCEPTION_THROWN(calibration_health(set, {{}}, {}), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, calibration_health(set, {{}}, {}));
 }
 
 DEER_SUITE(CalibrationHealthTest)

@@ -105,10 +105,10 @@ void ThresholdSolverTest::values_that_are_not_numbers_never_leave() {
 
 void ThresholdSolverTest::bad_input_is_refused() {
   const std::vector<float> numbers{1, 2, 3};
-  QVERIFY_EXCEPTION_THROWN(solve_thresholds({numbers, 1, 3}, std::vector<float>{0.5F, 0.5F}), Error);
-  QVERIFY_EXCEPTION_THROWN(solve_thresholds({{}, 2, 0}, std::vector<float>{0.5F, 0.5F}), Error);
-  QVERIFY_EXCEPTION_THROWN(target_shares(ExitDistribution::exponential, 0.0, 3, false), Error);
-  QVERIFY_EXCEPTION_THROWN(parse_exit_distribution("uniform"), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, solve_thresholds({numbers, 1, 3}, std::vector<float>{0.5F, 0.5F}));
+  QVERIFY_THROWS_EXCEPTION(Error, solve_thresholds({{}, 2, 0}, std::vector<float>{0.5F, 0.5F}));
+  QVERIFY_THROWS_EXCEPTION(Error, target_shares(ExitDistribution::exponential, 0.0, 3, false));
+  QVERIFY_THROWS_EXCEPTION(Error, parse_exit_distribution("uniform"));
 }
 
 DEER_SUITE(ThresholdSolverTest)

@@ -180,7 +180,7 @@ void DebugTest::expressions_change_nothing() {
   Expression moved = std::move(expression);
   QCOMPARE(moved.value(), 6.0);
   for (const auto* const text : {"depth += 1", "depth -= 1", "depth = exit", "depth *= 2"}) {
-    QVERIFY_EXCEPTION_THROWN(Expression(text, variables), ExpressionError);
+    QVERIFY_THROWS_EXCEPTION(ExpressionError, Expression(text, variables));
   }
   QCOMPARE(variables->values()[0], 3.0);
 }
@@ -219,7 +219,7 @@ void DebugTest::values_of_a_frame() {
   close("delta3", 0.04 / 3);
   close("threshold1", 0.025);
   QVERIFY(std::isnan(value_of(values, "llm_gflops")));
-  QVERIFY_EXCEPTION_THROWN(value_of(values, "delta4"), ExpressionError);
+  QVERIFY_THROWS_EXCEPTION(ExpressionError, value_of(values, "delta4"));
   values.set(record, nullptr);
   close("gripper_flip + exit_change", 0);
   // Without a model every name that one might have is known.

@@ -181,7 +181,7 @@ class TestAttentionMap : public QObject {
     DEER_VERIFY_ERROR(engine->attend(input(1), 2), "no exit after layer 2");
     std::stop_source stop;
     stop.request_stop();
-    QVERIFY_EXCEPTION_THROWN(engine->attend(input(1), 1, stop.get_token()), Cancelled);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, engine->attend(input(1), 1, stop.get_token()));
   }
 };
 

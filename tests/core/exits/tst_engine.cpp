@@ -79,7 +79,7 @@ void EngineTest::replay_equals_running_again() {
   QVERIFY2(changed, "the two policies never differed: the comparison shows nothing");
   std::stop_source stop;
   stop.request_stop();
-  QVERIFY_EXCEPTION_THROWN(engine->replay(records, other, stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, engine->replay(records, other, stop.get_token()));
   // Without the features nothing can be replayed.
   engine->reset();
   const std::vector<FrameRecordPtr> shallow{engine->step(input(0), RunMode::policy)};
@@ -228,7 +228,7 @@ void EngineTest::a_state_that_does_not_fit() {
   bad.held_layer = 6;
   DEER_VERIFY_ERROR(engine->restore(bad), "a layer that the model");
   bad = good;
-  bad.repeated.emplace();
+  bad.repeated = RolloutState::Repeated{};
   DEER_VERIFY_ERROR(engine->restore(bad), "an action of 0 numbers");
   QCOMPARE(engine->step(input(1), RunMode::policy)->action, quiet->step(input(1), RunMode::policy)->action);
   EngineOptions options;
@@ -242,7 +242,7 @@ void EngineTest::cancel_leaves_the_state() {
   std::stop_source stop;
   stop.request_stop();
   for (int i = 0; i < 3; ++i) {
-    QVERIFY_EXCEPTION_THROWN(engine->step(input(9), RunMode::probe, stop.get_token()), Cancelled);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, engine->step(input(9), RunMode::probe, stop.get_token()));
     QCOMPARE(engine->step(input(i), RunMode::probe)->action, quiet->step(input(i), RunMode::probe)->action);
   }
 }

@@ -168,7 +168,7 @@ void FeatureSimilarityTest::cka_of_too_little() {
 void FeatureSimilarityTest::cka_can_be_cancelled() {
   std::stop_source stop;
   stop.request_stop();
-  QVERIFY_EXCEPTION_THROWN(linear_cka(random_records(5, 4), kLayers, 1000, stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, linear_cka(random_records(5, 4), kLayers, 1000, stop.get_token()));
 }
 
 }  // namespace deer

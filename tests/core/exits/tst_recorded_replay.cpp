@@ -172,7 +172,7 @@ void RecordedReplayTest::other_deltas_are_computed_from_actions() {
   }
   auto by_feature = policy(0.02);
   by_feature.criterion = Criterion::feature_similarity;
-  QVERIFY_EXCEPTION_THROWN((void)engine->replay(frames, by_feature), Error);  // there are no features
+  QVERIFY_THROWS_EXCEPTION(Error, (void)engine->replay(frames, by_feature));  // there are no features
 }
 
 void RecordedReplayTest::an_ensemble_is_the_mean_of_both_actions() {
@@ -212,7 +212,7 @@ void RecordedReplayTest::frames_without_their_deeper_exits() {
   QVERIFY(deep[3]->mode == RunMode::policy);
   auto forced = policy(0.012);
   forced.forced_layers[3] = 19;
-  QVERIFY_EXCEPTION_THROWN((void)engine->replay(frames, forced), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, (void)engine->replay(frames, forced));
   // Without any exit a frame keeps what it did.
   short_one.exits.clear();
   frames[3] = std::make_shared<const FrameRecord>(short_one);
@@ -222,15 +222,15 @@ void RecordedReplayTest::frames_without_their_deeper_exits() {
 void RecordedReplayTest::what_cannot_be_done_is_refused() {
   const auto frames = recorded();
   const auto engine = make_recorded_engine(summary(), policy(0.012));
-  QVERIFY_EXCEPTION_THROWN((void)engine->step({}, RunMode::probe), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, (void)engine->step({}, RunMode::probe));
   auto few = policy(0.012);
   few.thresholds.resize(3);
-  QVERIFY_EXCEPTION_THROWN((void)engine->replay(frames, few), Error);
-  QVERIFY_EXCEPTION_THROWN(engine->set_policy(few), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, (void)engine->replay(frames, few));
+  QVERIFY_THROWS_EXCEPTION(Error, engine->set_policy(few));
   std::stop_source stop;
   stop.request_stop();
-  QVERIFY_EXCEPTION_THROWN((void)engine->replayer(ReplayFrames::of(frames))->update(policy(0.1), stop.get_token()),
-                           Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled,
+                           (void)engine->replayer(ReplayFrames::of(frames))->update(policy(0.1), stop.get_token()));
 }
 
 DEER_SUITE(RecordedReplayTest)

@@ -411,7 +411,7 @@ void ReplayTest::cancelled_updates_change_nothing() {
   const auto first = replayer->update(plain_policy(family));
   std::stop_source stop;
   stop.request_stop();
-  QVERIFY_EXCEPTION_THROWN(replayer->update(plain_policy(family, 3), stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, replayer->update(plain_policy(family, 3), stop.get_token()));
   QCOMPARE(replayer->records(), first);
   auto bad = plain_policy(family);
   bad.thresholds = {1};
@@ -423,13 +423,12 @@ void ReplayTest::cancelled_updates_change_nothing() {
   std::stop_source later;
   int seen = 0;
   const std::vector<ExitPolicy> policies{plain_policy(family), plain_policy(family, 2)};
-  QVERIFY_EXCEPTION_THROWN(replay_many(
-                               *family.model, ReplayFrames::of(family.recorded), policies,
-                               [&](std::size_t, std::int64_t, const FrameRecordPtr&) {
-                                 if (++seen == 10) later.request_stop();
-                               },
-                               later.get_token()),
-                           Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, replay_many(
+                                          *family.model, ReplayFrames::of(family.recorded), policies,
+                                          [&](std::size_t, std::int64_t, const FrameRecordPtr&) {
+                                            if (++seen == 10) later.request_stop();
+                                          },
+                                          later.get_token()));
   QVERIFY(seen >= 10 && seen < 38);
 }
 

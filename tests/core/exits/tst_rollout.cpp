@@ -297,7 +297,7 @@ void RolloutTest::a_failed_step_changes_nothing() {
     quiet.set_policy(policy);
     for (int step = 0; step < 6; ++step) {
       FailingFeatures failing(3);
-      QVERIFY_EXCEPTION_THROWN(disturbed.step(failing, mode), Cancelled);
+      QVERIFY_THROWS_EXCEPTION(Cancelled, disturbed.step(failing, mode));
       RandomFeatures a(step);
       RandomFeatures b(step);
       QCOMPARE(disturbed.step(a, mode).action, quiet.step(b, mode).action);
@@ -312,7 +312,7 @@ void RolloutTest::a_failed_step_changes_nothing() {
   refreshed.step(features, RunMode::policy);
   QVERIFY(!refreshed.state().empty());
   FailingFeatures failing(0);
-  QVERIFY_EXCEPTION_THROWN(refreshed.step(failing, RunMode::policy), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, refreshed.step(failing, RunMode::policy));
   QVERIFY(!refreshed.state().empty());
 }
 
@@ -323,7 +323,7 @@ void RolloutTest::names_round_trip() {
        {Criterion::action_delta, Criterion::feature_similarity, Criterion::time_step, Criterion::fixed_exit}) {
     QCOMPARE(parse_criterion(to_string(c)), c);
   }
-  QVERIFY_EXCEPTION_THROWN(parse_delta_type("euclid"), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, parse_delta_type("euclid"));
 }
 
 void RolloutTest::policies_that_do_not_fit_data() {

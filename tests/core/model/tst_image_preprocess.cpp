@@ -175,13 +175,13 @@ void ImagePreprocessTest::only_the_crop_is_computed() {
 
 void ImagePreprocessTest::bad_images_are_refused() {
   const Image good = made_up_image(2, 2, false);
-  QVERIFY_EXCEPTION_THROWN(deer::preprocess_image(Image{}), deer::Error);
-  QVERIFY_EXCEPTION_THROWN(deer::preprocess_image(Image{2, 2, std::vector<std::uint8_t>(11)}), deer::Error);
-  QVERIFY_EXCEPTION_THROWN(deer::preprocess_image(Image{-2, -2, std::vector<std::uint8_t>(12)}), deer::Error);
+  QVERIFY_THROWS_EXCEPTION(deer::Error, deer::preprocess_image(Image{}));
+  QVERIFY_THROWS_EXCEPTION(deer::Error, deer::preprocess_image(Image{2, 2, std::vector<std::uint8_t>(11)}));
+  QVERIFY_THROWS_EXCEPTION(deer::Error, deer::preprocess_image(Image{-2, -2, std::vector<std::uint8_t>(12)}));
   constexpr int kHuge = std::numeric_limits<int>::max();
-  QVERIFY_EXCEPTION_THROWN(deer::preprocess_image(Image{kHuge, kHuge, std::vector<std::uint8_t>(12)}), deer::Error);
-  QVERIFY_EXCEPTION_THROWN(deer::preprocess_image(good, 0), deer::Error);
-  QVERIFY_EXCEPTION_THROWN(deer::preprocess_image(good, 5000), deer::Error);
+  QVERIFY_THROWS_EXCEPTION(deer::Error, deer::preprocess_image(Image{kHuge, kHuge, std::vector<std::uint8_t>(12)}));
+  QVERIFY_THROWS_EXCEPTION(deer::Error, deer::preprocess_image(good, 0));
+  QVERIFY_THROWS_EXCEPTION(deer::Error, deer::preprocess_image(good, 5000));
   QCOMPARE(deer::preprocess_image(good, 1).planes.size(), std::size_t{3});
 }
 

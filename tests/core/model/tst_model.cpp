@@ -417,7 +417,7 @@ void ModelTest::loading_can_be_cancelled() {
     QVERIFY(done <= total);
     if (done > total / 2) stop.request_stop();
   };
-  QVERIFY_EXCEPTION_THROWN(load_model(open_model_files(kTiny), options), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, load_model(open_model_files(kTiny), options));
 }
 
 void ModelTest::devices_and_dtypes_are_named() {

@@ -171,8 +171,8 @@ void ParityTest::missing_golden_tensors_fail() {
 
 void ParityTest::folders_without_golden_data_are_errors() {
   QTemporaryDir dir;
-  QVERIFY_EXCEPTION_THROWN(run(dir.path().toStdString()), FileError);
-  QVERIFY_EXCEPTION_THROWN(run(fs::path(dir.path().toStdString()) / "missing"), FileError);
+  QVERIFY_THROWS_EXCEPTION(FileError, run(dir.path().toStdString()));
+  QVERIFY_THROWS_EXCEPTION(FileError, run(fs::path(dir.path().toStdString()) / "missing"));
 }
 
 DEER_SUITE(ParityTest)

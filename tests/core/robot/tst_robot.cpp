@@ -6,7 +6,6 @@
 
 #include "core/episodes/open/open_source.h"
 #include "core/robot/action.h"
-#include "core/robot/arm_model.h"
 #include "core/robot/panda.h"
 #include "tests/support/suite.h"
 #include "tests/support/temporary_folder.h"
@@ -49,34 +48,6 @@ class TestRobot : public QObject {
     QVERIFY(!panda.links().front().visuals.empty());
     DEER_VERIFY_ERROR(panda.link_index("elbow"), "has no link 'elbow'; it has panda_link0, ");
     DEER_VERIFY_ERROR(panda.base_from_links(std::vector<double>(7)), "has 9 joints, but 7 positions were given");
-  }
-
-  void a_robot_without_any_mesh_is_a_skeleton() {
-    const TemporaryFolder folder;
-    const auto urdf = [&](const std::string& shape) {
-      return folder.write("r.urdf",
-                          "<robot name='r'><link name='a'>" + shape + "</link><link name='b'>" + shape +
-                              "</link><link name='c'/><joint name='j' type='revolute'><parent link='a'/><child "
-                              "link='b'/><origin xyz='0 0.3 0'/><axis xyz='0 0 1'/><limit lower='-1' upper='1' "
-                              "effort='1' velocity='1'/></joint><joint name='k' type='fixed'><parent link='b'/><child "
-                              "link='c'/><origin xyz='0.1 0 0.1'/></joint></robot>");
-    };
-    const auto model = ArmModel::load(urdf("<visual><geometry><mesh filename='gone.stl'/></geometry></visual>"));
-    QVERIFY(model->is_skeleton());
-    QCOMPARE(model->problems().size(), std::size_t{1});
-    QCOMPARE(model->visuals(0).size(), std::size_t{1});  // the rod to b
-    QCOMPARE(model->visuals(1).size(), std::size_t{2});  // a ball at the joint, and the rod to c
-    for (const auto& [link, end] : {std::pair{0, Vector3{0, 0.3, 0}}, {1, Vector3{0.1, 0, 0.1}}}) {
-      const auto rod = model->visuals(std::size_t(link)).back();
-      QVERIFY(rod.kind == RobotVisual::Kind::cylinder);
-      const auto half = rod.size[1] / 2;
-      QVERIFY(distance(rod.link_from_visual * Vector3{0, 0, half}, end) < 1e-12);
-      QVERIFY(distance(rod.link_from_visual * Vector3{0, 0, -half}, {}) < 1e-12);
-      QVERIFY(!model->mesh(std::size_t(link), 0));
-    }
-    // One shape that can be drawn is enough.
-    QVERIFY(!ArmModel::load(urdf("<visual><geometry><sphere radius='0.1'/></geometry></visual>"))->is_skeleton());
-    QVERIFY(!ArmModel::load(kUrdf)->is_skeleton());
   }
 
   // The two reference poses of the kinematic table.

@@ -326,7 +326,7 @@ void HeadTest::cancel_ends_the_fetch() {
     stop.request_stop();
   });
   const auto cache = folder_ / "cancelled";
-  QVERIFY_EXCEPTION_THROWN(connect_engine(server.address, {}, cache, {}, stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, connect_engine(server.address, {}, cache, {}, stop.get_token()));
   QCOMPARE(files_in(cache / (server.described.head().fingerprint() + kHeadsExtension)), std::size_t(0));
   // A server that stalls does not hold the client longer than the deadline.
   RemoteOptions options;

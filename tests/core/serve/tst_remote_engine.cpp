@@ -236,7 +236,7 @@ void RemoteEngineTest::a_server_that_stays_away() {
   DEER_VERIFY_ERROR(never->step(served_input(0), RunMode::policy), "no server answers");
   std::stop_source stop;
   stop.request_stop();
-  QVERIFY_EXCEPTION_THROWN(remote->step(served_input(0), RunMode::policy, stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, remote->step(served_input(0), RunMode::policy, stop.get_token()));
 }
 
 void RemoteEngineTest::cancel_leaves_the_rollout() {
@@ -248,7 +248,7 @@ void RemoteEngineTest::cancel_leaves_the_rollout() {
     while (gate->begun == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     stop.request_stop();
   });
-  QVERIFY_EXCEPTION_THROWN(remote->step(served_input(9), RunMode::policy, stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, remote->step(served_input(9), RunMode::policy, stop.get_token()));
   // The server's step ends too, and the rollout continues as if it had never begun.
   QTRY_COMPARE(gate->cancelled.load(), 1);
   gate->let_go();

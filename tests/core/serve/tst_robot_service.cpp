@@ -223,7 +223,7 @@ void RobotServiceTest::an_interrupted_step_leaves_the_next_one_right() {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     stop.request_stop();
   });
-  QVERIFY_EXCEPTION_THROWN(robot->step(served_input(7), RunMode::policy, stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, robot->step(served_input(7), RunMode::policy, stop.get_token()));
   QTest::qWait(300);  // the server looks ten times a second
   window.pause(false);
   const auto found = robot->step(served_input(1), RunMode::policy);

@@ -179,7 +179,7 @@ void TestExpertLabels::tasks_about_blocks_can_always_be_labelled() {
 
 void TestExpertLabels::refuses_states_that_do_not_match() {
   const std::vector<float> robot(30), scene(24);
-  QVERIFY_EXCEPTION_THROWN(label_with_another_task(robot, scene, {}, {}, 0), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, label_with_another_task(robot, scene, {}, {}, 0));
 }
 
 DEER_SUITE(TestExpertLabels)

@@ -87,7 +87,7 @@ class TestFeatureMap : public QObject {
     std::stop_source stop;
     stop.request_stop();
     records.push_back(record(4, {2, 1}, {}, 1));
-    QVERIFY_EXCEPTION_THROWN(map_features(records, {}, 1000, stop.get_token()), Cancelled);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, map_features(records, {}, 1000, stop.get_token()));
   }
 };
 

@@ -382,13 +382,13 @@ void TraceTest::other_layouts_are_kept() {
 
   // DeeR's records do not fit, nor do actions of another size.
   const auto writer = TraceWriter::append_to(folder / "arms.h5");
-  QVERIFY_EXCEPTION_THROWN(writer->append(test::made_up_record(0)), FileError);
+  QVERIFY_THROWS_EXCEPTION(FileError, writer->append(test::made_up_record(0)));
   auto short_one = test::two_arm_record(metadata, 0);
   short_one.exits[2].action = short_one.exits[2].action = ActionValues(std::vector<float>(14, 0));
-  QVERIFY_EXCEPTION_THROWN(writer->append(short_one), FileError);
+  QVERIFY_THROWS_EXCEPTION(FileError, writer->append(short_one));
   auto details_of_seven = test::two_arm_details(0);
   details_of_seven.recorded_action.resize(7);
-  QVERIFY_EXCEPTION_THROWN(writer->append(test::two_arm_record(metadata, 0), details_of_seven), FileError);
+  QVERIFY_THROWS_EXCEPTION(FileError, writer->append(test::two_arm_record(metadata, 0), details_of_seven));
   QCOMPARE(writer->frames(), kFrames);
 }
 

@@ -23,7 +23,8 @@ ImagePtr picture(int width, int height, int shade) {
   auto image = std::make_shared<Image>();
   image->width = width;
   image->height = height;
-  for (int i = 0; i < width * height * 3; ++i) image->rgb.push_back(static_cast<std::uint8_t>(i * i / 7 + shade));
+  for (unsigned i = 0; i < unsigned(width * height * 3); ++i)
+    image->rgb.push_back(static_cast<std::uint8_t>(i * i / 7 + unsigned(shade)));
   return image;
 }
 

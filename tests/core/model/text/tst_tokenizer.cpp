@@ -304,9 +304,9 @@ void TokenizerTest::bad_files_are_refused() {
 
 void TokenizerTest::files_cut_or_damaged_never_crash() {
   const auto text = small_tokenizer().dump();
-  QVERIFY_EXCEPTION_THROWN(Tokenizer::load(kData / "no_such_file.json"), deer::FileError);
+  QVERIFY_THROWS_EXCEPTION(deer::FileError, Tokenizer::load(kData / "no_such_file.json"));
   for (std::size_t size = 0; size < text.size(); size += 7) {
-    QVERIFY_EXCEPTION_THROWN(Tokenizer::load(write(text.substr(0, size))), deer::FileError);
+    QVERIFY_THROWS_EXCEPTION(deer::FileError, Tokenizer::load(write(text.substr(0, size))));
   }
   std::mt19937 random(1);
   int refused = 0;

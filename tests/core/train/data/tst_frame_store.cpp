@@ -185,7 +185,7 @@ void TestFrameStore::goesOnAfterAStop() {
   stop.request_stop();
   options.stop = stop.get_token();
   options.image_size = 12;
-  QVERIFY_EXCEPTION_THROWN(make_frame_store(folder / "store", {split}, options), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, make_frame_store(folder / "store", {split}, options));
   // The old store is there until the new one is whole.
   QCOMPARE(FrameStore::open(folder / "store")->id(), store->id());
 }

@@ -224,7 +224,7 @@ void GateTrainingTest::training_can_be_cancelled() {
     epochs = epoch;
     if (epoch == 2) stop.request_stop();
   };
-  QVERIFY_EXCEPTION_THROWN(train_gate(samples, split, options), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, train_gate(samples, split, options));
   QCOMPARE(epochs, 2);
 }
 

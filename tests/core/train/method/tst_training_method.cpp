@@ -56,7 +56,7 @@ void TrainingMethodTest::heads_equal_the_action_head_of_inference() {
     QVERIFY(at::allclose(all.gripper_logit[i], one.gripper_logit, 0, 2e-6));
     ++i;
   }
-  QVERIFY_EXCEPTION_THROWN(run_heads({first}, features), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, run_heads({first}, features));
 }
 
 void TrainingMethodTest::dropout_stands_where_the_mode_says() {
@@ -154,7 +154,7 @@ void TrainingMethodTest::schedules_warm_up_and_fall() {
   QCOMPARE(schedule_factor(Schedule::linear, 60, 110, 10), 0.5);
   QCOMPARE(schedule_factor(Schedule::linear, 110, 110, 10, 0.2), 0.2);
   QVERIFY(std::abs(schedule_factor(Schedule::cosine, 60, 110, 10, 0.2) - 0.6) < 1e-12);
-  QVERIFY_EXCEPTION_THROWN(parse_schedule("step"), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, parse_schedule("step"));
 }
 
 void TrainingMethodTest::learning_rate_scales_as_the_reference() {
@@ -283,7 +283,7 @@ void TrainingMethodTest::optimizer_state_goes_on() {
   QCOMPARE(largest_difference(straight, broken), 0.0);
   auto wrong = state;
   wrong["exp_avg.lm_head.a"] = at::ones({5});
-  QVERIFY_EXCEPTION_THROWN(after.set_state(wrong), Error);
+  QVERIFY_THROWS_EXCEPTION(Error, after.set_state(wrong));
 }
 
 void TrainingMethodTest::clipping_scales_to_the_norm() {
@@ -303,7 +303,7 @@ void TrainingMethodTest::the_log_drops_rows_that_will_be_written_again() {
   {
     TrainingLog log(file, {"loss"}, {}, "joint", 0);
     for (int step = 1; step <= 5; ++step) log.add(step, {0.5 * step});
-    QVERIFY_EXCEPTION_THROWN(log.add(6, {1, 2}), FileError);
+    QVERIFY_THROWS_EXCEPTION(FileError, log.add(6, {1, 2}));
   }
   // A row that was cut off while it was written is written again.
   std::ofstream(file, std::ios::app) << "joint,3";

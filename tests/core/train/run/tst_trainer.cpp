@@ -130,7 +130,7 @@ void TrainerTest::a_stopped_run_ends_like_an_undisturbed_one() {
     callbacks.progress = [&](const TrainingProgress&) {
       if (++steps == when) source.request_stop();
     };
-    QVERIFY_EXCEPTION_THROWN(train(place, toy_options(), callbacks, source.get_token()), Cancelled);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, train(place, toy_options(), callbacks, source.get_token()));
     train(place, toy_options());
     QCOMPARE(largest_difference(expected, result(place)), 0.0);
     QCOMPARE(lines(place / "log.csv").size(), std::size_t{12});
@@ -197,7 +197,7 @@ void TrainerTest::the_result_is_a_model() {
   QCOMPARE(loaded.model->exit_layers(), (std::vector<int>{1, 3}));
   QVERIFY(largest_difference(toy_model().parameters(), result(folder.path())) > 1e-3);
   fs::resize_file(folder / "state.safetensors", 1000);
-  QVERIFY_EXCEPTION_THROWN(train(folder.path(), toy_options()), FileError);
+  QVERIFY_THROWS_EXCEPTION(FileError, train(folder.path(), toy_options()));
 }
 
 void TrainerTest::logs_have_a_row_for_each_step() {

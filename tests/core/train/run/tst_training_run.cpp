@@ -207,7 +207,7 @@ void TrainingRunTest::mistakes_are_named() {
   json = small_run();
   json["output"] = "stopped";
   const auto file = folder_.write("stopped.json", json.dump());
-  QVERIFY_EXCEPTION_THROWN(run(file, stop.get_token()), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, run(file, stop.get_token()));
 }
 
 DEER_SUITE(TrainingRunTest)

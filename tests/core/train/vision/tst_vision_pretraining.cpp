@@ -279,8 +279,8 @@ void TestVisionPretraining::resumeEqualsUninterrupted() {
   callbacks.progress = [&](const VisionProgress& now) {
     if (now.step == 13) stop.request_stop();
   };
-  QVERIFY_EXCEPTION_THROWN(pretrain_vision(*store_, folder_ / "broken", stopped, callbacks, stop.get_token()),
-                           Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled,
+                           pretrain_vision(*store_, folder_ / "broken", stopped, callbacks, stop.get_token()));
   QVERIFY(fs::exists(folder_ / "broken" / "state.safetensors"));
   const auto resumed = pretrain_vision(*store_, folder_ / "broken", stopped);
   QCOMPARE(resumed.loss, whole.loss);
@@ -387,7 +387,7 @@ void TestVisionPretraining::cacheIsMadeAnewForAnotherTower() {
   QVERIFY(!worked);
   make_token_cache(path, *store_, second, options);
   QVERIFY(worked);
-  QVERIFY_EXCEPTION_THROWN(TokenCache::open(path, *store_, first), FileError);
+  QVERIFY_THROWS_EXCEPTION(FileError, TokenCache::open(path, *store_, first));
 
   FrameStoreOptions store_options;
   store_options.image_size = 32;
@@ -399,7 +399,7 @@ void TestVisionPretraining::cacheIsMadeAnewForAnotherTower() {
   std::stop_source stop;
   stop.request_stop();
   options.stop = stop.get_token();
-  QVERIFY_EXCEPTION_THROWN(make_token_cache(folder_ / "t5" / "tokens.bin", *store_, first, options), Cancelled);
+  QVERIFY_THROWS_EXCEPTION(Cancelled, make_token_cache(folder_ / "t5" / "tokens.bin", *store_, first, options));
   QVERIFY(!fs::exists(folder_ / "t5" / "tokens.bin"));
   options.stop = {};
   QVERIFY(make_token_cache(folder_ / "t5" / "tokens.bin", *store_, first, options) != nullptr);
