@@ -4,7 +4,7 @@
 # at this commit is not run again, so an interrupted check resumes. Ends with a table of all parts.
 # Usage: packaging/check.sh [--again] [PART...]      (no part: all; --again: also those that passed)
 #        packaging/check.sh --list
-# DEER_FUZZ_SECONDS: for each fuzz target (60). DEER_FAULT_TRIES: for each fault (100). Needs the packages of packaging/setup.sh, and those that a part names.
+# DEER_FUZZ_SECONDS: for each fuzz target (60). DEER_FAULT_TRIES: for each fault (100). Needs packaging/setup.sh --checks.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 out=$root/build/check
@@ -31,7 +31,7 @@ say() { printf 'check: %s\n' "$*"; }
 
 needs() { # needs PROGRAM PACKAGE
   command -v "$1" >/dev/null || {
-    say "$1 is missing: install the package $2"
+    say "$1 is missing: packaging/setup.sh --checks installs the package $2"
     return 1
   }
 }
@@ -62,7 +62,7 @@ check_readers() {
   targets=$(cmake --build build/fuzz --target help | sed -n 's/^\(fuzz_[a-z0-9_]*\): phony$/\1/p')
   # shellcheck disable=SC2086
   cmake --build build/fuzz --parallel "${DEER_JOBS:-$(nproc)}" --target $targets tst_core_base tst_core_episodes
-  tests/fuzz/run.sh build/fuzz 5
+  DEER_FUZZ_SEED=1 tests/fuzz/run.sh build/fuzz 5
   ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     ctest --test-dir build/fuzz --output-on-failure --no-tests=error -L '^core/(base|episodes)$'
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Installs what Deerscope needs to build, run and be tested, on Debian 12 and Ubuntu 24.04.
-# Usage: packaging/setup.sh [--list]
-#   --list  prints the packages and installs nothing
+# Usage: packaging/setup.sh [--list | --fuzz | --checks]
+#   --list    prints the packages and installs nothing
+#   --fuzz    installs what the fuzz targets need, too
+#   --checks  installs what packaging/check.sh needs, too
 # Apache Arrow, which reads LeRobot datasets, is in neither distribution: the wheel of pyarrow holds its libraries and
 # headers, and goes into build/arrow. DEER_ARROW=off leaves it out; without it only LeRobot datasets do not open.
 # Does nothing if everything is installed. A LibTorch in CMAKE_PREFIX_PATH replaces the distribution's. If the
@@ -35,6 +37,9 @@ packages=(
   xvfb xauth locales
   python3-numpy python3-h5py python3-pytest python3-grpcio python3-protobuf
 )
+
+for_fuzz=(clang libclang-rt-dev)
+for_checks=("${for_fuzz[@]}" clang-tidy clazy debootstrap help2man lintian patchelf)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -214,8 +219,10 @@ main() {
       printf '%s\n' "${packages[@]}"
       return
       ;;
+    --fuzz) packages+=("${for_fuzz[@]}") ;;
+    --checks) packages+=("${for_checks[@]}") ;;
     '') ;;
-    *) fail "unknown argument '$1'; usage: packaging/setup.sh [--list]" ;;
+    *) fail "unknown argument '$1'; usage: packaging/setup.sh [--list | --fuzz | --checks]" ;;
   esac
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     fail "there is no apt-get here: only Debian 12 and Ubuntu 24.04 are set up by this script." \

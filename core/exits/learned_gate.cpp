@@ -284,7 +284,10 @@ GatePrediction GateFrame::next(std::span<const float> feature, float action_delt
     }
     squares += slope * slope;
   }
-  const double bounded = std::clamp(static_cast<double>(output), -20.0, 20.0);
+  // Features that are not numbers, or weights that overflow: as far as can be, so that the frame goes on.
+  constexpr double kFarthest = 20;
+  const bool known = !std::isnan(output) && std::ranges::all_of(first_, [](float v) { return std::isfinite(v); });
+  const double bounded = known ? std::clamp(static_cast<double>(output), -kFarthest, kFarthest) : kFarthest;
   const double raw = static_cast<double>(w.unit) * std::exp(bounded);
   const auto [distance, slope] = calibrated(w.calibration[exit], raw);
   const double change = std::sqrt(squares) * (gate_->state_sensitivity_ + gate_->difference_sensitivity_);

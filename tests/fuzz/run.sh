@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs the fuzz targets of a build folder one after the other, from seeds out of tests/data and make_seeds.py.
 #   tests/fuzz/run.sh BUILD_FOLDER [SECONDS_EACH] [TARGET...]
-# DEER_FUZZ_RUNS: ends a target after so many executions, if that is sooner.
+# DEER_FUZZ_RUNS: ends a target after so many executions, if that is sooner. DEER_FUZZ_SEED: the same inputs each time.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=$here/../data/calvin_mini
@@ -57,7 +57,7 @@ for target in "$@"; do
   # hundred bytes where a checksum is wrong.
   leaks=1; case $target in urdf|trace) leaks=0 ;; esac
   ASAN_OPTIONS=detect_leaks=$leaks "$build/bin/fuzz_$target" -max_total_time="$seconds" \
-    -runs="${DEER_FUZZ_RUNS:--1}" -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
+    -runs="${DEER_FUZZ_RUNS:--1}" -seed="${DEER_FUZZ_SEED:-0}" -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
     -artifact_prefix="$build/fuzz/$target-" "$corpus" 2>"$build/fuzz/$target.log" || {
     grep -m1 -E 'ERROR|runtime error|SUMMARY' "$build/fuzz/$target.log" || tail -n 3 "$build/fuzz/$target.log"
     echo "$target failed: see $build/fuzz/$target.log"

@@ -3,6 +3,7 @@
 
 #include <QTest>
 #include <fstream>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/exits/decision.h"
@@ -58,6 +59,7 @@ class LearnedGateTest : public QObject {
   void equal_inputs_give_equal_numbers();
   void the_tolerance_covers_rounding();
   void calibration_is_increasing();
+  void a_prediction_that_is_no_number_is_far();
   void invalid_weights_are_refused_data();
   void invalid_weights_are_refused();
   void a_file_keeps_everything();
@@ -150,6 +152,22 @@ void LearnedGateTest::calibration_is_increasing() {
   for (std::size_t i = 1; i < pairs.size(); ++i) {
     if (pairs[i].first > pairs[i - 1].first) QVERIFY(pairs[i].second > pairs[i - 1].second);
   }
+}
+
+void LearnedGateTest::a_prediction_that_is_no_number_is_far() {
+  const auto weights = test::made_gate_weights(kExits, kFeatures, kState);
+  const LearnedGate gate(weights);
+  constexpr float kNotANumber = std::numeric_limits<float>::quiet_NaN();
+  for (std::size_t knots = 1; knots <= weights.calibration[0].size(); ++knots) {
+    auto few = weights;
+    for (auto& list : few.calibration) list.resize(std::min(list.size(), knots));
+    const LearnedGate fewer(few);
+    GateFrame frame(fewer, numbers(kState, 0.1F));
+    const auto distance = frame.next(std::vector<float>(kFeatures, kNotANumber), 0.1F, 0.1F).distance;
+    QVERIFY2(distance > 1000 * few.calibration[0].back().second, std::to_string(distance).c_str());
+  }
+  GateFrame frame(gate, std::vector<float>(kState, kNotANumber));
+  QVERIFY(frame.next(numbers(kFeatures, 0.2F), 0.1F, 0.1F).distance > 1000);
 }
 
 void LearnedGateTest::invalid_weights_are_refused_data() {
